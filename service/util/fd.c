@@ -1,0 +1,63 @@
+#include "service/util/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+void fd_close(int fd)
+{
+        int saved = errno;
+
+        if (fd >= 0)
+                close(fd);
+        errno = saved;
+}
+
+void fd_clear(int *fd)
+{
+        fd_close(*fd);
+        *fd = -1;
+}
+
+int steal_fd(int *fd)
+{
+        int taken = *fd;
+
+        *fd = -1;
+        return taken;
+}
+
+ssize_t fd_read_file_at(int dirfd, const char *path, char *buffer, size_t size)
+{
+        autofd int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        size_t length = 0;
+
+        if (fd < 0)
+                return -errno;
+        while (length < size) {
+                ssize_t n = read(fd, buffer + length, size - length);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0) {
+                        buffer[length] = '\0';
+                        return (ssize_t) length;
+                }
+                length += (size_t) n;
+        }
+        return -EFBIG;
+}
+
+int fd_write_file_at(int dirfd, const char *path, const char *text)
+{
+        autofd int fd = openat(dirfd, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+
+        if (fd < 0)
+                return -errno;
+        ssize_t n = write(fd, text, strlen(text));
+        if (n < 0)
+                return -errno;
+        return (size_t) n == strlen(text) ? 0 : -EIO;
+}

@@ -1,0 +1,25 @@
+#pragma once
+
+/* An owned file descriptor as a type of its own: `autofd int fd = open(...)` is closed at the end of
+ * its scope, and only there, unless steal_fd() hands it on. -1 is "none". */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+void fd_close(int fd);          /* -1 is fine; errno is kept */
+void fd_clear(int *fd);         /* closes and sets -1 */
+int steal_fd(int *fd);          /* returns *fd and sets -1 */
+
+static inline void fd_cleanup(int *fd)
+{
+        fd_clear(fd);
+}
+#define autofd __attribute__((cleanup(fd_cleanup)))
+
+/* Reads a whole small file (a /proc or cgroup file) relative to `dirfd` into `buffer`, NUL-terminated.
+ * Returns its length or -errno; -EFBIG if it does not fit. */
+ssize_t fd_read_file_at(int dirfd, const char *path, char *buffer, size_t size);
+
+/* Writes `text` to an existing file relative to `dirfd` in one write(). Returns 0 or -errno. */
+int fd_write_file_at(int dirfd, const char *path, const char *text);
