@@ -45,7 +45,8 @@ const char *cgroup_mode_to_string(CgroupMode mode); /* "none" "unified" "hybrid"
 typedef void (*CgroupLeafFunc)(uid_t owner, uint64_t serial, bool populated, void *data);
 void cgroup_tree_foreach_leaf(CgroupTree *tree, CgroupLeafFunc function, void *data);
 
-/* Removes the empty directories of the tree, its parents that this process made included. */
+/* Removes the empty leaves, owners' directories, and the parents that this process made. At start and at
+ * the end: a leaf whose container is not born yet is empty too. What is needed later is made again. */
 void cgroup_tree_sweep(CgroupTree *tree);
 
 /* -- a leaf ---------------------------------------------------------------------------------------- */
@@ -66,20 +67,30 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Cgroup, cgroup_free)
 /* The v2 directory for clone3's CLONE_INTO_CGROUP, or -1 where there is no v2 tree. Borrowed. */
 int cgroup_birth_fd(const Cgroup *cgroup);
 
-/* Puts `pid` into the v1 leaves (and nothing else: v2 is entered at birth). Before its first instruction
- * of interest, i.e. while it waits. */
+/* The v1 leaves are entered by the child itself: it writes "0" into each of these fds (files named "tasks",
+ * opened by the service, whose rights count) before anything else. Borrowed; -1 ends the list.
+ * Measured: 6 us, where a write of the pid from outside takes the lock that stops all forks of the machine
+ * and so waits for an RCU grace period, 5 to 11 ms. Only one thread of the child may exist then. */
+#define CGROUP_ENTRY_FDS_MAX 3u
+int cgroup_entry_fd(const Cgroup *cgroup, unsigned index);
+
+/* The slow way, for a process that cannot do it itself: puts `pid` into the v1 leaves (and nothing else:
+ * v2 is entered at birth). Before its first instruction of interest, i.e. while it waits. */
 bool cgroup_attach(Cgroup *cgroup, pid_t pid, GError **error);
 
 /* The path of the leaf as /proc/PID/cgroup shows it on the host, "/system.slice/…/1000/42"; "" if none. */
 const char *cgroup_path(const Cgroup *cgroup);
 
-/* An fd that reports an OOM event (poll for `*ret_events`), or -1: v1's eventfd (POLLIN), v2's
- * memory.events (POLLPRI). Borrowed. After an event call cgroup_oom_kills(), which also rearms it. */
+/* Only for a leaf with a memory limit: an fd that reports an OOM event (poll for `*ret_events`), or -1: v1's eventfd (POLLIN), v2's
+ * memory.events (POLLPRI). Borrowed. After an event call cgroup_oom_kills(), which also rearms it. v1 reports before
+ * the kill is done and once more when the leaf is removed: what counts is the number, read again after
+ * the exit of the container. */
 int cgroup_oom_fd(const Cgroup *cgroup, short *ret_events);
 uint64_t cgroup_oom_kills(Cgroup *cgroup); /* processes killed for memory so far */
 
 /* SIGKILL to every process in the leaf: cgroup.kill where there is one, else freeze, kill, thaw (or a
- * loop over cgroup.procs until it is empty, bounded). 0 processes is fine. */
+ * loop over cgroup.procs until it is empty, bounded). 0 processes is fine. They are still dying when this
+ * returns. Without any hierarchy there is no leaf, and it is NotSupported. */
 bool cgroup_kill(Cgroup *cgroup, GError **error);
 /* Any other signal to every process in the leaf. */
 bool cgroup_signal(Cgroup *cgroup, int signal, GError **error);
