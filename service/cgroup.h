@@ -2,9 +2,9 @@
 
 /* The service's place in the cgroup hierarchies, and one leaf per container in it:
  * <parent>/<owner's uid>/<serial>. A v2 leaf wherever a v2 tree is mounted; v1 leaves only for
- * controllers that v2 does not offer there. A limit that was asked for and cannot be set is an error.
- * Knows directory fds and kernel files; knows no container, no bus, no loop (it hands out fds to watch).
- * Names come from the service's own serial numbers, never from a caller. */
+ * controllers that v2 does not offer there. A limit that was asked for and cannot be set is an
+ * error. Knows directory fds and kernel files; knows no container, no bus, no loop (it hands out
+ * fds to watch). Names come from the service's own serial numbers, never from a caller. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -14,7 +14,7 @@
 #define CGROUP_NO_LIMIT UINT64_MAX
 
 typedef enum CgroupMode {
-        CGROUP_MODE_NONE,    /* no hierarchy that could be used: every asked-for limit is NotSupported */
+        CGROUP_MODE_NONE,    /* nothing to be used: every asked-for limit is NotSupported */
         CGROUP_MODE_UNIFIED, /* v2 with controllers */
         CGROUP_MODE_HYBRID,  /* v2 without them, limits through v1 */
         CGROUP_MODE_LEGACY,  /* v1 only */
@@ -26,14 +26,15 @@ typedef struct CgroupLimits {
         uint64_t tasks_max;
 } CgroupLimits;
 
-/* -- the tree: made once at start ------------------------------------------------------------------ */
+/* -- the tree: made once at start -- */
 typedef struct CgroupTree CgroupTree;
 
-/* Looks at /proc/self/mountinfo and /proc/self/cgroup, makes the parent in each hierarchy that serves a
- * limit, and keeps directory fds. `parent` such as "/system.slice/naive-runc.service"; NULL: under a
- * systemd unit with Delegate= the own cgroup (the process then moves itself into a leaf "supervisor"
- * first), else that default. A machine without cgroups, or without the right to them, is no error here:
- * the mode says so, and cgroup_new() refuses limits naming what is missing and why. */
+/* Looks at /proc/self/mountinfo and /proc/self/cgroup, makes the parent in each hierarchy that
+ * serves a limit, and keeps directory fds. `parent` such as "/system.slice/naive-runc.service";
+ * NULL: under a systemd unit with Delegate= the own cgroup (the process then moves itself into a
+ * leaf "supervisor" first), else that default. A machine without cgroups, or without the right to
+ * them, is no error here: the mode says so, and cgroup_new() refuses limits naming what is missing
+ * and why. */
 CgroupTree *cgroup_tree_new(const char *parent);
 void cgroup_tree_free(CgroupTree *tree);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgroupTree, cgroup_tree_free)
@@ -41,15 +42,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgroupTree, cgroup_tree_free)
 CgroupMode cgroup_tree_mode(const CgroupTree *tree);
 const char *cgroup_mode_to_string(CgroupMode mode); /* "none" "unified" "hybrid" "legacy" */
 
-/* Calls back for each leaf that exists already (left by a predecessor). `populated`: processes inside. */
+/* Calls back for each leaf that exists already (left by a predecessor). `populated`: processes
+ * inside. */
 typedef void (*CgroupLeafFunc)(uid_t owner, uint64_t serial, bool populated, void *data);
 void cgroup_tree_foreach_leaf(CgroupTree *tree, CgroupLeafFunc function, void *data);
 
-/* Removes the empty leaves, owners' directories, and the parents that this process made. At start and at
- * the end: a leaf whose container is not born yet is empty too. What is needed later is made again. */
+/* Removes the empty leaves, owners' directories, and the parents that this process made. At start
+ * and at the end: a leaf whose container is not born yet is empty too. What is needed later is made
+ * again. */
 void cgroup_tree_sweep(CgroupTree *tree);
 
-/* -- a leaf ---------------------------------------------------------------------------------------- */
+/* -- a leaf -- */
 typedef struct Cgroup Cgroup;
 
 /* Makes the leaf in each hierarchy with its limits in place; on failure nothing is left behind.
@@ -67,35 +70,38 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Cgroup, cgroup_free)
 /* The v2 directory for clone3's CLONE_INTO_CGROUP, or -1 where there is no v2 tree. Borrowed. */
 int cgroup_birth_fd(const Cgroup *cgroup);
 
-/* The v1 leaves are entered by the child itself: it writes "0" into each of these fds (files named "tasks",
- * opened by the service, whose rights count) before anything else. Borrowed; -1 ends the list.
- * Measured: 6 us, where a write of the pid from outside takes the lock that stops all forks of the machine
- * and so waits for an RCU grace period, 5 to 11 ms. Only one thread of the child may exist then. */
+/* The v1 leaves are entered by the child itself: it writes "0" into each of these fds (files named
+ * "tasks", opened by the service, whose rights count) before anything else. Borrowed; -1 ends the
+ * list. Measured: 6 us, where a write of the pid from outside takes the lock that stops all forks
+ * of the machine and so waits for an RCU grace period, 5 to 11 ms. Only one thread of the child may
+ * exist then. */
 #define CGROUP_ENTRY_FDS_MAX 3u
 int cgroup_entry_fd(const Cgroup *cgroup, unsigned index);
 
-/* The slow way, for a process that cannot do it itself: puts `pid` into the v1 leaves (and nothing else:
- * v2 is entered at birth). Before its first instruction of interest, i.e. while it waits. */
+/* The slow way, for a process that cannot do it itself: puts `pid` into the v1 leaves (and nothing
+ * else: v2 is entered at birth). Before its first instruction of interest, i.e. while it waits. */
 bool cgroup_attach(Cgroup *cgroup, pid_t pid, GError **error);
 
-/* The path of the leaf as /proc/PID/cgroup shows it on the host, "/system.slice/…/1000/42"; "" if none. */
+/* The path of the leaf as /proc/PID/cgroup shows it on the host, "/system.slice/…/1000/42"; "" if
+ * none. */
 const char *cgroup_path(const Cgroup *cgroup);
 
-/* Only for a leaf with a memory limit: an fd that reports an OOM event (poll for `*ret_events`), or -1: v1's eventfd (POLLIN), v2's
- * memory.events (POLLPRI). Borrowed. After an event call cgroup_oom_kills(), which also rearms it. v1 reports before
- * the kill is done and once more when the leaf is removed: what counts is the number, read again after
- * the exit of the container. */
+/* Only for a leaf with a memory limit: an fd that reports an OOM event (poll for `*ret_events`),
+ * else -1: v1's eventfd (POLLIN), v2's memory.events (POLLPRI). Borrowed. After an event call
+ * cgroup_oom_kills(), which also rearms it. v1 reports before the kill is done and once more when
+ * the leaf is removed: what counts is the number, read again after the exit of the container. */
 int cgroup_oom_fd(const Cgroup *cgroup, short *ret_events);
 uint64_t cgroup_oom_kills(Cgroup *cgroup); /* processes killed for memory so far */
 
-/* SIGKILL to every process in the leaf: cgroup.kill where there is one, else freeze, kill, thaw (or a
- * loop over cgroup.procs until it is empty, bounded). 0 processes is fine. They are still dying when this
- * returns. Without any hierarchy there is no leaf, and it is NotSupported. */
+/* SIGKILL to every process in the leaf: cgroup.kill where there is one, else freeze, kill, thaw (or
+ * a loop over cgroup.procs until it is empty, bounded). 0 processes is fine. They are still dying
+ * when this returns. Without any hierarchy there is no leaf, and it is NotSupported. */
 bool cgroup_kill(Cgroup *cgroup, GError **error);
 /* Any other signal to every process in the leaf. */
 bool cgroup_signal(Cgroup *cgroup, int signal, GError **error);
 bool cgroup_is_populated(Cgroup *cgroup);
 
-/* Removes the leaf in each hierarchy, sub-cgroups made inside it first (depth-first, bounded). Returns
- * false with EBUSY worded while processes are still going away: the caller retries later. */
+/* Removes the leaf in each hierarchy, sub-cgroups made inside it first (depth-first, bounded).
+ * Returns false with EBUSY worded while processes are still going away: the caller retries later.
+ */
 bool cgroup_remove(Cgroup *cgroup, GError **error);

@@ -1,0 +1,409 @@
+#include "service/cgroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "service/cgroup-internal.h"
+#include "service/error.h"
+#include "service/util/fd.h"
+
+/* Fds are indexed like the tree's hierarchies; -1 where the leaf is not. */
+struct Cgroup {
+        CgroupTree *tree; /* borrowed: it outlives its leaves */
+        uid_t owner;
+        char name[sizeof "4294967295/18446744073709551615"];
+        char *path;
+        int leaf_fds[CGROUP_HIERARCHIES_MAX];
+        int entry_fds[CGROUP_ENTRY_FDS_MAX]; /* packed: the v1 ones */
+        unsigned n_entries;
+        int oom_count_fd, oom_event_fd;
+};
+
+static Cgroup *cgroup_alloc(CgroupTree *tree, uid_t owner, uint64_t serial)
+{
+        Cgroup *cgroup = g_new0(Cgroup, 1);
+
+        cgroup->tree = tree;
+        cgroup->owner = owner;
+        snprintf(cgroup->name, sizeof cgroup->name, "%u/%" PRIu64, (unsigned) owner, serial);
+        for (unsigned i = 0; i < CGROUP_HIERARCHIES_MAX; i++)
+                cgroup->leaf_fds[i] = -1;
+        cgroup->oom_count_fd = cgroup->oom_event_fd = -1;
+        if (tree->tracking < 0) {
+                cgroup->path = g_strdup("");
+        } else {
+                const CgroupHierarchy *h = &tree->hierarchies[tree->tracking];
+                cgroup->path = g_strconcat(h->mount_root, h->parent, "/", cgroup->name, NULL);
+        }
+        return cgroup;
+}
+
+void cgroup_free(Cgroup *cgroup)
+{
+        if (!cgroup)
+                return;
+        for (unsigned i = 0; i < CGROUP_HIERARCHIES_MAX; i++)
+                fd_close(cgroup->leaf_fds[i]);
+        for (unsigned i = 0; i < cgroup->n_entries; i++)
+                fd_close(cgroup->entry_fds[i]);
+        fd_close(cgroup->oom_count_fd);
+        fd_close(cgroup->oom_event_fd);
+        g_free(cgroup->path);
+        g_free(cgroup);
+}
+
+static bool is_legacy(const Cgroup *cgroup, unsigned index)
+{
+        return cgroup->tree->hierarchies[index].backend == &cgroup_legacy;
+}
+
+/* "cannot make cgroup /sys/fs/cgroup/memory/system.slice/naive-runc.service/1000/42" */
+static bool fail_leaf(const Cgroup *cgroup, unsigned index, const char *verb, int errnum,
+                      GError **error)
+{
+        const CgroupHierarchy *h = &cgroup->tree->hierarchies[index];
+
+        return error_set_errno(error, RUNTIME_ERROR_CGROUP_FAILED, errnum,
+                               "cannot %s cgroup %s%s/%s", verb, h->mount_point, h->parent,
+                               cgroup->name);
+}
+
+/* -- making -- */
+
+static bool find_controller(const CgroupTree *tree, CgroupController controller, const char *limit,
+                            GError **error)
+{
+        if (tree->serving[controller] >= 0)
+                return true;
+        return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
+                         "cannot limit %s: no %s controller: %s", limit,
+                         cgroup_controller_name(controller), tree->missing[controller]);
+}
+
+static bool limits_memory(const CgroupLimits *limits)
+{
+        return limits->memory_max != CGROUP_NO_LIMIT || limits->memory_swap_max != CGROUP_NO_LIMIT;
+}
+
+static bool limits_tasks(const CgroupLimits *limits)
+{
+        return limits->tasks_max != CGROUP_NO_LIMIT;
+}
+
+/* The hierarchies (bits) that this container needs a leaf in. */
+static bool choose_hierarchies(const CgroupTree *tree, const CgroupLimits *limits, unsigned *ret,
+                               GError **error)
+{
+        unsigned chosen = tree->tracking < 0 ? 0 : 1u << tree->tracking;
+
+        if (limits_memory(limits)) {
+                if (!find_controller(tree, CGROUP_MEMORY, "memory", error))
+                        return false;
+                chosen |= 1u << tree->serving[CGROUP_MEMORY];
+        }
+        if (limits_tasks(limits)) {
+                if (!find_controller(tree, CGROUP_PIDS, "tasks", error))
+                        return false;
+                chosen |= 1u << tree->serving[CGROUP_PIDS];
+        }
+        *ret = chosen;
+        return true;
+}
+
+/* The owner's directory stays when its last leaf goes: to make it for every run would cost more
+ * than the leaf. A parent that is gone (swept, or by systemd after the last process) is made again.
+ */
+static bool make_owner(const Cgroup *cgroup, unsigned index, GError **error)
+{
+        CgroupHierarchy *h = &cgroup->tree->hierarchies[index];
+        char name[16];
+
+        snprintf(name, sizeof name, "%u", (unsigned) cgroup->owner);
+        if (mkdirat(h->parent_fd, name, 0755) == 0 || errno == EEXIST)
+                return true;
+        if (errno != ENOENT && errno != EBADF)
+                return fail_leaf(cgroup, index, "make the parent of", errno, error);
+        if (!cgroup_hierarchy_make_parent(h, error))
+                return false;
+        if (mkdirat(h->parent_fd, name, 0755) < 0)
+                return fail_leaf(cgroup, index, "make the parent of", errno, error);
+        return true;
+}
+
+static bool make_leaf(Cgroup *cgroup, unsigned index, GError **error)
+{
+        CgroupHierarchy *h = &cgroup->tree->hierarchies[index];
+        int r = mkdirat(h->parent_fd, cgroup->name, 0755) < 0 ? -errno : 0;
+
+        if (r == -ENOENT || r == -EBADF) {
+                if (!make_owner(cgroup, index, error))
+                        return false;
+                r = mkdirat(h->parent_fd, cgroup->name, 0755) < 0 ? -errno : 0;
+        }
+        if (r < 0)
+                return fail_leaf(cgroup, index, "make", -r, error);
+        int fd = openat(h->parent_fd, cgroup->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0) {
+                r = -errno;
+                (void) unlinkat(h->parent_fd, cgroup->name, AT_REMOVEDIR);
+                return fail_leaf(cgroup, index, "open", -r, error);
+        }
+        cgroup->leaf_fds[index] = fd;
+        return true;
+}
+
+/* v2: the owner's directory must hand the controllers down. It does, but for the first leaf of an
+ * owner, and after a predecessor that died between making and enabling: so look at the leaf, not at
+ * what we made. */
+static bool hand_down(const Cgroup *cgroup, unsigned index, GError **error)
+{
+        const CgroupHierarchy *h = &cgroup->tree->hierarchies[index];
+        g_auto(GStrv) reasons = g_new0(char *, _CGROUP_CONTROLLER_MAX + 1);
+        const char *file = h->controllers & 1u << CGROUP_MEMORY ? "memory.max" : "pids.max";
+        char name[16];
+
+        if (is_legacy(cgroup, index) || h->controllers == 0 ||
+            faccessat(cgroup->leaf_fds[index], file, F_OK, 0) == 0)
+                return true;
+        snprintf(name, sizeof name, "%u", (unsigned) cgroup->owner);
+        autofd int fd = openat(h->parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return fail_leaf(cgroup, index, "open the parent of", errno, error);
+        if ((cgroup_unified_enable(fd, h->controllers, reasons) & h->controllers) == h->controllers)
+                return true;
+        return error_set(error, RUNTIME_ERROR_CGROUP_FAILED,
+                         "cannot hand controllers down to cgroup %s: %s", cgroup->path,
+                         reasons[CGROUP_MEMORY] ? reasons[CGROUP_MEMORY] : reasons[CGROUP_PIDS]);
+}
+
+static bool watch_oom(Cgroup *cgroup, GError **error)
+{
+        int index = cgroup->tree->serving[CGROUP_MEMORY];
+
+        return cgroup->tree->hierarchies[index].backend->watch_oom(
+                cgroup->leaf_fds[index], &cgroup->oom_count_fd, &cgroup->oom_event_fd, error);
+}
+
+static bool set_limits(Cgroup *cgroup, const CgroupLimits *limits, GError **error)
+{
+        const CgroupTree *tree = cgroup->tree;
+        int memory = tree->serving[CGROUP_MEMORY], pids = tree->serving[CGROUP_PIDS];
+
+        if (limits_tasks(limits) &&
+            !cgroup_set_tasks(cgroup->leaf_fds[pids], limits->tasks_max, error))
+                return false;
+        if (limits_memory(limits) &&
+            !tree->hierarchies[memory].backend->set_memory(
+                    cgroup->leaf_fds[memory], limits->memory_max, limits->memory_swap_max, error))
+                return false;
+        return limits->memory_max == CGROUP_NO_LIMIT || watch_oom(cgroup, error);
+}
+
+static bool open_entries(Cgroup *cgroup, GError **error)
+{
+        for (unsigned i = 0; i < CGROUP_HIERARCHIES_MAX; i++) {
+                if (cgroup->leaf_fds[i] < 0 || !is_legacy(cgroup, i))
+                        continue;
+                int fd = openat(cgroup->leaf_fds[i], "tasks", O_WRONLY | O_CLOEXEC);
+                if (fd < 0)
+                        return fail_leaf(cgroup, i, "open the tasks of", errno, error);
+                cgroup->entry_fds[cgroup->n_entries++] = fd;
+        }
+        return true;
+}
+
+static bool fill_cgroup(Cgroup *cgroup, const CgroupLimits *limits, unsigned chosen, GError **error)
+{
+        for (unsigned i = 0; i < CGROUP_HIERARCHIES_MAX; i++)
+                if (chosen & 1u << i &&
+                    (!make_leaf(cgroup, i, error) || !hand_down(cgroup, i, error)))
+                        return false;
+        return set_limits(cgroup, limits, error) && open_entries(cgroup, error);
+}
+
+bool cgroup_new(CgroupTree *tree, uid_t owner, uint64_t serial, const CgroupLimits *limits,
+                Cgroup **ret, GError **error)
+{
+        g_autoptr(Cgroup) cgroup = NULL;
+        unsigned chosen;
+
+        if (!choose_hierarchies(tree, limits, &chosen, error))
+                return false;
+        cgroup = cgroup_alloc(tree, owner, serial);
+        if (!fill_cgroup(cgroup, limits, chosen, error)) {
+                (void) cgroup_remove(cgroup, NULL); /* what has an fd in it was made by us */
+                return false;
+        }
+        *ret = g_steal_pointer(&cgroup);
+        return true;
+}
+
+bool cgroup_open(CgroupTree *tree, uid_t owner, uint64_t serial, Cgroup **ret, GError **error)
+{
+        g_autoptr(Cgroup) cgroup = cgroup_alloc(tree, owner, serial);
+        int memory = tree->serving[CGROUP_MEMORY];
+        bool found = false;
+
+        for (unsigned i = 0; i < tree->n_hierarchies; i++) {
+                cgroup->leaf_fds[i] = openat(tree->hierarchies[i].parent_fd, cgroup->name,
+                                             O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                found = found || cgroup->leaf_fds[i] >= 0;
+        }
+        if (!found)
+                return error_set(error, RUNTIME_ERROR_CGROUP_FAILED, "there is no cgroup leaf %s",
+                                 cgroup->name);
+        if (memory >= 0 && cgroup->leaf_fds[memory] >= 0 && !watch_oom(cgroup, error))
+                return false;
+        *ret = g_steal_pointer(&cgroup);
+        return true;
+}
+
+/* -- using -- */
+
+int cgroup_birth_fd(const Cgroup *cgroup)
+{
+        int index = cgroup->tree->tracking;
+
+        return index < 0 || is_legacy(cgroup, (unsigned) index) ? -1 : cgroup->leaf_fds[index];
+}
+
+int cgroup_entry_fd(const Cgroup *cgroup, unsigned index)
+{
+        return index < cgroup->n_entries ? cgroup->entry_fds[index] : -1;
+}
+
+const char *cgroup_path(const Cgroup *cgroup)
+{
+        return cgroup->path;
+}
+
+bool cgroup_attach(Cgroup *cgroup, pid_t pid, GError **error)
+{
+        char text[16];
+
+        snprintf(text, sizeof text, "%d", (int) pid);
+        for (unsigned i = 0; i < CGROUP_HIERARCHIES_MAX; i++) {
+                if (cgroup->leaf_fds[i] < 0 || !is_legacy(cgroup, i))
+                        continue;
+                int r = fd_write_file_at(cgroup->leaf_fds[i], "cgroup.procs", text);
+                if (r < 0)
+                        return fail_leaf(cgroup, i, "put a process into", -r, error);
+        }
+        return true;
+}
+
+int cgroup_oom_fd(const Cgroup *cgroup, short *ret_events)
+{
+        bool has_event = cgroup->oom_event_fd >= 0;
+
+        *ret_events = has_event ? POLLIN : POLLPRI;
+        return has_event ? cgroup->oom_event_fd : cgroup->oom_count_fd;
+}
+
+uint64_t cgroup_oom_kills(Cgroup *cgroup)
+{
+        char text[512];
+        uint64_t events;
+
+        if (cgroup->oom_count_fd < 0)
+                return 0;
+        if (cgroup->oom_event_fd >= 0 && read(cgroup->oom_event_fd, &events, sizeof events) < 0)
+                events = 0; /* EAGAIN: none since the last time */
+        ssize_t n = pread(cgroup->oom_count_fd, text, sizeof text - 1, 0);
+        if (n < 0)
+                return 0;
+        text[n] = '\0';
+        return cgroup_keyed_value(text, "oom_kill");
+}
+
+/* The hierarchy to look for processes in, or -1 with an error. A predecessor's leaf may be left in
+ * another one only. */
+static int tracking_leaf(const Cgroup *cgroup, GError **error)
+{
+        int index = cgroup->tree->tracking;
+
+        if (index < 0) {
+                error_set(
+                        error, RUNTIME_ERROR_NOT_SUPPORTED,
+                        "cannot reach the processes of a container: there is no cgroup hierarchy");
+                return -1;
+        }
+        if (cgroup->leaf_fds[index] >= 0)
+                return index;
+        for (unsigned i = 0; i < CGROUP_HIERARCHIES_MAX; i++)
+                if (cgroup->leaf_fds[i] >= 0)
+                        return (int) i;
+        error_set(error, RUNTIME_ERROR_CGROUP_FAILED, "cgroup %s is gone", cgroup->path);
+        return -1;
+}
+
+bool cgroup_kill(Cgroup *cgroup, GError **error)
+{
+        int index = tracking_leaf(cgroup, error);
+
+        if (index < 0)
+                return false;
+        if (cgroup->tree->hierarchies[index].backend->kill(cgroup->leaf_fds[index], error))
+                return true;
+        g_prefix_error(error, "cannot end cgroup %s: ", cgroup->path);
+        return false;
+}
+
+bool cgroup_signal(Cgroup *cgroup, int signal, GError **error)
+{
+        int index = tracking_leaf(cgroup, error);
+
+        if (index < 0)
+                return false;
+        (void) cgroup_signal_all(cgroup->leaf_fds[index], signal);
+        return true;
+}
+
+bool cgroup_is_populated(Cgroup *cgroup)
+{
+        int index = tracking_leaf(cgroup, NULL);
+
+        return index >= 0 &&
+               cgroup->tree->hierarchies[index].backend->is_populated(cgroup->leaf_fds[index]);
+}
+
+/* -- removing -- */
+
+static bool remove_leaf(Cgroup *cgroup, unsigned index, GError **error)
+{
+        const CgroupHierarchy *h = &cgroup->tree->hierarchies[index];
+        int r = unlinkat(h->parent_fd, cgroup->name, AT_REMOVEDIR) < 0 ? -errno : 0;
+
+        if (r == -EBUSY || r == -ENOTEMPTY) {
+                (void) cgroup_remove_children(cgroup->leaf_fds[index]);
+                r = unlinkat(h->parent_fd, cgroup->name, AT_REMOVEDIR) < 0 ? -errno : 0;
+        }
+        if (r == -EBUSY && cgroup_has_processes(cgroup->leaf_fds[index]))
+                return error_set(error, RUNTIME_ERROR_CGROUP_FAILED,
+                                 "cannot remove cgroup %s%s/%s: there are processes in it",
+                                 h->mount_point, h->parent, cgroup->name);
+        if (r < 0 && r != -ENOENT)
+                return fail_leaf(cgroup, index, "remove", -r, error);
+        fd_clear(&cgroup->leaf_fds[index]);
+        return true;
+}
+
+/* The tracking one first: while it is in use, so are the others. */
+bool cgroup_remove(Cgroup *cgroup, GError **error)
+{
+        int first = cgroup->tree->tracking;
+
+        if (first >= 0 && cgroup->leaf_fds[first] >= 0 &&
+            !remove_leaf(cgroup, (unsigned) first, error))
+                return false;
+        for (unsigned i = 0; i < CGROUP_HIERARCHIES_MAX; i++)
+                if (cgroup->leaf_fds[i] >= 0 && !remove_leaf(cgroup, i, error))
+                        return false;
+        return true;
+}
