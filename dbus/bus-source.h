@@ -13,8 +13,8 @@
  * context. */
 typedef void (*BusLostFunc)(int error, void *data);
 
-/* Serves `bus`, started or yet to be started, from `context` (NULL: the default one), one message
- * for each turn so that timers and child watches are not starved. `lost` may be NULL.
+/* Serves `bus`, which is started (connecting or connected), from `context` (NULL: the default one),
+ * one message for each turn so that timers and child watches are not starved. `lost` may be NULL.
  *
  * Returns a reference of the caller's own: g_source_destroy() ends the service, g_source_unref()
  * gives the reference back. With the last reference the bus is closed and not flushed, since

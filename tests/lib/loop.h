@@ -1,0 +1,11 @@
+#pragma once
+
+/* Runs the default main context until something has happened. */
+
+#include <stdbool.h>
+
+/* Until *counter >= target; false if that takes longer than `msec`. */
+bool loop_until(const unsigned *counter, unsigned target, unsigned msec);
+
+/* For the whole time. */
+void loop_for(unsigned msec);
