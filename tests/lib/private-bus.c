@@ -89,6 +89,12 @@ PrivateBus *private_bus_new(void)
         return bus;
 }
 
+void private_bus_stop(PrivateBus *bus)
+{
+        g_assert_cmpint(bus->pid, >, 0);
+        g_assert_cmpint(kill(bus->pid, SIGSTOP), ==, 0);
+}
+
 void private_bus_kill(PrivateBus *bus)
 {
         if (bus->pid == 0)

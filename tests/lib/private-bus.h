@@ -18,6 +18,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(PrivateBus, private_bus_free)
 const char *private_bus_address(const PrivateBus *bus);
 const char *private_bus_socket_path(const PrivateBus *bus);
 
+/* Stops the daemon (SIGSTOP): it reads and answers no more, as if it hung. */
+void private_bus_stop(PrivateBus *bus);
+
 /* Kills and reaps the daemon now; every connection to it ends. */
 void private_bus_kill(PrivateBus *bus);
 

@@ -1,0 +1,577 @@
+#include "polkit/authority.h"
+
+#include <string.h>
+
+#include "dbus/bus-source.h"
+#include "polkit/actions.h"
+#include "tests/lib/fake-polkit.h"
+#include "tests/lib/loop.h"
+#include "tests/lib/private-bus.h"
+
+#define PERSON_USEC   (60u * UINT64_C(1000000))
+#define SHORT_USEC    (60u * UINT64_C(1000)) /* less than FAKE_POLKIT_LATE_MSEC */
+#define POLKIT_PREFIX "org.freedesktop.PolicyKit1.Error."
+
+typedef struct Fixture {
+        PrivateBus *bus;
+        FakePolkit *polkit;
+        sd_bus *service; /* the connection of the Authority */
+        GSource *source;
+        Authority *authority;
+        unsigned n_answers;
+        bool authorized; /* the last answer */
+        GError *error;
+} Fixture;
+
+static void set_up(Fixture *fixture, const void *data)
+{
+        fixture->bus = private_bus_new();
+        fixture->polkit = fake_polkit_new(private_bus_address(fixture->bus), FAKE_POLKIT_YES);
+        fixture->service = private_bus_connect(fixture->bus);
+        fixture->source = bus_source_attach(fixture->service, NULL, NULL, NULL);
+        fixture->authority = authority_new(fixture->service, PERSON_USEC);
+}
+
+static void tear_down(Fixture *fixture, const void *data)
+{
+        authority_free(fixture->authority);
+        g_source_destroy(fixture->source);
+        g_source_unref(fixture->source);
+        sd_bus_unref(fixture->service);
+        fake_polkit_free(fixture->polkit);
+        private_bus_free(fixture->bus);
+        g_clear_error(&fixture->error);
+}
+
+static void set_timeout(Fixture *fixture, uint64_t timeout_usec)
+{
+        authority_free(fixture->authority);
+        fixture->authority = authority_new(fixture->service, timeout_usec);
+}
+
+static void on_answer(GError *error, void *data)
+{
+        Fixture *fixture = data;
+
+        fixture->n_answers++;
+        fixture->authorized = !error;
+        g_clear_error(&fixture->error);
+        fixture->error = error ? g_error_copy(error) : NULL;
+}
+
+static AuthorityQuery *ask(Fixture *fixture, bool interactive)
+{
+        const AuthorityRequest request = {
+                .sender = ":1.77", .action = ACTION_RUN, .interactive = interactive};
+
+        return authority_check(fixture->authority, &request, on_answer, fixture);
+}
+
+/* One answer, and no second one in the time after it. */
+static void assert_answer(Fixture *fixture, bool interactive)
+{
+        ask(fixture, interactive);
+        g_assert_true(loop_until(&fixture->n_answers, 1, 900));
+        loop_for(20);
+        g_assert_cmpuint(fixture->n_answers, ==, 1);
+        fixture->n_answers = 0;
+}
+
+static void assert_refused(Fixture *fixture, bool interactive, RuntimeError code, const char *words)
+{
+        assert_answer(fixture, interactive);
+        g_assert_false(fixture->authorized);
+        g_assert_error(fixture->error, RUNTIME_ERROR, (int) code);
+        g_assert_nonnull(strstr(fixture->error->message, words));
+}
+
+/* Yes is yes. */
+static void test_yes(Fixture *fixture, const void *data)
+{
+        assert_answer(fixture, false);
+        g_assert_true(fixture->authorized);
+        assert_answer(fixture, true);
+        g_assert_true(fixture->authorized);
+}
+
+/* No is AccessDenied. */
+static void test_no(Fixture *fixture, const void *data)
+{
+        fixture->polkit->mode = FAKE_POLKIT_NO;
+        assert_refused(fixture, true, RUNTIME_ERROR_ACCESS_DENIED, "not authorized");
+        assert_refused(fixture, false, RUNTIME_ERROR_ACCESS_DENIED, "not authorized");
+}
+
+/* "Ask somebody first" is a name of its own to a caller that allowed no prompt. */
+static void test_challenge_quiet(Fixture *fixture, const void *data)
+{
+        fixture->polkit->mode = FAKE_POLKIT_CHALLENGE;
+        assert_refused(fixture, false, RUNTIME_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, "prompt");
+}
+
+/* The same after a prompt was allowed is a refusal: nobody was there to ask. */
+static void test_challenge_interactive(Fixture *fixture, const void *data)
+{
+        fixture->polkit->mode = FAKE_POLKIT_CHALLENGE;
+        assert_refused(fixture, true, RUNTIME_ERROR_ACCESS_DENIED, "no authentication agent");
+}
+
+/* A prompt that was closed is a refusal, and says so. */
+static void test_dismissed(Fixture *fixture, const void *data)
+{
+        fixture->polkit->mode = FAKE_POLKIT_DISMISSED;
+        assert_refused(fixture, true, RUNTIME_ERROR_ACCESS_DENIED, "dismissed");
+}
+
+/* Any error is "unavailable", told with its name and words; none of them authorizes. */
+static void test_errors(Fixture *fixture, const void *data)
+{
+        static const char *const names[] = {
+                POLKIT_PREFIX "Failed",       POLKIT_PREFIX "NotAuthorized",
+                POLKIT_PREFIX "Cancelled",    POLKIT_PREFIX "NotSupported",
+                SD_BUS_ERROR_ACCESS_DENIED,   SD_BUS_ERROR_NAME_HAS_NO_OWNER,
+                SD_BUS_ERROR_LIMITS_EXCEEDED, "com.example.Unheard",
+        };
+
+        fixture->polkit->mode = FAKE_POLKIT_ERROR;
+        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+                fixture->polkit->error_name = names[i];
+                assert_refused(fixture, true, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE, names[i]);
+                g_assert_nonnull(strstr(fixture->error->message, "as told"));
+        }
+}
+
+/* An answer of another type authorizes nobody, though it begins with "true". */
+static void test_malformed(Fixture *fixture, const void *data)
+{
+        fixture->polkit->mode = FAKE_POLKIT_MALFORMED;
+        assert_refused(fixture, true, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE, "understand");
+}
+
+/* Neither does one that says yes and "ask first" together. */
+static void test_contradiction(Fixture *fixture, const void *data)
+{
+        fixture->polkit->mode = FAKE_POLKIT_CONTRADICTION;
+        assert_refused(fixture, true, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE, "contradicts");
+        assert_refused(fixture, false, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE, "contradicts");
+}
+
+/* Where polkit is not installed, nobody is authorized (F13). */
+static void test_no_polkit(Fixture *fixture, const void *data)
+{
+        fake_polkit_free(g_steal_pointer(&fixture->polkit));
+        assert_refused(fixture, true, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE,
+                       SD_BUS_ERROR_SERVICE_UNKNOWN);
+}
+
+/* A polkit that leaves the bus over a question does not leave it open (F15). */
+static void test_vanish(Fixture *fixture, const void *data)
+{
+        fixture->polkit->mode = FAKE_POLKIT_VANISH;
+        assert_refused(fixture, true, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE,
+                       SD_BUS_ERROR_NO_REPLY);
+}
+
+/* The next polkit is asked by name, whatever connection it has. */
+static void test_polkit_restarts(Fixture *fixture, const void *data)
+{
+        assert_answer(fixture, false);
+        fake_polkit_free(fixture->polkit);
+        fixture->polkit = fake_polkit_new(private_bus_address(fixture->bus), FAKE_POLKIT_YES);
+        assert_answer(fixture, false);
+        g_assert_true(fixture->authorized);
+        g_assert_cmpuint(fixture->polkit->n_checks, ==, 1);
+}
+
+/* A silent polkit ends in a time-out, and its prompt is taken off the screen (F14). */
+static void test_silence(Fixture *fixture, const void *data)
+{
+        fixture->polkit->mode = FAKE_POLKIT_SILENCE;
+        set_timeout(fixture, SHORT_USEC);
+        assert_refused(fixture, true, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE, "timed out");
+        g_assert_true(loop_until(&fixture->polkit->n_cancelled, 1, 500));
+        g_assert_cmpstr(g_ptr_array_index(fixture->polkit->cancelled, 0), ==,
+                        fake_polkit_last(fixture->polkit)->cancellation_id);
+}
+
+/* A yes that comes after the time-out is not heard (F15). */
+static void test_late(Fixture *fixture, const void *data)
+{
+        fixture->polkit->mode = FAKE_POLKIT_LATE;
+        set_timeout(fixture, SHORT_USEC);
+        ask(fixture, true);
+        loop_for(2 * FAKE_POLKIT_LATE_MSEC);
+        g_assert_cmpuint(fixture->n_answers, ==, 1);
+        g_assert_error(fixture->error, RUNTIME_ERROR, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE);
+}
+
+/* A yes in time is heard, however long a person thought. */
+static void test_slow_but_in_time(Fixture *fixture, const void *data)
+{
+        fixture->polkit->mode = FAKE_POLKIT_LATE;
+        assert_answer(fixture, true);
+        g_assert_true(fixture->authorized);
+}
+
+/* The first of two answers to one question counts, and only it (C3). */
+static void test_twice(Fixture *fixture, const void *data)
+{
+        fixture->polkit->mode = FAKE_POLKIT_TWICE;
+        assert_refused(fixture, true, RUNTIME_ERROR_ACCESS_DENIED, "not authorized");
+}
+
+/* When the bus dies, pending questions are answered with a refusal. */
+static void test_bus_lost(Fixture *fixture, const void *data)
+{
+        fixture->polkit->mode = FAKE_POLKIT_SILENCE;
+        ask(fixture, true);
+        ask(fixture, true);
+        g_assert_true(loop_until(&fixture->polkit->n_checks, 2, 500));
+        private_bus_kill(fixture->bus);
+        g_assert_true(loop_until(&fixture->n_answers, 2, 500));
+        g_assert_error(fixture->error, RUNTIME_ERROR, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE);
+}
+
+/* The subject is the caller's connection and nothing besides: no process id to be raced (C1). */
+static void test_subject(Fixture *fixture, const void *data)
+{
+        assert_answer(fixture, false);
+
+        const FakePolkitCheck *check = fake_polkit_last(fixture->polkit);
+
+        g_assert_cmpstr(check->subject_kind, ==, "system-bus-name");
+        g_assert_cmpstr(check->subject_name, ==, ":1.77");
+        g_assert_cmpuint(check->n_subject_details, ==, 1);
+        g_assert_cmpstr(check->action, ==, ACTION_RUN);
+}
+
+/* polkit may prompt only if the caller allowed it (N7). */
+static void test_flags(Fixture *fixture, const void *data)
+{
+        assert_answer(fixture, false);
+        g_assert_cmpuint(fake_polkit_last(fixture->polkit)->flags, ==, 0);
+        assert_answer(fixture, true);
+        g_assert_cmpuint(fake_polkit_last(fixture->polkit)->flags, ==, 1);
+}
+
+/* Details arrive under their keys, hostile bytes in them escaped (B13). */
+static void test_details(Fixture *fixture, const void *data)
+{
+        static const char *const details[] = {
+                "rootfs", "/srv/tree", "command_line", "a\n\x1b[2Jb \xff", "verb", "Run", NULL};
+        const AuthorityRequest request = {
+                .sender = ":1.77", .action = ACTION_MANAGE, .details = details};
+
+        authority_check(fixture->authority, &request, on_answer, fixture);
+        g_assert_true(loop_until(&fixture->n_answers, 1, 900));
+        g_assert_true(fixture->authorized);
+
+        const FakePolkitCheck *check = fake_polkit_last(fixture->polkit);
+
+        g_assert_cmpstr(check->action, ==, ACTION_MANAGE);
+        g_assert_cmpuint(g_hash_table_size(check->details), ==, 3);
+        g_assert_cmpstr(g_hash_table_lookup(check->details, "rootfs"), ==, "/srv/tree");
+        g_assert_cmpstr(g_hash_table_lookup(check->details, "command_line"), ==,
+                        "a\\x0a\\x1b[2Jb \\xff");
+        g_assert_cmpstr(g_hash_table_lookup(check->details, "verb"), ==, "Run");
+}
+
+/* Each question has a cancellation id of its own. */
+static void test_cancellation_ids_differ(Fixture *fixture, const void *data)
+{
+        for (unsigned i = 0; i < 5; i++)
+                ask(fixture, false);
+        g_assert_true(loop_until(&fixture->n_answers, 5, 900));
+
+        g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
+
+        for (unsigned i = 0; i < 5; i++) {
+                const FakePolkitCheck *check = g_ptr_array_index(fixture->polkit->checks, i);
+
+                g_assert_cmpstr(check->cancellation_id, !=, "");
+                g_assert_true(g_hash_table_add(ids, check->cancellation_id));
+        }
+}
+
+/* Nothing is called back from inside authority_check(), neither an answer nor a failure to ask. */
+static void test_never_from_inside(Fixture *fixture, const void *data)
+{
+        const AuthorityRequest nobody = {.sender = NULL, .action = ACTION_RUN};
+        const AuthorityRequest impostor = {.sender = "org.naive.Runc", .action = ACTION_RUN};
+        const AuthorityRequest invalid = {.sender = ":1.77", .action = "not \xff valid"};
+
+        ask(fixture, false);
+        authority_check(fixture->authority, &nobody, on_answer, fixture);
+        authority_check(fixture->authority, &impostor, on_answer, fixture);
+        authority_check(fixture->authority, &invalid, on_answer, fixture);
+        g_assert_cmpuint(fixture->n_answers, ==, 0);
+        g_assert_true(loop_until(&fixture->n_answers, 4, 900));
+        g_assert_cmpuint(fixture->polkit->n_checks, ==, 1);
+}
+
+/* A caller without a unique name cannot be asked about, and is refused. */
+static void test_no_unique_name(Fixture *fixture, const void *data)
+{
+        static const char *const senders[] = {NULL, "", "org.naive.Runc"};
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(senders); i++) {
+                const AuthorityRequest request = {.sender = senders[i], .action = ACTION_RUN};
+
+                authority_check(fixture->authority, &request, on_answer, fixture);
+                g_assert_true(loop_until(&fixture->n_answers, i + 1, 900));
+                g_assert_error(fixture->error, RUNTIME_ERROR,
+                               RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE);
+        }
+        g_assert_cmpuint(fixture->polkit->n_checks, ==, 0);
+}
+
+/* A question that cannot be sent, because the connection is gone, is refused. */
+static void test_closed_bus(Fixture *fixture, const void *data)
+{
+        sd_bus_close(fixture->service);
+        assert_refused(fixture, false, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE, "cannot ask");
+}
+
+/* Cancelling takes back the prompt by the question's own id, and nothing is called back. */
+static void test_cancel(Fixture *fixture, const void *data)
+{
+        fixture->polkit->mode = FAKE_POLKIT_LATE; /* the yes comes after the cancellation */
+        AuthorityQuery *query = ask(fixture, true);
+
+        g_assert_true(loop_until(&fixture->polkit->n_checks, 1, 500));
+        authority_query_cancel(query);
+        g_assert_true(loop_until(&fixture->polkit->n_cancelled, 1, 500));
+        g_assert_cmpstr(g_ptr_array_index(fixture->polkit->cancelled, 0), ==,
+                        fake_polkit_last(fixture->polkit)->cancellation_id);
+        loop_for(FAKE_POLKIT_LATE_MSEC + 30);
+        g_assert_cmpuint(fixture->n_answers, ==, 0);
+}
+
+/* One of two questions can be cancelled; the other is answered. */
+static void test_cancel_one_of_two(Fixture *fixture, const void *data)
+{
+        AuthorityQuery *first = ask(fixture, true);
+
+        ask(fixture, true);
+        authority_query_cancel(first);
+        loop_for(50);
+        g_assert_cmpuint(fixture->n_answers, ==, 1);
+        g_assert_cmpuint(fixture->polkit->n_cancelled, ==, 1);
+}
+
+/* A failure that waits to be told can be cancelled as well; polkit never heard of it. */
+static void test_cancel_failure(Fixture *fixture, const void *data)
+{
+        const AuthorityRequest nobody = {.sender = NULL, .action = ACTION_RUN};
+
+        authority_query_cancel(authority_check(fixture->authority, &nobody, on_answer, fixture));
+        authority_query_cancel(NULL);
+        loop_for(50);
+        g_assert_cmpuint(fixture->n_answers, ==, 0);
+        g_assert_cmpuint(fixture->polkit->n_cancelled, ==, 0);
+}
+
+/* Freeing the Authority with questions open is clean: all are cancelled, none is called back. */
+static void test_free_with_pending(Fixture *fixture, const void *data)
+{
+        const AuthorityRequest nobody = {.sender = NULL, .action = ACTION_RUN};
+
+        fixture->polkit->mode = FAKE_POLKIT_SILENCE;
+        for (unsigned i = 0; i < 3; i++)
+                ask(fixture, true);
+        authority_check(fixture->authority, &nobody, on_answer, fixture);
+        authority_free(g_steal_pointer(&fixture->authority));
+        g_assert_true(loop_until(&fixture->polkit->n_cancelled, 3, 500));
+        loop_for(20);
+        g_assert_cmpuint(fixture->n_answers, ==, 0);
+}
+
+static void on_answer_free(GError *error, void *data)
+{
+        Fixture *fixture = data;
+
+        on_answer(error, data);
+        authority_free(g_steal_pointer(&fixture->authority));
+}
+
+/* The callback may free the Authority, whether it is told an answer or a failure. */
+static void test_free_from_callback(Fixture *fixture, const void *data)
+{
+        const AuthorityRequest request = {.sender = ":1.77", .action = ACTION_RUN};
+        const AuthorityRequest nobody = {.sender = NULL, .action = ACTION_RUN};
+
+        authority_check(fixture->authority, &request, on_answer_free, fixture);
+        g_assert_true(loop_until(&fixture->n_answers, 1, 900));
+        fixture->authority = authority_new(fixture->service, PERSON_USEC);
+        authority_check(fixture->authority, &nobody, on_answer_free, fixture);
+        g_assert_true(loop_until(&fixture->n_answers, 2, 900));
+        loop_for(20);
+        g_assert_cmpuint(fixture->n_answers, ==, 2);
+}
+
+static void on_answer_again(GError *error, void *data)
+{
+        Fixture *fixture = data;
+
+        on_answer(error, data);
+        ask(fixture, false);
+}
+
+/* The callback may ask the next question. */
+static void test_ask_from_callback(Fixture *fixture, const void *data)
+{
+        const AuthorityRequest request = {.sender = ":1.77", .action = ACTION_RUN};
+
+        authority_check(fixture->authority, &request, on_answer_again, fixture);
+        g_assert_true(loop_until(&fixture->n_answers, 2, 900));
+        g_assert_true(fixture->authorized);
+}
+
+/* A question never holds up the caller, not even with polkit stopped and the socket full of
+ * questions. */
+static void test_never_blocks(Fixture *fixture, const void *data)
+{
+        int64_t start = g_get_monotonic_time();
+        g_autofree char *text = g_strnfill(AUTHORITY_TEXT_MAX, 'x');
+        const char *const details[] = {"rootfs", text, "command_line", text, NULL};
+        const AuthorityRequest request = {
+                .sender = ":1.77", .action = ACTION_RUN, .details = details};
+
+        private_bus_stop(fixture->bus);
+        for (unsigned i = 0; i < 200; i++)
+                authority_query_cancel(
+                        authority_check(fixture->authority, &request, on_answer, fixture));
+        authority_free(g_steal_pointer(&fixture->authority));
+        g_assert_cmpint(g_get_monotonic_time() - start, <, 500 * 1000);
+        g_assert_cmpuint(fixture->n_answers, ==, 0);
+        private_bus_kill(fixture->bus);
+}
+
+static void assert_escaped(const char *bytes, const char *expected)
+{
+        g_autofree char *text = authority_escape(bytes);
+
+        g_assert_cmpstr(text, ==, expected);
+}
+
+/* Ordinary text in any script is left alone. */
+static void test_escape_plain(void)
+{
+        assert_escaped("", "");
+        assert_escaped("/srv/tree one/$(id) <b>&'\"", "/srv/tree one/$(id) <b>&'\"");
+        assert_escaped("naïve – 日本語 – العربية 😀", "naïve – 日本語 – العربية 😀");
+}
+
+/* What a terminal or a prompt would obey or not show becomes visible. */
+static void test_escape_controls(void)
+{
+        assert_escaped("a\tb\nc\rd\x1b[0m\x7f", "a\\x09b\\x0ac\\x0dd\\x1b[0m\\x7f");
+        assert_escaped("\xc2\x85\xc2\x9b", "\\u{85}\\u{9b}");       /* C1 controls */
+        assert_escaped("\u202egpj\u202c", "\\u{202e}gpj\\u{202c}"); /* overrides */
+        assert_escaped("\u2066\u2069\u200f\u061c", "\\u{2066}\\u{2069}\\u{200f}\\u{61c}");
+        assert_escaped("a\u200bb\ufeffc\u00add", "a\\u{200b}b\\u{feff}c\\u{ad}d"); /* invisible */
+        assert_escaped("a\u2028b\u2029c\u2003d\u00a0e", "a\\u{2028}b\\u{2029}c\\u{2003}d\\u{a0}e");
+        assert_escaped("\U000e0041", "\\u{e0041}");           /* tags */
+        assert_escaped("\ufdd0\uffff", "\\u{fdd0}\\u{ffff}"); /* what sd-bus calls invalid */
+}
+
+/* Bytes that are no UTF-8 are shown one by one. */
+static void test_escape_invalid(void)
+{
+        assert_escaped("a\xff\xfe", "a\\xff\\xfe");
+        assert_escaped("\xc0\xaf", "\\xc0\\xaf");                   /* overlong */
+        assert_escaped("\xed\xa0\x80", "\\xed\\xa0\\x80");          /* surrogate */
+        assert_escaped("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"); /* beyond Unicode */
+        assert_escaped("\xe2\x82", "\\xe2\\x82");                   /* cut off */
+        assert_escaped("\xe2\x82z", "\\xe2\\x82z");
+}
+
+/* Different bytes give different text: a newline is not the two characters that stand for it. */
+static void test_escape_is_unambiguous(void)
+{
+        assert_escaped("\n", "\\x0a");
+        assert_escaped("\\x0a", "\\\\x0a");
+}
+
+/* The result is bounded, ends in an ellipsis where it was cut, and is never cut inside of a
+ * character. */
+static void test_escape_bounded(void)
+{
+        for (unsigned n = AUTHORITY_TEXT_MAX - 9; n <= AUTHORITY_TEXT_MAX + 1; n++) {
+                g_autofree char *fill = g_strnfill(n, 'x');
+                g_autofree char *bytes = g_strconcat(fill, "\u202e€", NULL);
+                g_autofree char *text = authority_escape(bytes);
+
+                g_assert_cmpuint(strlen(text), <=, AUTHORITY_TEXT_MAX);
+                g_assert_true(g_str_has_suffix(text, "…"));
+                g_assert_true(g_utf8_validate(text, -1, NULL));
+                g_assert_true(strchr(text, '\\') == NULL);
+        }
+        g_autofree char *exact = g_strnfill(AUTHORITY_TEXT_MAX, 'x');
+        assert_escaped(exact, exact);
+}
+
+/* Whatever the bytes, the result can be sent as a D-Bus string. */
+static void test_escape_any_bytes(void)
+{
+        for (unsigned i = 0; i < 5000; i++) {
+                char bytes[17] = {0};
+
+                for (unsigned n = 0; n < 16; n++)
+                        bytes[n] = (char) g_test_rand_int_range(1, 256);
+                g_autofree char *text = authority_escape(bytes);
+
+                g_assert_true(g_utf8_validate(text, -1, NULL));
+                for (const char *at = text; *at; at = g_utf8_next_char(at))
+                        g_assert_true(g_unichar_isprint(g_utf8_get_char(at)));
+        }
+}
+
+static void add(const char *name, void (*test)(Fixture *, const void *))
+{
+        g_autofree char *path = g_strdup_printf("/authority/%s", name);
+
+        g_test_add(path, Fixture, NULL, set_up, test, tear_down);
+}
+
+int main(int argc, char **argv)
+{
+        g_test_init(&argc, &argv, NULL);
+        add("yes", test_yes);
+        add("no", test_no);
+        add("challenge-quiet", test_challenge_quiet);
+        add("challenge-interactive", test_challenge_interactive);
+        add("dismissed", test_dismissed);
+        add("errors", test_errors);
+        add("malformed", test_malformed);
+        add("contradiction", test_contradiction);
+        add("no-polkit", test_no_polkit);
+        add("vanish", test_vanish);
+        add("polkit-restarts", test_polkit_restarts);
+        add("silence", test_silence);
+        add("late", test_late);
+        add("slow-but-in-time", test_slow_but_in_time);
+        add("twice", test_twice);
+        add("bus-lost", test_bus_lost);
+        add("subject", test_subject);
+        add("flags", test_flags);
+        add("details", test_details);
+        add("cancellation-ids-differ", test_cancellation_ids_differ);
+        add("never-from-inside", test_never_from_inside);
+        add("no-unique-name", test_no_unique_name);
+        add("closed-bus", test_closed_bus);
+        add("cancel", test_cancel);
+        add("cancel-one-of-two", test_cancel_one_of_two);
+        add("cancel-failure", test_cancel_failure);
+        add("free-with-pending", test_free_with_pending);
+        add("free-from-callback", test_free_from_callback);
+        add("ask-from-callback", test_ask_from_callback);
+        add("never-blocks", test_never_blocks);
+        g_test_add_func("/escape/plain", test_escape_plain);
+        g_test_add_func("/escape/controls", test_escape_controls);
+        g_test_add_func("/escape/invalid", test_escape_invalid);
+        g_test_add_func("/escape/is-unambiguous", test_escape_is_unambiguous);
+        g_test_add_func("/escape/bounded", test_escape_bounded);
+        g_test_add_func("/escape/any-bytes", test_escape_any_bytes);
+        return g_test_run();
+}
