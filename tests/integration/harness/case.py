@@ -1,0 +1,129 @@
+"""The test case that every integration test derives from."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+import unittest
+
+from . import invariants
+from .client import BusError, RootClient
+
+ERROR_PREFIX = {
+    'InvalidArgs': 'org.freedesktop.DBus.Error.', 'AccessDenied': 'org.freedesktop.DBus.Error.',
+    'InteractiveAuthorizationRequired': 'org.freedesktop.DBus.Error.',
+    'LimitsExceeded': 'org.freedesktop.DBus.Error.', 'NotSupported': 'org.freedesktop.DBus.Error.',
+    'NoMemory': 'org.freedesktop.DBus.Error.', 'UnknownObject': 'org.freedesktop.DBus.Error.',
+    'UnknownMethod': 'org.freedesktop.DBus.Error.',
+}
+
+
+class Case(unittest.TestCase):
+    world = None     # set by the runner
+    baseline = None  # taken once for each life of the service
+    starts_nothing = False  # True: a test of this class must leave no container, not even a stopped one
+    longMessage = True
+
+    def setUp(self):
+        world = self.world
+        if not world.service_alive():
+            world.restart_service()
+            Case.baseline = None
+        if Case.baseline is None:
+            Case.baseline = invariants.Snapshot(world)
+        self.root = world.root
+        self.rootfs = world.rootfs
+        self.reports = len(world.sanitizer_reports())
+
+    def tearDown(self):
+        world = self.world
+        broken = []
+        if world.service_alive():
+            for name, state, owner, _, path in self.root.containers():
+                if self.starts_nothing:
+                    broken.append(f'container {owner}/{name} ({state})')
+                self.discard(path)
+        broken += invariants.check(Case.baseline, world)
+        reports = world.sanitizer_reports()[self.reports:]
+        if broken:
+            # The next test begins with a service that has no past.
+            tail = world.log_tail()
+            world.restart_service()
+            Case.baseline = None
+            self.fail('left behind:\n  ' + '\n  '.join(broken) + '\nservice log:\n' + tail)
+        if reports:
+            self.fail('sanitizer:\n' + '\n'.join(reports))
+
+    def discard(self, path):
+        """Ends and deletes a container, whatever state it is in."""
+        from .client import Container
+        container = Container(self.root, path)
+        with contextlib.suppress(BusError):
+            if container.state != 'stopped':
+                with contextlib.suppress(BusError):
+                    container.kill(signal.SIGKILL, 'all')
+                container.wait(timeout=10)
+        with contextlib.suppress(BusError):
+            container.delete()
+
+    def user(self, name):
+        return self.world.user(name)
+
+    def rootfs_of(self, name):
+        return f'{self.world.directory}/{name}/rootfs'
+
+    def another_client(self):
+        client = RootClient(self.world.address)
+        self.addCleanup(lambda: client.connection.is_closed() or client.close())
+        return client
+
+    @contextlib.contextmanager
+    def refused(self, *names, text=None):
+        """The block must end in one of these errors; `text` must stand in its words."""
+        with self.assertRaises(BusError) as caught:
+            yield caught
+        full = [ERROR_PREFIX.get(name, 'org.naive.Runc.Error.') + name for name in names]
+        self.assertIn(caught.exception.name, full, caught.exception.text)
+        self.assertTrue(caught.exception.text.strip(), 'an error without words')
+        if text:
+            self.assertIn(text, caught.exception.text)
+
+    def output(self, argv, client=None, rootfs=None, memory=0):
+        """Runs to the end; what it wrote. It must succeed."""
+        container = (client or self.root).run(rootfs or self.rootfs, memory, argv)
+        result = container.wait()
+        log = container.log().decode(errors='surrogateescape')
+        self.assertEqual(result, ('success', 0), log)
+        return log
+
+    def shell(self, script, **kwargs):
+        return self.output(['/bin/sh', '-c', script], **kwargs)
+
+    def spawn_output(self, argv, client=None, rootfs=None, **options):
+        container = (client or self.root).spawn(rootfs or self.rootfs, argv, **options)
+        result = container.wait()
+        log = container.log().decode(errors='surrogateescape')
+        self.assertEqual(result, ('success', 0), log)
+        return log
+
+    def eventually(self, condition, timeout=5.0, what='condition'):
+        deadline = time.monotonic() + timeout
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, f'{what} did not come true')
+            time.sleep(0.02)
+
+    def command(self, *arguments, user=None, input=None, timeout=60, env=None):
+        """A program of the machine, perhaps as another user; a CompletedProcess with bytes."""
+        line = list(arguments)
+        if user:
+            from .world import USERS
+            uid = USERS[user]
+            line = ['setpriv', f'--reuid={uid}', f'--regid={uid}', '--clear-groups', *line]
+        environment = dict(os.environ, **(env or {}))
+        return subprocess.run(line, input=input if input is not None else b'', capture_output=True,
+                              timeout=timeout, env=environment, cwd='/')
+
+    def nothing_started(self, client=None):
+        """No container exists (for `client`), running or not."""
+        self.assertEqual((client or self.root).containers(), [])

@@ -1,0 +1,271 @@
+"""The private world: made once by `enter()` in namespaces of its own, shared by all tests of a run."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from . import rootfs
+from .client import RootClient, UserClient, BusError, NAME
+from .invariants import cgroup_roots, cgroup_tree, descendants_of, own_processes
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
+USERS = {'alice': 20001, 'bob': 20002, 'carol': 20003, 'dave': 20004, 'erin': 20005}
+
+
+def mount(*arguments):
+    subprocess.run(['mount', *arguments], check=True)
+
+
+def wait_until(condition, timeout=10.0, what='condition'):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f'{what} did not come within {timeout} s')
+        time.sleep(0.01)
+
+
+class Bus:
+    """A dbus-daemon of our own with the system bus's rules."""
+
+    def __init__(self, directory, executable=None, arguments=()):
+        self.directory = directory
+        self.socket = os.path.join(directory, 'socket')
+        self.address = f'unix:path={self.socket}'
+        for name in ('system.d', 'services'):
+            os.makedirs(os.path.join(directory, name))
+        shutil.copy('/usr/share/dbus-1/system.d/org.freedesktop.PolicyKit1.conf', f'{directory}/system.d')
+        shutil.copy(f'{SOURCE}/dbus/org.naive.Runc.conf', f'{directory}/system.d')
+        if executable:
+            # Arguments must be plain words here: dbus-daemon parses Exec= like a shell would.
+            with open(f'{directory}/services/{NAME}.service', 'w') as f:
+                f.write(f'[D-BUS Service]\nName={NAME}\nExec={executable} {" ".join(arguments)}\nUser=root\n')
+        with open(f'{HERE}/bus.conf.in') as f:
+            text = f.read().replace('@socket@', self.socket).replace('@directory@', directory)
+        with open(f'{directory}/bus.conf', 'w') as f:
+            f.write(text)
+        with open(f'{directory}/bus.log', 'w') as log:
+            self.process = subprocess.Popen(['dbus-daemon', f'--config-file={directory}/bus.conf', '--nofork',
+                                             '--nopidfile', '--nosyslog'], stdout=log, stderr=log)
+        wait_until(lambda: os.path.exists(self.socket), what='the bus')
+        time.sleep(0.05)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+class World:
+    """`directory`: where everything lies, a tmpfs. `build`: the build directory with the programs."""
+
+    def __init__(self, directory, build):
+        self.directory, self.build = directory, build
+        self.state_dir = f'{directory}/state'
+        self.cgroup_parent = f'/naive-test-{os.path.basename(directory)}'
+        self.daemon = f'{build}/service/naive-runcd'
+        self.naivec = f'{build}/cli/naivec'
+        self.sanitized = b'__asan_init' in open(self.daemon, 'rb').read()
+        self.slowness = 3.0 if self.sanitized else 1.0
+        self.users, self.extra = {}, []
+        self.service = self.polkit = self.bus = self.root = None
+        self.hidden_mountinfo = int(os.environ.get('NAIVE_HOST_MOUNTINFO', '-1'))
+
+    # -- making it ---------------------------------------------------------------------------------
+    def build_all(self):
+        self._users()
+        self._polkit_files()
+        os.environ['ASAN_OPTIONS'] = f'log_path={self.directory}/asan:exitcode=99:detect_leaks=1'
+        os.environ['UBSAN_OPTIONS'] = f'log_path={self.directory}/ubsan:print_stacktrace=1:halt_on_error=1'
+        rootfs.compile_helpers(f'{self.directory}/programs')
+        self.rootfs = rootfs.make(f'{self.directory}/rootfs', f'{self.directory}/programs')
+        for name in ('alice', 'bob', 'carol', 'dave'):
+            home = f'{self.directory}/{name}'
+            os.mkdir(home)
+            rootfs.make(f'{home}/rootfs', f'{self.directory}/programs', USERS[name], USERS[name])
+            os.chown(home, USERS[name], USERS[name])
+        self.bus = Bus(f'{self.directory}/bus')
+        self.address = self.bus.address
+        os.environ['DBUS_SYSTEM_BUS_ADDRESS'] = self.address
+        self.root = RootClient(self.address)
+        self.start_polkit()
+        self.start_service()
+
+    def _users(self):
+        for path, line in (('/etc/passwd', '{n}:x:{u}:{u}::/:/bin/sh'), ('/etc/group', '{n}:x:{u}:')):
+            copy = f'{self.directory}/{os.path.basename(path)}'
+            shutil.copy(path, copy)
+            with open(copy, 'a') as f:
+                for name, uid in USERS.items():
+                    f.write(line.format(n=name, u=uid) + '\n')
+            mount('--bind', copy, path)
+
+    def _polkit_files(self):
+        """Rules and actions of our own, over the machine's in this mount namespace only."""
+        actions = f'{self.directory}/actions'
+        shutil.copytree('/usr/share/polkit-1/actions', actions)
+        shutil.copy(f'{SOURCE}/polkit/org.naive.Runc.policy', actions)
+        mount('--bind', actions, '/usr/share/polkit-1/actions')
+        mount('-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/etc/polkit-1')
+        os.mkdir('/etc/polkit-1/rules.d')
+        with open(f'{HERE}/test.rules') as f:
+            text = f.read().replace('@directory@', self.directory)
+        with open('/etc/polkit-1/rules.d/10-naive-test.rules', 'w') as f:
+            f.write(text)
+
+    def start_polkit(self):
+        with open(f'{self.directory}/polkitd.log', 'a') as log:
+            self.polkit = subprocess.Popen(['/usr/lib/polkit-1/polkitd', '--no-debug'], stdout=log, stderr=log)
+        wait_until(lambda: 'org.freedesktop.PolicyKit1' in self.bus_names(), what='polkitd')
+
+    def stop_polkit(self):
+        self.polkit.send_signal(signal.SIGCONT)
+        self.polkit.kill()
+        self.polkit.wait()
+        wait_until(lambda: 'org.freedesktop.PolicyKit1' not in self.bus_names(), what="polkitd's end")
+
+    def service_arguments(self, address=None, state=None, parent=None, idle=0):
+        return [f'--address={address or self.address}', f'--state-dir={state or self.state_dir}',
+                f'--config={self.directory}/naive-runc.conf',
+                f'--cgroup-parent={parent or self.cgroup_parent}', f'--idle-timeout={idle}']
+
+    def start_service(self):
+        self.service_log = f'{self.directory}/service.log'
+        with open(self.service_log, 'a') as log:
+            self.service = subprocess.Popen([self.daemon, *self.service_arguments()], stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log, cwd='/')
+        try:
+            wait_until(lambda: NAME in self.bus_names() or not self.service_alive(), what='the service')
+        except TimeoutError:
+            pass
+        if not self.service_alive() or NAME not in self.bus_names():
+            raise RuntimeError('the service did not start:\n' + self.log_tail())
+        # What is opened once and kept (a first Run's caches) belongs to the baseline.
+        try:
+            for client, path in ((self.root, self.rootfs), (self.user('alice'), f'{self.directory}/alice/rootfs')):
+                container = client.run(path, 0, ['/bin/true'])
+                container.wait()
+                container.delete()
+        except BusError as error:
+            print(f'warm-up: {error}', file=sys.stderr)
+
+    def stop_service(self):
+        """SIGTERM, as a service manager would; its exit status."""
+        self.service.terminate()
+        try:
+            return self.service.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.service.kill()
+            self.service.wait()
+            return None
+
+    def restart_service(self):
+        if self.service_alive():
+            self.stop_service()
+        for pid in self.strangers():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.remove_cgroups(self.cgroup_parent)
+        shutil.rmtree(self.state_dir, ignore_errors=True)
+        self.start_service()
+
+    def close(self):
+        for user in self.users.values():
+            user.close()
+        if self.service and self.service_alive():
+            self.stop_service()
+        self.remove_cgroups(self.cgroup_parent)
+        for process in self.extra:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        if self.polkit:
+            self.polkit.send_signal(signal.SIGCONT)
+            self.polkit.kill()
+            self.polkit.wait()
+        if self.root:
+            self.root.close()
+        if self.bus:
+            self.bus.stop()
+
+    @staticmethod
+    def remove_cgroups(parent):
+        for path in sorted(cgroup_tree(parent), key=len, reverse=True):
+            for _ in range(100):
+                try:
+                    os.rmdir(path)
+                    break
+                except FileNotFoundError:
+                    break
+                except OSError:
+                    time.sleep(0.02)
+
+    # -- looking at it -----------------------------------------------------------------------------
+    @property
+    def service_pid(self):
+        return self.service.pid
+
+    def service_alive(self):
+        return self.service is not None and self.service.poll() is None
+
+    def service_fds(self):
+        result = {}
+        for fd in os.listdir(f'/proc/{self.service_pid}/fd'):
+            try:
+                result[int(fd)] = os.readlink(f'/proc/{self.service_pid}/fd/{fd}')
+            except OSError:
+                pass
+        return result
+
+    def log_tail(self, lines=25):
+        try:
+            with open(self.service_log, errors='replace') as f:
+                return ''.join(f.readlines()[-lines:])
+        except OSError:
+            return ''
+
+    def sanitizer_reports(self):
+        result = []
+        for name in sorted(os.listdir(self.directory)):
+            if name.startswith(('asan.', 'ubsan.')):
+                with open(f'{self.directory}/{name}', errors='replace') as f:
+                    result.append(f.read())
+        return result
+
+    def mountinfo(self):
+        with open('/proc/self/mountinfo') as f:
+            lines = f.read().splitlines()
+        if self.hidden_mountinfo >= 0:  # the machine's own mount namespace, which we left
+            os.lseek(self.hidden_mountinfo, 0, os.SEEK_SET)
+            data = b''
+            while piece := os.read(self.hidden_mountinfo, 1 << 16):
+                data += piece
+            lines += ['machine: ' + line for line in data.decode().splitlines()]
+        return lines
+
+    def rootfs_paths(self):
+        return [self.rootfs] + [f'{self.directory}/{name}/rootfs' for name in ('alice', 'bob')]
+
+    def bus_names(self):
+        names = self.root.call('/org/freedesktop/DBus', 'org.freedesktop.DBus', 'ListNames',
+                               destination='org.freedesktop.DBus')[0]
+        return {name for name in names if not name.startswith(':')}
+
+    def strangers(self):
+        """Processes that are neither ours nor known: what a test left behind."""
+        ours = {os.getpid(), 1}
+        for process in [self.service, self.polkit, self.bus.process] + self.extra:
+            if process:
+                ours.add(process.pid)
+        for user in self.users.values():
+            ours.add(user.process.pid)
+        return {pid: line for pid, line in own_processes().items() if pid not in ours}
+
+    def user(self, name):
+        if name not in self.users or self.users[name].process.poll() is not None:
+            self.users[name] = UserClient(self.address, USERS[name])
+        return self.users[name]

@@ -1,0 +1,62 @@
+/* probe WHAT: tries one thing that the shell cannot, and prints the outcome. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SYS_open_tree
+#define SYS_open_tree 428
+#endif
+
+static void report(const char *what, long result)
+{
+        printf("%s: %s\n", what, result < 0 ? strerror(errno) : "ok");
+}
+
+static void signals(void)
+{
+        sigset_t mask;
+        int blocked = 0, ignored = 0;
+
+        sigprocmask(SIG_SETMASK, NULL, &mask);
+        for (int i = 1; i < 64; i++) {
+                struct sigaction action;
+                blocked += sigismember(&mask, i) == 1;
+                ignored += sigaction(i, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+        }
+        printf("blocked %d ignored %d\n", blocked, ignored);
+}
+
+static void old_root(void)
+{
+        /* Ways back that a wrong pivot leaves: "..", and a second chroot (which needs a capability). */
+        report("chdir ..", chdir(".."));
+        report("access /etc/marker", access("/etc/marker", F_OK));
+        report("access ../../../../etc/marker", access("../../../../etc/marker", F_OK));
+        report("umount /", umount2("/", MNT_DETACH));
+        report("umount .", umount2(".", MNT_DETACH));
+        report("remount /", mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND, NULL));
+        report("open_tree", syscall(SYS_open_tree, AT_FDCWD, "/", 1));
+}
+
+int main(int argc, char **argv)
+{
+        const char *what = argc > 1 ? argv[1] : "";
+
+        setvbuf(stdout, NULL, _IOLBF, 0);
+        if (strcmp(what, "signals") == 0)
+                signals();
+        else if (strcmp(what, "old-root") == 0)
+                old_root();
+        else if (strcmp(what, "abort") == 0)
+                raise(SIGABRT);
+        else if (strcmp(what, "sleep") == 0)
+                pause();
+        else
+                return 2;
+        return 0;
+}

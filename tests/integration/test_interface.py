@@ -1,0 +1,105 @@
+"""The interface as written down, and as it is."""
+
+import glob
+import os
+import xml.etree.ElementTree as ET
+
+from harness.case import Case
+from harness.client import PATH, Container
+from harness.world import SOURCE
+
+
+def describe(interface):
+    """{(kind, name): details} of an <interface>; names of arguments count as well."""
+    result = {}
+    for member in interface:
+        if member.tag not in ('method', 'signal', 'property'):
+            continue
+        if member.tag == 'property':
+            details = member.get('type'), member.get('access')
+        else:
+            default = 'in' if member.tag == 'method' else 'out'
+            details = tuple((a.get('direction', default), a.get('type'), a.get('name')) for a in member.iter('arg'))
+        notes = tuple(sorted((a.get('name'), a.get('value')) for a in member.findall('annotation')
+                             if not a.get('name').startswith('org.gtk') and 'Doc' not in a.get('name')))
+        result[member.tag, member.get('name')] = details, notes
+    return result
+
+
+class Introspection(Case):
+    def written(self):
+        found = {}
+        for path in glob.glob(f'{SOURCE}/dbus/*.xml'):
+            for interface in ET.parse(path).getroot().iter('interface'):
+                found[interface.get('name')] = describe(interface)
+        return found
+
+    def live(self, path):
+        text, = self.root.call(path, 'org.freedesktop.DBus.Introspectable', 'Introspect')
+        return {i.get('name'): describe(i) for i in ET.fromstring(text).iter('interface')}
+
+    def test_xml_matches(self):
+        """The installed XML says what the live objects say, interface by interface."""
+        container = self.root.create(self.rootfs, ['/bin/true'])
+        live = {**self.live(PATH), **self.live(container.path)}
+        live = {name: members for name, members in live.items() if name.startswith('org.naive.')}
+        written = self.written()
+        self.assertTrue(written, 'no XML in dbus/')
+        self.assertEqual(set(written), set(live))
+        for name in live:
+            self.assertEqual(written[name], live[name], name)
+
+    def test_contract(self):
+        """What design.md promises is there, with these signatures."""
+        container = self.root.create(self.rootfs, ['/bin/true'])
+        live = {**self.live(PATH), **self.live(container.path)}
+
+        def signature(interface, member):
+            details, _ = live[interface]['method', member]
+            return ''.join(t for d, t, _ in details if d == 'in'), ''.join(t for d, t, _ in details if d == 'out')
+        for interface, member, expected in (
+                ('org.naive.Runc', 'Run', ('stas', 'o')),
+                ('org.naive.Runc.Manager1', 'Spawn', ('ayaaya{uh}a{sv}', 'o')),
+                ('org.naive.Runc.Manager1', 'Create', ('ayaaya{uh}a{sv}', 'o')),
+                ('org.naive.Runc.Manager1', 'GetContainer', ('s', 'o')),
+                ('org.naive.Runc.Manager1', 'ListContainers', ('a{sv}', 'a(ssuto)')),
+                ('org.naive.Runc.Container1', 'Start', ('', '')),
+                ('org.naive.Runc.Container1', 'Stop', ('it', '')),
+                ('org.naive.Runc.Container1', 'Kill', ('si', '')),
+                ('org.naive.Runc.Container1', 'Wait', ('', 'si')),
+                ('org.naive.Runc.Container1', 'Delete', ('', '')),
+                ('org.naive.Runc.Container1', 'Attach', ('a{sv}', 'h')),
+                ('org.naive.Runc.Container1', 'ResizeTerminal', ('qq', '')),
+                ('org.naive.Runc.Container1', 'OpenPIDFD', ('', 'h')),
+                ('org.naive.Runc.Container1', 'ReadLog', ('tu', 'tay')),
+                ('org.naive.Runc.Container1', 'OpenLog', ('a{sv}', 'h'))):
+            with self.subTest(member=member):
+                self.assertEqual(signature(interface, member), expected)
+        for name in ('Id', 'OwnerUID', 'ControlGroup', 'CreatedUSec', 'State', 'Pid', 'StartedUSec', 'ExitedUSec',
+                     'Result', 'ExitCode', 'OOMKills', 'MemoryMax'):
+            self.assertIn(('property', name), live['org.naive.Runc.Container1'])
+        self.assertIn(('signal', 'Exited'), live['org.naive.Runc.Container1'])
+
+    def test_property_types(self):
+        """Each property has the type that introspection gives it, in GetAll as well."""
+        container = self.root.create(self.rootfs, ['/bin/true'])
+        members = self.live(container.path)['org.naive.Runc.Container1']
+        self.assertEqual({name for kind, name in members if kind == 'property'}, set(container.props()))
+
+    def test_every_container_method_is_refused_to_strangers(self):
+        """Whatever method there is, a stranger is refused: a method added later is tested as well."""
+        container = self.user('alice').spawn(self.rootfs_of('alice'), ['/bin/sleep', '60'])
+        members = self.live(container.path)['org.naive.Runc.Container1']
+        examples = {'s': '"x"', 'i': '9', 't': '1', 'u': '1', 'q': '1', 'a{sv}': '{}', 'ay': '[]', 'aay': '[]',
+                    'a{uh}': '{}', 'h': '0', 'b': 'false'}
+        for (kind, name), (details, _) in members.items():
+            if kind != 'method':
+                continue
+            types = [t for d, t, _ in details if d == 'in']
+            text = '(' + ', '.join(f'@{t} {examples[t]}' for t in types) + (',)' if len(types) == 1 else ')')
+            from harness.client import BusError
+            with self.subTest(method=name), self.assertRaises(BusError) as caught:
+                self.user('bob').call_text(container.path, 'org.naive.Runc.Container1', name,
+                                           '(' + ''.join(types) + ')', text, timeout=5)
+            self.assertIn('Unknown', caught.exception.name, name)
+        self.assertEqual(container.state, 'running')

@@ -1,0 +1,501 @@
+"""A container's life: create, start, stop, kill, wait, delete, and what can be asked of it."""
+
+import os
+import select
+import signal
+import time
+
+from harness.case import Case
+from harness.client import CONTAINER, MANAGER, PATH, BusError, pump
+
+
+class States(Case):
+    def test_create_then_start(self):
+        """Create stops just before exec: the process is there, the command has not run; Start runs it."""
+        container = self.root.create(self.rootfs, ['/bin/sh', '-c', 'echo ran'])
+        self.assertEqual(container.state, 'created')
+        self.assertGreater(container.pid, 0)
+        time.sleep(0.2)
+        self.assertEqual(container.log(), b'')
+        container.start()
+        self.assertEqual(container.wait(), ('success', 0))
+        self.assertEqual(container.state, 'stopped')
+        self.assertEqual(container.log(), b'ran\n')
+
+    def test_second_start(self):
+        """A second Start is InvalidState, while it runs and after it has stopped."""
+        container = self.root.create(self.rootfs, ['/bin/sleep', '60'])
+        container.start()
+        with self.refused('InvalidState'):
+            container.start()
+        container.kill()
+        container.wait()
+        with self.refused('InvalidState'):
+            container.start()
+
+    def test_start_of_what_is_not_there(self):
+        """A missing command is an error of Start, if not of Create, and leaves nothing running."""
+        try:
+            container = self.root.create(self.rootfs, ['/no/such'])
+        except BusError as error:
+            self.assertEqual(error.name, 'org.naive.Runc.Error.CommandNotFound')
+            return
+        with self.refused('CommandNotFound', text='/no/such'):
+            container.start()
+
+    def test_two_starts_at_once(self):
+        """Of two Starts at the same moment one wins and the other is InvalidState."""
+        container = self.root.create(self.rootfs, ['/bin/sleep', '60'])
+        first = self.root.call_async(container.path, CONTAINER, 'Start')
+        second = self.another_client().call_async(container.path, CONTAINER, 'Start')
+        self.assertTrue(pump(lambda: first and second))
+        outcomes = [first[0], second[0]]
+        self.assertEqual(outcomes.count(()), 1, outcomes)
+        lost, = [o for o in outcomes if o != ()]
+        self.assertEqual(lost.name, 'org.naive.Runc.Error.InvalidState')
+
+    def test_times(self):
+        """Created, started and exited times follow one another."""
+        before = time.time_ns() // 1000
+        container = self.root.spawn(self.rootfs, ['/bin/true'])
+        container.wait()
+        p = container.props()
+        self.assertLessEqual(before, p['CreatedUSec'])
+        self.assertLessEqual(p['CreatedUSec'], p['StartedUSec'])
+        self.assertLessEqual(p['StartedUSec'], p['ExitedUSec'])
+        self.assertLessEqual(p['ExitedUSec'], time.time_ns() // 1000)
+
+    def test_properties(self):
+        """The properties tell what the container is."""
+        container = self.root.spawn(self.rootfs, ['/bin/sleep', '60'], Id='props', MemoryMax=20 << 20)
+        p = container.props()
+        self.assertEqual((p['Id'], p['OwnerUID'], p['State'], p['MemoryMax']), ('props', 0, 'running', 20 << 20))
+        self.assertIn(self.world.cgroup_parent, p['ControlGroup'])
+        with open(f'/proc/{p["Pid"]}/cgroup') as f:
+            self.assertIn(p['ControlGroup'], f.read())
+        container.kill()
+        container.wait()
+        p = container.props()
+        self.assertEqual((p['State'], p['Result'], p['ExitCode'], p['Pid']), ('stopped', 'signal', 9, 0))
+
+    def test_number_of_containers(self):
+        """NContainers and ListContainers count alike."""
+        for count in range(1, 4):
+            self.root.create(self.rootfs, ['/bin/true'])
+            self.assertEqual(len(self.root.containers()), count)
+            self.assertEqual(self.root.prop(PATH, MANAGER, 'NContainers'), count)
+
+    def test_generated_ids(self):
+        """Ids are container-1, container-2, … for each owner, and a given one is kept."""
+        ids = [self.root.create(self.rootfs, ['/bin/true']).id for _ in range(3)]
+        numbers = [int(i.removeprefix('container-')) for i in ids]
+        self.assertEqual(numbers, sorted(set(numbers)))
+        self.assertEqual(self.root.create(self.rootfs, ['/bin/true'], Id='a.b_c-d').id, 'a.b_c-d')
+
+
+class Ending(Case):
+    def test_stop_by_term(self):
+        """Stop sends the signal and replies when the command has ended by itself."""
+        container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'trap "echo bye; exit 7" TERM; echo on; '
+                                                  'while :; do sleep .05; done'])
+        self.eventually(lambda: container.log() == b'on\n')
+        container.stop(signal.SIGTERM, 10)
+        self.assertEqual(container.wait(), ('exit-code', 7))
+        self.assertEqual(container.log(), b'on\nbye\n')
+
+    def test_stop_of_a_stubborn_one(self):
+        """A command that ignores the signal is killed after the time-out."""
+        container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'trap "" TERM; while :; do sleep .05; done'])
+        time.sleep(0.1)
+        started = time.monotonic()
+        container.stop(signal.SIGTERM, 0.5)
+        self.assertEqual(container.wait(), ('signal', 9))
+        self.assertLess(time.monotonic() - started, 5)
+        self.assertGreaterEqual(time.monotonic() - started, 0.4)
+
+    def test_stop_of_created(self):
+        """A created container can be stopped without ever having run."""
+        container = self.root.create(self.rootfs, ['/bin/echo', 'ran'])
+        container.stop()
+        self.assertEqual(container.state, 'stopped')
+        self.assertNotIn(b'ran', container.log())
+
+    def test_kill_all(self):
+        """Kill "all" reaches every process, Kill "main" the command only."""
+        container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'trap "" USR1; (trap "echo child; exit" USR1; '
+                                                  'echo up; while :; do sleep .05; done) & wait; wait; sleep 60'])
+        self.eventually(lambda: b'up' in container.log())
+        container.kill(signal.SIGUSR1, 'main')
+        time.sleep(0.3)
+        self.assertNotIn(b'child', container.log())
+        container.kill(signal.SIGUSR1, 'all')
+        self.eventually(lambda: b'child' in container.log())
+
+    def test_bad_kill(self):
+        """A signal or a `whom` that is none is InvalidArgs."""
+        container = self.root.spawn(self.rootfs, ['/bin/sleep', '60'])
+        for whom, number in (('main', -1), ('main', 65), ('main', 1000), ('nobody', 9), ('', 9)):
+            with self.subTest(whom=whom, number=number), self.refused('InvalidArgs'):
+                container.kill(number, whom)
+        self.assertEqual(container.state, 'running')
+
+    def test_after_the_end(self):
+        """Kill and Stop of a stopped container are InvalidState or harmless, never a signal to another."""
+        container = self.root.spawn(self.rootfs, ['/bin/true'])
+        container.wait()
+        with self.refused('InvalidState'):
+            container.kill()
+        try:
+            container.stop()
+        except BusError as error:
+            self.assertEqual(error.name, 'org.naive.Runc.Error.InvalidState')
+
+    def test_delete_running(self):
+        """A running container is not deleted."""
+        container = self.root.spawn(self.rootfs, ['/bin/sleep', '60'])
+        with self.refused('InvalidState'):
+            container.delete()
+        self.assertEqual(container.state, 'running')
+
+    def test_delete_created(self):
+        """A created container that never ran can be deleted, or must be stopped first; then nothing is left."""
+        container = self.root.create(self.rootfs, ['/bin/true'])
+        try:
+            container.delete()
+        except BusError as error:
+            self.assertEqual(error.name, 'org.naive.Runc.Error.InvalidState')
+            container.stop()
+            container.delete()
+        self.nothing_started()
+
+    def test_deleted_is_unknown(self):
+        """After Delete the object is unknown to Wait and everything else, and its id is free."""
+        container = self.root.spawn(self.rootfs, ['/bin/true'], Id='again')
+        container.wait()
+        container.delete()
+        for action in (container.wait, container.start, container.delete, container.log, container.kill):
+            with self.refused('UnknownObject', 'UnknownMethod'):
+                action()
+        with self.refused('NoSuchContainer'):
+            self.root.get_container('again')
+        self.root.create(self.rootfs, ['/bin/true'], Id='again')
+
+    def test_core_dump(self):
+        """A command that aborts has result signal or core-dump, code 6."""
+        # PID 1 cannot signal itself; its child can, and the shell tells so.
+        container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', '/bin/probe abort; exit $?'])
+        self.assertEqual(container.wait(), ('exit-code', 134))
+
+    def test_killed_from_outside(self):
+        """A command killed by somebody else than the service is noticed."""
+        container = self.root.spawn(self.rootfs, ['/bin/sleep', '60'])
+        os.kill(container.pid, signal.SIGKILL)
+        self.assertEqual(container.wait(), ('signal', 9))
+
+    def test_out_of_memory_in_created(self):
+        """Stopped containers are kept up to a number; the oldest go first."""
+        first = self.root.spawn(self.rootfs, ['/bin/true'], Id='oldest')
+        first.wait()
+        for _ in range(70):
+            self.root.run(self.rootfs, 0, ['/bin/true']).wait()
+        self.assertLessEqual(len(self.root.containers()), 65)
+        self.assertNotIn('oldest', [c[0] for c in self.root.containers()])
+
+
+class Waiting(Case):
+    def test_wait_before_and_after(self):
+        """Wait replies at exit, and at once if it has exited already."""
+        container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'sleep .3; exit 4'])
+        started = time.monotonic()
+        self.assertEqual(container.wait(), ('exit-code', 4))
+        self.assertGreater(time.monotonic() - started, 0.2)
+        self.assertEqual(container.wait(timeout=1), ('exit-code', 4))
+
+    def test_many_waiters(self):
+        """Many may wait; one that leaves does no harm."""
+        container = self.root.spawn(self.rootfs, ['/bin/sleep', '60'])
+        waiters = [self.root.call_async(container.path, CONTAINER, 'Wait') for _ in range(10)]
+        leaver = self.another_client()
+        leaver.call_async(container.path, CONTAINER, 'Wait')
+        leaver.close()
+        container.kill()
+        self.assertTrue(pump(lambda: all(waiters)))
+        self.assertEqual([w[0] for w in waiters], [('signal', 9)] * 10)
+
+    def test_wait_on_created(self):
+        """Wait on a created container waits through its start."""
+        container = self.root.create(self.rootfs, ['/bin/sh', '-c', 'exit 5'])
+        waiter = self.root.call_async(container.path, CONTAINER, 'Wait')
+        container.start()
+        self.assertTrue(pump(lambda: waiter))
+        self.assertEqual(waiter[0], ('exit-code', 5))
+
+    def test_pidfd(self):
+        """OpenPIDFD gives a pidfd of the command that becomes readable at its end."""
+        container = self.root.spawn(self.rootfs, ['/bin/sleep', '60'])
+        container.call('OpenPIDFD')
+        fd, = self.root.fds
+        with open(f'/proc/self/fdinfo/{fd}') as f:
+            self.assertIn(f'Pid:\t{container.pid}\n', f.read())
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        self.assertEqual(poll.poll(100), [])
+        signal.pidfd_send_signal(fd, signal.SIGKILL)
+        self.assertTrue(poll.poll(5000))
+        os.close(fd)
+        self.assertEqual(container.wait(), ('signal', 9))
+        with self.refused('InvalidState'):
+            container.call('OpenPIDFD')
+
+
+class Options(Case):
+    def test_environment(self):
+        """Environment adds to the defaults and replaces them."""
+        output = self.spawn_output(['/bin/env'], Environment=['A=1', 'PS1=x', b'B=\xff='])
+        self.assertEqual(sorted(line.split('=')[0] for line in output.splitlines()), ['A', 'B', 'HOME', 'PATH', 'PS1'])
+        self.assertIn('PS1=x\n', output)
+        self.assertIn('B=\udcff=\n', output)
+
+    def test_working_directory(self):
+        """WorkingDirectory is where the command starts; "/" without it."""
+        self.assertEqual(self.spawn_output(['/bin/pwd'], WorkingDirectory='/etc'), '/etc\n')
+        self.assertEqual(self.spawn_output(['/bin/pwd']), '/\n')
+
+    def test_hostname(self):
+        """Hostname is the host name inside; without it the id."""
+        self.assertEqual(self.spawn_output(['/bin/hostname'], Hostname='my-host.example'), 'my-host.example\n')
+        self.assertEqual(self.spawn_output(['/bin/hostname'], Id='named'), 'named\n')
+
+    def test_tasks_max(self):
+        """TasksMax bounds the number of processes."""
+        container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'for i in 1 2 3 4 5 6 7 8 9 10; do sleep 5 & done; '
+                                                  'echo all; kill -9 -1'], TasksMax=5)
+        container.wait()
+        self.assertIn(b"can't fork", container.log())
+
+    def test_memory_max(self):
+        """MemoryMax as an option limits as Run's memMax does."""
+        container = self.root.spawn(self.rootfs, ['/bin/touchmem', '32'], MemoryMax=10 << 20)
+        self.assertEqual(container.wait()[0], 'oom-kill')
+
+    def test_read_only_root(self):
+        """ReadOnlyRoot=no lets root write to its own tree; yes is the default."""
+        path = f'{self.rootfs}/etc/written'
+        stat = os.stat(f'{self.rootfs}/etc')
+        try:
+            container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'echo x > /etc/written'], ReadOnlyRoot=False)
+            self.assertEqual(container.wait(), ('success', 0), container.log())
+            with open(path) as f:
+                self.assertEqual(f.read(), 'x\n')
+        finally:
+            if os.path.exists(path):
+                os.unlink(path)
+            os.utime(f'{self.rootfs}/etc', ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+    def test_fds(self):
+        """fds 0, 1, 2 are the caller's; any bytes and any size pass unchanged."""
+        inside, far = os.pipe()
+        near, outside = os.pipe()
+        container = self.root.spawn(self.rootfs, ['/bin/cat'], fds={0: inside, 1: outside, 2: outside})
+        os.close(inside)
+        os.close(outside)
+        data = os.urandom(1 << 20)
+        if os.fork() == 0:
+            os.close(near)
+            with open(far, 'wb') as f:
+                f.write(data)
+            os._exit(0)
+        os.close(far)
+        with open(near, 'rb') as f:
+            self.assertEqual(f.read(), data)
+        os.wait()
+        self.assertEqual(container.wait(), ('success', 0))
+
+    def test_more_fds(self):
+        """Any fd to any number, up to 16 in a message; no other fd is there."""
+        files = []
+        for i in range(13):
+            fd = os.memfd_create(f'file-{i}')
+            os.write(fd, f'file {i}\n'.encode())
+            os.lseek(fd, 0, os.SEEK_SET)
+            files.append(fd)
+        numbers = [3, 4, 5, 9, 10, 20, 30, 40, 50, 60, 100, 200, 255]
+        output = self.spawn_output(['/bin/sh', '-c', 'ls /proc/1/fd | sort -n | tr "\\n" " "; cat /proc/self/fd/255'],
+                                   fds=dict(zip(numbers, files)))
+        for fd in files:
+            os.close(fd)
+        self.assertEqual(output.split('file')[0].split(), ['0', '1', '2'] + [str(n) for n in numbers])
+        self.assertIn('file 12\n', output)
+
+    def test_remove(self):
+        """Remove forgets the container once it has ended, and Wait still learns how."""
+        container = self.root.create(self.rootfs, ['/bin/sh', '-c', 'exit 3'], Remove=True)
+        waiter = self.root.call_async(container.path, CONTAINER, 'Wait')
+        container.start()
+        self.assertTrue(pump(lambda: waiter))
+        self.assertEqual(waiter[0], ('exit-code', 3))
+        self.eventually(lambda: self.root.containers() == [])
+
+    def test_remove_when_setup_fails(self):
+        """A failed Spawn leaves nothing, with Remove or without."""
+        for remove in (True, False):
+            with self.refused('CommandNotFound'):
+                self.root.spawn(self.rootfs, ['/no/such'], Remove=remove)
+        self.nothing_started()
+
+
+class Log(Case):
+    def test_read_log_by_offset(self):
+        """ReadLog gives pieces by offset, and says where to go on."""
+        container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'printf 0123456789'])
+        container.wait()
+        self.assertEqual(container.call('ReadLog', 'tu', (0, 4)), (4, list(b'0123')))
+        self.assertEqual(container.call('ReadLog', 'tu', (4, 100)), (10, list(b'456789')))
+        self.assertEqual(container.call('ReadLog', 'tu', (10, 100)), (10, []))
+        after, data = container.call('ReadLog', 'tu', (2**63, 100))
+        self.assertEqual(data, [])
+
+    def test_log_is_bounded(self):
+        """Of a long output the last part is kept, and offsets go on counting."""
+        container = self.root.spawn(self.rootfs, ['/bin/sh', '-c',
+                                                  'head -c 2000000 /dev/zero | tr "\\0" x; echo; echo the end'])
+        self.assertEqual(container.wait(timeout=30), ('success', 0))
+        log = container.log()
+        self.assertTrue(log.endswith(b'x\nthe end\n'))
+        self.assertLessEqual(len(log), 1 << 20)
+        after, _ = container.call('ReadLog', 'tu', (2_000_000, 100))
+        self.assertEqual(after, 2_000_000 + len('\nthe end\n'))
+
+    def test_nobody_reads(self):
+        """A command whose output nobody reads is not held up, and Wait finds the log complete."""
+        container = self.root.run(self.rootfs, 0, ['/bin/sh', '-c', 'seq 1 5000'])
+        self.assertEqual(container.wait(timeout=30), ('success', 0))
+        self.assertEqual(container.log().split()[-1], b'5000')
+
+    def test_open_log(self):
+        """OpenLog gives the same bytes by an fd, then its end."""
+        container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'echo one; echo two'])
+        container.wait()
+        container.call('OpenLog', 'a{sv}', ({},))
+        fd, = self.root.fds
+        with open(fd, 'rb') as f:
+            self.assertEqual(f.read(), b'one\ntwo\n')
+        self.assertEqual(container.log(), b'one\ntwo\n')
+
+    def test_open_log_while_running(self):
+        """OpenLog of a running container follows it to its end."""
+        container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'echo one; sleep .5; echo two'])
+        container.call('OpenLog', 'a{sv}', ({},))
+        fd, = self.root.fds
+        with open(fd, 'rb') as f:
+            self.assertEqual(f.read(), b'one\ntwo\n')
+
+    def test_log_readers_that_do_not_read(self):
+        """A reader that never reads holds up neither the command nor other readers."""
+        container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'sleep .3; head -c 1000000 /dev/zero; echo end'])
+        container.call('OpenLog', 'a{sv}', ({},))
+        lazy, = self.root.fds
+        self.assertEqual(container.wait(timeout=20), ('success', 0))
+        os.close(lazy)
+        self.assertTrue(container.log().endswith(b'end\n'))
+
+
+class Signals(Case):
+    def test_container_new_and_removed(self):
+        """ContainerNew and ContainerRemoved tell id and path."""
+        seen = self.root.subscribe(MANAGER)
+        container = self.root.spawn(self.rootfs, ['/bin/true'], Id='sig')
+        container.wait()
+        container.delete()
+        self.assertTrue(pump(lambda: any(m == 'ContainerRemoved' for _, _, m, _ in seen)))
+        self.assertEqual([(m, a) for _, _, m, a in seen],
+                         [('ContainerNew', ('sig', container.path)), ('ContainerRemoved', ('sig', container.path))])
+
+    def test_exited(self):
+        """Exited tells result and code."""
+        seen = self.root.subscribe(CONTAINER, 'Exited')
+        container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'exit 9'])
+        self.assertTrue(pump(lambda: seen))
+        self.assertEqual((seen[0][0], seen[0][3]), (container.path, ('exit-code', 9)))
+
+    def test_interfaces_added_and_removed(self):
+        """ObjectManager's signals tell of a container's coming and going."""
+        seen = self.root.subscribe('org.freedesktop.DBus.ObjectManager')
+        container = self.root.spawn(self.rootfs, ['/bin/true'])
+        container.wait()
+        container.delete()
+        self.assertTrue(pump(lambda: any(m == 'InterfacesRemoved' for _, _, m, _ in seen)))
+        added = [a for _, _, m, a in seen if m == 'InterfacesAdded']
+        removed = [a for _, _, m, a in seen if m == 'InterfacesRemoved']
+        self.assertEqual(added[0][0], container.path)
+        self.assertIn(CONTAINER, added[0][1])
+        self.assertEqual(removed[0][0], container.path)
+        self.assertIn(CONTAINER, removed[0][1])
+
+    def test_properties_changed(self):
+        """State changes are told by PropertiesChanged."""
+        container = self.root.create(self.rootfs, ['/bin/true'])
+        seen = self.root.subscribe('org.freedesktop.DBus.Properties', 'PropertiesChanged', container.path)
+        container.start()
+
+        def told():
+            return any('State' in a[1] and a[1]['State'] == 'stopped' or 'State' in a[2] for _, _, _, a in seen)
+        self.assertTrue(pump(told))
+
+    def test_managed_objects(self):
+        """GetManagedObjects shows what GetAll shows."""
+        container = self.root.spawn(self.rootfs, ['/bin/sleep', '60'])
+        self.assertEqual(self.root.managed()[container.path][CONTAINER], container.props())
+
+
+class Callers(Case):
+    def test_watch_bus(self):
+        """With WatchBus the container ends when its caller leaves the bus."""
+        caller = self.another_client()
+        path = caller.spawn(self.rootfs, ['/bin/sleep', '600'], WatchBus=True).path
+        stays = caller.spawn(self.rootfs, ['/bin/sleep', '600']).path
+        caller.close()
+        from harness.client import Container
+        self.assertEqual(Container(self.root, path).wait(timeout=10), ('signal', 9))
+        self.assertEqual(Container(self.root, stays).state, 'running')
+
+    def test_watch_bus_created(self):
+        """So does one that was created and never started."""
+        caller = self.another_client()
+        caller.create(self.rootfs, ['/bin/true'], WatchBus=True, Remove=True)
+        caller.close()
+        self.eventually(lambda: self.root.containers() == [], 10)
+
+    def test_caller_leaves_in_the_middle(self):
+        """A caller that disconnects right after its call leaves either a whole container or none."""
+        from harness.wire import Wire, Writer
+        body = bytes(Writer().s(self.rootfs).t(0).array(4, ['/bin/true'], Writer.s).data)
+        for i in range(50):
+            wire = Wire(self.world.address)
+            wire.send('org.naive.Runc', PATH, 'org.naive.Runc', 'Run', 'stas', body)
+            time.sleep(i * 0.0004)
+            wire.close()
+        self.eventually(lambda: all(c[1] == 'stopped' for c in self.root.containers()), 10)
+
+    def test_user_leaves_in_the_middle(self):
+        """The same for a user about whom polkit is being asked."""
+        from harness.client import GLib, UserClient
+        from harness.world import USERS
+        for i in range(10):
+            user = UserClient(self.world.address, USERS['alice'])
+            user.send(PATH, 'org.naive.Runc', 'Run',
+                      GLib.Variant('(stas)', (self.rootfs_of('alice'), 0, ['/bin/true'])))
+            time.sleep(i * 0.001)
+            user.close()
+        self.eventually(lambda: all(c[1] == 'stopped' for c in self.root.containers()), 10)
+
+
+class Limits(Case):
+    def test_containers_of_a_user(self):
+        """A user may have 64 live containers; the next is LimitsExceeded, and another user still gets one."""
+        user = self.user('alice')
+        for _ in range(64):
+            user.create(self.rootfs_of('alice'), ['/bin/true'])
+        with self.refused('LimitsExceeded'):
+            user.create(self.rootfs_of('alice'), ['/bin/true'])
+        self.user('bob').create(self.rootfs_of('bob'), ['/bin/true'])

@@ -1,0 +1,251 @@
+"""Who may do what: a real polkitd judges, with rules in harness/test.rules."""
+
+import os
+import signal
+import time
+import shutil
+
+from harness.case import Case
+from harness.client import CONTAINER, INTERACTIVE, MANAGER, PATH, RUNC, BusError, Container, GLib, options_variant, raw
+from harness.world import USERS
+
+
+class Refused(Case):
+    starts_nothing = True
+
+    def test_without_a_rule(self):
+        """A user without a rule is refused with InteractiveAuthorizationRequired, and nothing is started."""
+        with self.refused('InteractiveAuthorizationRequired'):
+            self.user('carol').run(self.rootfs_of('carol'), 10 << 20, ['/bin/true'])
+        for member in ('spawn', 'create'):
+            with self.refused('InteractiveAuthorizationRequired'):
+                getattr(self.user('carol'), member)(self.rootfs_of('carol'), ['/bin/true'])
+
+    def test_interactive_without_an_agent(self):
+        """With the interactive flag but no agent to ask, the user is refused all the same."""
+        with self.refused('InteractiveAuthorizationRequired', 'AccessDenied', 'AuthorizationUnavailable'):
+            self.user('carol').run(self.rootfs_of('carol'), 10 << 20, ['/bin/true'], flags=INTERACTIVE)
+
+    def test_denied(self):
+        """A rule that says no is AccessDenied, with and without the interactive flag."""
+        for flags in (0, INTERACTIVE):
+            with self.refused('AccessDenied'):
+                self.user('dave').run(self.rootfs_of('dave'), 10 << 20, ['/bin/true'], flags=flags)
+
+    def test_other_rootfs(self):
+        """The rule looks at the rootfs: what it names is allowed, any other tree is not."""
+        with self.refused('InteractiveAuthorizationRequired'):
+            self.user('alice').run(self.rootfs, 10 << 20, ['/bin/true'])
+        with self.refused('InteractiveAuthorizationRequired'):
+            self.user('alice').run(self.rootfs_of('bob'), 10 << 20, ['/bin/true'])
+
+    def test_dots_do_not_fool_the_rule(self):
+        """A path with ".." or a symlink is judged as what it leads to, not as it is spelled."""
+        link = f'{self.world.directory}/alice/link'
+        os.symlink(self.rootfs, link)
+        self.addCleanup(os.unlink, link)
+        for path in (f'{self.world.directory}/alice/../rootfs', link, f'{link}/.'):
+            with self.subTest(path=path), self.refused('InteractiveAuthorizationRequired'):
+                self.user('alice').run(path, 10 << 20, ['/bin/true'])
+
+    def test_absent(self):
+        """Without polkit a user gets AuthorizationUnavailable, and root works as ever."""
+        self.world.stop_polkit()
+        try:
+            with self.refused('AuthorizationUnavailable'):
+                self.user('alice').run(self.rootfs_of('alice'), 10 << 20, ['/bin/true'])
+            container = self.root.run(self.rootfs, 10 << 20, ['/bin/true'])
+            self.assertEqual(container.wait(), ('success', 0))
+            self.discard(container.path)
+        finally:
+            self.world.start_polkit()
+
+    def test_silent(self):
+        """While polkit is silent others are served; a caller that leaves cancels its question."""
+        os.kill(self.world.polkit.pid, signal.SIGSTOP)
+        try:
+            user = self.user('alice')
+            user.send(PATH, RUNC, 'Run', GLib.Variant('(stas)', (self.rootfs_of('alice'), 0, ['/bin/true'])))
+            time.sleep(0.3)
+            started = time.monotonic()
+            container = self.root.run(self.rootfs, 10 << 20, ['/bin/true'])
+            self.assertEqual(container.wait(), ('success', 0))
+            self.assertLess(time.monotonic() - started, 3)
+            self.discard(container.path)
+            user.close()
+            time.sleep(0.3)
+        finally:
+            os.kill(self.world.polkit.pid, signal.SIGCONT)
+        time.sleep(0.5)  # the late answer changes nothing
+
+    def test_silent_then_killed(self):
+        """A polkit that dies while it is asked is AuthorizationUnavailable."""
+        os.kill(self.world.polkit.pid, signal.SIGSTOP)
+        user = self.user('alice')
+        user.send(PATH, RUNC, 'Run', GLib.Variant('(stas)', (self.rootfs_of('alice'), 0, ['/bin/true'])))
+        time.sleep(0.3)
+        self.world.stop_polkit()
+        try:
+            with self.refused('AuthorizationUnavailable'):
+                user.receive()
+        finally:
+            self.world.start_polkit()
+
+    def test_pending_questions_are_bounded(self):
+        """Eight questions of one user may wait; the next is LimitsExceeded at once."""
+        os.kill(self.world.polkit.pid, signal.SIGSTOP)
+        try:
+            from harness.wire import Wire, Writer
+            client = self.user('alice')
+            # One process of alice's with many calls under way: sent from one connection, read in order.
+            done = self.command('/usr/bin/python3', '-c', f'''
+import sys
+sys.path.insert(0, {os.path.dirname(os.path.abspath(__file__))!r})
+from harness.wire import Wire, Writer
+w = Wire({self.world.address!r})
+body = bytes(Writer().s({self.rootfs_of("alice")!r}).t(0).array(4, ["/bin/true"], Writer.s).data)
+serials = [w.send("org.naive.Runc", "/org/naive/Runc", "org.naive.Runc", "Run", "stas", body) for _ in range(9)]
+kind, serial, name, _ = w.receive()
+while kind not in (2, 3):
+    kind, serial, name, _ = w.receive()
+print(name)
+''', user='alice', timeout=20)
+        finally:
+            os.kill(self.world.polkit.pid, signal.SIGCONT)
+        self.assertEqual(done.stdout.decode().strip(), 'org.freedesktop.DBus.Error.LimitsExceeded',
+                         done.stderr.decode())
+        client.ping()
+
+
+class Allowed(Case):
+    def test_rule_on_rootfs(self):
+        """A user with a rule that looks at action.lookup("rootfs") runs its own tree without a prompt."""
+        output = self.output(['/bin/sh', '-c', 'id -u; cat /etc/marker'], client=self.user('alice'),
+                             rootfs=self.rootfs_of('alice'), memory=10 << 20)
+        self.assertEqual(output, '0\nthis is the rootfs\n')
+
+    def test_memory_limit_of_a_user(self):
+        """The limit holds for a user's container as for root's."""
+        container = self.user('alice').run(self.rootfs_of('alice'), 10 << 20, ['/bin/touchmem', '32'])
+        self.assertEqual(container.wait(), ('oom-kill', 9))
+
+    def test_own_containers_need_no_rule(self):
+        """The owner lists, watches, ends and deletes its own without a question."""
+        user = self.user('alice')
+        container = user.create(self.rootfs_of('alice'), ['/bin/sleep', '60'], Id='mine')
+        self.assertEqual([c[0] for c in user.containers()], ['mine'])
+        self.assertEqual(user.get_container('mine').path, container.path)
+        container.start()
+        self.assertEqual(container.state, 'running')
+        self.assertEqual(container.prop('OwnerUID'), USERS['alice'])
+        container.kill()
+        self.assertEqual(container.wait(), ('signal', 9))
+        container.log()
+        container.delete()
+        self.assertEqual(user.containers(), [])
+
+    def test_files_are_the_callers(self):
+        """The caller's own files are container root's; with ReadOnlyRoot=no new ones belong to the caller."""
+        path = f'{self.world.directory}/alice/writable'
+        shutil.copytree(self.rootfs_of('alice'), path, symlinks=True)
+        self.addCleanup(shutil.rmtree, path)
+        self.command('chown', '-R', '20001:20001', path)
+        self.assertEqual(self.spawn_output(
+            ['/bin/sh', '-c', 'stat -c %u:%g /etc/marker; echo x > /etc/new; stat -c %u /etc/new'],
+            client=self.user('alice'), rootfs=path, ReadOnlyRoot=False), '0:0\n0\n')
+        self.assertEqual(os.stat(f'{path}/etc/new').st_uid, USERS['alice'])
+
+
+class Strangers(Case):
+    """Another user's containers look like none at all."""
+
+    def setUp(self):
+        super().setUp()
+        self.container = self.user('alice').spawn(self.rootfs_of('alice'), ['/bin/sleep', '60', 'very-secret'],
+                                                  Id='web', Environment=['PASSWORD=very-secret'])
+        self.bob = self.user('bob')
+        self.theirs = Container(self.bob, self.container.path)
+        self.unknown = Container(self.bob, self.container.path[:-3] + 'xyz')
+
+    def same(self, action):
+        """What bob gets for alice's container is what he gets for one that does not exist."""
+        answers = []
+        for container in (self.theirs, self.unknown):
+            with self.assertRaises(BusError) as caught:
+                action(container)
+            error = caught.exception
+            answers.append((error.name, error.text.replace(container.path, 'PATH').replace('web', 'NAME')
+                            .replace('xyz', 'NAME')))
+        self.assertEqual(*answers)
+
+    def test_list(self):
+        """A stranger lists its own only."""
+        self.assertEqual(self.bob.containers(), [])
+        self.assertEqual(self.user('carol').containers(), [])
+        self.assertEqual([c[0] for c in self.root.containers()], ['web'])
+
+    def test_names_are_per_owner(self):
+        """Two users may both have `web`."""
+        own = self.bob.spawn(self.rootfs_of('bob'), ['/bin/sleep', '60'], Id='web')
+        self.assertNotEqual(own.path, self.container.path)
+        self.assertEqual(self.bob.get_container('web').path, own.path)
+        self.assertEqual(self.root.get_container(f'{USERS["alice"]}/web').path, self.container.path)
+
+    def test_get(self):
+        """GetContainer answers a stranger as for an unknown one."""
+        with self.refused('NoSuchContainer') as known:
+            self.bob.get_container(f'{USERS["alice"]}/web')
+        with self.refused('NoSuchContainer') as unknown:
+            self.bob.get_container(f'{USERS["alice"]}/xyz')
+        self.assertEqual(known.exception.text.replace('web', 'xyz'), unknown.exception.text)
+
+    def test_methods(self):
+        """No method of a stranger's container can be called, and it goes on as before."""
+        pid = self.container.pid
+        for member, signature, arguments in (
+                ('Start', '()', ()), ('Stop', 'it', (15, 0)), ('Kill', 'si', ('all', 9)), ('Delete', '()', ()),
+                ('Wait', '()', ()), ('Attach', 'a{sv}', ({},)), ('ResizeTerminal', 'qq', (24, 80)),
+                ('OpenPIDFD', '()', ()), ('ReadLog', 'tu', (0, 100)), ('OpenLog', 'a{sv}', ({},))):
+            with self.subTest(member=member):
+                self.same(lambda c: c.call(member, signature, arguments, timeout=5))
+        self.assertEqual((self.container.state, self.container.pid), ('running', pid))
+
+    def test_properties(self):
+        """Nor are its properties readable."""
+        self.same(lambda c: c.prop('State'))
+        self.same(lambda c: c.props())
+
+    def test_objects(self):
+        """ObjectManager, Introspect and the tree show each caller its own."""
+        self.assertEqual([p for p in self.bob.managed() if '/container/' in p], [])
+        self.assertIn(self.container.path, self.user('alice').managed())
+        self.assertIn(self.container.path, self.root.managed())
+
+    def test_secrets(self):
+        """Neither argv nor environment stand in any property or managed object, not even for the owner."""
+        self.assertNotIn('very-secret', str(self.container.props()))
+        self.assertNotIn('very-secret', str(self.user('alice').managed()))
+
+    def test_signals_say_no_more(self):
+        """What a stranger hears of a container's life holds no argv, environment or rootfs."""
+        heard = self.another_client().subscribe()
+        other = self.user('alice').spawn(self.rootfs_of('alice'), ['/bin/echo', 'very-secret'],
+                                         Environment=['PASSWORD=very-secret'])
+        other.wait()
+        other.delete()
+        from harness.client import pump
+        pump(lambda: any(m == 'ContainerRemoved' for _, _, m, _ in heard))
+        self.assertNotIn('very-secret', str(heard))
+        self.assertNotIn(self.world.directory, str(heard))
+
+    def test_own_the_name(self):
+        """A user cannot own the service's name."""
+        with self.assertRaises(BusError) as caught:
+            self.bob.call('/org/freedesktop/DBus', 'org.freedesktop.DBus', 'RequestName', 'su',
+                          ('org.naive.Runc', 0), destination='org.freedesktop.DBus')
+        self.assertEqual(caught.exception.name, 'org.freedesktop.DBus.Error.AccessDenied')
+
+    def test_self_as_root_is_privileged(self):
+        """UserNamespace=self is fine for a user; what equals root on the host is an action of its own."""
+        with self.refused('AccessDenied', 'InteractiveAuthorizationRequired', 'InvalidArgs'):
+            self.bob.spawn(self.rootfs_of('bob'), ['/bin/true'], UserNamespace=GLib.Variant('s', 'host'))

@@ -1,0 +1,309 @@
+"""Run: what the original page of Go did, seen from inside a container and from outside."""
+
+import os
+import time
+
+from harness.case import Case
+from harness.client import INFINITY
+
+MIB = 1 << 20
+
+
+class Memory(Case):
+    def test_over_the_limit(self):
+        """A command that touches 32 MiB under memMax 10 MiB ends with result oom-kill, by signal 9."""
+        container = self.root.run(self.rootfs, 10 * MIB, ['/bin/touchmem', '32'])
+        self.assertEqual(container.wait(), ('oom-kill', 9))
+        self.assertGreaterEqual(container.prop('OOMKills'), 1)
+        self.assertEqual(container.prop('Result'), 'oom-kill')
+
+    def test_under_the_limit(self):
+        """A command that touches 4 MiB under memMax 10 MiB succeeds."""
+        self.assertIn('touched 4 MiB', self.output(['/bin/touchmem', '4'], memory=10 * MIB))
+
+    def test_grandchild(self):
+        """The limit holds for what the command starts: a grandchild over it takes the whole group down."""
+        container = self.root.run(self.rootfs, 10 * MIB,
+                                  ['/bin/sh', '-c', '(/bin/touchmem 32; echo survived) | cat; sleep 60'])
+        self.assertEqual(container.wait(timeout=20)[0], 'oom-kill')
+        self.assertNotIn(b'survived', container.log())
+
+    def test_limit_file(self):
+        """While it runs, the limit stands in the container's own leaf, with no swap beside it."""
+        container = self.root.run(self.rootfs, 10 * MIB, ['/bin/sleep', '60'])
+        group = self.memory_group(container.pid)
+        self.assertTrue(group.startswith('/'), group)
+        for name, expected in (('memory.max', 10 * MIB), ('memory.swap.max', 0),
+                               ('memory.limit_in_bytes', 10 * MIB),
+                               ('memory.memsw.limit_in_bytes', 10 * MIB)):
+            path = f'{group}/{name}'
+            if os.path.exists(path):
+                with open(path) as f:
+                    self.assertEqual(int(f.read()), expected, path)
+        self.assertEqual(container.prop('MemoryMax'), 10 * MIB)
+
+    def memory_group(self, pid):
+        with open(f'/proc/{pid}/cgroup') as f:
+            groups = dict((line.split(':')[1], line.strip().split(':', 2)[2]) for line in f)
+        if 'memory' in groups:
+            return '/sys/fs/cgroup/memory' + groups['memory']
+        return '/sys/fs/cgroup' + groups['']
+
+    def test_born_inside(self):
+        """The first instruction runs inside the limits: /bin/true never ran in the service's own cgroup."""
+        container = self.root.create(self.rootfs, ['/bin/true'], MemoryMax=10 * MIB)
+        with open(f'/proc/{container.pid}/cgroup') as inside, \
+                open(f'/proc/{self.world.service_pid}/cgroup') as service:
+            inside, service = inside.read(), service.read()
+        self.assertIn(self.world.cgroup_parent + '/', inside)
+        for line in inside.splitlines():
+            if ':memory:' in line or line.startswith('0::'):
+                self.assertNotIn(line, service.splitlines())
+
+    def test_no_limit(self):
+        """memMax 0 and UINT64_MAX mean no limit, and the property then says UINT64_MAX."""
+        for value in (0, INFINITY):
+            with self.subTest(memMax=value):
+                container = self.root.run(self.rootfs, value, ['/bin/touchmem', '64'])
+                self.assertEqual(container.wait(), ('success', 0))
+                self.assertEqual(container.prop('MemoryMax'), INFINITY)
+
+    def test_too_low(self):
+        """memMax 1 and 4096 are refused as MemoryTooLow: the command cannot even be executed."""
+        for value in (1, 4096):
+            with self.subTest(memMax=value), self.refused('MemoryTooLow'):
+                self.root.run(self.rootfs, value, ['/bin/true'])
+        self.nothing_started()
+
+
+class Namespaces(Case):
+    def test_all_differ(self):
+        """uts, pid, mnt, user, cgroup, ipc and net namespaces differ from the host's."""
+        inside = dict(line.split() for line in self.shell(
+            'for n in uts pid mnt user cgroup ipc net; do echo $n $(readlink /proc/self/ns/$n); done')
+            .splitlines())
+        for name in ('uts', 'pid', 'mnt', 'user', 'cgroup', 'ipc', 'net'):
+            self.assertNotEqual(inside[name], os.readlink(f'/proc/self/ns/{name}'), name)
+
+    def test_pid_1(self):
+        """The command is PID 1."""
+        self.assertEqual(self.shell('echo $$'), '1\n')
+
+    def test_cgroup_shows_root(self):
+        """/proc/self/cgroup shows "/" inside for the hierarchies that a container has a leaf in."""
+        lines = self.shell('cat /proc/self/cgroup').splitlines()
+        unified = [line for line in lines if line.startswith('0::')]
+        self.assertEqual(unified, ['0::/'] if unified else [])
+        for line in lines:
+            self.assertNotIn(self.world.cgroup_parent, line)
+
+    def test_private_range(self):
+        """In the default container root is a host id that is neither root nor the caller."""
+        container = self.root.run(self.rootfs, 0, ['/bin/sleep', '60'])
+        with open(f'/proc/{container.pid}/status') as f:
+            ids = [line.split()[1:] for line in f if line.startswith(('Uid:', 'Gid:'))]
+        for values in ids:
+            self.assertEqual(len(set(values)), 1)
+            self.assertGreater(int(values[0]), 65535)
+        self.assertEqual(self.shell('id -u; id -g'), '0\n0\n')
+
+    def test_ranges_differ(self):
+        """Two containers at a time have different host ids."""
+        seen = []
+        for _ in range(2):
+            pid = self.root.run(self.rootfs, 0, ['/bin/sleep', '60']).pid
+            with open(f'/proc/{pid}/uid_map') as f:
+                seen.append(f.read().split()[1])
+        self.assertNotEqual(*seen)
+
+    def test_self_is_the_callers_mapping(self):
+        """UserNamespace=self maps container root to the caller, and nobody else."""
+        client = self.user('alice')
+        container = client.spawn(self.rootfs_of('alice'), ['/bin/sleep', '60'], UserNamespace='self')
+        for name in ('uid_map', 'gid_map'):
+            with open(f'/proc/{container.pid}/{name}') as f:
+                self.assertEqual(f.read().split(), ['0', '20001', '1'], name)
+
+    def test_hostname_is_the_id(self):
+        """The default host name is the id, container-N."""
+        container = self.root.run(self.rootfs, 0, ['/bin/hostname'])
+        container.wait()
+        self.assertRegex(container.id, r'^container-[0-9]+$')
+        self.assertEqual(container.log().decode(), container.id + '\n')
+
+    def test_hostname_of_the_host(self):
+        """A container's host name never becomes the host's."""
+        before = os.uname().nodename
+        self.spawn_output(['/bin/hostname'], Hostname='other')
+        self.assertEqual(os.uname().nodename, before)
+
+    def test_network(self):
+        """The network has loopback, up, and nothing else."""
+        output = self.shell('ls /sys/class/net 2>/dev/null || ifconfig -a; ping -c1 -W1 127.0.0.1 >/dev/null '
+                            '&& echo loopback up || { nc -l -p 7 & sleep .3; nc 127.0.0.1 7 </dev/null '
+                            '&& echo loopback up; }')
+        self.assertIn('loopback up', output)
+        self.assertNotIn('eth', output)
+
+
+class Files(Case):
+    def test_proc_of_its_own(self):
+        """/proc shows the container's processes and no other."""
+        pids = [name for name in self.shell('ls /proc').split() if name.isdigit()]
+        self.assertLessEqual(set(pids), {'1', '2', '3'})
+        self.assertIn('1', pids)
+
+    def test_host_mounts_while_running(self):
+        """The host's mount table is the same before, during and after."""
+        before = self.world.mountinfo()
+        container = self.root.run(self.rootfs, 0, ['/bin/sleep', '60'])
+        self.assertEqual(self.world.mountinfo(), before)
+        with open(f'/proc/{self.world.service_pid}/mountinfo') as f:
+            self.assertEqual(f.read().splitlines(),
+                             [line for line in before if not line.startswith('machine: ')])
+        container.kill()
+        container.wait()
+        self.assertEqual(self.world.mountinfo(), before)
+
+    def test_own_mounts_only(self):
+        """/proc/self/mountinfo inside holds nothing of the host's: no mount point or source of it."""
+        inside = self.shell('cat /proc/self/mountinfo')
+        points = {line.split()[4] for line in inside.splitlines()}
+        for point in points:
+            self.assertRegex(point, r'^/($|proc|sys|dev|tmp|run)')
+        for line in inside.splitlines():
+            if line.split()[4] != '/':
+                self.assertNotIn(self.world.directory, line)
+        self.assertNotIn('/etc/passwd', inside)
+
+    def test_no_way_back(self):
+        """No way leads to the old root: "..", umount of "/" and of what covers it, new mounts."""
+        for line in self.output(['/bin/probe', 'old-root']).splitlines():
+            if line.startswith(('umount', 'remount', 'open_tree')):
+                self.assertNotIn(': ok', line)
+        # ".." of "/" is "/", and our own marker shows there
+        self.assertIn('this is the rootfs', self.shell('cd /; cd ../../..; cat etc/marker; ls -a ..'))
+        self.assertNotIn('usr', self.shell('ls ../../../../../../').split())
+
+    def test_read_only(self):
+        """Writing to / fails with EROFS."""
+        output = self.shell('for p in /new /etc/new /bin/new; do echo x 2>&1 > $p; done; mkdir /d 2>&1; true')
+        self.assertEqual(output.count('Read-only file system'), 4, output)
+
+    def test_private_tmp(self):
+        """/tmp is writable, empty at first, and gone afterwards."""
+        self.assertEqual(self.shell('ls -A /tmp; echo data > /tmp/file; cat /tmp/file'), 'data\n')
+        self.assertEqual(self.shell('ls -A /tmp'), '')
+        self.assertEqual(os.listdir(f'{self.rootfs}/tmp'), [])
+
+    def test_host_stays_writable(self):
+        """While a container has its read-only root, the host can write to the same file system."""
+        container = self.root.run(self.rootfs, 0, ['/bin/sh', '-c', 'until [ -e /etc/new ]; do sleep .05; done'])
+        path = f'{self.rootfs}/etc/new'
+        stat = os.stat(f'{self.rootfs}/etc')
+        with open(path, 'w') as f:
+            f.write('x')
+        try:
+            self.assertEqual(container.wait(timeout=10), ('success', 0))
+        finally:
+            os.unlink(path)
+            os.utime(f'{self.rootfs}/etc', ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+    def test_dev(self):
+        """/dev has the usual nodes and they work."""
+        output = self.shell('for n in null zero full random urandom tty ptmx; do [ -e /dev/$n ] || echo no $n; done;'
+                            'head -c 4 /dev/zero | wc -c; head -c 4 /dev/urandom | wc -c;'
+                            'echo x > /dev/null; [ -d /dev/pts ] && [ -d /dev/shm ] && echo dirs;'
+                            'echo y > /dev/shm/f && cat /dev/shm/f; [ -L /dev/fd ] && [ -L /dev/stdin ] && echo links')
+        self.assertEqual(output, '4\n4\ndirs\ny\nlinks\n')
+
+    def test_sys_read_only(self):
+        """/sys and the kernel's settings in /proc cannot be written."""
+        output = self.shell('for f in /proc/sys/kernel/core_pattern /proc/sysrq-trigger /sys/kernel/mm/ksm/run; do '
+                            '[ -e $f ] || continue; cp /dev/null $f 2>/dev/null; '
+                            '(echo 0 > $f) 2>/dev/null && echo wrote $f; done; true')
+        self.assertEqual(output, '')
+
+
+class Process(Case):
+    def test_environment(self):
+        """Run gives HOME, PATH and PS1, and nothing else."""
+        environment = dict(line.split('=', 1) for line in self.output(['/bin/env']).splitlines())
+        self.assertEqual(set(environment), {'HOME', 'PATH', 'PS1'})
+        self.assertEqual(environment['HOME'], '/root')
+
+    def test_home_that_cannot_be_entered(self):
+        """HOME falls back to / where /root cannot be entered."""
+        os.rename(f'{self.rootfs_of("alice")}/root', f'{self.rootfs_of("alice")}/root.gone')
+        try:
+            output = self.output(['/bin/env'], client=self.user('alice'), rootfs=self.rootfs_of('alice'))
+        finally:
+            os.rename(f'{self.rootfs_of("alice")}/root.gone', f'{self.rootfs_of("alice")}/root')
+            os.utime(self.rootfs_of('alice'), ns=(1, Case.baseline.rootfs[self.rootfs_of('alice')]['.'][3]))
+        self.assertIn('HOME=/\n', output)
+
+    def test_stdin(self):
+        """The input is /dev/null, and there is no terminal."""
+        self.assertEqual(self.shell('readlink /proc/self/fd/0; cat | wc -c; test -t 0 || echo none'),
+                         '/dev/null\n0\nnone\n')
+
+    def test_both_streams_in_the_log(self):
+        """Output and errors go to the container's log, in order."""
+        self.assertEqual(self.shell('echo one; echo two >&2; echo three'), 'one\ntwo\nthree\n')
+
+    def test_fds(self):
+        """The command starts with fds 0, 1 and 2 only."""
+        # ls itself holds the directory open as fd 3.
+        self.assertEqual(self.output(['/bin/ls', '/proc/self/fd']), '0\n1\n2\n3\n')
+
+    def test_signals(self):
+        """No signal is blocked or ignored at the start."""
+        self.assertEqual(self.output(['/bin/probe', 'signals']), 'blocked 0 ignored 0\n')
+
+    def test_exit_codes(self):
+        """Wait tells the exit code, and the signal that ended the command."""
+        for argv, expected in ((['/bin/true'], ('success', 0)), (['/bin/false'], ('exit-code', 1)),
+                               (['/bin/sh', '-c', 'exit 255'], ('exit-code', 255))):
+            with self.subTest(argv=argv):
+                self.assertEqual(self.root.run(self.rootfs, 0, argv).wait(), expected)
+
+    def test_ended_by_signal(self):
+        """A command that a signal ends has result signal and the signal's number."""
+        container = self.root.run(self.rootfs, 0, ['/bin/sleep', '60'])
+        container.kill(15)
+        # PID 1 ignores what it has no handler for, except KILL from outside.
+        time.sleep(0.2)
+        self.assertEqual(container.state, 'running')
+        container.kill(9)
+        self.assertEqual(container.wait(), ('signal', 9))
+
+    def test_argv_unchanged(self):
+        """Arguments arrive as they are: blanks, quotes, dollar signs, newlines, empty ones, 100 KB."""
+        argv = ['', ' a b ', '"', "'", '$HOME', '\n', '*', '--', '-n', 'ü', 'x' * 100_000]
+        output = self.output(['/bin/sh', '-c', 'for a; do printf "%s\\0" "$a"; done', 'sh', *argv])
+        self.assertEqual(output.split('\0')[:-1], argv)
+
+    def test_path_search(self):
+        """A command without a slash is looked up along PATH."""
+        self.assertEqual(self.output(['echo', 'found']), 'found\n')
+
+    def test_replies_after_exec(self):
+        """Run replies once exec has succeeded, long before the command ends."""
+        started = time.monotonic()
+        container = self.root.run(self.rootfs, 0, ['/bin/sleep', '60'])
+        self.assertLess(time.monotonic() - started, 10)
+        self.assertEqual(container.state, 'running')
+        with open(f'/proc/{container.pid}/cmdline') as f:
+            self.assertEqual(f.read(), '/bin/sleep\00060\0')
+
+    def test_orphans_die(self):
+        """What the command leaves behind ends with it."""
+        container = self.root.run(self.rootfs, 0, ['/bin/sh', '-c', 'sleep 600 & sleep 600 & exit 3'])
+        self.assertEqual(container.wait(), ('exit-code', 3))
+
+    def test_hundred_runs(self):
+        """A hundred Runs leave nothing: no fd, no cgroup, no mount, no process (checked after the test)."""
+        for _ in range(100):
+            container = self.root.run(self.rootfs, 10 * MIB, ['/bin/true'])
+            self.assertEqual(container.wait(), ('success', 0))
+            container.delete()

@@ -1,0 +1,235 @@
+"""The service itself: start, second instance, idle exit, what it lacks, its end."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+
+from harness.case import Case
+from harness.client import MANAGER, NAME, PATH, BusError, RootClient
+from harness.invariants import cgroup_roots, cgroup_tree, descendants_of
+from harness.wire import Wire, Writer
+from harness.world import Bus, World, wait_until
+
+VERSION = bytes(Writer().s(MANAGER).s('Version').data)
+
+
+class Place:
+    """Another bus with a service of its own, beside the shared one."""
+
+    def __init__(self, case, name, idle=0, activated=False, prefix=(), parent=None):
+        self.world = world = case.world
+        self.directory = f'{world.directory}/{name}'
+        self.state = f'{self.directory}/state'
+        self.parent = parent or f'{world.cgroup_parent}-{name}'
+        socket = f'unix:path={self.directory}/bus/socket'
+        self.arguments = world.service_arguments(socket, self.state, self.parent, idle)
+        os.makedirs(self.directory)
+        executable = None
+        if activated:
+            executable = f'{self.directory}/start'
+            with open(executable, 'w') as f:
+                f.write(f'#!/bin/sh\nexec {world.daemon} "$@" 2>>{self.directory}/log\n')
+            os.chmod(executable, 0o755)
+        self.bus = Bus(f'{self.directory}/bus', executable, self.arguments)
+        world.extra.append(self.bus.process)
+        case.addCleanup(self.close)
+        self.client = RootClient(self.bus.address)
+        self.process = None
+        if not activated:
+            self.start(prefix)
+
+    def start(self, prefix=()):
+        self.log = open(f'{self.directory}/log', 'a')
+        self.process = subprocess.Popen([*prefix, self.world.daemon, *self.arguments], stdin=subprocess.DEVNULL,
+                                        stdout=self.log, stderr=self.log, cwd='/')
+        self.log.close()
+        self.world.extra.append(self.process)
+        wait_until(lambda: self.owner() or self.process.poll() is not None, what='the second service')
+
+    def owner(self):
+        """The pid of the service, 0 if there is none."""
+        try:
+            return self.client.call('/org/freedesktop/DBus', 'org.freedesktop.DBus', 'GetConnectionUnixProcessID',
+                                    's', (NAME,), destination='org.freedesktop.DBus')[0]
+        except BusError:
+            return 0
+
+    def words(self):
+        with open(f'{self.directory}/log', errors='replace') as f:
+            return f.read()
+
+    def close(self):
+        pid = self.owner()
+        if pid:
+            try:
+                os.kill(pid, signal.SIGTERM)
+                wait_until(lambda: not os.path.exists(f'/proc/{pid}/exe'), 10, 'the end of the second service')
+            except (ProcessLookupError, TimeoutError):
+                os.kill(pid, signal.SIGKILL)
+        if self.process:
+            self.process.wait()
+        self.client.close()
+        self.bus.stop()
+        World.remove_cgroups(self.parent)
+
+
+class Instances(Case):
+    def attempt(self, arguments):
+        return subprocess.run([self.world.daemon, *arguments], capture_output=True, timeout=20, cwd='/',
+                              stdin=subprocess.DEVNULL)
+
+    def test_second_instance(self):
+        """A second instance in the same place ends with an error, and the first is unharmed."""
+        container = self.root.spawn(self.rootfs, ['/bin/sleep', '60'])
+        done = self.attempt(self.world.service_arguments())
+        self.assertNotEqual(done.returncode, 0)
+        self.assertTrue(done.stderr.strip())
+        self.assertEqual(container.state, 'running')
+
+    def test_second_on_the_same_bus(self):
+        """A second instance with a state directory of its own but the same name ends with an error, too."""
+        directory = f'{self.world.directory}/other-state'
+        done = self.attempt(self.world.service_arguments(state=directory, parent=self.world.cgroup_parent + '-x'))
+        self.addCleanup(World.remove_cgroups, self.world.cgroup_parent + '-x')
+        self.assertNotEqual(done.returncode, 0)
+        self.assertTrue(done.stderr.strip())
+        self.assertEqual(cgroup_tree(self.world.cgroup_parent + '-x'), set())
+        self.root.ping()
+
+    def test_no_bus(self):
+        """Without a bus it ends with an error that says so."""
+        done = self.attempt(self.world.service_arguments(address='unix:path=/nonexistent/socket'))
+        self.assertNotEqual(done.returncode, 0)
+        self.assertTrue(done.stderr.strip())
+
+    def test_options(self):
+        """--help and --version answer; an unknown option is an error."""
+        self.assertIn(b'--state-dir', self.attempt(['--help']).stdout)
+        self.assertEqual(self.attempt(['--version']).returncode, 0)
+        self.assertNotEqual(self.attempt(['--no-such-option']).returncode, 0)
+
+
+class OneThread(Case):
+    def test_threads(self):
+        """The service has one thread, with containers and waits under way, too."""
+        container = self.root.spawn(self.rootfs, ['/bin/sleep', '60'])
+        self.root.call_async(container.path, 'org.naive.Runc.Container1', 'Wait')
+        self.assertEqual(os.listdir(f'/proc/{self.world.service_pid}/task'), [str(self.world.service_pid)])
+
+
+class Manager(Case):
+    def test_properties(self):
+        """Version and CgroupMode are as the machine is."""
+        self.assertRegex(self.root.prop(PATH, MANAGER, 'Version'), r'^[0-9]+\.[0-9]+')
+        with open('/proc/self/mountinfo') as f:
+            text = f.read()
+        kinds = ' - cgroup2 ' in text, ' - cgroup ' in text
+        expected = {(True, False): 'unified', (True, True): 'hybrid', (False, True): 'legacy'}[kinds]
+        self.assertEqual(self.root.prop(PATH, MANAGER, 'CgroupMode'), expected)
+
+
+class Permission(Case):
+    def test_cgroups_read_only(self):
+        """Without permission to its cgroup parent a limit is an error that says so; nothing is left."""
+        script = ''.join(f'mount -o remount,bind,ro {root} && ' for root in cgroup_roots()) + 'exec "$@"'
+        place = Place(self, 'noperm', prefix=('unshare', '--mount', 'sh', '-c', script, 'sh'))
+        self.assertTrue(place.owner(), place.words())
+        with self.refused('CgroupFailed', 'NotSupported', text='cgroup'):
+            place.client.run(self.rootfs, 10 << 20, ['/bin/true'])
+        self.assertEqual(place.client.containers(), [])
+        self.assertEqual(descendants_of(place.owner()), set())
+        self.assertEqual(cgroup_tree(place.parent), set())
+
+
+class Life(Case):
+    def test_sigterm(self):
+        """SIGTERM ends it with status 0; it takes its empty cgroups along."""
+        place = Place(self, 'term')
+        place.client.run(self.rootfs, 10 << 20, ['/bin/true']).wait()
+        place.process.terminate()
+        self.assertEqual(place.process.wait(timeout=10), 0, place.words())
+        self.assertEqual(cgroup_tree(place.parent), set())
+
+    def test_records_survive(self):
+        """A stopped container is still known after a restart: its result and its owner."""
+        place = Place(self, 'records')
+        place.client.spawn(self.rootfs, ['/bin/sh', '-c', 'echo words; exit 6'], Id='kept').wait()
+        place.process.terminate()
+        place.process.wait(timeout=10)
+        place.start()
+        container = place.client.get_container('kept')
+        self.assertEqual(container.wait(timeout=5), ('exit-code', 6))
+        self.assertEqual((container.state, container.prop('OwnerUID')), ('stopped', 0))
+        container.delete()
+        place.process.terminate()
+        place.process.wait(timeout=10)
+        place.start()
+        self.assertEqual(place.client.containers(), [])
+
+    def test_bus_lost(self):
+        """When the bus goes away the service ends with an error."""
+        place = Place(self, 'lost')
+        place.bus.process.kill()
+        self.assertNotEqual(place.process.wait(timeout=10), 0)
+        place.bus.process.wait()
+
+
+class IdleExit(Case):
+    def test_activation_and_idle_exit(self):
+        """A call activates the service; when idle it ends by itself; the next call activates it again."""
+        place = Place(self, 'idle', idle=1, activated=True)
+        for _ in range(2):
+            self.assertEqual(place.owner(), 0)
+            container = place.client.run(self.rootfs, 10 << 20, ['/bin/true'])
+            self.assertTrue(place.owner())
+            self.assertEqual(container.wait(), ('success', 0))
+            container.delete()
+            self.eventually(lambda: place.owner() == 0, 10, 'idle exit')
+
+    def test_a_live_container_keeps_it(self):
+        """While a container is live the service stays."""
+        place = Place(self, 'busy', idle=1, activated=True)
+        container = place.client.spawn(self.rootfs, ['/bin/sleep', '60'])
+        pid = place.owner()
+        time.sleep(2.5)
+        self.assertEqual(place.owner(), pid)
+        container.kill()
+        container.wait()
+        self.eventually(lambda: place.owner() == 0, 10, 'idle exit')
+
+    def test_no_call_is_lost(self):
+        """1,500 calls around the idle moment, in bursts: each is answered, and exits did fall into bursts."""
+        place = Place(self, 'race', idle=1, activated=True)
+        wire = Wire(place.bus.address)
+
+        def send():
+            return wire.send(NAME, PATH, 'org.freedesktop.DBus.Properties', 'Get', 'ss', VERSION)
+
+        # How long after its last call does the service end? Try it once.
+        wire.replies({send()})
+        started = time.monotonic()
+        self.eventually(lambda: place.owner() == 0, 10, 'idle exit')
+        delay = time.monotonic() - started
+        rng = random.Random(1)
+        lost, sent, met = [], 0, 0
+        for burst in range(30):
+            wire.replies({send()})
+            pid = place.owner()
+            begin = time.monotonic() + delay - 0.025 + rng.uniform(-0.02, 0.005)
+            time.sleep(max(0, begin - time.monotonic()))
+            serials = set()
+            for _ in range(50):
+                serials.add(send())
+                time.sleep(0.0005)
+            sent += len(serials)
+            names = wire.replies(serials)
+            lost += [name for name in names.values() if name]
+            met += place.owner() != pid
+        wire.close()
+        self.assertEqual(lost, [])
+        self.assertEqual(sent, 1500)
+        print(f'(the service ended within {met} of 30 bursts)', end=' ')
+        if not met:
+            self.skipTest('no idle exit fell into a burst: nothing was tried')
