@@ -322,34 +322,35 @@ uint64_t cgroup_oom_kills(Cgroup *cgroup)
         return cgroup_keyed_value(text, "oom_kill");
 }
 
-/* The hierarchy to look for processes in, or -1 with an error. A predecessor's leaf may be left in
- * another one only. */
-static int tracking_leaf(const Cgroup *cgroup, GError **error)
+/* The hierarchy to look for processes in, or -1: a predecessor's leaf may be left in another one
+ * only, and a removed one is in none. */
+static int tracking_leaf(const Cgroup *cgroup)
 {
         int index = cgroup->tree->tracking;
 
-        if (index < 0) {
-                error_set(
-                        error, RUNTIME_ERROR_NOT_SUPPORTED,
-                        "cannot reach the processes of a container: there is no cgroup hierarchy");
-                return -1;
-        }
-        if (cgroup->leaf_fds[index] >= 0)
+        if (index < 0 || cgroup->leaf_fds[index] >= 0)
                 return index;
         for (unsigned i = 0; i < CGROUP_HIERARCHIES_MAX; i++)
                 if (cgroup->leaf_fds[i] >= 0)
                         return (int) i;
-        error_set(error, RUNTIME_ERROR_CGROUP_FAILED, "cgroup %s is gone", cgroup->path);
         return -1;
+}
+
+static bool require_hierarchy(const Cgroup *cgroup, GError **error)
+{
+        return cgroup->tree->tracking >= 0 ||
+               error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
+                         "cannot reach the processes of a container: there is no cgroup hierarchy");
 }
 
 bool cgroup_kill(Cgroup *cgroup, GError **error)
 {
-        int index = tracking_leaf(cgroup, error);
+        int index = tracking_leaf(cgroup);
 
-        if (index < 0)
+        if (!require_hierarchy(cgroup, error))
                 return false;
-        if (cgroup->tree->hierarchies[index].backend->kill(cgroup->leaf_fds[index], error))
+        if (index < 0 ||
+            cgroup->tree->hierarchies[index].backend->kill(cgroup->leaf_fds[index], error))
                 return true;
         g_prefix_error(error, "cannot end cgroup %s: ", cgroup->path);
         return false;
@@ -357,17 +358,18 @@ bool cgroup_kill(Cgroup *cgroup, GError **error)
 
 bool cgroup_signal(Cgroup *cgroup, int signal, GError **error)
 {
-        int index = tracking_leaf(cgroup, error);
+        int index = tracking_leaf(cgroup);
 
-        if (index < 0)
+        if (!require_hierarchy(cgroup, error))
                 return false;
-        (void) cgroup_signal_all(cgroup->leaf_fds[index], signal);
+        if (index >= 0)
+                (void) cgroup_signal_all(cgroup->leaf_fds[index], signal);
         return true;
 }
 
 bool cgroup_is_populated(Cgroup *cgroup)
 {
-        int index = tracking_leaf(cgroup, NULL);
+        int index = tracking_leaf(cgroup);
 
         return index >= 0 &&
                cgroup->tree->hierarchies[index].backend->is_populated(cgroup->leaf_fds[index]);
