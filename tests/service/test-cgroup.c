@@ -104,23 +104,32 @@ static void finish(Cgroup *cgroup)
 }
 
 /* A child that is in the leaf from its birth (v2) and enters the v1 leaves itself, as a container
- * does. */
+ * does. Returns when it is in. */
 static pid_t spawn(const Cgroup *cgroup, int (*body)(void))
 {
-        int birth = cgroup_birth_fd(cgroup);
+        int birth = cgroup_birth_fd(cgroup), ready[2];
         struct clone_args args = {
                 .flags = birth >= 0 ? CLONE_INTO_CGROUP : 0,
                 .exit_signal = SIGCHLD,
                 .cgroup = birth >= 0 ? (uint64_t) birth : 0,
         };
-        pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
+        char byte = 0;
 
+        g_assert_cmpint(pipe2(ready, O_CLOEXEC), ==, 0);
+        pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
         g_assert_cmpint(pid, >=, 0);
-        if (pid > 0)
+        if (pid > 0) {
+                fd_close(ready[1]);
+                g_assert_cmpint(read(ready[0], &byte, 1), ==, 1);
+                fd_close(ready[0]);
                 return pid;
+        }
         for (unsigned i = 0; cgroup_entry_fd(cgroup, i) >= 0; i++)
                 if (write(cgroup_entry_fd(cgroup, i), "0", 1) != 1)
                         _exit(99);
+        if (write(ready[1], &byte, 1) != 1)
+                _exit(99);
+        fd_close(ready[1]);
         _exit(body());
 }
 
@@ -427,12 +436,6 @@ static void test_birth(void)
         Cgroup *cgroup = make(1, &limits);
         g_assert_false(cgroup_is_populated(cgroup));
         pid_t pid = spawn(cgroup, sleep_forever);
-        for (int i = 0; i < 100; i++) { /* its own writes take a moment */
-                g_autofree char *pids = leaf_file(1, CGROUP_MEMORY, "cgroup.procs");
-                if (listed(pids, pid))
-                        break;
-                g_usleep(10000);
-        }
         g_assert_true(cgroup_is_populated(cgroup));
         assert_inside(cgroup, pid, CGROUP_MEMORY);
         assert_inside(cgroup, pid, CGROUP_PIDS);
@@ -535,7 +538,6 @@ static void test_signal(void)
                 sleep_forever();
         for (int i = 0; i < 3; i++)
                 pids[i] = spawn(cgroup, sleep_forever);
-        g_usleep(50000);
         cgroup_signal(cgroup, SIGTERM, &error);
         g_assert_no_error(error);
         for (int i = 0; i < 3; i++)
@@ -574,7 +576,6 @@ static void test_remove_populated(void)
         Cgroup *cgroup = make(1, &unlimited);
         pid_t pid = spawn(cgroup, sleep_forever);
 
-        g_usleep(50000);
         g_assert_false(cgroup_remove(cgroup, &error));
         g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_CGROUP_FAILED);
         g_assert_nonnull(strstr(error->message, "there are processes in it"));
@@ -659,7 +660,6 @@ static void test_foreach(void)
         g_assert_cmpint(mkdirat(h->parent_fd, "supervisor", 0755), ==, 0);
         g_assert_cmpint(mkdirat(h->parent_fd, "0/01", 0755), ==, 0);
         pid_t pid = spawn(populated, sleep_forever);
-        g_usleep(50000);
         look();
         g_assert_cmpuint(seen_populated, ==, 1);
         g_assert_cmpuint(seen_empty, ==, 1);
@@ -708,7 +708,6 @@ static void test_sweep(void)
         Cgroup *living = make(1, &limits);
         cgroup_free(make(2, &limits));
         pid_t pid = spawn(living, sleep_forever);
-        g_usleep(50000);
         cgroup_tree_sweep(tree);
         g_autofree char *while_alive = listing(parent);
         g_assert_nonnull(strstr(while_alive, "/4242/1"));
