@@ -95,6 +95,7 @@ size_t output_log_read(const OutputLog *log, uint64_t *offset, uint8_t *buffer, 
 {
         size_t copied = 0;
 
+        *offset = MAX(*offset, output_log_start(log)); /* whatever `max` is */
         while (copied < max) {
                 const uint8_t *run;
                 size_t n = MIN(output_log_peek(log, offset, &run), max - copied);

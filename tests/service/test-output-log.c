@@ -141,6 +141,9 @@ static void test_peek(Fixture *f, const void *unused)
         }
         g_assert_cmpuint(runs, ==, 2);
         g_assert_cmpuint(offset, ==, f->model->len);
+        offset = 3;
+        g_assert_cmpuint(output_log_read(&f->log, &offset, NULL, 0), ==, 0);
+        g_assert_cmpuint(offset, ==, start);
         offset = start + 5;
         g_assert_cmpuint(output_log_peek(&f->log, &offset, &run), >, 0);
         g_assert_cmpuint(offset, ==, start + 5);
