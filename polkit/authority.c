@@ -94,10 +94,9 @@ static bool answer_to_error(bool authorized, bool challenge, bool dismissed, boo
                         error, RUNTIME_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
                         "authentication is required, and the call does not allow a prompt");
         if (challenge)
-                return error_set(
-                        error, RUNTIME_ERROR_ACCESS_DENIED,
-                        "not authorized: the authentication was dismissed, or the caller has "
-                        "no authentication agent");
+                return error_set(error, RUNTIME_ERROR_ACCESS_DENIED,
+                                 "not authorized: nobody authenticated; the caller may have no "
+                                 "authentication agent");
         return error_set(error, RUNTIME_ERROR_ACCESS_DENIED, "not authorized");
 }
 

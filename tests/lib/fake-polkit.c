@@ -133,6 +133,8 @@ static int on_check(sd_bus_message *message, void *data, sd_bus_error *error)
                 return 1;
         case FAKE_POLKIT_MALFORMED:
                 return sd_bus_reply_method_return(message, "(b)", true);
+        case FAKE_POLKIT_EXCESS:
+                return sd_bus_reply_method_return(message, "(bba{ss})s", true, false, 0, "more");
         case FAKE_POLKIT_VANISH:
                 sd_bus_close(polkit->private->bus);
                 return 1;

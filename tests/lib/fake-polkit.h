@@ -16,6 +16,7 @@ typedef enum FakePolkitMode {
         FAKE_POLKIT_ERROR,         /* an error reply named by `error_name` */
         FAKE_POLKIT_SILENCE,       /* never answers */
         FAKE_POLKIT_MALFORMED,     /* a reply of another type: (b), true */
+        FAKE_POLKIT_EXCESS,        /* a yes with a string behind it */
         FAKE_POLKIT_CONTRADICTION, /* authorized and challenge at once */
         FAKE_POLKIT_VANISH,        /* leaves the bus with the question unanswered */
         FAKE_POLKIT_LATE,

@@ -1,6 +1,7 @@
 #include "polkit/authority.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #include "dbus/bus-source.h"
 #include "polkit/actions.h"
@@ -145,6 +146,13 @@ static void test_errors(Fixture *fixture, const void *data)
 static void test_malformed(Fixture *fixture, const void *data)
 {
         fixture->polkit->mode = FAKE_POLKIT_MALFORMED;
+        assert_refused(fixture, true, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE, "understand");
+}
+
+/* Neither does one that goes on where it should have ended. */
+static void test_excess(Fixture *fixture, const void *data)
+{
+        fixture->polkit->mode = FAKE_POLKIT_EXCESS;
         assert_refused(fixture, true, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE, "understand");
 }
 
@@ -431,6 +439,7 @@ static void test_ask_from_callback(Fixture *fixture, const void *data)
  * questions. */
 static void test_never_blocks(Fixture *fixture, const void *data)
 {
+        const int small = 8192;
         int64_t start = g_get_monotonic_time();
         g_autofree char *text = g_strnfill(AUTHORITY_TEXT_MAX, 'x');
         const char *const details[] = {"rootfs", text, "command_line", text, NULL};
@@ -438,6 +447,9 @@ static void test_never_blocks(Fixture *fixture, const void *data)
                 .sender = ":1.77", .action = ACTION_RUN, .details = details};
 
         private_bus_stop(fixture->bus);
+        g_assert_cmpint(setsockopt(sd_bus_get_fd(fixture->service), SOL_SOCKET, SO_SNDBUF, &small,
+                                   sizeof small),
+                        ==, 0);
         for (unsigned i = 0; i < 200; i++)
                 authority_query_cancel(
                         authority_check(fixture->authority, &request, on_answer, fixture));
@@ -544,6 +556,7 @@ int main(int argc, char **argv)
         add("dismissed", test_dismissed);
         add("errors", test_errors);
         add("malformed", test_malformed);
+        add("excess", test_excess);
         add("contradiction", test_contradiction);
         add("no-polkit", test_no_polkit);
         add("vanish", test_vanish);
