@@ -1,0 +1,71 @@
+#pragma once
+
+/* What the user typed: the verb, its arguments, the global settings. Owns the parse and the help
+ * text; knows neither the bus nor what a verb does. naivec.c makes one, the verb walks through its
+ * flags. */
+
+#include <stdbool.h>
+
+#define EXIT_USAGE 2
+
+typedef enum { JSON_OFF, JSON_SHORT, JSON_PRETTY } JsonMode;
+
+typedef struct {
+        const char *address;
+        const char *host;
+        const char *machine;
+        bool embedded;
+        bool quiet;
+        bool has_legend;
+        bool has_pager;
+        bool asks_password;
+        JsonMode json;
+} Settings;
+
+typedef struct {
+        const char *name;    /* the long form; "" is skipped, NULL ends a list */
+        const char *metavar; /* NULL: takes no value; "[…]": may be left out */
+        const char *help;
+        int id; /* what invocation_next() returns; a letter is the short form as well */
+} Flag;
+
+typedef struct Invocation Invocation;
+
+typedef struct {
+        const char *name;
+        const char *synopsis;
+        const char *help;
+        int arguments_min;
+        int arguments_max;          /* -1: any number */
+        bool stops_at_argument;     /* whatever follows the first argument is a command's own */
+        const Flag *(*flags)(void); /* NULL: none of its own */
+        int (*run)(Invocation *invocation);
+} Verb;
+
+struct Invocation {
+        const Verb *verb;
+        Settings settings;
+        char **arguments; /* NULL-terminated, valid once invocation_next() returned FLAG_END */
+        int n_arguments;
+        int status; /* what to exit with after FLAG_STOP */
+        int argc;
+        char **argv; /* the verb first */
+        struct FlagParser *parser;
+};
+
+enum { FLAG_END = -1, FLAG_STOP = -2 };
+
+void invocation_init(Invocation *invocation);
+void invocation_clear(Invocation *invocation);
+
+/* Takes the global flags before the verb and finds it in `verbs` (ended by a row without a name).
+ * Returns false when there is nothing to run; `status` then tells how to exit. */
+bool invocation_find_verb(Invocation *invocation, const Verb *verbs, int argc, char **argv);
+
+/* The id of the verb's next flag. Global flags are taken on the way. FLAG_END once all are read and
+ * the number of arguments is right, FLAG_STOP when the verb should return `status`. */
+int invocation_next(Invocation *invocation, const char **ret_value);
+
+/* Says what is wrong with the command line; returns EXIT_USAGE. */
+int invocation_usage(Invocation *invocation, const char *format, ...)
+        __attribute__((format(printf, 2, 3)));

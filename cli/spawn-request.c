@@ -1,0 +1,295 @@
+#include "cli/spawn-request.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/values.h"
+#include "service/util/fd.h"
+
+#define FLAG_BASE 2000
+
+typedef struct {
+        const char *key;
+        const char *signature;
+        const char *flag;
+        const char *metavar;
+        const char *help;
+} OptionRow;
+
+static const OptionRow rows[N_SPAWN_OPTIONS] = {
+#define X(key, signature, flag, metavar, help) {#key, signature, flag, metavar, help},
+        SPAWN_OPTIONS(X)
+#undef X
+};
+
+static const struct {
+        SpawnOption option;
+        char letter;
+} letters[] = {
+        {SPAWN_Environment, 'e'},
+        {SPAWN_MemoryMax, 'm'},
+        {SPAWN_Terminal, 't'},
+        {SPAWN_WorkingDirectory, 'w'},
+};
+
+static int flag_id(unsigned option)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(letters); i++)
+                if (letters[i].option == option)
+                        return letters[i].letter;
+        return FLAG_BASE + (int) option;
+}
+
+const Flag *spawn_flags(Flag storage[SPAWN_FLAGS_SIZE], const Flag *more)
+{
+        unsigned n = 0;
+
+        for (; n < N_SPAWN_OPTIONS; n++) {
+                bool is_bool = !strcmp(rows[n].signature, "b");
+
+                storage[n] = (Flag){
+                        .name = rows[n].flag,
+                        .metavar = is_bool ? "[=BOOL]" : rows[n].metavar,
+                        .help = rows[n].help,
+                        .id = flag_id(n),
+                };
+        }
+        while (more->name && n < SPAWN_FLAGS_SIZE - 1)
+                storage[n++] = *more++;
+        storage[n] = (Flag){0};
+        return storage;
+}
+
+void spawn_request_init(SpawnRequest *request)
+{
+        *request = (SpawnRequest){0};
+        request->fds = g_array_new(FALSE, FALSE, 2 * sizeof(int));
+        request->owned_fds = g_array_new(FALSE, FALSE, sizeof(int));
+}
+
+void spawn_request_clear(SpawnRequest *request)
+{
+        for (unsigned i = 0; i < N_SPAWN_OPTIONS; i++)
+                g_clear_pointer(&request->values[i], g_ptr_array_unref);
+        for (unsigned i = 0; request->owned_fds && i < request->owned_fds->len; i++)
+                fd_close(g_array_index(request->owned_fds, int, i));
+        g_clear_pointer(&request->fds, g_array_unref);
+        g_clear_pointer(&request->owned_fds, g_array_unref);
+}
+
+static void add_value(SpawnRequest *request, unsigned option, const char *value)
+{
+        if (!request->values[option])
+                request->values[option] = g_ptr_array_new_with_free_func(g_free);
+        g_ptr_array_add(request->values[option], g_strdup(value));
+}
+
+void spawn_request_set(SpawnRequest *request, SpawnOption option, const char *value)
+{
+        g_clear_pointer(&request->values[option], g_ptr_array_unref);
+        add_value(request, option, value);
+}
+
+bool spawn_request_has(const SpawnRequest *request, SpawnOption option)
+{
+        return request->values[option] != NULL;
+}
+
+static const char *last_value(const SpawnRequest *request, unsigned option)
+{
+        const GPtrArray *values = request->values[option];
+
+        return values->pdata[values->len - 1];
+}
+
+bool spawn_request_is_true(const SpawnRequest *request, SpawnOption option)
+{
+        bool is_true = false;
+
+        return request->values[option] && value_parse_bool(last_value(request, option), &is_true) &&
+               is_true;
+}
+
+static bool names_variable(const char *assignment, const char *name)
+{
+        size_t length = strlen(name);
+
+        return !strncmp(assignment, name, length) && assignment[length] == '=';
+}
+
+void spawn_request_default_variable(SpawnRequest *request, const char *name, const char *value)
+{
+        const GPtrArray *given = request->values[SPAWN_Environment];
+        g_autofree char *assignment = g_strdup_printf("%s=%s", name, value);
+
+        for (unsigned i = 0; given && i < given->len; i++)
+                if (names_variable(given->pdata[i], name))
+                        return;
+        add_value(request, SPAWN_Environment, assignment);
+}
+
+/* NAME alone passes on our own value. */
+static char *take_variable(SpawnRequest *request, const char *text)
+{
+        const char *value = g_getenv(text);
+        g_autofree char *assignment = NULL;
+
+        if (strchr(text, '=')) {
+                if (*text == '=')
+                        return g_strdup("--env= needs a name before the '='");
+                add_value(request, SPAWN_Environment, text);
+                return NULL;
+        }
+        if (!value)
+                return g_strdup_printf("--env=%s: no such variable here to pass on", text);
+        assignment = g_strdup_printf("%s=%s", text, value);
+        add_value(request, SPAWN_Environment, assignment);
+        return NULL;
+}
+
+static const char *wrong_value(const OptionRow *row, const char *value)
+{
+        uint64_t number;
+        bool truth;
+
+        switch (row->signature[0]) {
+        case 'b':
+                return value_parse_bool(value, &truth) ? NULL : "'yes' or 'no'";
+        case 't':
+                return value_parse_size(value, &number)
+                               ? NULL
+                               : "a number, with K, M, G or T after it, or 'infinity'";
+        case 's':
+                return g_utf8_validate(value, -1, NULL) ? NULL : "valid UTF-8";
+        default:
+                return NULL;
+        }
+}
+
+char *spawn_request_take(SpawnRequest *request, int id, const char *value)
+{
+        unsigned option = 0;
+        const char *wanted;
+
+        while (option < N_SPAWN_OPTIONS && flag_id(option) != id)
+                option++;
+        g_assert(option < N_SPAWN_OPTIONS);
+        if (option == SPAWN_Environment)
+                return take_variable(request, value);
+        if (!value)
+                value = "yes";
+        wanted = wrong_value(&rows[option], value);
+        if (wanted)
+                return g_strdup_printf("--%s=%s: it takes %s", rows[option].flag, value, wanted);
+        if (!strcmp(rows[option].signature, "aay"))
+                add_value(request, option, value);
+        else
+                spawn_request_set(request, option, value);
+        return NULL;
+}
+
+bool spawn_request_add_fd(SpawnRequest *request, int fd, int number)
+{
+        int pair[2] = {fd, number};
+
+        if (fcntl(fd, F_GETFD) < 0) {
+                pair[0] = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
+                if (pair[0] < 0)
+                        return false;
+                g_array_append_val(request->owned_fds, pair[0]);
+        }
+        g_array_append_val(request->fds, pair);
+        return true;
+}
+
+static int append_bytes(sd_bus_message *call, const char *text)
+{
+        return sd_bus_message_append_array(call, 'y', text, strlen(text));
+}
+
+static int append_byte_strings(sd_bus_message *call, const void *const *strings, unsigned n)
+{
+        int r = sd_bus_message_open_container(call, 'a', "ay");
+
+        for (unsigned i = 0; r >= 0 && i < n; i++)
+                r = append_bytes(call, strings[i]);
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+static int append_number(sd_bus_message *call, unsigned option, const char *text)
+{
+        uint64_t number = 0;
+
+        if (!value_parse_size(text, &number))
+                return -EINVAL;
+        /* "No swap" is a wish; "no memory" and "no tasks" are podman's words for no limit. */
+        if (number == 0 && option != SPAWN_MemorySwapMax)
+                number = UINT64_MAX;
+        return sd_bus_message_append(call, "t", number);
+}
+
+static int append_value(const SpawnRequest *request, sd_bus_message *call, unsigned option)
+{
+        const char *signature = rows[option].signature;
+        const char *last = last_value(request, option);
+
+        if (!strcmp(signature, "b"))
+                return sd_bus_message_append(call, "b", spawn_request_is_true(request, option));
+        if (!strcmp(signature, "t"))
+                return append_number(call, option, last);
+        if (!strcmp(signature, "s"))
+                return sd_bus_message_append(call, "s", last);
+        if (!strcmp(signature, "ay"))
+                return append_bytes(call, last);
+        if (!strcmp(signature, "aay"))
+                return append_byte_strings(call,
+                                           (const void *const *) request->values[option]->pdata,
+                                           request->values[option]->len);
+        return -EOPNOTSUPP;
+}
+
+static int append_option(const SpawnRequest *request, sd_bus_message *call, unsigned option)
+{
+        int r = sd_bus_message_open_container(call, 'e', "sv");
+
+        if (r >= 0)
+                r = sd_bus_message_append(call, "s", rows[option].key);
+        if (r >= 0)
+                r = sd_bus_message_open_container(call, 'v', rows[option].signature);
+        if (r >= 0)
+                r = append_value(request, call, option);
+        if (r >= 0)
+                r = sd_bus_message_close_container(call);
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+static int append_fds(const SpawnRequest *request, sd_bus_message *call)
+{
+        int r = sd_bus_message_open_container(call, 'a', "{uh}");
+
+        for (unsigned i = 0; r >= 0 && i < request->fds->len; i++) {
+                const int *pair = &g_array_index(request->fds, int, 2 * i);
+                r = sd_bus_message_append(call, "{uh}", (uint32_t) pair[1], pair[0]);
+        }
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+int spawn_request_append(const SpawnRequest *request, sd_bus_message *call, const char *rootfs,
+                         const char *const *argv)
+{
+        int r = append_bytes(call, rootfs);
+
+        if (r >= 0)
+                r = append_byte_strings(call, (const void *const *) argv,
+                                        g_strv_length((char **) argv));
+        if (r >= 0)
+                r = append_fds(request, call);
+        if (r >= 0)
+                r = sd_bus_message_open_container(call, 'a', "{sv}");
+        for (unsigned i = 0; r >= 0 && i < N_SPAWN_OPTIONS; i++)
+                if (request->values[i])
+                        r = append_option(request, call, i);
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}
