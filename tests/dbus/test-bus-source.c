@@ -15,6 +15,7 @@
 typedef struct Fixture {
         PrivateBus *bus;
         sd_bus *client; /* served by the source under test */
+        sd_bus *mute;   /* a peer that never reads, and so never answers */
         GSource *source;
         unsigned n_lost;
         int lost_error;
@@ -75,6 +76,7 @@ static void tear_down(Fixture *fixture, const void *data)
         g_main_context_set_poll_func(NULL, NULL);
         release_source(&fixture->source);
         sd_bus_unref(fixture->client);
+        sd_bus_unref(fixture->mute);
         private_bus_free(fixture->bus);
         g_free(fixture->error_name);
 }
@@ -91,13 +93,13 @@ static void call(Fixture *fixture, const char *destination, uint64_t timeout_use
                 >=, 0);
 }
 
-/* Calls to a peer that never reads, and so never answers. */
-static sd_bus *connect_mute(Fixture *fixture, const char **ret_name)
+static const char *connect_mute(Fixture *fixture)
 {
-        sd_bus *mute = private_bus_connect(fixture->bus);
+        const char *name;
 
-        g_assert_cmpint(sd_bus_get_unique_name(mute, ret_name), >=, 0);
-        return mute;
+        fixture->mute = private_bus_connect(fixture->bus);
+        g_assert_cmpint(sd_bus_get_unique_name(fixture->mute, &name), >=, 0);
+        return name;
 }
 
 static int on_echo(sd_bus_message *message, void *data, sd_bus_error *error)
@@ -134,8 +136,7 @@ static void test_fifty_calls(Fixture *fixture, const void *data)
 /* A call without an answer times out at its time: not before, and soon after. */
 static void test_time_out_on_time(Fixture *fixture, const void *data)
 {
-        const char *name;
-        g_autoptr(sd_bus) mute = connect_mute(fixture, &name);
+        const char *name = connect_mute(fixture);
         int64_t start = g_get_monotonic_time();
 
         call(fixture, name, 200 * 1000);
@@ -153,8 +154,7 @@ static void test_time_out_on_time(Fixture *fixture, const void *data)
  * up. */
 static void test_deadlines_do_not_spin(Fixture *fixture, const void *data)
 {
-        const char *name;
-        g_autoptr(sd_bus) mute = connect_mute(fixture, &name);
+        const char *name = connect_mute(fixture);
 
         for (unsigned i = 0; i < 10; i++)
                 call(fixture, name, 20 * 1000 + i * 10 * 1000 + 900);
@@ -196,8 +196,7 @@ static void on_lost_after_replies(int error, void *data)
 /* Calls that wait when the bus dies fail first; the loss is told after them. */
 static void test_loss_ends_pending_calls(Fixture *fixture, const void *data)
 {
-        const char *name;
-        g_autoptr(sd_bus) mute = connect_mute(fixture, &name);
+        const char *name = connect_mute(fixture);
 
         release_source(&fixture->source);
         sd_bus_unref(fixture->client);
@@ -287,7 +286,6 @@ static void test_fd_changes_while_connecting(Fixture *fixture, const void *data)
         g_autofree char *directory = g_dir_make_tmp("late-bus-XXXXXX", &error);
         g_autofree char *path = g_build_filename(directory, "bus", NULL);
         g_autofree char *address = g_strdup_printf("unix:path=%s", path);
-        g_autoptr(sd_bus) late = NULL;
 
         g_assert_no_error(error);
         release_source(&fixture->source);
