@@ -12,8 +12,10 @@ from pathlib import Path
 import lintlib
 
 INSTRUMENTATION = re.compile(r'__(asan|ubsan|gcov|stack_chk|llvm_profile)_|__sanitizer_')
-# What a hardened build calls in a function's place: __read_chk for read, __open_2 for open.
-FORTIFIED = re.compile(r'^__(\w+?)(?:_chk|(?<=open)_2|(?<=openat)_2)$')
+# What a hardened build calls in a function's place (__read_chk for read, __open_2 for open), and one
+# with large files: open64 for open.
+FORTIFIED = re.compile(r'^__(\w+?)(?:_chk|(?<=open)_2|(?<=openat)_2|(?<=64)_2)$')
+LARGE_FILE = re.compile(r'^(\w+[a-z])64$')
 
 
 def read_list(text):
@@ -25,7 +27,8 @@ def undefined_symbols(nm_output):
     for line in nm_output.split('\n'):
         match = re.fullmatch(r'\s+[Uuwv]\s+(\S+)', line)
         if match and not INSTRUMENTATION.match(match.group(1)):
-            symbols.add(FORTIFIED.sub(r'\1', match.group(1).split('@')[0]))
+            symbol = FORTIFIED.sub(r'\1', match.group(1).split('@')[0])
+            symbols.add(LARGE_FILE.sub(r'\1', symbol))
     return symbols
 
 
@@ -43,12 +46,14 @@ BAD = [
     '                 U g_malloc0\n',
     '                 w pthread_mutex_lock\n',
     '                 U __printf_chk\n',
+    '                 U fopen64\n',
     '0000000000000000 T sandbox_child\n',
     '',
 ]
 GOOD = ['a.o:\n                 U write\n                 U _exit@GLIBC_2.2.5\n'
         '                 U __stack_chk_fail\n                 U __asan_report_load8\n'
-        '                 U __write_chk\n                 U __open_2\n'
+        '                 U __write_chk\n                 U __open_2\n                 U __open64_2\n'
+        '                 U open64\n'
         '0000000000000000 T sandbox_child\n']
 
 
