@@ -189,14 +189,19 @@ bool client_is_remote(const Client *client)
 
 bool client_passes_fds(Client *client, const char *verb)
 {
-        /* ssh carries bytes alone, whatever the two ends of it agree on. */
-        bool passes =
-                !client->settings->host && sd_bus_can_send(client->bus, SD_BUS_TYPE_UNIX_FD) > 0;
+        int r = sd_bus_can_send(client->bus, SD_BUS_TYPE_UNIX_FD);
 
-        if (!passes && verb)
+        if (r < 0) {
+                client_complain_errno(client, NULL, r);
+                return false;
+        }
+        /* ssh carries bytes alone, whatever the two ends of it agree on. */
+        if (r > 0 && !client->settings->host)
+                return true;
+        if (verb)
                 complain("'%s' hands over file descriptors, which this connection cannot carry",
                          verb);
-        return passes;
+        return false;
 }
 
 /* A password can be asked for: there is somebody at a terminal, and polkit on the other side. */

@@ -11,10 +11,10 @@
 #include <systemd/sd-bus.h>
 
 #include "cli/invocation.h"
+#include "service/util/bus-auto.h"
 
 typedef struct Client Client;
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(sd_bus_message, sd_bus_message_unref)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(sd_bus_error, sd_bus_error_free)
 
 /* Connects; NULL after saying why not. `settings` must outlive the client. */

@@ -8,9 +8,9 @@
 
 #include "cli/text.h"
 
-/* Ids beyond the letters, for flags without a short form. */
+/* Ids of flags without a letter; those of the verbs begin at FLAG_OF_VERB. */
 enum {
-        GLOBAL_VERSION = 1000,
+        GLOBAL_VERSION = 200,
         GLOBAL_ADDRESS,
         GLOBAL_EMBEDDED,
         GLOBAL_JSON,
@@ -83,30 +83,36 @@ static FlagParser *flag_parser_new(const Verb *verb)
         return parser;
 }
 
+/* Two columns; the first in characters, which printf cannot count. */
+static void print_row(const char *indent, const char *left, int width, const char *right)
+{
+        int padding = width - (int) g_utf8_strlen(left, -1);
+
+        printf("%s%s%*s %s\n", indent, left, MAX(padding, 0), "", right);
+}
+
 static void print_flags(const Flag *flags)
 {
         for (; flags && flags->name; flags++) {
-                g_autofree char *form = NULL;
-                char letter[] = "    ";
+                bool has_equals = flags->metavar && !strchr(flags->metavar, '=');
+                g_autofree char *form =
+                        g_strdup_printf("--%s%s%s", flags->name, has_equals ? "=" : "",
+                                        flags->metavar ? flags->metavar : "");
+                char letter[] = "      ";
 
                 if (!*flags->name)
                         continue;
                 if (flags->id <= 127)
-                        g_snprintf(letter, sizeof letter, "-%c, ", flags->id);
-                if (flags->metavar && flags->metavar[0] == '[' && strchr(flags->metavar, '='))
-                        form = g_strdup_printf("--%s%s", flags->name, flags->metavar);
-                else
-                        form = g_strdup_printf("--%s%s%s", flags->name, flags->metavar ? "=" : "",
-                                               flags->metavar ? flags->metavar : "");
-                printf("  %.*s%-26s %s\n", 4, letter, form, flags->help);
+                        g_snprintf(letter, sizeof letter, "  -%c, ", flags->id);
+                print_row(letter, form, 25, flags->help);
         }
 }
 
 static void print_verb_help(const Verb *verb)
 {
-        printf("naivec [OPTIONS…] %s %s\n\n%s.\n", verb->name, verb->synopsis, verb->help);
+        printf("naivec %s [OPTIONS…] %s\n\n%s.\n", verb->name, verb->synopsis, verb->help);
         if (verb->flags) {
-                printf("\nOptions of %s:\n", verb->name);
+                printf("\nOptions of '%s':\n", verb->name);
                 print_flags(verb->flags());
         }
         printf("\nOptions of all commands:\n");
@@ -119,7 +125,7 @@ static void print_help(const Verb *verbs)
                "Run commands in containers of the naive-runc service.\n\nCommands:\n");
         for (; verbs->name; verbs++) {
                 g_autofree char *form = g_strdup_printf("%s %s", verbs->name, verbs->synopsis);
-                printf("  %-42s %s\n", form, verbs->help);
+                print_row("  ", form, 36, verbs->help);
         }
         printf("\nOptions:\n");
         print_flags(global_flags);
@@ -162,7 +168,8 @@ int invocation_usage(Invocation *invocation, const char *format, ...)
         va_end(list);
         complain("%s", text);
         if (invocation->verb)
-                hint("usage: naivec %s %s", invocation->verb->name, invocation->verb->synopsis);
+                hint("usage: naivec %s [OPTIONS…] %s", invocation->verb->name,
+                     invocation->verb->synopsis);
         else
                 hint("'naivec --help' lists the commands");
         invocation->status = EXIT_USAGE;

@@ -26,7 +26,7 @@ typedef struct {
         const char *name;    /* the long form; "" is skipped, NULL ends a list */
         const char *metavar; /* NULL: takes no value; "[…]": may be left out */
         const char *help;
-        int id; /* what invocation_next() returns; a letter is the short form as well */
+        int id; /* what invocation_next() returns: the short form, or from FLAG_OF_VERB on */
 } Flag;
 
 typedef struct Invocation Invocation;
@@ -53,7 +53,7 @@ struct Invocation {
         struct FlagParser *parser;
 };
 
-enum { FLAG_END = -1, FLAG_STOP = -2 };
+enum { FLAG_END = -1, FLAG_STOP = -2, FLAG_OF_VERB = 1000, FLAG_OF_SPAWN = 2000 };
 
 void invocation_init(Invocation *invocation);
 void invocation_clear(Invocation *invocation);

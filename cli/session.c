@@ -48,6 +48,15 @@ struct Session {
         int64_t first_leave_signal;
 };
 
+/* By nohup, say, or as a background job of a script: what we were told to ignore is not for us, nor
+ * for the container. A blocked signal would reach the signalfd all the same. */
+static bool is_ignored(int signal)
+{
+        struct sigaction action;
+
+        return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 Session *session_new(Client *client, const char *path)
 {
         Session *session = g_new0(Session, 1);
@@ -55,7 +64,8 @@ Session *session_new(Client *client, const char *path)
 
         sigemptyset(&mask);
         for (unsigned i = 0; i < G_N_ELEMENTS(caught_signals); i++)
-                sigaddset(&mask, caught_signals[i]);
+                if (!is_ignored(caught_signals[i]))
+                        sigaddset(&mask, caught_signals[i]);
         sigprocmask(SIG_BLOCK, &mask, &session->saved_mask);
         session->client = client;
         session->path = path;
@@ -206,6 +216,8 @@ static int on_started(sd_bus_message *reply, void *data, sd_bus_error *ret_error
         Session *session = data;
 
         session->is_starting = false;
+        if (session->pump)
+                session->pump->is_paused = false;
         if (sd_bus_message_is_method_error(reply, NULL)) {
                 const sd_bus_error *error = sd_bus_message_get_error(reply);
 
@@ -373,6 +385,9 @@ int session_run(Session *session, bool starts)
 
         if (r >= 0 && starts) {
                 session->is_starting = true;
+                /* What is typed before there is a command stays with our terminal. */
+                if (session->pump)
+                        session->pump->is_paused = true;
                 r = send_call(session, "Start", on_started);
         }
         while (r >= 0 && !session->is_over) {

@@ -1,14 +1,9 @@
 #include "cli/spawn-request.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/values.h"
-#include "service/util/fd.h"
-
-#define FLAG_BASE 2000
 
 typedef struct {
         const char *key;
@@ -39,7 +34,7 @@ static int flag_id(unsigned option)
         for (unsigned i = 0; i < G_N_ELEMENTS(letters); i++)
                 if (letters[i].option == option)
                         return letters[i].letter;
-        return FLAG_BASE + (int) option;
+        return FLAG_OF_SPAWN + (int) option;
 }
 
 const Flag *spawn_flags(Flag storage[SPAWN_FLAGS_SIZE], const Flag *more)
@@ -66,17 +61,13 @@ void spawn_request_init(SpawnRequest *request)
 {
         *request = (SpawnRequest){0};
         request->fds = g_array_new(FALSE, FALSE, 2 * sizeof(int));
-        request->owned_fds = g_array_new(FALSE, FALSE, sizeof(int));
 }
 
 void spawn_request_clear(SpawnRequest *request)
 {
         for (unsigned i = 0; i < N_SPAWN_OPTIONS; i++)
                 g_clear_pointer(&request->values[i], g_ptr_array_unref);
-        for (unsigned i = 0; request->owned_fds && i < request->owned_fds->len; i++)
-                fd_close(g_array_index(request->owned_fds, int, i));
         g_clear_pointer(&request->fds, g_array_unref);
-        g_clear_pointer(&request->owned_fds, g_array_unref);
 }
 
 static void add_value(SpawnRequest *request, unsigned option, const char *value)
@@ -112,22 +103,34 @@ bool spawn_request_is_true(const SpawnRequest *request, SpawnOption option)
                is_true;
 }
 
-static bool names_variable(const char *assignment, const char *name)
+/* The place of the variable that `assignment` sets, or -1. */
+static int find_variable(const GPtrArray *given, const char *assignment)
 {
-        size_t length = strlen(name);
+        size_t length = strcspn(assignment, "=") + 1;
 
-        return !strncmp(assignment, name, length) && assignment[length] == '=';
+        for (unsigned i = 0; given && i < given->len; i++)
+                if (!strncmp(given->pdata[i], assignment, length))
+                        return (int) i;
+        return -1;
+}
+
+/* The last of a name counts, as in env(1); the service takes each name once. */
+static void set_variable(SpawnRequest *request, const char *assignment)
+{
+        GPtrArray *given = request->values[SPAWN_Environment];
+        int place = find_variable(given, assignment);
+
+        if (place >= 0)
+                g_ptr_array_remove_index(given, (unsigned) place);
+        add_value(request, SPAWN_Environment, assignment);
 }
 
 void spawn_request_default_variable(SpawnRequest *request, const char *name, const char *value)
 {
-        const GPtrArray *given = request->values[SPAWN_Environment];
         g_autofree char *assignment = g_strdup_printf("%s=%s", name, value);
 
-        for (unsigned i = 0; given && i < given->len; i++)
-                if (names_variable(given->pdata[i], name))
-                        return;
-        add_value(request, SPAWN_Environment, assignment);
+        if (find_variable(request->values[SPAWN_Environment], assignment) < 0)
+                set_variable(request, assignment);
 }
 
 /* NAME alone passes on our own value. */
@@ -136,16 +139,16 @@ static char *take_variable(SpawnRequest *request, const char *text)
         const char *value = g_getenv(text);
         g_autofree char *assignment = NULL;
 
+        if (*text == '=' || !*text)
+                return g_strdup("--env= needs a name");
         if (strchr(text, '=')) {
-                if (*text == '=')
-                        return g_strdup("--env= needs a name before the '='");
-                add_value(request, SPAWN_Environment, text);
+                set_variable(request, text);
                 return NULL;
         }
         if (!value)
                 return g_strdup_printf("--env=%s: no such variable here to pass on", text);
         assignment = g_strdup_printf("%s=%s", text, value);
-        add_value(request, SPAWN_Environment, assignment);
+        set_variable(request, assignment);
         return NULL;
 }
 
@@ -190,18 +193,11 @@ char *spawn_request_take(SpawnRequest *request, int id, const char *value)
         return NULL;
 }
 
-bool spawn_request_add_fd(SpawnRequest *request, int fd, int number)
+void spawn_request_add_fd(SpawnRequest *request, int fd, int number)
 {
         int pair[2] = {fd, number};
 
-        if (fcntl(fd, F_GETFD) < 0) {
-                pair[0] = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
-                if (pair[0] < 0)
-                        return false;
-                g_array_append_val(request->owned_fds, pair[0]);
-        }
         g_array_append_val(request->fds, pair);
-        return true;
 }
 
 static int append_bytes(sd_bus_message *call, const char *text)

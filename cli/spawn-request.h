@@ -20,7 +20,6 @@ typedef enum {
 typedef struct {
         GPtrArray *values[N_SPAWN_OPTIONS]; /* checked, unconverted; NULL: not given */
         GArray *fds;                        /* int pairs: our fd, its number inside */
-        GArray *owned_fds;                  /* ours to close: stand-ins for closed ones */
 } SpawnRequest;
 
 /* The flags of the table, and after them up to 4 `more` (ended by an empty row), in `storage`. */
@@ -40,8 +39,8 @@ void spawn_request_set(SpawnRequest *request, SpawnOption option, const char *va
 /* Adds a variable unless the user gave one of that name. */
 void spawn_request_default_variable(SpawnRequest *request, const char *name, const char *value);
 
-/* Passes our `fd` as `number`; a closed one is replaced by /dev/null. False with errno set. */
-bool spawn_request_add_fd(SpawnRequest *request, int fd, int number);
+/* Passes our open `fd` as `number`. */
+void spawn_request_add_fd(SpawnRequest *request, int fd, int number);
 
 /* Appends "ay aay a{uh} a{sv}": the whole body of Spawn and Create. */
 int spawn_request_append(const SpawnRequest *request, sd_bus_message *call, const char *rootfs,

@@ -100,12 +100,17 @@ static struct pollfd ask(int fd, short events)
         return (struct pollfd){.fd = events ? fd : -1, .events = events};
 }
 
+static bool wants_input(const Pump *pump)
+{
+        return !pump->is_paused && is_empty(&pump->up) && pump->peer >= 0;
+}
+
 void pump_prepare(const Pump *pump, struct pollfd fds[PUMP_FDS])
 {
         short peer_events =
                 (is_empty(&pump->down) ? POLLIN : 0) | (is_empty(&pump->up) ? 0 : POLLOUT);
 
-        fds[0] = ask(pump->input, is_empty(&pump->up) && pump->peer >= 0 ? POLLIN : 0);
+        fds[0] = ask(pump->input, wants_input(pump) ? POLLIN : 0);
         fds[1] = ask(pump->output, is_empty(&pump->down) ? 0 : POLLOUT);
         fds[2] = ask(pump->peer, peer_events);
 }

@@ -33,6 +33,7 @@ typedef struct {
         bool has_detach_keys; /* Ctrl-P Ctrl-Q */
         bool sends_eof;       /* the end of a pipe on stdin becomes the terminal's Ctrl-D */
         bool input_is_tty, output_is_tty;
+        bool is_paused;  /* nothing is read from our input yet */
         bool is_holding; /* a Ctrl-P that may begin the detach keys */
         bool has_detached, has_hung_up, has_lost_output;
         Chunk up, down;

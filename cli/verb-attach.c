@@ -5,7 +5,7 @@
 #include "cli/text.h"
 #include "cli/verbs.h"
 
-enum { FLAG_READ_ONLY = 1000 };
+enum { FLAG_READ_ONLY = FLAG_OF_VERB };
 
 static const Flag attach_flags[] = {
         {"read-only", NULL, "watch, type nothing; Ctrl-C leaves", FLAG_READ_ONLY},

@@ -10,7 +10,7 @@
 #include "cli/values.h"
 #include "cli/verbs.h"
 
-enum { FLAG_ALL = 1000, FLAG_TIME };
+enum { FLAG_ALL = FLAG_OF_VERB, FLAG_TIME };
 
 static const Flag stop_flags[] = {
         {"signal", "SIGNAL", "what to ask with (default: TERM)", 's'},

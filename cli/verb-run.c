@@ -15,6 +15,8 @@
 #include "dbus/names.h"
 #include "service/limits.h"
 
+enum { FLAG_FD = FLAG_OF_VERB };
+
 typedef struct {
         SpawnRequest request;
         bool is_detached;
@@ -26,7 +28,7 @@ typedef struct {
 static const Flag run_flags[] = {
         {"detach", NULL, "run in the background; output goes to the log; print the id", 'd'},
         {"interactive", NULL, "accepted for podman's sake: input always reaches the command", 'i'},
-        {"fd", "N", "pass file descriptor N as well; may be repeated", 'F' + 1000},
+        {"fd", "N", "pass file descriptor N as well; may be repeated", FLAG_FD},
         {0},
 };
 
@@ -75,7 +77,7 @@ static int take_flag(Invocation *invocation, Run *run, int id, const char *value
                 return 0;
         case 'i':
                 return 0;
-        case 'F' + 1000:
+        case FLAG_FD:
                 return take_fd(invocation, run, value);
         default:
                 wrong = spawn_request_take(&run->request, id, value);
@@ -120,7 +122,7 @@ static int require_fd_count(Invocation *invocation, const Run *run)
 }
 
 /* Without -d the command is ours: it has our terminal or our stdio, and ends with us. */
-static int prepare_attached(Run *run)
+static void prepare_attached(Run *run)
 {
         SpawnRequest *request = &run->request;
 
@@ -131,13 +133,8 @@ static int prepare_attached(Run *run)
         if (!spawn_request_has(request, SPAWN_Remove))
                 spawn_request_set(request, SPAWN_Remove, "yes");
         spawn_request_set(request, SPAWN_WatchBus, "yes");
-        for (int fd = 0; !run->has_terminal && fd <= 2; fd++) {
-                if (!spawn_request_add_fd(request, fd, fd)) {
-                        complain("/dev/null: %s", g_strerror(errno));
-                        return EXIT_RUNTIME_FAILED;
-                }
-        }
-        return 0;
+        for (int fd = 0; !run->has_terminal && fd <= 2; fd++)
+                spawn_request_add_fd(request, fd, fd);
 }
 
 static void pass_term(Run *run)
@@ -226,10 +223,10 @@ static int run_attached(Invocation *invocation, Run *run)
         g_autoptr(Client) client = NULL;
         g_autofree char *path = NULL;
         g_autoptr(Session) session = NULL;
-        int status = prepare_attached(run);
+        int status;
 
-        if (status == 0)
-                status = require_fd_count(invocation, run);
+        prepare_attached(run);
+        status = require_fd_count(invocation, run);
         if (status != 0)
                 return status;
         pass_term(run);
@@ -237,7 +234,8 @@ static int run_attached(Invocation *invocation, Run *run)
         if (!client)
                 return EXIT_RUNTIME_FAILED;
         if (!client_passes_fds(client, "run")) {
-                hint("'naivec run --detach', then 'naivec wait' and 'naivec logs' do without");
+                if (invocation->settings.host)
+                        hint("'naivec run --detach', then 'wait' and 'logs' do without");
                 return EXIT_RUNTIME_FAILED;
         }
         /* Create and Start rather than Spawn, so that Wait can stand in between. */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "cli/batch.h"
+#include "cli/session.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
@@ -13,15 +14,21 @@ static const Column columns[] = {
         {0},
 };
 
-/* A line as soon as its container ends; JSON wants all in one array. */
+typedef struct {
+        Table *table; /* NULL: a line as soon as its container ends. JSON wants all in one array */
+        int status;   /* of the container that ended last */
+} Waiting;
+
 static int on_reply(const char *id, sd_bus_message *reply, void *data)
 {
-        Table *table = data;
+        Waiting *waiting = data;
+        Table *table = waiting->table;
         const char *result;
         int code, r = sd_bus_message_read(reply, "si", &result, &code);
 
         if (r < 0)
                 return r;
+        waiting->status = session_status_of(result, code);
         if (table) {
                 table_add_string(table, id);
                 table_add_string(table, result);
@@ -40,6 +47,7 @@ int verb_wait(Invocation *invocation)
         g_autoptr(Batch) batch = NULL;
         g_autoptr(Table) table = NULL;
         const char *value = NULL;
+        Waiting waiting = {0};
         JsonMode mode;
 
         if (invocation_next(invocation, &value) != FLAG_END)
@@ -50,7 +58,8 @@ int verb_wait(Invocation *invocation)
                 return EXIT_FAILURE;
         table = mode == JSON_OFF ? NULL : table_new(columns);
         batch = batch_new(client, "Wait");
-        batch_on_reply(batch, on_reply, table);
+        waiting.table = table;
+        batch_on_reply(batch, on_reply, &waiting);
         for (char **id = invocation->arguments; *id; id++)
                 batch_call(batch, *id, NULL, "");
         int status = batch_finish(batch);
@@ -58,5 +67,6 @@ int verb_wait(Invocation *invocation)
                 g_autofree char *text = table_format(table, mode, false);
                 fputs(text, stdout);
         }
-        return status;
+        /* One container's status is the answer; that of many would be anybody's. */
+        return status == EXIT_SUCCESS && invocation->n_arguments == 1 ? waiting.status : status;
 }
