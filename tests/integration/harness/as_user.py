@@ -28,8 +28,7 @@ def main():
             answer = {'type': reply.get_type_string(), 'value': reply.print_(True)}
         except GLib.Error as error:
             name = Gio.dbus_error_get_remote_error(error) or 'local.Error'
-            Gio.dbus_error_strip_remote_error(error)
-            answer = {'error': [name, error.message]}
+            answer = {'error': [name, error.message.removeprefix(f'GDBus.Error:{name}: ')]}
         print(json.dumps(answer), flush=True)
 
 

@@ -33,6 +33,10 @@ class BusError(Exception):
         self.name, self.text = name, text
 
 
+def words(error, name):
+    return error.message.removeprefix(f'GDBus.Error:{name}: ')
+
+
 def raw(value):
     return list(value if isinstance(value, bytes) else os.fsencode(value))
 
@@ -58,7 +62,7 @@ class Client:
     def invoke(self, path, interface, member, arguments, timeout, flags, fds, destination):
         raise NotImplementedError
 
-    def call(self, path, interface, member, signature='()', arguments=(), timeout=60, flags=0, fds=(),
+    def call(self, path, interface, member, signature='()', arguments=(), timeout=20, flags=0, fds=(),
              destination=NAME):
         if not signature.startswith('('):
             signature = f'({signature})'
@@ -69,7 +73,7 @@ class Client:
         """Arguments in GVariant's text form, for what Python's containers cannot say (repeated keys)."""
         return self.invoke(path, interface, member,
                            GLib.Variant.parse(GLib.VariantType(signature), text, None, None),
-                           kwargs.get('timeout', 60), kwargs.get('flags', 0), (), NAME)
+                           kwargs.get('timeout', 20), kwargs.get('flags', 0), (), NAME)
 
     def run(self, rootfs, memory, argv, **kwargs):
         path, = self.call(PATH, RUNC, 'Run', 'stas', (rootfs, memory, argv), **kwargs)
@@ -121,7 +125,7 @@ class Container:
     def kill(self, number=signal.SIGKILL, whom='main'):
         self.call('Kill', 'si', (whom, int(number)))
 
-    def wait(self, timeout=60):
+    def wait(self, timeout=30):
         return self.call('Wait', timeout=timeout)
 
     def delete(self):
@@ -186,8 +190,7 @@ class RootClient(Client):
             if name is None:
                 name = 'local.' + ('Timeout' if error.matches(Gio.io_error_quark(),
                                                              Gio.IOErrorEnum.TIMED_OUT) else 'Error')
-            Gio.dbus_error_strip_remote_error(error)
-            raise BusError(name, error.message) from None
+            raise BusError(name, words(error, name)) from None
         self.fds = received.steal_fds() if received else []
         return reply.unpack()
 
@@ -202,7 +205,7 @@ class RootClient(Client):
                 outcome.append(connection.call_finish(result).unpack())
             except GLib.Error as error:
                 name = Gio.dbus_error_get_remote_error(error) or 'local.Error'
-                outcome.append(BusError(name, error.message))
+                outcome.append(BusError(name, words(error, name)))
         self.connection.call(NAME, path, interface, member, GLib.Variant(signature, tuple(arguments)), None,
                              Gio.DBusCallFlags(flags), int(timeout * 1000), None, done)
         return outcome
@@ -247,7 +250,7 @@ class UserClient(Client):
         self.send(path, interface, member, arguments, timeout, flags, destination)
         return self.receive()
 
-    def send(self, path, interface, member, arguments, timeout=60, flags=0, destination=NAME):
+    def send(self, path, interface, member, arguments, timeout=20, flags=0, destination=NAME):
         json.dump({'destination': destination, 'path': path, 'interface': interface, 'member': member,
                    'type': arguments.get_type_string(), 'arguments': arguments.print_(True),
                    'timeout': timeout, 'flags': int(flags)}, self.process.stdin)
