@@ -13,6 +13,7 @@
 #include "service/cgroup.h"
 
 #define CGROUP_PARENT_DEFAULT  "/system.slice/naive-runc.service"
+#define CGROUP_PARENT_BESIDE   "/system.slice/naive-runc-containers"
 #define CGROUP_SUPERVISOR      "supervisor"
 #define CGROUP_HIERARCHIES_MAX 3u /* v2, and one for each controller that it may lack */
 

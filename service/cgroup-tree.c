@@ -224,48 +224,44 @@ static char *own_directory(const CgroupMount *mount)
         return g_strdup(path + root);
 }
 
-/* $INVOCATION_ID and a name that ends in ".service" are inherited by whatever is started by hand in
- * some other service; only the mark that systemd leaves on a delegated directory says that it is
- * ours. */
-static bool is_delegated(const char *directory, const char *name)
+/* Only the mark that systemd leaves on a delegated directory says that it is ours to divide: a name
+ * can be inherited by whatever is started by hand in some other service. */
+static bool is_delegated(const char *directory)
 {
         char mark[2];
 
-        if (!g_str_has_suffix(name, ".service") || access(directory, W_OK) < 0)
-                return false;
-        if (strcmp(name, "naive-runc.service") == 0)
-                return true;
-        return g_getenv("INVOCATION_ID") &&
+        return access(directory, W_OK) == 0 &&
                (getxattr(directory, "trusted.delegate", mark, sizeof mark) == 1 ||
                 getxattr(directory, "user.delegate", mark, sizeof mark) == 1) &&
                mark[0] == '1';
 }
 
-/* The delegated parent below the mount point of v2, or NULL. */
+/* The delegated parent below the mount point of v2, or NULL. Ours only if systemd itself started us
+ * in the leaf "supervisor" of it (DelegateSubgroup=, since 254). An older one puts the service
+ * right into the delegated directory, which the kernel refuses (EBUSY, exit 219/CGROUP) as long as
+ * that hands controllers down: to move away from there makes a service that cannot be restarted
+ * while a container runs. */
 static char *find_delegated(const CgroupMount *mount)
 {
         g_autofree char *own = mount ? own_directory(mount) : NULL;
 
-        if (!own)
+        if (!own || !g_str_has_suffix(own, ".service/" CGROUP_SUPERVISOR))
                 return NULL;
-        if (g_str_has_suffix(own, "/" CGROUP_SUPERVISOR)) /* we have been here before an exec */
-                *strrchr(own, '/') = '\0';
+        *strrchr(own, '/') = '\0';
         g_autofree char *directory = g_strconcat(mount->point, own, NULL);
-        g_autofree char *name = g_path_get_basename(own);
-        return is_delegated(directory, name) ? g_steal_pointer(&own) : NULL;
+        return is_delegated(directory) ? g_steal_pointer(&own) : NULL;
 }
 
-/* A v2 directory that hands controllers down may hold no process itself: make room first. */
-static bool move_to_supervisor(int parent_fd, GError **error)
+/* Beside the unit's own directory where systemd could not start the unit otherwise, see above. */
+static const char *default_parent(const CgroupMount *mount)
 {
-        int r = mkdirat(parent_fd, CGROUP_SUPERVISOR, 0755) < 0 && errno != EEXIST ? -errno : 0;
+        autofd int fd = mount ? open_mount(mount) : -1;
+        char controllers[512];
 
-        if (r == 0)
-                r = fd_write_file_at(parent_fd, CGROUP_SUPERVISOR "/cgroup.procs", "0");
-        if (r < 0)
-                return error_set_errno(error, RUNTIME_ERROR_CGROUP_FAILED, -r,
-                                       "cannot move to the leaf " CGROUP_SUPERVISOR);
-        return true;
+        if (access("/run/systemd/system", F_OK) == 0 && fd >= 0 &&
+            fd_read_file_at(fd, "cgroup.controllers", controllers, sizeof controllers) > 1)
+                return CGROUP_PARENT_BESIDE;
+        return CGROUP_PARENT_DEFAULT;
 }
 
 /* -- putting it together -- */
@@ -317,13 +313,11 @@ static void add_unified(CgroupTree *tree, const CgroupMount *mount, const char *
         if (index >= 0) {
                 int fd = tree->hierarchies[index].parent_fd;
                 tree->tracking = index;
-                if (!delegated || move_to_supervisor(fd, &error)) {
-                        unsigned enabled = cgroup_unified_enable(
-                                fd, 1u << CGROUP_MEMORY | 1u << CGROUP_PIDS, tree->missing);
-                        for (unsigned i = 0; i < _CGROUP_CONTROLLER_MAX; i++)
-                                if (enabled & 1u << i)
-                                        serve(tree, i, index);
-                }
+                unsigned enabled = cgroup_unified_enable(
+                        fd, 1u << CGROUP_MEMORY | 1u << CGROUP_PIDS, tree->missing);
+                for (unsigned i = 0; i < _CGROUP_CONTROLLER_MAX; i++)
+                        if (enabled & 1u << i)
+                                serve(tree, i, index);
         }
         for (unsigned i = 0; error && i < _CGROUP_CONTROLLER_MAX; i++)
                 tree->missing[i] = g_strdup(error->message);
@@ -388,7 +382,7 @@ CgroupTree *cgroup_tree_new(const char *parent)
         g_autofree char *delegated = parent ? NULL : find_delegated(unified);
 
         if (!parent)
-                parent = CGROUP_PARENT_DEFAULT;
+                parent = default_parent(unified);
         if (unified)
                 add_unified(tree, unified, delegated ? delegated : parent, delegated != NULL);
         for (unsigned i = 0; i < G_N_ELEMENTS(order); i++) {

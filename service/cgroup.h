@@ -31,10 +31,13 @@ typedef struct CgroupTree CgroupTree;
 
 /* Looks at /proc/self/mountinfo and /proc/self/cgroup, makes the parent in each hierarchy that
  * serves a limit, and keeps directory fds. `parent` such as "/system.slice/naive-runc.service";
- * NULL: under a systemd unit with Delegate= the own cgroup (the process then moves itself into a
- * leaf "supervisor" first), else that default. A machine without cgroups, or without the right to
- * them, is no error here: the mode says so, and cgroup_new() refuses limits naming what is missing
- * and why. */
+ * NULL: the unit's own cgroup if systemd started this process in the leaf "supervisor" of it
+ * (Delegate= and DelegateSubgroup=supervisor, systemd 254); under an older systemd with v2
+ * controllers
+ * "/system.slice/naive-runc-containers", since it cannot start a unit again whose own cgroup hands
+ * controllers down to containers that still run; else that default. A machine without cgroups, or
+ * without the right to them, is no error here: the mode says so, and cgroup_new() refuses limits
+ * naming what is missing and why. */
 CgroupTree *cgroup_tree_new(const char *parent);
 void cgroup_tree_free(CgroupTree *tree);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgroupTree, cgroup_tree_free)

@@ -65,7 +65,7 @@ class World:
         self.directory, self.build = directory, build
         self.state_dir = f'{directory}/state'
         self.cgroup_parent = f'/naive-test-{os.path.basename(directory)}'
-        self.daemon = f'{build}/service/naive-runcd'
+        self.daemon = f'{build}/naive-runcd'
         self.naivec = f'{build}/cli/naivec'
         self.sanitized = b'__asan_init' in open(self.daemon, 'rb').read()
         self.slowness = 3.0 if self.sanitized else 1.0

@@ -1,0 +1,16 @@
+#pragma once
+
+/* GError → D-Bus error: one table of names, and the one door out. */
+
+#include <systemd/sd-bus.h>
+
+#include "service/error.h"
+
+const char *error_map_name(RuntimeError code);
+
+/* Sets `ret_error` for a handler to return (a negative errno, as sd-bus wants); the text becomes valid,
+ * printable UTF-8. Consumes `error`. */
+int error_map_set(sd_bus_error *ret_error, GError *error);
+
+/* Answers `message` with it. Borrows `error`. */
+void error_map_reply(sd_bus_message *message, const GError *error);

@@ -1,0 +1,340 @@
+#include <fcntl.h>
+#include <string.h>
+
+#include "dbus/error-map.h"
+#include "dbus/names.h"
+#include "dbus/server-internal.h"
+#include "dbus/spec-decode.h"
+#include "polkit/actions.h"
+#include "service/rootfs.h"
+#include "service/util/fd.h"
+
+/* -- Run, Spawn, Create: decode, look the tree up, ask, create, answer ------------------------------ */
+
+typedef struct Spawn {
+        Request *request;
+        RunSpec *spec;
+        SpawnFds fds;
+        int tree_fd;
+        gid_t tree_gid;
+        bool execute;
+} Spawn;
+
+static void spawn_free(void *data)
+{
+        Spawn *spawn = data;
+
+        run_spec_free(spawn->spec);
+        spawn_fds_clear(&spawn->fds);
+        fd_close(spawn->tree_fd);
+        g_free(spawn);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Spawn, spawn_free)
+
+static void on_caller_left(void *data)
+{
+        ContainerBond *bond = data;
+        Container *container = manager_find(bond->server->manager, bond->owner, bond->id);
+
+        if (container && container_is_live(container)) {
+                g_message("container %s of user %u: its caller left", bond->id, bond->owner);
+                container_kill(container, true, SIGKILL, NULL);
+        }
+}
+
+static void on_spawned(Container *container, GError *error, void *data)
+{
+        Request *request = data;
+        Server *server = request_server(request);
+        sd_bus_message *message = request_message(request);
+
+        if (error) {
+                g_message("user %u: %s", request_caller(request)->uid, error->message);
+                request_fail(request, error);
+                return;
+        }
+        if (container_spec(container)->watch_bus && !server->options.peer)
+                server_bond(server, container)->caller =
+                        peer_watch_new(server->options.bus, sd_bus_message_get_sender(message),
+                                       on_caller_left, server_bond(server, container));
+        g_autofree char *path = server_container_path(container_info(container));
+        request_done(request, "o", path);
+}
+
+static void on_authorized(Request *request, void *data)
+{
+        g_autoptr(Spawn) spawn = data;
+
+        manager_create(request_server(request)->manager,
+                       &(ManagerCreate){
+                               .spec = g_steal_pointer(&spawn->spec),
+                               .owner = request_caller(request),
+                               .tree_fd = spawn->tree_fd,
+                               .tree_gid = spawn->tree_gid,
+                               .fds = spawn->fds.list,
+                               .n_fds = spawn->fds.n,
+                               .execute = spawn->execute,
+                       },
+                       on_spawned, request);
+}
+
+static void on_tree(int fd, gid_t gid, GError *error, void *data)
+{
+        g_autoptr(Spawn) spawn = data;
+        Request *request = spawn->request;
+
+        if (error) {
+                g_message("user %u: %s", request_caller(request)->uid, error->message);
+                request_fail(request, error);
+                return;
+        }
+        spawn->tree_fd = fd;
+        spawn->tree_gid = gid;
+        g_autofree char *command = g_strjoinv(" ", spawn->spec->argv);
+        g_autofree char *memory = g_strdup_printf("%" G_GUINT64_FORMAT, spawn->spec->memory_max);
+        const char *const details[] = {
+                "rootfs",     spawn->spec->rootfs,
+                "command_line", command,
+                "memory_max", spawn->spec->memory_max == UINT64_MAX ? "infinity" : memory,
+                "id",         spawn->spec->id ? spawn->spec->id : "",
+                "verb",       "run",
+                NULL,
+        };
+        request_authorize(request, &(RequestQuestion){
+                                           .action = ACTION_RUN,
+                                           .details = details,
+                                           .next = on_authorized,
+                                           .free_data = spawn_free,
+                                           .data = g_steal_pointer(&spawn),
+                                   });
+}
+
+/* `spawn` is consumed. */
+static int begin_spawn(Server *server, sd_bus_message *message, Spawn *consumed, sd_bus_error *ret_error)
+{
+        g_autoptr(Spawn) spawn = consumed;
+        GError *error = NULL;
+        const Credentials *caller = server_caller(server, message, &error);
+
+        /* what cannot be admitted is worth no password */
+        if (!caller || !manager_admit(server->manager, spawn->spec, caller, &error) ||
+            !(spawn->request = request_new(server, message, caller, &error)))
+                return reply_error(ret_error, error);
+        g_autofree char *path = g_strdup(spawn->spec->rootfs);
+        rootfs_lookup(path, caller, on_tree, g_steal_pointer(&spawn));
+        return 1;
+}
+
+static int method_run(sd_bus_message *message, void *data, sd_bus_error *ret_error)
+{
+        g_autoptr(Spawn) spawn = g_new0(Spawn, 1);
+        GError *error = NULL;
+
+        spawn->tree_fd = -1;
+        spawn->execute = true;
+        if (!spec_decode_run(message, &spawn->spec, &error))
+                return reply_error(ret_error, error);
+        return begin_spawn(data, message, g_steal_pointer(&spawn), ret_error);
+}
+
+/* Spawn and Create */
+static int method_spawn(sd_bus_message *message, void *data, sd_bus_error *ret_error)
+{
+        g_autoptr(Spawn) spawn = g_new0(Spawn, 1);
+        GError *error = NULL;
+
+        spawn->tree_fd = -1;
+        spawn->execute = strcmp(sd_bus_message_get_member(message), "Spawn") == 0;
+        if (!spec_decode_spawn(message, &spawn->spec, &spawn->fds, &error))
+                return reply_error(ret_error, error);
+        return begin_spawn(data, message, g_steal_pointer(&spawn), ret_error);
+}
+
+/* -- reading --------------------------------------------------------------------------------------- */
+
+static bool parse_name(const char *name, const Credentials *caller, uid_t *ret_owner, const char **ret_id,
+                       GError **error)
+{
+        const char *slash = strchr(name, '/');
+        guint64 owner = caller->uid;
+
+        if (slash) {
+                g_autofree char *number = g_strndup(name, (gsize) (slash - name));
+                if (!g_ascii_string_to_unsigned(number, 10, 0, UINT32_MAX - 1, &owner, NULL))
+                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                         "'%s' is not a container's id, nor uid/id", name);
+        }
+        *ret_owner = (uid_t) owner;
+        *ret_id = slash ? slash + 1 : name;
+        return true;
+}
+
+static void answer_container(Request *request, uid_t owner, const char *id)
+{
+        Container *container = manager_find(request_server(request)->manager, owner, id);
+        g_autoptr(GError) error = NULL;
+
+        if (!container) {
+                error_set(&error, RUNTIME_ERROR_NO_SUCH_CONTAINER, "there is no container '%s'", id);
+                request_fail(request, error);
+                return;
+        }
+        g_autofree char *path = server_container_path(container_info(container));
+        request_done(request, "o", path);
+}
+
+/* A stranger gets the same answer for another's container as for none, unless polkit lets it look. */
+static void on_may_inspect(Request *request, void *data)
+{
+        g_autofree char *name = data;
+        uid_t owner;
+        const char *id;
+
+        if (parse_name(name, request_caller(request), &owner, &id, NULL))
+                answer_container(request, owner, id);
+}
+
+static int method_get_container(sd_bus_message *message, void *data, sd_bus_error *ret_error)
+{
+        Server *server = data;
+        const char *name, *id;
+        uid_t owner;
+        GError *error = NULL;
+        const Credentials *caller = server_caller(server, message, &error);
+        int r = sd_bus_message_read(message, "s", &name);
+
+        if (r < 0)
+                return r;
+        if (!caller || !parse_name(name, caller, &owner, &id, &error))
+                return reply_error(ret_error, error);
+        Request *request = request_new(server, message, caller, &error);
+        if (!request)
+                return reply_error(ret_error, error);
+        if (server_may_see(caller, owner)) {
+                answer_container(request, owner, id);
+                return 1;
+        }
+        const char *const details[] = {"id", name, "verb", "GetContainer", NULL};
+        request_authorize(request, &(RequestQuestion){
+                                           .action = ACTION_INSPECT,
+                                           .details = details,
+                                           .next = on_may_inspect,
+                                           .free_data = g_free,
+                                           .data = g_strdup(name),
+                                   });
+        return 1;
+}
+
+static int append_container(sd_bus_message *reply, Container *container)
+{
+        const ContainerInfo *info = container_info(container);
+        g_autofree char *path = server_container_path(info);
+
+        return sd_bus_message_append(reply, "(ssuto)", info->id, container_state_to_string(info->state),
+                                     info->owner, info->created_usec, path);
+}
+
+/* No filter is known yet, so any key is an unknown one. */
+static int method_list_containers(sd_bus_message *message, void *data, sd_bus_error *ret_error)
+{
+        Server *server = data;
+        GError *error = NULL;
+        const Credentials *caller = server_caller(server, message, &error);
+        sd_bus_message *reply = NULL;
+
+        if (!caller)
+                return reply_error(ret_error, error);
+        int r = sd_bus_message_enter_container(message, 'a', "{sv}");
+        if (r >= 0)
+                r = sd_bus_message_at_end(message, false);
+        if (r < 0)
+                return r;
+        if (r == 0)
+                return sd_bus_error_set(ret_error, SD_BUS_ERROR_INVALID_ARGS, "unknown key in the filter");
+        g_autoptr(GPtrArray) list =
+                manager_list(server->manager, caller->uid == 0 ? UID_ANY : caller->uid);
+        r = sd_bus_message_new_method_return(message, &reply);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "(ssuto)");
+        for (guint i = 0; i < list->len && r >= 0; i++)
+                r = append_container(reply, list->pdata[i]);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        if (r >= 0)
+                r = sd_bus_send(NULL, reply, NULL);
+        sd_bus_message_unref(reply);
+        return r < 0 ? r : 1;
+}
+
+static int get_version(sd_bus *bus, const char *path, const char *interface, const char *property,
+                       sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+        return sd_bus_message_append(reply, "s", PROJECT_VERSION);
+}
+
+/* A stranger learns no more than how many containers it has itself. */
+static int get_n_containers(sd_bus *bus, const char *path, const char *interface, const char *property,
+                            sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+        Server *server = data;
+        sd_bus_message *call = sd_bus_get_current_message(bus);
+        const Credentials *caller = call ? server_caller(server, call, NULL) : NULL;
+
+        if (!caller)
+                return sd_bus_message_append(reply, "u", 0u);
+        if (caller->uid == 0)
+                return sd_bus_message_append(reply, "u", manager_count(server->manager));
+        g_autoptr(GPtrArray) own = manager_list(server->manager, caller->uid);
+        return sd_bus_message_append(reply, "u", own->len);
+}
+
+static int get_cgroup_mode(sd_bus *bus, const char *path, const char *interface, const char *property,
+                           sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+        Server *server = data;
+
+        return sd_bus_message_append(reply, "s", cgroup_mode_to_string(server->options.cgroup_mode));
+}
+
+/* -- vtables: entries are open to all, for it is polkit that decides, in one place ------------------- */
+
+static const sd_bus_vtable runc_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_ARGS("Run", SD_BUS_ARGS("s", rootfs, "t", memMax, "as", argv),
+                                SD_BUS_RESULT("o", container), method_run, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_VTABLE_END,
+};
+
+#define SPAWN_ARGS SD_BUS_ARGS("ay", rootfs, "aay", argv, "a{uh}", fds, "a{sv}", options)
+
+static const sd_bus_vtable manager_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_ARGS("Spawn", SPAWN_ARGS, SD_BUS_RESULT("o", container), method_spawn,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Create", SPAWN_ARGS, SD_BUS_RESULT("o", container), method_spawn,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetContainer", SD_BUS_ARGS("s", id), SD_BUS_RESULT("o", container),
+                                method_get_container, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ListContainers", SD_BUS_ARGS("a{sv}", filter),
+                                SD_BUS_RESULT("a(ssuto)", containers), method_list_containers,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_SIGNAL_WITH_ARGS("ContainerNew", SD_BUS_ARGS("s", id, "o", path), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("ContainerRemoved", SD_BUS_ARGS("s", id, "o", path), 0),
+        SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("NContainers", "u", get_n_containers, 0, 0),
+        SD_BUS_PROPERTY("CgroupMode", "s", get_cgroup_mode, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_VTABLE_END,
+};
+
+bool manager_api_export(Server *server, GError **error)
+{
+        sd_bus *bus = server->options.bus;
+        int r = sd_bus_add_object_vtable(bus, NULL, MANAGER_PATH, INTERFACE_RUNC, runc_vtable, server);
+
+        if (r >= 0)
+                r = sd_bus_add_object_vtable(bus, NULL, MANAGER_PATH, INTERFACE_MANAGER, manager_vtable,
+                                             server);
+        if (r >= 0)
+                r = sd_bus_add_object_manager(bus, NULL, MANAGER_PATH);
+        return r < 0 ? error_set_errno(error, RUNTIME_ERROR_FAILED, -r, "cannot export " MANAGER_PATH) : true;
+}

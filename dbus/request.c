@@ -1,0 +1,176 @@
+/* One call that cannot be answered at once. It keeps the message, counts against its caller while it is
+ * pending, and ends in exactly one of request_done() and request_fail(), or when its caller leaves while
+ * polkit is asked: then the question is cancelled and nobody is answered. */
+
+#include <stdarg.h>
+
+#include "dbus/error-map.h"
+#include "dbus/names.h"
+#include "dbus/server-internal.h"
+#include "service/limits.h"
+
+struct Request {
+        Server *server;
+        sd_bus_message *message;
+        Credentials *caller;
+        AuthorityQuery *query;
+        PeerWatch *watch;
+        RequestQuestion question;
+};
+
+static unsigned pending_of(Server *server, uid_t uid)
+{
+        return GPOINTER_TO_UINT(g_hash_table_lookup(server->pending, GUINT_TO_POINTER(uid)));
+}
+
+static void count(Server *server, uid_t uid, int change)
+{
+        unsigned n = pending_of(server, uid) + (unsigned) change;
+
+        server->n_pending += (unsigned) change;
+        if (n > 0)
+                g_hash_table_insert(server->pending, GUINT_TO_POINTER(uid), GUINT_TO_POINTER(n));
+        else
+                g_hash_table_remove(server->pending, GUINT_TO_POINTER(uid));
+}
+
+Request *request_new(Server *server, sd_bus_message *message, const Credentials *caller, GError **error)
+{
+        if (server->refuses) {
+                error_set(error, RUNTIME_ERROR_CANCELLED, "the service is stopping");
+                return NULL;
+        }
+        if (caller->uid != 0 && (pending_of(server, caller->uid) >= PENDING_PER_UID_MAX ||
+                                 server->n_pending >= PENDING_MAX)) {
+                error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                          "too many requests are waiting for an answer (%u for each user, %u in all)",
+                          PENDING_PER_UID_MAX, PENDING_MAX);
+                return NULL;
+        }
+        Request *request = g_new0(Request, 1);
+        request->server = server;
+        request->message = sd_bus_message_ref(message);
+        request->caller = credentials_copy(caller);
+        count(server, caller->uid, 1);
+        return request;
+}
+
+static void question_clear(Request *request)
+{
+        GDestroyNotify free_data = request->question.free_data;
+
+        if (free_data && request->question.data)
+                free_data(request->question.data);
+        request->question = (RequestQuestion){0};
+}
+
+static void request_free(Request *request)
+{
+        Server *server = request->server;
+
+        authority_query_cancel(request->query);
+        peer_watch_free(request->watch);
+        question_clear(request);
+        count(server, request->caller->uid, -1);
+        sd_bus_message_unref(request->message);
+        credentials_free(request->caller);
+        g_free(request);
+        server_activity(server);
+}
+
+void request_drop(Request *request)
+{
+        request_free(request);
+}
+
+void request_fail(Request *request, const GError *error)
+{
+        error_map_reply(request->message, error);
+        request_free(request);
+}
+
+void request_done(Request *request, const char *types, ...)
+{
+        sd_bus_message *reply = NULL;
+        va_list arguments;
+        int r = sd_bus_message_new_method_return(request->message, &reply);
+
+        va_start(arguments, types);
+        if (r >= 0 && *types)
+                r = sd_bus_message_appendv(reply, types, arguments);
+        va_end(arguments);
+        if (r >= 0)
+                r = sd_bus_send(NULL, reply, NULL);
+        if (r < 0)
+                g_warning("cannot answer a call: %s", g_strerror(-r));
+        sd_bus_message_unref(reply);
+        request_free(request);
+}
+
+sd_bus_message *request_message(Request *request)
+{
+        return request->message;
+}
+
+Server *request_server(Request *request)
+{
+        return request->server;
+}
+
+const Credentials *request_caller(Request *request)
+{
+        return request->caller;
+}
+
+static void on_answer(GError *error, void *data)
+{
+        Request *request = data;
+        RequestQuestion question = request->question;
+
+        request->query = NULL;
+        peer_watch_free(request->watch);
+        request->watch = NULL;
+        g_message("user %u, %s: %s", request->caller->uid, question.action,
+                  error ? error->message : "authorized by polkit");
+        if (!error) {
+                request->question = (RequestQuestion){0};
+                question.next(request, question.data);
+                return;
+        }
+        if (!question.hide) {
+                request_fail(request, error);
+                return;
+        }
+        /* the words of sd-bus for a path that it does not know */
+        sd_bus_reply_method_errorf(request->message, SD_BUS_ERROR_UNKNOWN_OBJECT, "Unknown object '%s'.",
+                                   sd_bus_message_get_path(request->message));
+        request_free(request);
+}
+
+static void on_caller_left(void *data)
+{
+        request_free(data);
+}
+
+void request_authorize(Request *request, const RequestQuestion *question)
+{
+        Server *server = request->server;
+
+        if (request->caller->uid == 0 || !server->authority) {
+                question->next(request, question->data);
+                return;
+        }
+        request->question = *question;
+        const char *sender = sd_bus_message_get_sender(request->message);
+        request->watch = peer_watch_new(server->options.bus, sender, on_caller_left, request);
+        request->query = authority_check(
+                server->authority,
+                &(AuthorityRequest){
+                        .sender = sender,
+                        .action = question->action,
+                        .details = question->details,
+                        .interactive =
+                                sd_bus_message_get_allow_interactive_authorization(request->message) > 0,
+                },
+                on_answer, request);
+}

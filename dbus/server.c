@@ -1,0 +1,289 @@
+#include "dbus/server.h"
+
+#include <string.h>
+
+#include "dbus/error-map.h"
+#include "dbus/names.h"
+#include "dbus/server-internal.h"
+#include "polkit/actions.h"
+#include "service/limits.h"
+
+#define WAITING_MAX 4096u /* calls of Wait, Stop and Delete in all */
+
+/* The one table of who may do what. An action is asked of everybody but root and, where it is free for
+ * them, the container's owner. */
+const MethodRule method_rules[] = {
+        {INTERFACE_RUNC, "Run", ACTION_RUN, false},
+        {INTERFACE_MANAGER, "Spawn", ACTION_RUN, false},
+        {INTERFACE_MANAGER, "Create", ACTION_RUN, false},
+        {INTERFACE_MANAGER, "GetContainer", ACTION_INSPECT, true},
+        {INTERFACE_MANAGER, "ListContainers", NULL, true}, /* tells of the caller's own */
+        {INTERFACE_CONTAINER, "Start", ACTION_MANAGE, true},
+        {INTERFACE_CONTAINER, "Stop", ACTION_MANAGE, true},
+        {INTERFACE_CONTAINER, "Kill", ACTION_MANAGE, true},
+        {INTERFACE_CONTAINER, "Delete", ACTION_MANAGE, true},
+        {INTERFACE_CONTAINER, "Wait", ACTION_INSPECT, true},
+        {INTERFACE_CONTAINER, "Attach", ACTION_EXEC, true},
+        {INTERFACE_CONTAINER, "ResizeTerminal", ACTION_EXEC, true},
+        {INTERFACE_CONTAINER, "OpenPIDFD", ACTION_MANAGE, true}, /* whoever has it can signal */
+        {INTERFACE_CONTAINER, "ReadLog", ACTION_INSPECT, true},
+        {INTERFACE_CONTAINER, "OpenLog", ACTION_INSPECT, true},
+        {NULL, NULL, NULL, false},
+};
+
+const MethodRule *server_rule(const char *interface, const char *member)
+{
+        for (const MethodRule *rule = method_rules; rule->interface; rule++)
+                if (strcmp(rule->interface, interface) == 0 && strcmp(rule->member, member) == 0)
+                        return rule;
+        return NULL;
+}
+
+int reply_error(sd_bus_error *ret_error, GError *error)
+{
+        return error_map_set(ret_error, error);
+}
+
+const Credentials *server_caller(Server *server, sd_bus_message *message, GError **error)
+{
+        return callers_get(server->callers, message, error);
+}
+
+bool server_may_see(const Credentials *caller, uid_t owner)
+{
+        return caller->uid == 0 || caller->uid == owner;
+}
+
+/* -- paths ----------------------------------------------------------------------------------------- */
+
+char *server_container_path(const ContainerInfo *info)
+{
+        char prefix[64];
+        char *path = NULL;
+
+        g_snprintf(prefix, sizeof prefix, CONTAINER_PATH_PREFIX "/%u", info->owner);
+        return sd_bus_path_encode(prefix, info->id, &path) < 0 ? NULL : path;
+}
+
+bool server_parse_path(const char *path, uid_t *ret_owner, char **ret_id)
+{
+        char prefix[64];
+        char *end;
+
+        if (!g_str_has_prefix(path, CONTAINER_PATH_PREFIX "/"))
+                return false;
+        guint64 owner = g_ascii_strtoull(path + strlen(CONTAINER_PATH_PREFIX "/"), &end, 10);
+        if (*end != '/' || owner >= UINT32_MAX)
+                return false;
+        g_snprintf(prefix, sizeof prefix, CONTAINER_PATH_PREFIX "/%" G_GUINT64_FORMAT, owner);
+        if (sd_bus_path_decode(path, prefix, ret_id) <= 0)
+                return false;
+        *ret_owner = (uid_t) owner;
+        return true;
+}
+
+/* -- bonds ----------------------------------------------------------------------------------------- */
+
+static void unref_message(void *data)
+{
+        sd_bus_message_unref(data);
+}
+
+static void bond_free(void *data)
+{
+        ContainerBond *bond = data;
+
+        peer_watch_free(bond->caller);
+        if (bond->waiting) {
+                bond->server->n_waiting -= bond->waiting->len;
+                g_ptr_array_free(bond->waiting, TRUE);
+        }
+        g_free(bond->id);
+        g_free(bond);
+}
+
+ContainerBond *server_bond(Server *server, Container *container)
+{
+        ContainerBond *bond = g_hash_table_lookup(server->bonds, container);
+
+        if (!bond) {
+                bond = g_new0(ContainerBond, 1);
+                bond->server = server;
+                bond->owner = container_info(container)->owner;
+                bond->id = g_strdup(container_info(container)->id);
+                g_hash_table_insert(server->bonds, container, bond);
+        }
+        return bond;
+}
+
+bool server_wait(Server *server, Container *container, sd_bus_message *message, GError **error)
+{
+        ContainerBond *bond = server_bond(server, container);
+
+        if (server->n_waiting >= WAITING_MAX)
+                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED, "%u calls are waiting already",
+                                 WAITING_MAX);
+        if (!bond->waiting)
+                bond->waiting = g_ptr_array_new_with_free_func(unref_message);
+        g_ptr_array_add(bond->waiting, sd_bus_message_ref(message));
+        server->n_waiting++;
+        return true;
+}
+
+/* Wait is answered with the result, the other verbs with nothing. */
+static void answer_waiting(Server *server, Container *container)
+{
+        const ContainerInfo *info = container_info(container);
+        ContainerBond *bond = g_hash_table_lookup(server->bonds, container);
+
+        for (guint i = 0; bond && bond->waiting && i < bond->waiting->len; i++) {
+                sd_bus_message *message = bond->waiting->pdata[i];
+                if (strcmp(sd_bus_message_get_member(message), "Wait") == 0)
+                        sd_bus_reply_method_return(message, "si", container_result_to_string(info->result),
+                                                   info->code);
+                else
+                        sd_bus_reply_method_return(message, NULL);
+        }
+        g_hash_table_remove(server->bonds, container);
+}
+
+/* -- what the manager tells ------------------------------------------------------------------------ */
+
+static void emit_changed(Server *server, Container *container, const char *path)
+{
+        if (container_info(container)->state == CONTAINER_STOPPED)
+                sd_bus_emit_properties_changed(server->options.bus, path, INTERFACE_CONTAINER, "State",
+                                               "Pid", "ExitedUSec", "Result", "ExitCode", "OOMKills", NULL);
+        else
+                sd_bus_emit_properties_changed(server->options.bus, path, INTERFACE_CONTAINER, "State",
+                                               "StartedUSec", NULL);
+}
+
+static void on_added(Container *container, void *data)
+{
+        Server *server = data;
+        const ContainerInfo *info = container_info(container);
+        g_autofree char *path = server_container_path(info);
+
+        server->emitting = true;
+        sd_bus_emit_object_added(server->options.bus, path);
+        sd_bus_emit_signal(server->options.bus, MANAGER_PATH, INTERFACE_MANAGER, "ContainerNew", "so",
+                           info->id, path);
+        server->emitting = false;
+        g_message("container %s of user %u is %s", info->id, info->owner,
+                  container_state_to_string(info->state));
+        server_activity(server);
+}
+
+static void on_changed(Container *container, void *data)
+{
+        Server *server = data;
+        g_autofree char *path = server_container_path(container_info(container));
+
+        server->emitting = true;
+        emit_changed(server, container, path);
+        server->emitting = false;
+}
+
+static void on_exited(Container *container, void *data)
+{
+        Server *server = data;
+        const ContainerInfo *info = container_info(container);
+        g_autofree char *path = server_container_path(info);
+        const char *result = container_result_to_string(info->result);
+
+        /* who waits is told first; then everybody */
+        answer_waiting(server, container);
+        server->emitting = true;
+        sd_bus_emit_signal(server->options.bus, path, INTERFACE_CONTAINER, "Exited", "si", result,
+                           info->code);
+        emit_changed(server, container, path);
+        server->emitting = false;
+        g_message("container %s of user %u has ended: %s %d", info->id, info->owner, result, info->code);
+        server_activity(server);
+}
+
+static void on_removed(Container *container, void *data)
+{
+        Server *server = data;
+        const ContainerInfo *info = container_info(container);
+        g_autofree char *path = server_container_path(info);
+
+        answer_waiting(server, container);
+        server->emitting = true;
+        sd_bus_emit_signal(server->options.bus, MANAGER_PATH, INTERFACE_MANAGER, "ContainerRemoved", "so",
+                           info->id, path);
+        sd_bus_emit_object_removed(server->options.bus, path);
+        server->emitting = false;
+        server_activity(server);
+}
+
+const ManagerEvents server_events = {on_added, on_changed, on_exited, on_removed};
+
+/* -- life ------------------------------------------------------------------------------------------ */
+
+void server_activity(Server *server)
+{
+        if (server->options.activity)
+                server->options.activity(server->options.data);
+}
+
+/* Sees every message before its handler does; counting is how the idle exit knows that one came. */
+static int on_message(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+        Server *server = data;
+
+        if (sd_bus_message_is_method_call(message, NULL, NULL) > 0) {
+                server->calls++;
+                server_activity(server);
+        }
+        return 0;
+}
+
+Server *server_new(const ServerOptions *options)
+{
+        Server *server = g_new0(Server, 1);
+
+        server->options = *options;
+        server->callers = callers_new(options->bus, options->peer);
+        if (!options->peer)
+                server->authority = authority_new(options->bus, AUTHORITY_TIMEOUT_USEC);
+        server->bonds = g_hash_table_new_full(NULL, NULL, NULL, bond_free);
+        server->pending = g_hash_table_new(NULL, NULL);
+        return server;
+}
+
+bool server_export(Server *server, Manager *manager, GError **error)
+{
+        server->manager = manager;
+        int r = sd_bus_add_filter(server->options.bus, NULL, on_message, server);
+        if (r < 0)
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, -r, "cannot watch the bus");
+        return manager_api_export(server, error) && container_api_export(server, error);
+}
+
+void server_free(Server *server)
+{
+        if (!server)
+                return;
+        authority_free(server->authority);
+        callers_free(server->callers);
+        g_hash_table_destroy(server->bonds);
+        g_hash_table_destroy(server->pending);
+        g_free(server);
+}
+
+bool server_is_idle(const Server *server)
+{
+        return server->n_pending == 0 && server->n_waiting == 0;
+}
+
+uint64_t server_calls(const Server *server)
+{
+        return server->calls;
+}
+
+void server_refuse(Server *server)
+{
+        server->refuses = true;
+}

@@ -1,0 +1,25 @@
+#pragma once
+
+/* A message's arguments → RunSpec and fds: types, counts and lengths are checked here, what they mean
+ * in run_spec_validate(). Pure: nothing but the message is read, nothing is kept of it. */
+
+#include <glib.h>
+#include <stdbool.h>
+#include <systemd/sd-bus.h>
+
+#include "service/run-spec.h"
+#include "service/sandbox-plan.h"
+
+/* Fds of our own, closed with it. */
+typedef struct SpawnFds {
+        SandboxFd list[16];
+        size_t n;
+} SpawnFds;
+void spawn_fds_clear(SpawnFds *fds);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SpawnFds, spawn_fds_clear)
+
+/* Run(s rootfs, t memMax, as argv) */
+bool spec_decode_run(sd_bus_message *message, RunSpec **ret, GError **error);
+
+/* Spawn and Create(ay rootfs, aay argv, a{uh} fds, a{sv} options) */
+bool spec_decode_spawn(sd_bus_message *message, RunSpec **ret, SpawnFds *fds, GError **error);

@@ -1,0 +1,88 @@
+#include "service/config.h"
+
+#include "service/error.h"
+#include "service/id-map.h"
+#include "service/limits.h"
+
+#define GROUP "Service"
+
+/* Above systemd's range for containers (up to 0x6fffffff) and useradd's subordinate ids, below systemd's
+ * "foreign" ids and the sign bit that old file systems and tools trip over. */
+#define ID_RANGE_START 0x70000000u
+#define ID_RANGE_COUNT (0x0fff0000u)
+
+void config_init(Config *config)
+{
+        *config = (Config){
+                .idle_timeout_sec = IDLE_TIMEOUT_SEC,
+                .containers_max = CONTAINERS_MAX,
+                .containers_per_user_max = CONTAINERS_PER_UID_MAX,
+                .stopped_per_user_max = STOPPED_PER_UID_MAX,
+                .tasks_max = TASKS_MAX_DEFAULT,
+                .id_range_start = ID_RANGE_START,
+                .id_range_count = ID_RANGE_COUNT,
+        };
+}
+
+static bool set_value(Config *config, const char *key, const char *text, GError **error)
+{
+        uint32_t tasks_max = 0;
+        const struct {
+                const char *key;
+                uint32_t *value, min, max;
+        } keys[] = {
+                {"IdleTimeoutSec", &config->idle_timeout_sec, 0, 86400},
+                {"ContainersMax", &config->containers_max, 1, 100000},
+                {"ContainersPerUserMax", &config->containers_per_user_max, 1, 100000},
+                {"StoppedPerUserMax", &config->stopped_per_user_max, 0, 100000},
+                {"TasksMax", &tasks_max, 1, 4194304},
+                {"IdRangeStart", &config->id_range_start, ID_RANGE_SIZE, 0xffff0000u - ID_RANGE_SIZE},
+                {"IdRangeCount", &config->id_range_count, ID_RANGE_SIZE, 0xffff0000u - ID_RANGE_SIZE},
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+                guint64 value;
+                if (g_strcmp0(keys[i].key, key) != 0)
+                        continue;
+                if (!g_ascii_string_to_unsigned(text, 10, keys[i].min, keys[i].max, &value, NULL))
+                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                         "%s=%s is not a number from %u to %u", key, text, keys[i].min,
+                                         keys[i].max);
+                *keys[i].value = (uint32_t) value;
+                if (tasks_max)
+                        config->tasks_max = tasks_max;
+                return true;
+        }
+        return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "unknown key %s in [" GROUP "]", key);
+}
+
+bool config_load(Config *config, const char *path, GError **error)
+{
+        g_autoptr(GKeyFile) file = g_key_file_new();
+        g_autoptr(GError) local = NULL;
+        Config loaded = *config;
+
+        if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &local)) {
+                if (g_error_matches(local, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+                        return true;
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "%s: %s", path, local->message);
+        }
+        g_auto(GStrv) groups = g_key_file_get_groups(file, NULL);
+        for (char **group = groups; *group; group++)
+                if (g_strcmp0(*group, GROUP) != 0)
+                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "%s: unknown group [%s]", path,
+                                         *group);
+        g_auto(GStrv) keys = g_key_file_get_keys(file, GROUP, NULL, NULL);
+        for (char **key = keys; key && *key; key++) {
+                g_autofree char *text = g_key_file_get_string(file, GROUP, *key, NULL);
+                if (!set_value(&loaded, *key, text ? text : "", error)) {
+                        g_prefix_error(error, "%s: ", path);
+                        return false;
+                }
+        }
+        if ((uint64_t) loaded.id_range_start + loaded.id_range_count > UINT32_MAX)
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "%s: IdRangeStart and IdRangeCount go beyond the last user id", path);
+        *config = loaded;
+        return true;
+}

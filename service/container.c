@@ -1,0 +1,489 @@
+#include "service/container.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "service/error.h"
+#include "service/limits.h"
+#include "service/util/fd.h"
+
+#define CLEAN_RETRY_MSEC     10u /* doubled each time */
+#define CLEAN_RETRY_MSEC_MAX 5000u
+
+struct Container {
+        ContainerInfo info;
+        RunSpec *spec;
+        const ContainerHooks *hooks;
+        void *data;
+
+        int pidfd, sync_fd;
+        guint pidfd_watch, sync_watch, oom_watch;
+        guint timer;    /* of the set-up, or of Stop */
+        Cgroup *cgroup;
+        IdMap *map;
+        Output *output;
+
+        bool execute;   /* exec is wanted as soon as all is ready */
+        bool executing; /* SANDBOX_EXEC was said */
+        bool timed_out; /* Stop's signal was not enough, or the set-up took too long */
+        GError *failure; /* why it could not be set up or executed */
+        guint clean_timer;
+        guint clean_delay;
+};
+
+const char *container_state_to_string(ContainerState state)
+{
+        static const char *const words[] = {"creating", "created", "running", "paused", "stopped"};
+
+        return words[state];
+}
+
+static const char *const result_words[_RESULT_MAX] = {
+        [RESULT_NONE] = "",
+        [RESULT_SUCCESS] = "success",
+        [RESULT_EXIT_CODE] = "exit-code",
+        [RESULT_SIGNAL] = "signal",
+        [RESULT_CORE_DUMP] = "core-dump",
+        [RESULT_OOM_KILL] = "oom-kill",
+        [RESULT_TIMEOUT] = "timeout",
+        [RESULT_SETUP_FAILED] = "setup-failed",
+        [RESULT_UNKNOWN] = "unknown",
+};
+
+const char *container_result_to_string(ContainerResult result)
+{
+        return result_words[result];
+}
+
+ContainerResult container_result_from_string(const char *word)
+{
+        for (ContainerResult result = RESULT_SUCCESS; result < _RESULT_MAX; result++)
+                if (g_strcmp0(word, result_words[result]) == 0)
+                        return result;
+        return RESULT_UNKNOWN;
+}
+
+void container_info_clear(ContainerInfo *info)
+{
+        g_free(info->id);
+        g_free(info->control_group);
+        *info = (ContainerInfo){0};
+}
+
+static void watch_clear(guint *watch)
+{
+        if (*watch)
+                g_source_remove(*watch);
+        *watch = 0;
+}
+
+static void set_state(Container *container, ContainerState state)
+{
+        static const unsigned legal[_CONTAINER_STATE_MAX] = {
+                [CONTAINER_CREATING] = 1u << CONTAINER_CREATED | 1u << CONTAINER_RUNNING |
+                                       1u << CONTAINER_STOPPED,
+                [CONTAINER_CREATED] = 1u << CONTAINER_RUNNING | 1u << CONTAINER_STOPPED,
+                [CONTAINER_RUNNING] = 1u << CONTAINER_PAUSED | 1u << CONTAINER_STOPPED,
+                [CONTAINER_PAUSED] = 1u << CONTAINER_RUNNING | 1u << CONTAINER_STOPPED,
+        };
+
+        g_assert(legal[container->info.state] & 1u << state);
+        container->info.state = state;
+}
+
+/* -- clean-up: an exit is told before it, a failure after it --------------------------------------- */
+
+static gboolean on_clean(void *data)
+{
+        Container *container = data;
+        g_autoptr(GError) error = NULL;
+
+        container->clean_timer = 0;
+        if (container->cgroup && !cgroup_remove(container->cgroup, &error)) {
+                /* processes that are still going away, one in an uninterruptible sleep perhaps */
+                cgroup_kill(container->cgroup, NULL);
+                if (container->clean_delay >= 320)
+                        g_warning("container %s: %s; trying again", container->info.id, error->message);
+                container->clean_timer = g_timeout_add(container->clean_delay, on_clean, container);
+                container->clean_delay = MIN(container->clean_delay * 2, CLEAN_RETRY_MSEC_MAX);
+                return G_SOURCE_REMOVE;
+        }
+        g_clear_pointer(&container->cgroup, cgroup_free);
+        /* only now can no process have one of these ids */
+        g_clear_pointer(&container->map, id_map_free);
+        /* who is told of a failure finds nothing of it left */
+        if (container->failure)
+                container->hooks->failed(container, container->failure, container->data);
+        container->hooks->cleaned(container, container->data);
+        return G_SOURCE_REMOVE;
+}
+
+static void begin_clean(Container *container)
+{
+        container->clean_delay = CLEAN_RETRY_MSEC;
+        on_clean(container);
+}
+
+/* -- the end --------------------------------------------------------------------------------------- */
+
+static void close_process(Container *container)
+{
+        watch_clear(&container->pidfd_watch);
+        watch_clear(&container->sync_watch);
+        watch_clear(&container->oom_watch);
+        watch_clear(&container->timer);
+        fd_clear(&container->pidfd);
+        fd_clear(&container->sync_fd);
+        container->info.pid = 0;
+}
+
+static void set_result(Container *container, const siginfo_t *status)
+{
+        ContainerInfo *info = &container->info;
+
+        info->code = status->si_status;
+        if (status->si_code == CLD_EXITED)
+                info->result = info->code == 0 ? RESULT_SUCCESS : RESULT_EXIT_CODE;
+        else if (info->oom_kills > 0 && info->code == SIGKILL)
+                info->result = RESULT_OOM_KILL;
+        else if (container->timed_out && info->code == SIGKILL)
+                info->result = RESULT_TIMEOUT;
+        else
+                info->result = status->si_code == CLD_DUMPED ? RESULT_CORE_DUMP : RESULT_SIGNAL;
+}
+
+/* Ended without a word of its own about why. */
+static void set_silent_failure(Container *container, const siginfo_t *status)
+{
+        if (container->failure)
+                return;
+        if (container->timed_out)
+                error_set(&container->failure, RUNTIME_ERROR_SETUP_FAILED,
+                          "the container was not set up within %u ms", SETUP_TIMEOUT_MSEC);
+        else if (container->info.oom_kills > 0)
+                error_set(&container->failure, RUNTIME_ERROR_MEMORY_TOO_LOW,
+                          "a memory limit of %" G_GUINT64_FORMAT
+                          " bytes is too low to start the command: killed for memory",
+                          container->info.memory_max);
+        else
+                error_set(&container->failure, RUNTIME_ERROR_SETUP_FAILED,
+                          "the container's process ended during set-up (%s %d)",
+                          status->si_code == CLD_EXITED ? "status" : "signal", status->si_status);
+}
+
+static void handle_report(Container *container);
+
+static gboolean on_process_end(int fd, GIOCondition condition, void *data)
+{
+        Container *container = data;
+        siginfo_t status = {0};
+
+        /* what it said comes before how it ended */
+        handle_report(container);
+        if (waitid(P_PIDFD, (id_t) fd, &status, WEXITED | WNOHANG) < 0 || status.si_pid == 0)
+                return G_SOURCE_CONTINUE;
+        if (container->cgroup)
+                container->info.oom_kills = cgroup_oom_kills(container->cgroup);
+        container->info.exited_usec = (uint64_t) g_get_real_time();
+        container->pidfd_watch = 0;
+        close_process(container);
+        bool was_running = container->info.state == CONTAINER_RUNNING ||
+                           container->info.state == CONTAINER_PAUSED;
+        bool was_created = container->info.state == CONTAINER_CREATED && !container->executing;
+        set_state(container, CONTAINER_STOPPED);
+        if (was_running || was_created)
+                set_result(container, &status);
+        else {
+                container->info.result = RESULT_SETUP_FAILED;
+                set_silent_failure(container, &status);
+        }
+        output_finish(container->output);
+        if (!container->failure)
+                container->hooks->exited(container, container->data);
+        begin_clean(container);
+        return G_SOURCE_REMOVE;
+}
+
+/* -- set-up ---------------------------------------------------------------------------------------- */
+
+static gboolean on_timer(void *data)
+{
+        Container *container = data;
+
+        container->timer = 0;
+        container->timed_out = true;
+        container_kill(container, true, SIGKILL, NULL);
+        return G_SOURCE_REMOVE;
+}
+
+static void say_execute(Container *container)
+{
+        container->executing = true;
+        if (!container->timer)
+                container->timer = g_timeout_add(SETUP_TIMEOUT_MSEC, on_timer, container);
+        launch_execute(container->sync_fd); /* if it is gone, the pidfd tells */
+}
+
+static void handle_ready(Container *container, int terminal)
+{
+        if (terminal >= 0)
+                output_set_source(container->output, terminal, true);
+        if (container->execute) {
+                say_execute(container);
+                return;
+        }
+        watch_clear(&container->timer);
+        set_state(container, CONTAINER_CREATED);
+        container->hooks->created(container, container->data);
+}
+
+/* The stream ended after we had said EXEC: either exec closed it, or the process died. If it died for
+ * memory the kernel has counted that before; then its exit is near, and tells the rest. */
+static void handle_executed(Container *container)
+{
+        if (container->info.memory_max != UINT64_MAX && cgroup_oom_kills(container->cgroup) > 0)
+                return;
+        watch_clear(&container->timer);
+        container->info.started_usec = (uint64_t) g_get_real_time();
+        set_state(container, CONTAINER_RUNNING);
+        container->hooks->started(container, container->data);
+}
+
+static void handle_report(Container *container)
+{
+        while (container->sync_fd >= 0) {
+                SandboxReport report;
+                int terminal = -1;
+                switch (launch_read(container->sync_fd, &report, &terminal)) {
+                case LAUNCH_AGAIN:
+                        return;
+                case LAUNCH_READY:
+                        handle_ready(container, terminal);
+                        break;
+                case LAUNCH_FAILED:
+                        if (!container->failure)
+                                launch_report_to_error(&report, container->spec, &container->failure);
+                        break;
+                case LAUNCH_END:
+                        watch_clear(&container->sync_watch);
+                        fd_clear(&container->sync_fd);
+                        if (container->executing && !container->failure)
+                                handle_executed(container);
+                        break;
+                }
+        }
+}
+
+static gboolean on_sync(int fd, GIOCondition condition, void *data)
+{
+        Container *container = data;
+
+        handle_report(container);
+        return container->sync_fd >= 0 ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+}
+
+/* v1 has no group kill: whoever is left of the group goes with the first that is killed. */
+static gboolean on_oom(int fd, GIOCondition condition, void *data)
+{
+        Container *container = data;
+
+        container->info.oom_kills = cgroup_oom_kills(container->cgroup);
+        if (container->info.oom_kills == 0)
+                return G_SOURCE_CONTINUE;
+        cgroup_kill(container->cgroup, NULL);
+        container->oom_watch = 0;
+        return G_SOURCE_REMOVE;
+}
+
+static void watch_process(Container *container)
+{
+        short events = 0;
+        int oom_fd = cgroup_oom_fd(container->cgroup, &events);
+
+        container->sync_watch = g_unix_fd_add(container->sync_fd, G_IO_IN, on_sync, container);
+        container->pidfd_watch = g_unix_fd_add(container->pidfd, G_IO_IN, on_process_end, container);
+        if (oom_fd >= 0)
+                container->oom_watch =
+                        g_unix_fd_add(oom_fd, (GIOCondition) events, on_oom, container);
+        container->timer = g_timeout_add(SETUP_TIMEOUT_MSEC, on_timer, container);
+}
+
+/* One pipe for stdout and stderr, unless the caller gave both or a terminal carries them. */
+static bool open_pipe(const Container *container, const ContainerLaunch *how, int ends[2], GError **error)
+{
+        unsigned given = 0;
+
+        for (size_t i = 0; i < how->n_fds; i++)
+                if (how->fds[i].target == 1 || how->fds[i].target == 2)
+                        given++;
+        if (container->spec->terminal || given == 2)
+                return true;
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno, "cannot make a pipe");
+        return true;
+}
+
+bool container_launch(Container *container, const ContainerLaunch *how, GError **error)
+{
+        int ends[2] = {-1, -1};
+        Launched launched;
+
+        container->cgroup = how->cgroup;
+        container->map = how->map;
+        container->execute = how->execute;
+        g_free(container->info.control_group);
+        container->info.control_group = g_strdup(cgroup_path(how->cgroup));
+        if (!open_pipe(container, how, ends, error))
+                return false;
+        autofd int mine = ends[0], theirs = ends[1];
+        LaunchInput input = {
+                .profile = how->profile,
+                .spec = container->spec,
+                .hostname = container->spec->hostname ? container->spec->hostname : container->info.id,
+                .tree_fd = how->tree_fd,
+                .map = how->map,
+                .cgroup = how->cgroup,
+                .fds = how->fds,
+                .n_fds = how->n_fds,
+                .output_fd = theirs,
+        };
+        if (!how->launch(&input, &launched, error))
+                return false;
+        if (mine >= 0)
+                output_set_source(container->output, steal_fd(&mine), false);
+        container->pidfd = launched.pidfd;
+        container->sync_fd = launched.sync_fd;
+        container->info.pid = launched.pid;
+        watch_process(container);
+        return true;
+}
+
+/* -- verbs ----------------------------------------------------------------------------------------- */
+
+static bool wrong_state(const Container *container, const char *verb, GError **error)
+{
+        return error_set(error, RUNTIME_ERROR_INVALID_STATE, "cannot %s container '%s': it is %s", verb,
+                         container->info.id,
+                         container->executing && container->info.state == CONTAINER_CREATED
+                                 ? "starting"
+                                 : container_state_to_string(container->info.state));
+}
+
+bool container_start(Container *container, GError **error)
+{
+        if (container->info.state != CONTAINER_CREATED || container->executing)
+                return wrong_state(container, "start", error);
+        say_execute(container);
+        return true;
+}
+
+bool container_kill(Container *container, bool whole, int signal, GError **error)
+{
+        if (container->pidfd < 0)
+                return wrong_state(container, "signal", error);
+        if (whole && container->cgroup) {
+                if (signal != SIGKILL)
+                        return cgroup_signal(container->cgroup, signal, error);
+                if (cgroup_kill(container->cgroup, NULL))
+                        return true;
+                /* without a leaf the end of its PID 1 ends them all */
+        }
+        if (syscall(SYS_pidfd_send_signal, container->pidfd, signal, NULL, 0) < 0 && errno != ESRCH)
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno,
+                                       "cannot signal container '%s'", container->info.id);
+        return true;
+}
+
+bool container_stop(Container *container, int signal, uint64_t timeout_usec, GError **error)
+{
+        if (container->pidfd < 0)
+                return wrong_state(container, "stop", error);
+        /* one that was never executed has nothing to tidy up */
+        if (container->info.state == CONTAINER_CREATED || timeout_usec == 0)
+                return container_kill(container, true, SIGKILL, error);
+        if (!container_kill(container, false, signal, error))
+                return false;
+        watch_clear(&container->timer);
+        if (timeout_usec != UINT64_MAX)
+                container->timer = g_timeout_add((guint) MIN(timeout_usec / 1000 + 1, G_MAXUINT - 1),
+                                                 on_timer, container);
+        return true;
+}
+
+/* -- life ------------------------------------------------------------------------------------------ */
+
+Container *container_new(ContainerInfo *info, RunSpec *spec, const ContainerHooks *hooks, void *data)
+{
+        Container *container = g_new0(Container, 1);
+
+        container->info = *info;
+        *info = (ContainerInfo){0};
+        container->spec = spec;
+        container->hooks = hooks;
+        container->data = data;
+        container->pidfd = container->sync_fd = -1;
+        container->output = output_new();
+        return container;
+}
+
+void container_free(Container *container)
+{
+        if (!container)
+                return;
+        watch_clear(&container->clean_timer);
+        if (container->pidfd >= 0) {
+                container_kill(container, true, SIGKILL, NULL);
+                waitid(P_PIDFD, (id_t) container->pidfd, &(siginfo_t){0}, WEXITED);
+        }
+        close_process(container);
+        if (container->cgroup)
+                cgroup_remove(container->cgroup, NULL);
+        cgroup_free(container->cgroup);
+        id_map_free(container->map);
+        output_free(container->output);
+        run_spec_free(container->spec);
+        g_clear_error(&container->failure);
+        container_info_clear(&container->info);
+        g_free(container);
+}
+
+const ContainerInfo *container_info(const Container *container)
+{
+        return &container->info;
+}
+
+const RunSpec *container_spec(const Container *container)
+{
+        return container->spec;
+}
+
+Output *container_output(Container *container)
+{
+        return container->output;
+}
+
+int container_pidfd(const Container *container)
+{
+        return container->pidfd;
+}
+
+bool container_is_live(const Container *container)
+{
+        return container->pidfd >= 0;
+}
+
+bool container_is_clean(const Container *container)
+{
+        return container->pidfd < 0 && !container->cgroup && !container->map;
+}
+
+void container_set_remove(Container *container)
+{
+        container->info.remove = true;
+}

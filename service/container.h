@@ -1,0 +1,101 @@
+#pragma once
+
+/* One container: its state machine, its process (by pidfd only), its leaf, its output, and what is known
+ * of it when it has ended. Owned by the Manager, which decides whether it may be; reports upward through
+ * ContainerHooks. Knows no bus. */
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "service/launch.h"
+#include "service/output.h"
+
+typedef enum ContainerState {
+        CONTAINER_CREATING, /* not to be seen yet */
+        CONTAINER_CREATED,  /* waits just before exec */
+        CONTAINER_RUNNING,
+        CONTAINER_PAUSED,
+        CONTAINER_STOPPED,
+        _CONTAINER_STATE_MAX,
+} ContainerState;
+const char *container_state_to_string(ContainerState state);
+
+typedef enum ContainerResult {
+        RESULT_NONE, /* has not ended: "" */
+        RESULT_SUCCESS,
+        RESULT_EXIT_CODE,
+        RESULT_SIGNAL,
+        RESULT_CORE_DUMP,
+        RESULT_OOM_KILL,
+        RESULT_TIMEOUT, /* ignored Stop's signal, killed after the grace time */
+        RESULT_SETUP_FAILED,
+        RESULT_UNKNOWN,
+        _RESULT_MAX,
+} ContainerResult;
+const char *container_result_to_string(ContainerResult result);
+ContainerResult container_result_from_string(const char *word); /* RESULT_UNKNOWN for any other */
+
+/* What anybody who may see the container may know. Times in microseconds of CLOCK_REALTIME, 0: not yet. */
+typedef struct ContainerInfo {
+        uint64_t serial;
+        char *id;
+        uid_t owner;
+        char *control_group;
+        ContainerState state;
+        pid_t pid; /* on the host; 0: none */
+        uint64_t created_usec, started_usec, exited_usec;
+        ContainerResult result;
+        int code; /* exit status, or the number of the signal */
+        uint64_t oom_kills;
+        uint64_t memory_max; /* bytes; UINT64_MAX: no limit */
+        bool remove;         /* gone after its exit */
+} ContainerInfo;
+void container_info_clear(ContainerInfo *info);
+
+typedef struct Container Container;
+
+typedef struct ContainerHooks {
+        void (*created)(Container *container, void *data); /* set up; waits for container_start() */
+        void (*started)(Container *container, void *data);
+        /* Could not be set up or executed; all of its traces are gone but the record. */
+        void (*failed)(Container *container, GError *error, void *data);
+        void (*exited)(Container *container, void *data);
+        void (*cleaned)(Container *container, void *data); /* leaf and ids are given back. Last */
+} ContainerHooks;
+
+/* `info` is consumed (cleared). `spec` is NULL for one read from a record: it is stopped and has an empty
+ * output, to be filled. */
+Container *container_new(ContainerInfo *info, RunSpec *spec, const ContainerHooks *hooks, void *data);
+void container_free(Container *container); /* kills what still runs, without hooks */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Container, container_free)
+
+typedef bool (*LaunchFunc)(const LaunchInput *input, Launched *ret, GError **error);
+
+/* Starts the process; `cgroup` and `map` are consumed in any case. `execute`: go on to exec at once. A
+ * `created`, `started` or `failed` follows from the loop if this returns true. */
+typedef struct ContainerLaunch {
+        LaunchFunc launch;
+        const Profile *profile;
+        int tree_fd;
+        Cgroup *cgroup;
+        IdMap *map;
+        const SandboxFd *fds;
+        size_t n_fds;
+        bool execute;
+} ContainerLaunch;
+bool container_launch(Container *container, const ContainerLaunch *how, GError **error);
+
+bool container_start(Container *container, GError **error); /* created → exec; `started` or `failed` follows */
+bool container_kill(Container *container, bool whole, int signal, GError **error);
+/* `signal` to the main process, SIGKILL to all when `timeout_usec` is over (UINT64_MAX: never). */
+bool container_stop(Container *container, int signal, uint64_t timeout_usec, GError **error);
+
+const ContainerInfo *container_info(const Container *container);
+const RunSpec *container_spec(const Container *container);
+Output *container_output(Container *container);
+int container_pidfd(const Container *container); /* borrowed; -1: no process */
+bool container_is_live(const Container *container); /* has a process */
+bool container_is_clean(const Container *container); /* neither process nor leaf nor ids */
+void container_set_remove(Container *container);

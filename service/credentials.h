@@ -1,0 +1,39 @@
+#pragma once
+
+/* Who asks, as the bus daemon or the kernel's socket says: never what a caller says of itself, never
+ * read from /proc. Plain data, copied by value except for the groups. */
+
+#include <glib.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+typedef struct Credentials {
+        uid_t uid;
+        gid_t *groups; /* primary and supplementary, in no particular order; may be empty */
+        size_t n_groups;
+} Credentials;
+
+static inline Credentials *credentials_copy(const Credentials *credentials)
+{
+        Credentials *copy = g_memdup2(credentials, sizeof *credentials);
+
+        copy->groups = g_memdup2(credentials->groups, credentials->n_groups * sizeof(gid_t));
+        return copy;
+}
+
+static inline void credentials_free(Credentials *credentials)
+{
+        if (!credentials)
+                return;
+        g_free(credentials->groups);
+        g_free(credentials);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Credentials, credentials_free)
+
+static inline bool credentials_has_group(const Credentials *credentials, gid_t gid)
+{
+        for (size_t i = 0; i < credentials->n_groups; i++)
+                if (credentials->groups[i] == gid)
+                        return true;
+        return false;
+}

@@ -1,0 +1,265 @@
+#include "service/id-map.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "service/error.h"
+#include "service/util/fd.h"
+
+/* A mount's user namespace costs a process to make, so it stays with the range: the next container of
+ * the same owner that gets this range finds it ready. */
+typedef struct IdRange {
+        uint32_t base;
+        uid_t cached_uid;
+        gid_t cached_gid;
+        int mount_namespace; /* -1: none yet */
+} IdRange;
+
+struct IdRanges {
+        uint32_t start, total;
+        uint32_t used;   /* ranges handed out at least once */
+        GPtrArray *free; /* a stack: the last one given back is taken first */
+};
+
+struct IdMap {
+        IdRanges *ranges;
+        IdRange *range; /* NULL: self */
+        uid_t uid;
+        gid_t gid;
+};
+
+IdRanges *id_ranges_new(uint32_t start, uint32_t count)
+{
+        IdRanges *ranges = g_new0(IdRanges, 1);
+
+        ranges->start = start;
+        ranges->total = count / ID_RANGE_SIZE;
+        ranges->free = g_ptr_array_new();
+        return ranges;
+}
+
+void id_ranges_free(IdRanges *ranges)
+{
+        if (!ranges)
+                return;
+        for (guint i = 0; i < ranges->free->len; i++) {
+                IdRange *range = ranges->free->pdata[i];
+                fd_close(range->mount_namespace);
+                g_free(range);
+        }
+        g_ptr_array_free(ranges->free, TRUE);
+        g_free(ranges);
+}
+
+static IdRange *take_range(IdRanges *ranges, uid_t uid, gid_t gid)
+{
+        IdRange *range;
+
+        for (guint i = ranges->free->len; i-- > 0;) {
+                range = ranges->free->pdata[i];
+                if (range->mount_namespace >= 0 && range->cached_uid == uid && range->cached_gid == gid)
+                        return g_ptr_array_steal_index_fast(ranges->free, i);
+        }
+        if (ranges->used < ranges->total) {
+                range = g_new0(IdRange, 1);
+                range->base = ranges->start + ranges->used++ * ID_RANGE_SIZE;
+                range->mount_namespace = -1;
+                return range;
+        }
+        return ranges->free->len ? g_ptr_array_steal_index_fast(ranges->free, ranges->free->len - 1) : NULL;
+}
+
+bool id_map_new(IdRanges *ranges, UserNamespaceMode mode, const Credentials *owner, gid_t tree_gid,
+                IdMap **ret, GError **error)
+{
+        g_autofree IdMap *map = g_new0(IdMap, 1);
+
+        map->ranges = ranges;
+        map->uid = owner->uid;
+        if (owner->uid == 0 || credentials_has_group(owner, tree_gid))
+                map->gid = tree_gid;
+        else
+                map->gid = owner->n_groups ? owner->groups[0] : (gid_t) 65534;
+        if (owner->uid == 0)
+                map->gid = 0;
+        if (mode == USER_NAMESPACE_AUTO) {
+                map->range = take_range(ranges, map->uid, map->gid);
+                if (!map->range)
+                        return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                                         "all %u ranges of user ids are in use", ranges->total);
+        }
+        *ret = g_steal_pointer(&map);
+        return true;
+}
+
+void id_map_free(IdMap *map)
+{
+        if (!map)
+                return;
+        if (map->range)
+                g_ptr_array_add(map->ranges->free, map->range);
+        g_free(map);
+}
+
+bool id_map_allows_set_groups(const IdMap *map)
+{
+        return map->range != NULL;
+}
+
+bool id_map_has_gid(const IdMap *map, gid_t gid)
+{
+        return map->range ? gid < ID_RANGE_SIZE : gid == 0;
+}
+
+static bool write_maps(pid_t pid, const char *uids, const char *gids, bool deny_groups, GError **error)
+{
+        char path[64];
+        int r;
+
+        snprintf(path, sizeof path, "/proc/%d", (int) pid);
+        autofd int proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (proc < 0)
+                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno, "cannot open '%s'", path);
+        if (deny_groups && (r = fd_write_file_at(proc, "setgroups", "deny")) < 0)
+                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, -r,
+                                       "cannot deny setgroups in the new user namespace");
+        if ((r = fd_write_file_at(proc, "uid_map", uids)) < 0)
+                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, -r,
+                                       "cannot map user ids '%s'", uids);
+        if ((r = fd_write_file_at(proc, "gid_map", gids)) < 0)
+                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, -r,
+                                       "cannot map group ids '%s'", gids);
+        return true;
+}
+
+bool id_map_apply(const IdMap *map, pid_t pid, GError **error)
+{
+        g_autofree char *uids = NULL, *gids = NULL;
+
+        if (map->range) {
+                uids = g_strdup_printf("0 %u %u", map->range->base, ID_RANGE_SIZE);
+                return write_maps(pid, uids, uids, false, error);
+        }
+        uids = g_strdup_printf("0 %u 1", map->uid);
+        gids = g_strdup_printf("0 %u 1", map->gid);
+        return write_maps(pid, uids, gids, true, error);
+}
+
+/* Subordinate ids of `uid` in a file of /etc/subuid's form: the first line with its name or number. */
+static void read_subordinate(const char *path, uid_t uid, uint32_t *ret_start, uint32_t *ret_count)
+{
+        g_autofree char *passwd = NULL, *text = NULL, *name = NULL;
+        char number[16];
+
+        /* /etc/passwd itself, not NSS: a directory server that never answers must not stop the service */
+        if (g_file_get_contents("/etc/passwd", &passwd, NULL, NULL)) {
+                g_auto(GStrv) lines = g_strsplit(passwd, "\n", -1);
+                for (char **line = lines; *line && !name; line++) {
+                        g_auto(GStrv) fields = g_strsplit(*line, ":", 4);
+                        guint64 value;
+                        if (g_strv_length(fields) == 4 &&
+                            g_ascii_string_to_unsigned(fields[2], 10, 0, UINT32_MAX, &value, NULL) &&
+                            value == uid)
+                                name = g_strdup(fields[0]);
+                }
+        }
+        if (!g_file_get_contents(path, &text, NULL, NULL))
+                return;
+        snprintf(number, sizeof number, "%u", uid);
+        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+        for (char **line = lines; *line; line++) {
+                g_auto(GStrv) fields = g_strsplit(*line, ":", 3);
+                guint64 start, count;
+                if (g_strv_length(fields) != 3 ||
+                    (g_strcmp0(fields[0], name) != 0 && strcmp(fields[0], number) != 0) ||
+                    !g_ascii_string_to_unsigned(g_strstrip(fields[1]), 10, 1, INT32_MAX, &start, NULL) ||
+                    !g_ascii_string_to_unsigned(g_strstrip(fields[2]), 10, 1, INT32_MAX, &count, NULL))
+                        continue;
+                *ret_start = (uint32_t) start;
+                *ret_count = (uint32_t) MIN(count, ID_RANGE_SIZE - 1);
+                return;
+        }
+}
+
+/* On disk the owner's own id is shown as container root's, its subordinate ids as 1 and up. */
+static char *mount_map(const IdRange *range, uint32_t own, const char *subordinate_file, uid_t uid)
+{
+        uint32_t start = 0, count = 0;
+
+        read_subordinate(subordinate_file, uid, &start, &count);
+        if (count == 0 || (own >= start && own - start < count))
+                return g_strdup_printf("%u %u 1", own, range->base);
+        return g_strdup_printf("%u %u 1\n%u %u %u", own, range->base, start, range->base + 1, count);
+}
+
+/* A process that only holds a new user namespace until its maps are written and an fd is opened. */
+static bool make_mount_namespace(const IdMap *map, int *ret_fd, GError **error)
+{
+        struct clone_args args = {.flags = CLONE_NEWUSER | CLONE_PIDFD, .exit_signal = SIGCHLD};
+        int pidfd = -1;
+        char path[64];
+        bool done;
+
+        args.pidfd = (uint64_t) (uintptr_t) &pidfd;
+        pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
+        if (pid < 0)
+                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
+                                       "cannot make a user namespace");
+        if (pid == 0)
+                for (;;)
+                        syscall(SYS_pause);
+        g_autofree char *uids = mount_map(map->range, map->uid, "/etc/subuid", map->uid);
+        g_autofree char *gids = mount_map(map->range, map->gid, "/etc/subgid", map->uid);
+        done = write_maps(pid, uids, gids, false, error);
+        if (done) {
+                snprintf(path, sizeof path, "/proc/%d/ns/user", (int) pid);
+                *ret_fd = open(path, O_RDONLY | O_CLOEXEC);
+                if (*ret_fd < 0)
+                        done = error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
+                                               "cannot open the user namespace '%s'", path);
+        }
+        /* it runs nothing but pause(), so its end is certain and near */
+        syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+        while (waitid(P_PIDFD, (id_t) pidfd, &(siginfo_t){0}, WEXITED) < 0 && errno == EINTR)
+                ;
+        fd_close(pidfd);
+        return done;
+}
+
+bool id_map_open_mount_namespace(IdMap *map, pid_t pid, int *ret_fd, GError **error)
+{
+        IdRange *range = map->range;
+        char path[64];
+        int fd;
+
+        if (!range) {
+                *ret_fd = -1;
+                return true;
+        }
+        if (map->uid == 0) {
+                snprintf(path, sizeof path, "/proc/%d/ns/user", (int) pid);
+                fd = open(path, O_RDONLY | O_CLOEXEC);
+        } else {
+                if (range->mount_namespace < 0 || range->cached_uid != map->uid ||
+                    range->cached_gid != map->gid) {
+                        fd_clear(&range->mount_namespace);
+                        if (!make_mount_namespace(map, &range->mount_namespace, error))
+                                return false;
+                        range->cached_uid = map->uid;
+                        range->cached_gid = map->gid;
+                }
+                fd = fcntl(range->mount_namespace, F_DUPFD_CLOEXEC, 3);
+        }
+        if (fd < 0)
+                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
+                                       "cannot open the container's user namespace");
+        *ret_fd = fd;
+        return true;
+}

@@ -1,0 +1,41 @@
+#pragma once
+
+/* Whose host ids a container's ids are. `auto`: each container has a range of its own that nobody else
+ * on the host uses, taken back only when its cgroup is empty; an id-mapped clone of the root tree shows the
+ * caller's own files as container root's. `self`: container root is the caller, as the original did.
+ * Knows user namespaces and maps, no containers. */
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "service/credentials.h"
+#include "service/run-spec.h"
+
+#define ID_RANGE_SIZE 65536u
+
+typedef struct IdRanges IdRanges;
+/* `start` and `count` (of ids, whole ranges) come from the configuration. */
+IdRanges *id_ranges_new(uint32_t start, uint32_t count);
+void id_ranges_free(IdRanges *ranges);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(IdRanges, id_ranges_free)
+
+typedef struct IdMap IdMap;
+
+/* For `auto`, takes a range. `tree_gid`: the group of the caller's tree, mapped to the container's root
+ * group if the caller is a member (whose own files else?). LimitsExceeded when no range is free. */
+bool id_map_new(IdRanges *ranges, UserNamespaceMode mode, const Credentials *owner, gid_t tree_gid,
+                IdMap **ret, GError **error);
+void id_map_free(IdMap *map); /* gives the range back */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(IdMap, id_map_free)
+
+/* Writes the maps of the waiting child `pid`, whose user namespace is new. */
+bool id_map_apply(const IdMap *map, pid_t pid, GError **error);
+
+/* The user namespace for MOUNT_ATTR_IDMAP on the root tree, or -1 when the tree needs no map (`self`).
+ * `pid`: the child after id_map_apply(); its own namespace serves where the owner is root. Owned. */
+bool id_map_open_mount_namespace(IdMap *map, pid_t pid, int *ret_fd, GError **error);
+
+bool id_map_allows_set_groups(const IdMap *map);
+bool id_map_has_gid(const IdMap *map, gid_t gid);

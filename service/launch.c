@@ -1,0 +1,336 @@
+#include "service/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "service/error.h"
+#include "service/limits.h"
+#include "service/rootfs.h"
+#include "service/sandbox-child.h"
+#include "service/util/fd.h"
+
+#define TTY_GID 5
+
+/* Fds that only the clone may see: all at SANDBOX_FD_BASE or above, all closed when the launch is over. */
+typedef struct LaunchFds {
+        int list[SPAWN_FDS_MAX + 8];
+        size_t n;
+} LaunchFds;
+
+static void launch_fds_clear(LaunchFds *fds)
+{
+        for (size_t i = 0; i < fds->n; i++)
+                fd_close(fds->list[i]);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LaunchFds, launch_fds_clear)
+
+/* Returns a copy of `fd` in the high range, or -1. */
+static int lift(LaunchFds *fds, int fd)
+{
+        int high = fcntl(fd, F_DUPFD_CLOEXEC, SANDBOX_FD_BASE);
+
+        if (high >= 0)
+                fds->list[fds->n++] = high;
+        return high;
+}
+
+static int compare_fds(const void *a, const void *b)
+{
+        return *(const int *) a - *(const int *) b;
+}
+
+static bool has_target(const SandboxFd *fds, size_t n, int target)
+{
+        for (size_t i = 0; i < n; i++)
+                if (fds[i].target == target)
+                        return true;
+        return false;
+}
+
+/* The caller's fds, then what is missing of 0, 1 and 2. */
+static bool plan_fds(const LaunchInput *input, LaunchFds *lifted, SandboxFd *fds, size_t *ret_n)
+{
+        autofd int null = -1;
+        size_t n = 0;
+
+        for (; n < input->n_fds; n++) {
+                fds[n].target = input->fds[n].target;
+                if ((fds[n].source = lift(lifted, input->fds[n].source)) < 0)
+                        return false;
+        }
+        if (!input->spec->terminal) {
+                int output = input->output_fd;
+                null = open("/dev/null", O_RDWR | O_CLOEXEC);
+                if (null < 0)
+                        return false;
+                for (int target = 0; target < 3; target++) {
+                        if (has_target(fds, n, target))
+                                continue;
+                        fds[n].target = target;
+                        fds[n].source = lift(lifted, target == 0 || output < 0 ? null : output);
+                        if (fds[n++].source < 0)
+                                return false;
+                }
+        }
+        *ret_n = n;
+        return true;
+}
+
+static bool clone_error(const LaunchInput *input, int errnum, GError **error)
+{
+        switch (errnum) {
+        case ENOMEM:
+                if (input->spec->memory_max != UINT64_MAX)
+                        return error_set(error, RUNTIME_ERROR_MEMORY_TOO_LOW,
+                                         "a memory limit of %" G_GUINT64_FORMAT
+                                         " bytes is too low to start a process",
+                                         input->spec->memory_max);
+                return error_set_errno(error, RUNTIME_ERROR_NO_MEMORY, errnum, "cannot clone a process");
+        case EAGAIN:
+                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errnum,
+                                       "cannot clone a process (a limit of processes is reached)");
+        case ENOSPC:
+                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errnum,
+                                       "cannot clone into new namespaces (see sysctl user.max_*_namespaces)");
+        case EPERM:
+                return error_set_errno(error, RUNTIME_ERROR_NOT_SUPPORTED, errnum,
+                                       "this system lets the service make no user namespaces");
+        case ENOSYS:
+        case EINVAL:
+                return error_set_errno(error, RUNTIME_ERROR_NOT_SUPPORTED, errnum,
+                                       "this kernel cannot clone3() into new namespaces and a cgroup");
+        default:
+                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errnum,
+                                       "cannot clone into new namespaces");
+        }
+}
+
+static pid_t clone_child(const LaunchInput *input, const SandboxPlan *plan, int *ret_pidfd)
+{
+        struct clone_args args = {
+                .flags = CLONE_PIDFD | CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS |
+                         CLONE_NEWIPC | CLONE_NEWNET,
+                .exit_signal = SIGCHLD,
+                .pidfd = (uint64_t) (uintptr_t) ret_pidfd,
+        };
+        int birth = cgroup_birth_fd(input->cgroup);
+
+        if (birth >= 0) {
+                args.flags |= CLONE_INTO_CGROUP;
+                args.cgroup = (uint64_t) birth;
+        }
+        pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
+        if (pid == 0)
+                sandbox_child(plan);
+        return pid;
+}
+
+/* While the child waits: whatever needs its pid or its user namespace. */
+static bool prepare_child(const LaunchInput *input, pid_t pid, int mount, GError **error)
+{
+        autofd int user_namespace = -1;
+
+        return id_map_apply(input->map, pid, error) &&
+               id_map_open_mount_namespace(input->map, pid, &user_namespace, error) &&
+               rootfs_protect(mount, input->tree_fd, input->spec->rootfs, input->spec->read_only_root,
+                              user_namespace, error);
+}
+
+/* It waits for GO or sets itself up; killed, it is gone at once. */
+static void abandon_child(int pidfd)
+{
+        syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+        while (waitid(P_PIDFD, (id_t) pidfd, &(siginfo_t){0}, WEXITED) < 0 && errno == EINTR)
+                ;
+}
+
+static bool run_child(const LaunchInput *input, const SandboxPlan *plan, int mount, Launched *launched,
+                      GError **error)
+{
+        const char go = SANDBOX_GO;
+
+        launched->pid = clone_child(input, plan, &launched->pidfd);
+        if (launched->pid < 0)
+                return clone_error(input, errno, error);
+        if (!prepare_child(input, launched->pid, mount, error)) {
+                abandon_child(launched->pidfd);
+                fd_clear(&launched->pidfd);
+                return false;
+        }
+        /* if it has died meanwhile (for memory, say), the pidfd tells */
+        (void) !send(launched->sync_fd, &go, 1, MSG_NOSIGNAL);
+        return true;
+}
+
+bool launch(const LaunchInput *input, Launched *ret, GError **error)
+{
+        g_auto(LaunchFds) lifted = {.n = 0};
+        SandboxFd fds[SPAWN_FDS_MAX + 3];
+        autofd int tree = -1, dev = -1, mine = -1, theirs = -1;
+        int sockets[2], entries[CGROUP_ENTRY_FDS_MAX + 1];
+        SandboxPlan plan = {
+                .cgroup_fds = entries,
+                .set_groups = id_map_allows_set_groups(input->map),
+                .has_tty_gid = id_map_has_gid(input->map, TTY_GID),
+                .terminal = input->spec->terminal,
+                .hostname = input->hostname,
+                .hostname_length = strlen(input->hostname),
+                .working_directory = input->spec->working_directory ? input->spec->working_directory : "/",
+                .masks = input->profile->masks,
+                .n_masks = input->profile->n_masks,
+                .capabilities = input->profile->capabilities,
+                .last_capability = input->profile->last_capability,
+                .seccomp = input->profile->seccomp,
+                .argv = input->spec->argv,
+                .fds = fds,
+        };
+
+        if (!rootfs_clone(input->tree_fd, input->spec->rootfs, &tree, error) ||
+            !profile_clone_dev(input->profile, &dev, error))
+                return false;
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno, "cannot make a socket");
+        mine = sockets[0];
+        theirs = sockets[1];
+        if ((plan.sync_fd = lift(&lifted, theirs)) < 0 || (plan.root_fd = lift(&lifted, tree)) < 0 ||
+            (plan.dev_fd = lift(&lifted, dev)) < 0 || !plan_fds(input, &lifted, fds, &plan.n_fds))
+                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
+                                       "cannot copy a file descriptor");
+        for (unsigned i = 0; i <= CGROUP_ENTRY_FDS_MAX; i++)
+                entries[i] = i < CGROUP_ENTRY_FDS_MAX ? cgroup_entry_fd(input->cgroup, i) : -1;
+        qsort(lifted.list, lifted.n, sizeof lifted.list[0], compare_fds);
+        plan.keep_fds = lifted.list;
+        plan.n_keep_fds = lifted.n;
+
+        g_auto(GStrv) environment = run_spec_build_environment(input->spec, &plan.home_index);
+        g_auto(GStrv) exec_paths = run_spec_build_exec_paths(input->spec, environment);
+        plan.environment = environment;
+        plan.exec_paths = (const char *const *) exec_paths;
+
+        Launched launched = {.pid = -1, .pidfd = -1, .sync_fd = mine};
+        if (!run_child(input, &plan, plan.root_fd, &launched, error))
+                return false;
+        fcntl(mine, F_SETFL, O_NONBLOCK);
+        steal_fd(&mine);
+        *ret = launched;
+        return true;
+}
+
+LaunchEvent launch_read(int sync_fd, SandboxReport *ret_report, int *ret_terminal)
+{
+        SandboxReport record;
+        struct iovec iov = {.iov_base = &record, .iov_len = sizeof record};
+        union {
+                struct cmsghdr header;
+                char space[CMSG_SPACE(sizeof(int))];
+        } control;
+        struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+                                 .msg_controllen = sizeof control};
+        ssize_t n;
+        int terminal = -1;
+
+        do
+                n = recvmsg(sync_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        while (n < 0 && errno == EINTR);
+        if (n < 0 && errno == EAGAIN)
+                return LAUNCH_AGAIN;
+        if (n != (ssize_t) sizeof record)
+                return LAUNCH_END;
+        if (message.msg_controllen >= CMSG_LEN(sizeof(int)))
+                memcpy(&terminal, CMSG_DATA(&control.header), sizeof terminal);
+        if (record.stage == STAGE_EXEC && record.error == 0) {
+                *ret_terminal = terminal;
+                return LAUNCH_READY;
+        }
+        fd_close(terminal);
+        *ret_report = record;
+        return LAUNCH_FAILED;
+}
+
+bool launch_execute(int sync_fd)
+{
+        const char word = SANDBOX_EXEC;
+
+        return send(sync_fd, &word, 1, MSG_NOSIGNAL) == 1;
+}
+
+static const char *stage_words(uint32_t stage)
+{
+        static const char *const words[_STAGE_MAX] = {
+#define X(name, text) [name] = text,
+                SANDBOX_STAGES(X)
+#undef X
+        };
+
+        return stage < _STAGE_MAX ? words[stage] : "do something unknown";
+}
+
+static void exec_error(int errnum, const RunSpec *spec, GError **error)
+{
+        const char *command = spec->argv[0];
+
+        switch (errnum) {
+        case ENOENT:
+        case ENOTDIR:
+                error_set(error, RUNTIME_ERROR_COMMAND_NOT_FOUND, "command '%s' not found in rootfs '%s'",
+                          command, spec->rootfs);
+                break;
+        case ELIBBAD:
+                error_set(error, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE,
+                          "command '%s' in rootfs '%s': the interpreter it needs is missing", command,
+                          spec->rootfs);
+                break;
+        case ENOEXEC:
+                error_set(error, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE,
+                          "command '%s' in rootfs '%s' is of no format that this kernel executes", command,
+                          spec->rootfs);
+                break;
+        case E2BIG:
+                error_set_errno(error, RUNTIME_ERROR_INVALID_ARGS, errnum,
+                                "argv and Environment of command '%s'", command);
+                break;
+        default:
+                error_set_errno(error, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE, errnum,
+                                "command '%s' in rootfs '%s'", command, spec->rootfs);
+        }
+}
+
+void launch_report_to_error(const SandboxReport *report, const RunSpec *spec, GError **error)
+{
+        static const char *const targets[] = {[STAGE_MOUNT_PROC] = "proc", [STAGE_MOUNT_SYS] = "sys",
+                                              [STAGE_MOUNT_DEV] = "dev", [STAGE_MOUNT_TMP] = "tmp"};
+        const char *target = report->stage < G_N_ELEMENTS(targets) ? targets[report->stage] : NULL;
+
+        if (report->error == ENOMEM && spec->memory_max != UINT64_MAX) {
+                error_set(error, RUNTIME_ERROR_MEMORY_TOO_LOW,
+                          "a memory limit of %" G_GUINT64_FORMAT " bytes is too low to %s",
+                          spec->memory_max, stage_words(report->stage));
+        } else if (report->stage == STAGE_EXEC) {
+                exec_error(report->error, spec, error);
+        } else if (target && report->error == ENOENT) {
+                error_set(error, RUNTIME_ERROR_ROOTFS_INVALID,
+                          "rootfs '%s' has no directory '%s' to mount on", spec->rootfs, target);
+        } else if (target && (report->error == ELOOP || report->error == ENOTDIR)) {
+                error_set(error, RUNTIME_ERROR_ROOTFS_INVALID,
+                          "rootfs '%s': its '%s' is not a directory but %s", spec->rootfs, target,
+                          report->error == ELOOP ? "a symbolic link" : "something else");
+        } else if (target) {
+                error_set_errno(error, RUNTIME_ERROR_ROOTFS_INVALID, report->error,
+                                "rootfs '%s': cannot mount on its '%s'", spec->rootfs, target);
+        } else if (report->stage == STAGE_WORKING_DIRECTORY) {
+                error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, report->error,
+                                "WorkingDirectory '%s' in rootfs '%s'", spec->working_directory,
+                                spec->rootfs);
+        } else {
+                error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, report->error,
+                                "cannot %s (rootfs '%s')", stage_words(report->stage), spec->rootfs);
+        }
+}

@@ -1,0 +1,48 @@
+#pragma once
+
+/* The parent half of a launch: fills the plan, clones, maps ids, enters leaves, and says GO. Blocks on
+ * nothing: what the child reports arrives on `sync_fd`, what becomes of it on `pidfd`. */
+
+#include <glib.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "service/cgroup.h"
+#include "service/id-map.h"
+#include "service/profile.h"
+#include "service/run-spec.h"
+#include "service/sandbox-plan.h"
+
+typedef struct LaunchInput {
+        const Profile *profile;
+        const RunSpec *spec;
+        const char *hostname;
+        int tree_fd; /* the pinned root directory */
+        IdMap *map;
+        Cgroup *cgroup;
+        const SandboxFd *fds; /* the caller's; sources of any number. 0, 1, 2 that are not among them are */
+        size_t n_fds;         /* /dev/null (0) and `output_fd` (1, 2), or the terminal */
+        int output_fd;        /* -1: /dev/null */
+} LaunchInput;
+
+typedef struct Launched {
+        pid_t pid;
+        int pidfd;
+        int sync_fd;
+} Launched;
+
+/* On failure nothing is left: no process, no mount, no fd. */
+bool launch(const LaunchInput *input, Launched *ret, GError **error);
+
+typedef enum LaunchEvent {
+        LAUNCH_AGAIN,  /* nothing to read yet */
+        LAUNCH_READY,  /* set up, waiting for SANDBOX_EXEC; *ret_terminal: the master, or -1. Owned */
+        LAUNCH_FAILED, /* *ret_report says where */
+        LAUNCH_END,    /* the stream ended: after LAUNCH_READY and SANDBOX_EXEC that means it was executed */
+} LaunchEvent;
+LaunchEvent launch_read(int sync_fd, SandboxReport *ret_report, int *ret_terminal);
+
+bool launch_execute(int sync_fd); /* says SANDBOX_EXEC; false when the child is gone */
+
+/* The sentence and the code for a failed stage. */
+void launch_report_to_error(const SandboxReport *report, const RunSpec *spec, GError **error);

@@ -1,0 +1,433 @@
+/* naive-runcd: options, wiring, the loop, an orderly exit. Everything is built before the bus name is
+ * taken, so that no caller ever sees a half-built service; at idle the name goes first, and is taken back if
+ * a call came in between, so that no call is lost. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "dbus/bus-source.h"
+#include "dbus/names.h"
+#include "dbus/server.h"
+#include "service/cgroup.h"
+#include "service/config.h"
+#include "service/error.h"
+#include "service/isolate.h"
+#include "service/launch.h"
+#include "service/manager.h"
+#include "service/profile.h"
+#include "service/util/bus-auto.h"
+#include "service/util/fd.h"
+
+#define LOCK_WAIT_MSEC 5000 /* a predecessor that is on its way out */
+#define FLUSH_WAIT_SEC 2
+
+typedef struct Options {
+        char *address, *state_dir, *config, *cgroup_parent;
+        int idle_timeout; /* -1: as configured */
+        int embedded;     /* fd of a private connection; -1: none */
+        gboolean version;
+} Options;
+
+typedef struct Service {
+        Options options;
+        Config config;
+        GMainLoop *loop;
+        int status;
+        int state_dir, records, lock; /* -1 when embedded */
+        CgroupTree *cgroups;
+        Profile *profile;
+        sd_bus *bus;
+        GSource *source;
+        Server *server;
+        Manager *manager;
+        guint signal_watch, idle_timer;
+        int signals;
+        sd_bus_slot *name_call;
+        uint64_t calls_at_release;
+        bool releasing, stopping;
+} Service;
+
+/* -- the end --------------------------------------------------------------------------------------- */
+
+static void quit(Service *service, int status)
+{
+        if (status != 0)
+                service->status = status;
+        g_main_loop_quit(service->loop);
+}
+
+/* Nobody supervises a container without us (yet): they end with the service, and their records say so. */
+static void stop(Service *service, int status)
+{
+        g_autoptr(GPtrArray) list = manager_list(service->manager, UID_ANY);
+
+        if (status != 0)
+                service->status = status;
+        if (!service->stopping)
+                sd_notify(0, "STOPPING=1");
+        service->stopping = true;
+        server_refuse(service->server);
+        for (guint i = 0; i < list->len; i++)
+                if (container_is_live(list->pdata[i]))
+                        container_kill(list->pdata[i], true, SIGKILL, NULL);
+        if (manager_is_idle(service->manager))
+                quit(service, status);
+}
+
+static gboolean on_signal(int fd, GIOCondition condition, void *data)
+{
+        Service *service = data;
+        struct signalfd_siginfo info;
+
+        if (read(fd, &info, sizeof info) == (ssize_t) sizeof info) {
+                g_message("signal %u: stopping", info.ssi_signo);
+                stop(service, 0);
+        }
+        return G_SOURCE_CONTINUE;
+}
+
+static void on_bus_lost(int error, void *data)
+{
+        Service *service = data;
+        bool is_end_of_peer = service->options.embedded >= 0;
+
+        if (!is_end_of_peer)
+                g_warning("the bus is lost: %s", g_strerror(error));
+        stop(service, is_end_of_peer ? 0 : 1);
+}
+
+/* -- idle exit: release the name, drain, and if a call came take it back -------------------------------- */
+
+static void on_activity(void *data);
+
+static bool is_idle(const Service *service)
+{
+        return manager_is_idle(service->manager) && server_is_idle(service->server);
+}
+
+static int on_name_taken_back(sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+        Service *service = data;
+
+        service->releasing = false;
+        if (sd_bus_message_is_method_error(reply, NULL)) {
+                g_warning("cannot take the bus name back");
+                stop(service, 1);
+        } else
+                on_activity(service);
+        return 0;
+}
+
+/* Whatever was sent to the name before its release has been dispatched before this reply. */
+static int on_name_released(sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+        Service *service = data;
+
+        if (server_calls(service->server) == service->calls_at_release && is_idle(service)) {
+                quit(service, 0);
+                return 0;
+        }
+        service->name_call = sd_bus_slot_unref(service->name_call);
+        if (sd_bus_request_name_async(service->bus, &service->name_call, BUS_NAME, 0, on_name_taken_back,
+                                      service) < 0)
+                stop(service, 1);
+        return 0;
+}
+
+static gboolean on_idle(void *data)
+{
+        Service *service = data;
+
+        service->idle_timer = 0;
+        if (service->releasing || service->stopping || !is_idle(service))
+                return G_SOURCE_REMOVE;
+        service->releasing = true;
+        service->calls_at_release = server_calls(service->server);
+        service->name_call = sd_bus_slot_unref(service->name_call);
+        if (sd_bus_release_name_async(service->bus, &service->name_call, BUS_NAME, on_name_released,
+                                      service) < 0)
+                stop(service, 1);
+        return G_SOURCE_REMOVE;
+}
+
+static void on_activity(void *data)
+{
+        Service *service = data;
+
+        if (!service->manager)
+                return;
+        if (service->stopping) {
+                if (manager_is_idle(service->manager))
+                        quit(service, 0);
+                return;
+        }
+        if (service->idle_timer)
+                g_source_remove(service->idle_timer);
+        service->idle_timer = 0;
+        if (service->options.embedded < 0 && service->config.idle_timeout_sec > 0 && is_idle(service))
+                service->idle_timer = g_timeout_add_seconds(service->config.idle_timeout_sec, on_idle, service);
+}
+
+/* -- the beginning --------------------------------------------------------------------------------- */
+
+static bool parse_options(Options *options, int argc, char **argv, GError **error)
+{
+        const GOptionEntry entries[] = {
+                {"address", 0, 0, G_OPTION_ARG_STRING, &options->address,
+                 "Bus to serve on (default: the system bus)", "ADDRESS"},
+                {"state-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->state_dir,
+                 "Directory for runtime state (default: /run/naive-runc)", "DIR"},
+                {"config", 0, 0, G_OPTION_ARG_FILENAME, &options->config,
+                 "Configuration file (default: " CONFIG_PATH ")", "FILE"},
+                {"cgroup-parent", 0, 0, G_OPTION_ARG_STRING, &options->cgroup_parent,
+                 "Where the containers' cgroups go (default: the unit's own)", "PATH"},
+                {"idle-timeout", 0, 0, G_OPTION_ARG_INT, &options->idle_timeout,
+                 "Exit after so long without work; 0: never", "SECONDS"},
+                {"embedded", 0, 0, G_OPTION_ARG_INT, &options->embedded,
+                 "Serve one caller on this socket instead of a bus", "FD"},
+                {"version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Show the version", NULL},
+                {NULL},
+        };
+        g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+
+        options->idle_timeout = -1;
+        options->embedded = -1;
+        g_option_context_set_summary(context, "Runs commands in root file systems for callers on D-Bus.");
+        g_option_context_add_main_entries(context, entries, NULL);
+        if (!g_option_context_parse(context, &argc, &argv, error))
+                return false;
+        if (argc > 1)
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "unexpected argument '%s'", argv[1]);
+        return true;
+}
+
+/* Nothing of ours may be inherited by what we start, read by it, or signalled by a caller. */
+static bool settle_process(Service *service, GError **error)
+{
+        struct rlimit files;
+        sigset_t signals;
+
+        if (geteuid() == 0 && (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setgroups(0, NULL) < 0))
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot drop groups");
+        if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+                files.rlim_cur = files.rlim_max;
+                setrlimit(RLIMIT_NOFILE, &files);
+        }
+        signal(SIGPIPE, SIG_IGN);
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGTERM);
+        sigaddset(&signals, SIGINT);
+        sigprocmask(SIG_BLOCK, &signals, NULL);
+        service->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (service->signals < 0)
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot watch signals");
+        service->signal_watch = g_unix_fd_add(service->signals, G_IO_IN, on_signal, service);
+        return true;
+}
+
+static bool open_state(Service *service, GError **error)
+{
+        const char *path = service->options.state_dir ? service->options.state_dir : "/run/naive-runc";
+        struct stat status;
+
+        if (mkdir(path, 0700) < 0 && errno != EEXIST)
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot make '%s'", path);
+        service->state_dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (service->state_dir < 0 || fstat(service->state_dir, &status) < 0)
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot open '%s'", path);
+        if (status.st_uid != geteuid() || (status.st_mode & 077))
+                return error_set(error, RUNTIME_ERROR_FAILED,
+                                 "'%s' must belong to user %u alone (mode 0700)", path, geteuid());
+        if (mkdirat(service->state_dir, "containers", 0700) < 0 && errno != EEXIST)
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot make '%s/containers'", path);
+        service->records = openat(service->state_dir, "containers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        service->lock = openat(service->state_dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (service->records < 0 || service->lock < 0)
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot open files in '%s'", path);
+        for (int waited = 0; flock(service->lock, LOCK_EX | LOCK_NB) < 0; waited += 20) {
+                if (errno != EWOULDBLOCK || waited >= LOCK_WAIT_MSEC)
+                        return error_set_errno(error, RUNTIME_ERROR_FAILED, errno,
+                                               "another instance holds '%s/lock'", path);
+                g_usleep(20000);
+        }
+        return true;
+}
+
+static bool open_bus(Service *service, GError **error)
+{
+        const char *address = service->options.address;
+        int r = sd_bus_new(&service->bus);
+
+        if (r >= 0 && service->options.embedded >= 0) {
+                sd_id128_t id;
+                (void) ((r = sd_id128_randomize(&id)) >= 0 &&
+                        (r = sd_bus_set_fd(service->bus, service->options.embedded,
+                                           service->options.embedded)) >= 0 &&
+                        (r = sd_bus_set_server(service->bus, true, id)) >= 0 &&
+                        (r = sd_bus_negotiate_fds(service->bus, true)) >= 0 &&
+                        (r = sd_bus_start(service->bus)) >= 0);
+        } else if (r >= 0 && address) {
+                (void) ((r = sd_bus_set_address(service->bus, address)) >= 0 &&
+                        (r = sd_bus_set_bus_client(service->bus, true)) >= 0 &&
+                        (r = sd_bus_negotiate_fds(service->bus, true)) >= 0 &&
+                        (r = sd_bus_start(service->bus)) >= 0);
+        } else if (r >= 0) {
+                service->bus = sd_bus_unref(service->bus);
+                r = sd_bus_open_system(&service->bus);
+        }
+        if (r < 0)
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, -r, "cannot connect to the bus");
+        return true;
+}
+
+/* The kernel's word for who is at the other end. */
+static bool identify_peer(int fd, Credentials *peer, GError **error)
+{
+        struct ucred credentials;
+        socklen_t length = sizeof credentials;
+
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0)
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "fd %d is no connected socket", fd);
+        if (credentials.uid != geteuid())
+                return error_set(error, RUNTIME_ERROR_ACCESS_DENIED,
+                                 "the caller on fd %d is user %u, not %u", fd, credentials.uid, geteuid());
+        peer->uid = credentials.uid;
+        return true;
+}
+
+static bool build(Service *service, GError **error)
+{
+        bool is_embedded = service->options.embedded >= 0, is_root = geteuid() == 0;
+        g_autoptr(GError) profile_error = NULL;
+        Credentials peer = {0};
+
+        if (is_embedded ? !identify_peer(service->options.embedded, &peer, error) || !isolate(error)
+                        : !open_state(service, error))
+                return false;
+        service->cgroups = cgroup_tree_new(service->options.cgroup_parent);
+        /* a user's own service may have no cgroups to limit in: then there is no default to break */
+        if (is_embedded && cgroup_tree_mode(service->cgroups) == CGROUP_MODE_NONE)
+                service->config.tasks_max = UINT64_MAX;
+        if (!profile_new(service->state_dir, &service->profile, &profile_error))
+                g_warning("no container can be started: %s", profile_error->message);
+        if (!open_bus(service, error))
+                return false;
+        peer.uid = 0; /* in its own user namespace that is who the caller is */
+        service->server = server_new(&(ServerOptions){
+                .bus = service->bus,
+                .peer = is_embedded ? &peer : NULL,
+                .cgroup_mode = cgroup_tree_mode(service->cgroups),
+                .activity = on_activity,
+                .data = service,
+        });
+        service->manager = manager_new(
+                &(ManagerOptions){
+                        .config = &service->config,
+                        .cgroups = service->cgroups,
+                        .profile = service->profile,
+                        .profile_error = profile_error ? profile_error->message : NULL,
+                        .records = service->records,
+                        .has_id_ranges = is_root,
+                        .launch = launch,
+                },
+                &server_events, service->server);
+        manager_take_up(service->manager);
+        if (!server_export(service->server, service->manager, error))
+                return false;
+        service->source = bus_source_attach(service->bus, NULL, on_bus_lost, service);
+        if (is_embedded)
+                return true;
+        int r = sd_bus_request_name(service->bus, BUS_NAME, 0);
+        if (r < 0)
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, -r, "cannot own the bus name " BUS_NAME);
+        sd_notify(0, "READY=1");
+        return true;
+}
+
+/* Signals and replies may still be queued; a bus that does not take them is not waited for. */
+static void flush(Service *service)
+{
+        gint64 deadline = g_get_monotonic_time() + FLUSH_WAIT_SEC * G_USEC_PER_SEC;
+
+        while (service->bus && sd_bus_is_open(service->bus) > 0 && g_get_monotonic_time() < deadline) {
+                uint64_t queued = 0;
+                if (sd_bus_get_n_queued_write(service->bus, &queued) < 0 || queued == 0)
+                        break;
+                if (sd_bus_process(service->bus, NULL) <= 0)
+                        sd_bus_wait(service->bus, 100000);
+        }
+}
+
+static void clear(Service *service)
+{
+        flush(service);
+        sd_bus_slot_unref(service->name_call);
+        server_free(service->server);
+        manager_free(service->manager);
+        if (service->source) {
+                g_source_destroy(service->source);
+                g_source_unref(service->source);
+        }
+        sd_bus_close_unref(service->bus);
+        profile_free(service->profile);
+        if (service->cgroups)
+                cgroup_tree_sweep(service->cgroups);
+        cgroup_tree_free(service->cgroups);
+        for (guint *watch = &service->signal_watch; watch; watch = NULL)
+                if (*watch)
+                        g_source_remove(*watch);
+        if (service->idle_timer)
+                g_source_remove(service->idle_timer);
+        fd_close(service->signals);
+        fd_close(service->records);
+        fd_close(service->lock); /* last: a successor may begin */
+        fd_close(service->state_dir);
+        g_main_loop_unref(service->loop);
+        g_free(service->options.address);
+        g_free(service->options.state_dir);
+        g_free(service->options.config);
+        g_free(service->options.cgroup_parent);
+}
+
+int main(int argc, char **argv)
+{
+        Service service = {.state_dir = -1, .records = -1, .lock = -1, .signals = -1};
+        g_autoptr(GError) error = NULL;
+
+        g_log_writer_default_set_use_stderr(TRUE);
+        if (!parse_options(&service.options, argc, argv, &error)) {
+                g_printerr("naive-runcd: %s\n", error->message);
+                return 2;
+        }
+        if (service.options.version) {
+                g_print("naive-runcd " PROJECT_VERSION "\n");
+                return 0;
+        }
+        service.loop = g_main_loop_new(NULL, FALSE);
+        config_init(&service.config);
+        if (!config_load(&service.config, service.options.config ? service.options.config : CONFIG_PATH,
+                         &error) ||
+            !settle_process(&service, &error) || !build(&service, &error)) {
+                g_printerr("naive-runcd: %s\n", error->message);
+                clear(&service);
+                return 1;
+        }
+        if (service.options.idle_timeout >= 0)
+                service.config.idle_timeout_sec = (uint32_t) service.options.idle_timeout;
+        on_activity(&service);
+        g_main_loop_run(service.loop);
+        clear(&service);
+        return service.status;
+}

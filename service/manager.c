@@ -1,0 +1,491 @@
+#include "service/manager.h"
+
+#include <signal.h>
+
+#include "service/error.h"
+#include "service/limits.h"
+#include "service/record.h"
+
+/* What one user has. Kept for the service's life: a few bytes for each user ever seen. */
+typedef struct Owner {
+        uid_t uid;
+        unsigned live;        /* have a process, or traces that are still to go */
+        uint64_t next_number; /* of container-N */
+        GQueue stopped;       /* Slots, the oldest first */
+} Owner;
+
+/* A row of the table. */
+typedef struct Slot {
+        Manager *manager;
+        Container *container;
+        Owner *owner;
+        bool is_seen;         /* was told of by `added`: it has been created */
+        ManagerFunc function; /* of a pending create or start; NULL: nobody waits */
+        void *data;
+} Slot;
+
+struct Manager {
+        ManagerOptions options;
+        const ManagerEvents *events;
+        void *data;
+        GHashTable *slots;  /* "uid/id" → Slot, owned */
+        GHashTable *owners; /* uid → Owner, owned */
+        IdRanges *ranges;
+        uint64_t next_serial;
+        unsigned live;
+        unsigned seen;
+};
+
+static void slot_free(void *data)
+{
+        Slot *slot = data;
+
+        container_free(slot->container);
+        g_free(slot);
+}
+
+static void owner_free(void *data)
+{
+        Owner *owner = data;
+
+        g_queue_clear(&owner->stopped);
+        g_free(owner);
+}
+
+static Owner *owner_of(Manager *manager, uid_t uid)
+{
+        Owner *owner = g_hash_table_lookup(manager->owners, GUINT_TO_POINTER(uid));
+
+        if (!owner) {
+                owner = g_new0(Owner, 1);
+                owner->uid = uid;
+                owner->next_number = 1;
+                g_queue_init(&owner->stopped);
+                g_hash_table_insert(manager->owners, GUINT_TO_POINTER(uid), owner);
+        }
+        return owner;
+}
+
+static char *name_of(uid_t owner, const char *id)
+{
+        return g_strdup_printf("%u/%s", owner, id);
+}
+
+static Slot *find_slot(Manager *manager, uid_t owner, const char *id)
+{
+        g_autofree char *name = name_of(owner, id);
+
+        return g_hash_table_lookup(manager->slots, name);
+}
+
+static Slot *slot_of(Manager *manager, Container *container)
+{
+        const ContainerInfo *info = container_info(container);
+
+        return find_slot(manager, info->owner, info->id);
+}
+
+/* -- leaving the table ----------------------------------------------------------------------------- */
+
+static void drop(Slot *slot)
+{
+        Manager *manager = slot->manager;
+        const ContainerInfo *info = container_info(slot->container);
+        g_autofree char *name = name_of(info->owner, info->id);
+
+        if (slot->is_seen) {
+                manager->events->removed(slot->container, manager->data);
+                manager->seen--;
+                if (manager->options.records >= 0)
+                        record_delete(manager->options.records, info->serial);
+        }
+        g_queue_remove(&slot->owner->stopped, slot);
+        g_hash_table_remove(manager->slots, name);
+}
+
+/* A bounded number is kept, so that a short command's result can still be read. */
+static void keep_stopped(Slot *slot)
+{
+        Owner *owner = slot->owner;
+
+        g_queue_push_tail(&owner->stopped, slot);
+        while (owner->stopped.length > slot->manager->options.config->stopped_per_user_max)
+                drop(owner->stopped.head->data);
+}
+
+static void save(Slot *slot)
+{
+        const ContainerInfo *info = container_info(slot->container);
+        g_autoptr(GError) error = NULL;
+
+        if (slot->manager->options.records >= 0 &&
+            !record_save(slot->manager->options.records, info,
+                         output_log(container_output(slot->container)), &error))
+                g_warning("container %s: %s; it is known only while the service runs", info->id,
+                          error->message);
+}
+
+/* -- what containers tell -------------------------------------------------------------------------- */
+
+static void answer(Slot *slot, GError *error)
+{
+        ManagerFunc function = slot->function;
+
+        slot->function = NULL;
+        if (function)
+                function(error ? NULL : slot->container, error, slot->data);
+}
+
+static void show(Slot *slot)
+{
+        Manager *manager = slot->manager;
+
+        slot->is_seen = true;
+        manager->seen++;
+        answer(slot, NULL);
+        manager->events->added(slot->container, manager->data);
+}
+
+static void on_created(Container *container, void *data)
+{
+        show(data);
+}
+
+static void on_started(Container *container, void *data)
+{
+        Slot *slot = data;
+
+        if (!slot->is_seen) {
+                show(slot);
+                return;
+        }
+        answer(slot, NULL);
+        slot->manager->events->changed(container, slot->manager->data);
+}
+
+static void on_exited(Container *container, void *data)
+{
+        Slot *slot = data;
+
+        /* killed while somebody waited for its start: an answer, whatever happens */
+        g_autoptr(GError) error = NULL;
+        error_set(&error, RUNTIME_ERROR_INVALID_STATE, "container '%s' has ended", container_info(container)->id);
+        answer(slot, error);
+        slot->manager->events->exited(container, slot->manager->data);
+}
+
+static void on_failed(Container *container, GError *error, void *data)
+{
+        Slot *slot = data;
+
+        answer(slot, error);
+        if (slot->is_seen)
+                slot->manager->events->exited(container, slot->manager->data);
+}
+
+static void on_cleaned(Container *container, void *data)
+{
+        Slot *slot = data;
+
+        slot->manager->live--;
+        slot->owner->live--;
+        if (!slot->is_seen || container_info(container)->remove) {
+                drop(slot);
+                return;
+        }
+        save(slot);
+        keep_stopped(slot);
+}
+
+static const ContainerHooks hooks = {on_created, on_started, on_failed, on_exited, on_cleaned};
+
+static Slot *add_slot(Manager *manager, ContainerInfo *info, RunSpec *spec)
+{
+        Slot *slot = g_new0(Slot, 1);
+
+        slot->manager = manager;
+        slot->owner = owner_of(manager, info->owner);
+        g_hash_table_insert(manager->slots, name_of(info->owner, info->id), slot);
+        slot->container = container_new(info, spec, &hooks, slot);
+        return slot;
+}
+
+/* -- admission ------------------------------------------------------------------------------------- */
+
+static bool check_counts(Manager *manager, uid_t uid, GError **error)
+{
+        const Config *config = manager->options.config;
+        unsigned live = owner_of(manager, uid)->live;
+
+        if (manager->live >= config->containers_max)
+                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                                 "%u containers run already, the most allowed (ContainersMax)", manager->live);
+        if (uid != 0 && live >= config->containers_per_user_max)
+                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                                 "you have %u containers already, the most allowed (ContainersPerUserMax)",
+                                 live);
+        return true;
+}
+
+bool manager_admit(Manager *manager, RunSpec *spec, const Credentials *owner, GError **error)
+{
+        if (!manager->options.profile)
+                return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED, "%s", manager->options.profile_error);
+        if (!manager->options.has_id_ranges) {
+                if (spec->has_user_namespace && spec->user_namespace == USER_NAMESPACE_AUTO)
+                        return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
+                                         "UserNamespace 'auto' needs a service that runs as root");
+                spec->user_namespace = USER_NAMESPACE_SELF;
+        }
+        if (!spec->has_tasks_max)
+                spec->tasks_max = manager->options.config->tasks_max;
+        if (spec->id && find_slot(manager, owner->uid, spec->id))
+                return error_set(error, RUNTIME_ERROR_CONTAINER_EXISTS,
+                                 "there is a container '%s' already", spec->id);
+        return check_counts(manager, owner->uid, error);
+}
+
+static char *next_id(Manager *manager, Owner *owner)
+{
+        for (;;) {
+                g_autofree char *id = g_strdup_printf("container-%" G_GUINT64_FORMAT, owner->next_number++);
+                if (!find_slot(manager, owner->uid, id))
+                        return g_steal_pointer(&id);
+        }
+}
+
+/* -- create, start, delete ------------------------------------------------------------------------- */
+
+static bool start_process(Slot *slot, const ManagerCreate *create, GError **error)
+{
+        Manager *manager = slot->manager;
+        const ContainerInfo *info = container_info(slot->container);
+        const RunSpec *spec = container_spec(slot->container);
+        const CgroupLimits limits = {
+                .memory_max = spec->memory_max,
+                .memory_swap_max = spec->memory_max == UINT64_MAX && !spec->has_memory_swap_max
+                                           ? CGROUP_NO_LIMIT
+                                           : spec->memory_swap_max,
+                .tasks_max = spec->tasks_max,
+        };
+        ContainerLaunch launch = {
+                .launch = manager->options.launch,
+                .profile = manager->options.profile,
+                .tree_fd = create->tree_fd,
+                .fds = create->fds,
+                .n_fds = create->n_fds,
+                .execute = create->execute,
+        };
+
+        if (!id_map_new(manager->ranges, spec->user_namespace, create->owner, create->tree_gid, &launch.map,
+                        error))
+                return false;
+        if (!cgroup_new(manager->options.cgroups, info->owner, info->serial, &limits, &launch.cgroup,
+                        error)) {
+                id_map_free(launch.map);
+                return false;
+        }
+        return container_launch(slot->container, &launch, error);
+}
+
+void manager_create(Manager *manager, const ManagerCreate *create, ManagerFunc function, void *data)
+{
+        g_autoptr(RunSpec) spec = create->spec;
+        g_autoptr(GError) error = NULL;
+        Owner *owner = owner_of(manager, create->owner->uid);
+
+        /* once more: the world may have moved while polkit was asked */
+        if (!manager_admit(manager, spec, create->owner, &error)) {
+                function(NULL, error, data);
+                return;
+        }
+        ContainerInfo info = {
+                .serial = manager->next_serial++,
+                .id = spec->id ? g_strdup(spec->id) : next_id(manager, owner),
+                .owner = create->owner->uid,
+                .state = CONTAINER_CREATING,
+                .created_usec = (uint64_t) g_get_real_time(),
+                .memory_max = spec->memory_max,
+                .remove = spec->remove,
+        };
+        Slot *slot = add_slot(manager, &info, g_steal_pointer(&spec));
+        if (!start_process(slot, create, &error)) {
+                drop(slot);
+                function(NULL, error, data);
+                return;
+        }
+        manager->live++;
+        owner->live++;
+        slot->function = function;
+        slot->data = data;
+}
+
+void manager_start(Manager *manager, Container *container, ManagerFunc function, void *data)
+{
+        Slot *slot = slot_of(manager, container);
+        g_autoptr(GError) error = NULL;
+
+        if (!container_start(container, &error)) {
+                function(NULL, error, data);
+                return;
+        }
+        slot->function = function;
+        slot->data = data;
+}
+
+bool manager_delete(Manager *manager, Container *container, GError **error)
+{
+        const ContainerInfo *info = container_info(container);
+
+        if (info->state != CONTAINER_STOPPED && info->state != CONTAINER_CREATED)
+                return error_set(error, RUNTIME_ERROR_INVALID_STATE,
+                                 "cannot delete container '%s': it is %s", info->id,
+                                 container_state_to_string(info->state));
+        if (container_is_clean(container)) {
+                drop(slot_of(manager, container));
+                return true;
+        }
+        container_set_remove(container);
+        return info->state == CONTAINER_STOPPED || container_kill(container, true, SIGKILL, error);
+}
+
+bool manager_load_output(Manager *manager, Container *container, Output **ret, GError **error)
+{
+        Output *output = container_output(container);
+        const ContainerInfo *info = container_info(container);
+
+        /* one from a record comes without its bytes, which nobody may ever ask for */
+        if (!container_spec(container) && output_log_end(output_log(output)) == 0 &&
+            !record_load_log(manager->options.records, info->serial, output_log(output), error))
+                return false;
+        *ret = output;
+        return true;
+}
+
+/* -- reading the table ----------------------------------------------------------------------------- */
+
+Container *manager_find(Manager *manager, uid_t owner, const char *id)
+{
+        Slot *slot = find_slot(manager, owner, id);
+
+        return slot && slot->is_seen ? slot->container : NULL;
+}
+
+static gint compare_serials(gconstpointer a, gconstpointer b)
+{
+        uint64_t one = container_info(*(Container *const *) a)->serial;
+        uint64_t other = container_info(*(Container *const *) b)->serial;
+
+        return one < other ? -1 : one > other;
+}
+
+GPtrArray *manager_list(Manager *manager, uid_t owner)
+{
+        GPtrArray *list = g_ptr_array_new();
+        GHashTableIter iterator;
+        void *value;
+
+        g_hash_table_iter_init(&iterator, manager->slots);
+        while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+                Slot *slot = value;
+                if (slot->is_seen && (owner == UID_ANY || slot->owner->uid == owner))
+                        g_ptr_array_add(list, slot->container);
+        }
+        g_ptr_array_sort(list, compare_serials);
+        return list;
+}
+
+unsigned manager_count(Manager *manager)
+{
+        return manager->seen;
+}
+
+bool manager_is_idle(Manager *manager)
+{
+        return manager->live == 0;
+}
+
+/* -- life ------------------------------------------------------------------------------------------ */
+
+Manager *manager_new(const ManagerOptions *options, const ManagerEvents *events, void *data)
+{
+        Manager *manager = g_new0(Manager, 1);
+
+        manager->options = *options;
+        manager->events = events;
+        manager->data = data;
+        manager->next_serial = 1;
+        manager->slots = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, slot_free);
+        manager->owners = g_hash_table_new_full(NULL, NULL, NULL, owner_free);
+        manager->ranges = id_ranges_new(options->config->id_range_start, options->config->id_range_count);
+        return manager;
+}
+
+void manager_free(Manager *manager)
+{
+        if (!manager)
+                return;
+        g_hash_table_destroy(manager->slots);
+        g_hash_table_destroy(manager->owners);
+        id_ranges_free(manager->ranges);
+        g_free(manager);
+}
+
+static void take_record(ContainerInfo *info, void *data)
+{
+        Manager *manager = data;
+
+        manager->next_serial = MAX(manager->next_serial, info->serial + 1);
+        if (find_slot(manager, info->owner, info->id)) {
+                g_warning("container %s of user %u has two records; ignoring that of serial %" G_GUINT64_FORMAT,
+                          info->id, info->owner, info->serial);
+                container_info_clear(info);
+                return;
+        }
+        Slot *slot = add_slot(manager, info, NULL);
+        slot->is_seen = true;
+        manager->seen++;
+        output_finish(container_output(slot->container));
+}
+
+static gint compare_exits(gconstpointer a, gconstpointer b)
+{
+        uint64_t one = container_info(*(Container *const *) a)->exited_usec;
+        uint64_t other = container_info(*(Container *const *) b)->exited_usec;
+
+        return one < other ? -1 : one > other;
+}
+
+/* Whose supervisor is gone, with its pidfd, pipes and terminal: never left running and unlisted. */
+static void end_leaf(uid_t owner, uint64_t serial, bool populated, void *data)
+{
+        Manager *manager = data;
+        g_autoptr(Cgroup) cgroup = NULL;
+        g_autoptr(GError) error = NULL;
+
+        manager->next_serial = MAX(manager->next_serial, serial + 1);
+        if (!populated)
+                return; /* the sweep removes it */
+        if (!cgroup_open(manager->options.cgroups, owner, serial, &cgroup, &error) ||
+            !cgroup_kill(cgroup, &error)) {
+                g_warning("container %" G_GUINT64_FORMAT " of user %u runs unsupervised: %s", serial, owner,
+                          error->message);
+                return;
+        }
+        g_warning("container %" G_GUINT64_FORMAT " of user %u was left by a service that died: ended", serial,
+                  owner);
+        for (int tries = 0; tries < 100 && !cgroup_remove(cgroup, NULL); tries++)
+                g_usleep(10000); /* at start nobody is served yet */
+}
+
+void manager_take_up(Manager *manager)
+{
+        if (manager->options.records >= 0)
+                record_load_all(manager->options.records, take_record, manager);
+        g_autoptr(GPtrArray) stopped = manager_list(manager, UID_ANY);
+        g_ptr_array_sort(stopped, compare_exits);
+        for (guint i = 0; i < stopped->len; i++)
+                keep_stopped(slot_of(manager, stopped->pdata[i]));
+        cgroup_tree_foreach_leaf(manager->options.cgroups, end_leaf, manager);
+        cgroup_tree_sweep(manager->options.cgroups);
+}

@@ -1,0 +1,206 @@
+#include "service/profile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/mount.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "service/error.h"
+#include "service/seccomp.h"
+#include "service/util/fd.h"
+
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+
+static const struct {
+        const char *name;
+        unsigned major, minor;
+} nodes[] = {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
+
+static const struct {
+        const char *name, *target;
+} links[] = {{"fd", "/proc/self/fd"},
+             {"stdin", "/proc/self/fd/0"},
+             {"stdout", "/proc/self/fd/1"},
+             {"stderr", "/proc/self/fd/2"},
+             {"ptmx", "pts/ptmx"}};
+
+static const char *const directories[] = {"pts", "shm", "mqueue"};
+
+/* The OCI's lists: what tells of the host, or would change it. */
+static const SandboxMask masks[] = {
+        {"proc/acpi", MASK_EMPTY_DIRECTORY},
+        {"proc/asound", MASK_EMPTY_DIRECTORY},
+        {"proc/interrupts", MASK_EMPTY_FILE},
+        {"proc/kcore", MASK_EMPTY_FILE},
+        {"proc/keys", MASK_EMPTY_FILE},
+        {"proc/latency_stats", MASK_EMPTY_FILE},
+        {"proc/sched_debug", MASK_EMPTY_FILE},
+        {"proc/scsi", MASK_EMPTY_DIRECTORY},
+        {"proc/timer_list", MASK_EMPTY_FILE},
+        {"proc/timer_stats", MASK_EMPTY_FILE},
+        {"proc/bus", MASK_READ_ONLY},
+        {"proc/fs", MASK_READ_ONLY},
+        {"proc/irq", MASK_READ_ONLY},
+        {"proc/sys", MASK_READ_ONLY},
+        {"proc/sysrq-trigger", MASK_READ_ONLY},
+        {"sys/firmware", MASK_EMPTY_DIRECTORY},
+        {"sys/devices/virtual/powercap", MASK_EMPTY_DIRECTORY},
+};
+
+#define CAP(name) (UINT64_C(1) << CAP_##name)
+/* The OCI's default set; in a user namespace it counts only against the container's own resources. */
+#define DEFAULT_CAPABILITIES                                                                       \
+        (CAP(AUDIT_WRITE) | CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(FSETID) | CAP(KILL) | \
+         CAP(MKNOD) | CAP(NET_BIND_SERVICE) | CAP(NET_RAW) | CAP(SETFCAP) | CAP(SETGID) |          \
+         CAP(SETPCAP) | CAP(SETUID) | CAP(SYS_CHROOT))
+
+static bool is_node(int dir, const char *name, unsigned major, unsigned minor)
+{
+        struct stat status;
+
+        return fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(status.st_mode) &&
+               status.st_rdev == makedev(major, minor);
+}
+
+static bool bind_node(int dir, const char *name)
+{
+        g_autofree char *host = g_strconcat("/dev/", name, NULL);
+        autofd int file = openat(dir, name, O_CREAT | O_EXCL | O_CLOEXEC | O_WRONLY, 0666);
+        autofd int mount = (int) syscall(SYS_open_tree, AT_FDCWD, host, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+        return file >= 0 && mount >= 0 &&
+               syscall(SYS_move_mount, mount, "", dir, name, MOVE_MOUNT_F_EMPTY_PATH) == 0;
+}
+
+static bool make_node(int dir, const char *name, unsigned major, unsigned minor)
+{
+        if (mknodat(dir, name, S_IFCHR | 0666, makedev(major, minor)) < 0 && errno != EEXIST)
+                return false;
+        return fchmodat(dir, name, 0666, 0) == 0;
+}
+
+static bool fill_dev(int dir, bool bind, GError **error)
+{
+        for (size_t i = 0; i < G_N_ELEMENTS(nodes); i++)
+                if (!(bind ? bind_node(dir, nodes[i].name)
+                           : make_node(dir, nodes[i].name, nodes[i].major, nodes[i].minor)) ||
+                    !is_node(dir, nodes[i].name, nodes[i].major, nodes[i].minor))
+                        return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
+                                               "cannot make the containers' /dev/%s", nodes[i].name);
+        for (size_t i = 0; i < G_N_ELEMENTS(links); i++)
+                if (symlinkat(links[i].target, dir, links[i].name) < 0 && errno != EEXIST)
+                        return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
+                                               "cannot make the containers' /dev/%s", links[i].name);
+        for (size_t i = 0; i < G_N_ELEMENTS(directories); i++)
+                if (mkdirat(dir, directories[i], 0755) < 0 && errno != EEXIST)
+                        return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
+                                               "cannot make the containers' /dev/%s", directories[i]);
+        return true;
+}
+
+/* Mounted on top of our own "/", where it hides nothing: lookups begin below it. */
+static int mount_dev(void)
+{
+        autofd int fs = (int) syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
+        autofd int mount = -1;
+
+        if (fs < 0 || syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "mode", "0755", 0) < 0 ||
+            syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+                return -1;
+        mount = (int) syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0);
+        if (mount < 0 || syscall(SYS_move_mount, mount, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+                return -1;
+        return steal_fd(&mount);
+}
+
+static bool open_dev(Profile *profile, int state_dir, GError **error)
+{
+        profile->dev_in_mount_namespace = state_dir < 0;
+        if (state_dir < 0)
+                profile->dev_fd = mount_dev();
+        else if (mkdirat(state_dir, "dev", 0755) == 0 || errno == EEXIST)
+                profile->dev_fd = openat(state_dir, "dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (profile->dev_fd < 0)
+                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
+                                       "cannot make a directory for the containers' /dev");
+        return fill_dev(profile->dev_fd, state_dir < 0, error);
+}
+
+static void probe_masks(Profile *profile)
+{
+        profile->owned_masks = g_new0(SandboxMask, G_N_ELEMENTS(masks));
+        for (size_t i = 0; i < G_N_ELEMENTS(masks); i++) {
+                g_autofree char *path = g_strconcat("/", masks[i].path, NULL);
+                struct stat status;
+                if (stat(path, &status) < 0)
+                        continue;
+                SandboxMask *mask = &profile->owned_masks[profile->n_masks++];
+                *mask = masks[i];
+                if (mask->kind != MASK_READ_ONLY)
+                        mask->kind = S_ISDIR(status.st_mode) ? MASK_EMPTY_DIRECTORY : MASK_EMPTY_FILE;
+        }
+        profile->masks = profile->owned_masks;
+}
+
+static int read_last_capability(void)
+{
+        char text[16];
+
+        if (fd_read_file_at(AT_FDCWD, "/proc/sys/kernel/cap_last_cap", text, sizeof text) <= 0)
+                return CAP_LAST_CAP;
+        return (int) g_ascii_strtoll(text, NULL, 10);
+}
+
+bool profile_new(int state_dir, Profile **ret, GError **error)
+{
+        g_autoptr(Profile) profile = g_new0(Profile, 1);
+
+        profile->dev_fd = -1;
+        profile->capabilities = DEFAULT_CAPABILITIES;
+        profile->last_capability = read_last_capability();
+        if (!open_dev(profile, state_dir, error) || !seccomp_program_new(&profile->program, error))
+                return false;
+        profile->seccomp = &profile->program->program;
+        probe_masks(profile);
+        *ret = g_steal_pointer(&profile);
+        return true;
+}
+
+void profile_free(Profile *profile)
+{
+        if (!profile)
+                return;
+        fd_close(profile->dev_fd);
+        seccomp_program_free(profile->program);
+        g_free(profile->owned_masks);
+        g_free(profile);
+}
+
+bool profile_clone_dev(const Profile *profile, int *ret_mount, GError **error)
+{
+        struct mount_attr attributes = {
+                .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+                .attr_clr = MOUNT_ATTR_NODEV, /* the state directory's mount may well have it */
+        };
+        unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
+
+        if (profile->dev_in_mount_namespace) {
+                flags |= AT_RECURSIVE;
+                attributes.attr_clr = 0; /* the host's flags on bound nodes are locked */
+        }
+        autofd int mount = (int) syscall(SYS_open_tree, profile->dev_fd, "", flags);
+        if (mount < 0 ||
+            syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH | (flags & AT_RECURSIVE), &attributes,
+                    sizeof attributes) < 0)
+                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
+                                       "cannot clone the containers' /dev");
+        *ret_mount = steal_fd(&mount);
+        return true;
+}

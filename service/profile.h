@@ -1,0 +1,31 @@
+#pragma once
+
+/* What every container shares and nothing of it depends on a call: made once at start. The /dev that is
+ * cloned read-only for each, the seccomp program, the default capabilities, and the paths of /proc and /sys
+ * to cover (those that this kernel has). */
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "service/sandbox-plan.h"
+
+typedef struct Profile {
+        int dev_fd; /* directory of the /dev template, to be cloned */
+        bool dev_in_mount_namespace; /* a tmpfs of our own with bound nodes, for lack of mknod */
+        const SandboxMask *masks;
+        size_t n_masks;
+        uint64_t capabilities;
+        int last_capability;
+        const struct sock_fprog *seccomp;
+        struct SeccompProgram *program;
+        SandboxMask *owned_masks;
+} Profile;
+
+/* `state_dir`: where /dev is made with mknod, or -1: in a mount namespace of our own (already entered),
+ * from the host's nodes, for a service without the right to mknod. */
+bool profile_new(int state_dir, Profile **ret, GError **error);
+void profile_free(Profile *profile);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Profile, profile_free)
+
+/* A detached read-only clone of /dev for one container. */
+bool profile_clone_dev(const Profile *profile, int *ret_mount, GError **error);

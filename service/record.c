@@ -1,0 +1,163 @@
+#include "service/record.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "service/error.h"
+#include "service/util/fd.h"
+
+#define GROUP          "Container"
+#define RECORD_VERSION 1
+#define RECORD_MAX     16384
+
+static void log_name(uint64_t serial, char name[32])
+{
+        g_snprintf(name, 32, "%" G_GUINT64_FORMAT ".log", serial);
+}
+
+static void record_name(uint64_t serial, char name[32])
+{
+        g_snprintf(name, 32, "%" G_GUINT64_FORMAT ".conf", serial);
+}
+
+static bool write_file(int dirfd, const char *name, const char *text, size_t length, GError **error)
+{
+        g_autofree char *temporary = g_strconcat(name, ".new", NULL);
+        autofd int fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+        if (fd < 0 || write(fd, text, length) != (ssize_t) length ||
+            renameat(dirfd, temporary, dirfd, name) < 0) {
+                int errnum = errno;
+                unlinkat(dirfd, temporary, 0);
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, errnum, "cannot write record '%s'", name);
+        }
+        return true;
+}
+
+bool record_save(int dirfd, const ContainerInfo *info, const OutputLog *log, GError **error)
+{
+        g_autoptr(GKeyFile) file = g_key_file_new();
+        char name[32];
+        size_t length;
+
+        g_key_file_set_integer(file, GROUP, "Version", RECORD_VERSION);
+        g_key_file_set_string(file, GROUP, "Id", info->id);
+        g_key_file_set_uint64(file, GROUP, "Owner", info->owner);
+        g_key_file_set_string(file, GROUP, "ControlGroup", info->control_group ? info->control_group : "");
+        g_key_file_set_uint64(file, GROUP, "CreatedUSec", info->created_usec);
+        g_key_file_set_uint64(file, GROUP, "StartedUSec", info->started_usec);
+        g_key_file_set_uint64(file, GROUP, "ExitedUSec", info->exited_usec);
+        g_key_file_set_string(file, GROUP, "Result", container_result_to_string(info->result));
+        g_key_file_set_integer(file, GROUP, "ExitCode", info->code);
+        g_key_file_set_uint64(file, GROUP, "OOMKills", info->oom_kills);
+        g_key_file_set_uint64(file, GROUP, "MemoryMax", info->memory_max);
+        g_autofree char *text = g_key_file_to_data(file, &length, NULL);
+        /* the log first: a record says that both are there */
+        log_name(info->serial, name);
+        if (!output_log_save(log, dirfd, name, error))
+                return false;
+        record_name(info->serial, name);
+        return write_file(dirfd, name, text, length, error);
+}
+
+void record_delete(int dirfd, uint64_t serial)
+{
+        char name[32];
+
+        record_name(serial, name);
+        unlinkat(dirfd, name, 0);
+        log_name(serial, name);
+        unlinkat(dirfd, name, 0);
+}
+
+static bool get_uint64(GKeyFile *file, const char *key, uint64_t *ret, GError **error)
+{
+        g_autoptr(GError) local = NULL;
+
+        *ret = g_key_file_get_uint64(file, GROUP, key, &local);
+        return local ? error_set(error, RUNTIME_ERROR_FAILED, "%s", local->message) : true;
+}
+
+static bool parse(GKeyFile *file, ContainerInfo *info, GError **error)
+{
+        uint64_t owner, code;
+        g_autofree char *result = g_key_file_get_string(file, GROUP, "Result", NULL);
+
+        if (g_key_file_get_integer(file, GROUP, "Version", NULL) != RECORD_VERSION)
+                return error_set(error, RUNTIME_ERROR_FAILED, "not of version %d", RECORD_VERSION);
+        info->id = g_key_file_get_string(file, GROUP, "Id", NULL);
+        info->control_group = g_key_file_get_string(file, GROUP, "ControlGroup", NULL);
+        if (!info->id || !run_spec_id_is_valid(info->id) || !info->control_group || !result)
+                return error_set(error, RUNTIME_ERROR_FAILED, "Id, ControlGroup or Result is missing or bad");
+        if (!get_uint64(file, "Owner", &owner, error) || !get_uint64(file, "ExitCode", &code, error) ||
+            !get_uint64(file, "CreatedUSec", &info->created_usec, error) ||
+            !get_uint64(file, "StartedUSec", &info->started_usec, error) ||
+            !get_uint64(file, "ExitedUSec", &info->exited_usec, error) ||
+            !get_uint64(file, "OOMKills", &info->oom_kills, error) ||
+            !get_uint64(file, "MemoryMax", &info->memory_max, error))
+                return false;
+        if (owner >= UINT32_MAX || code > 255)
+                return error_set(error, RUNTIME_ERROR_FAILED, "Owner or ExitCode is out of range");
+        info->owner = (uid_t) owner;
+        info->code = (int) code;
+        info->state = CONTAINER_STOPPED;
+        info->result = container_result_from_string(result);
+        return true;
+}
+
+static bool load(int dirfd, const char *name, ContainerInfo *info, GError **error)
+{
+        g_autoptr(GKeyFile) file = g_key_file_new();
+        g_autoptr(GError) local = NULL;
+        char text[RECORD_MAX];
+        struct stat status;
+
+        if (fstatat(dirfd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(status.st_mode))
+                return error_set(error, RUNTIME_ERROR_FAILED, "not a regular file");
+        ssize_t length = fd_read_file_at(dirfd, name, text, sizeof text);
+        if (length < 0)
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, (int) -length, "cannot read");
+        if (!g_key_file_load_from_data(file, text, (gsize) length, G_KEY_FILE_NONE, &local))
+                return error_set(error, RUNTIME_ERROR_FAILED, "%s", local->message);
+        return parse(file, info, error);
+}
+
+void record_load_all(int dirfd, RecordFunc function, void *data)
+{
+        int copy = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *directory = copy >= 0 ? fdopendir(copy) : NULL;
+
+        for (struct dirent *entry; directory && (entry = readdir(directory));) {
+                ContainerInfo info = {0};
+                g_autoptr(GError) error = NULL;
+                char *end;
+                info.serial = g_ascii_strtoull(entry->d_name, &end, 10);
+                if (end == entry->d_name || strcmp(end, ".conf") != 0)
+                        continue;
+                if (load(dirfd, entry->d_name, &info, &error)) {
+                        function(&info, data);
+                        continue;
+                }
+                g_autofree char *aside = g_strconcat(entry->d_name, ".bad", NULL);
+                g_warning("record %s: %s; set aside as %s", entry->d_name, error->message, aside);
+                renameat(dirfd, entry->d_name, dirfd, aside);
+                container_info_clear(&info);
+        }
+        if (directory)
+                closedir(directory);
+        else
+                fd_close(copy);
+}
+
+bool record_load_log(int dirfd, uint64_t serial, OutputLog *log, GError **error)
+{
+        char name[32];
+
+        log_name(serial, name);
+        return output_log_load(log, dirfd, name, error);
+}

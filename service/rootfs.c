@@ -1,0 +1,302 @@
+#include "service/rootfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "service/error.h"
+#include "service/limits.h"
+#include "service/util/fd.h"
+
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+#define MOUNT_PRIVATE (1u << 18) /* MS_PRIVATE; sys/mount.h clashes with linux/mount.h */
+
+struct RootfsLookup {
+        char *path;
+        RootfsFunc function;
+        void *data;
+        int pidfd, socket;
+        guint watch, timeout;
+};
+
+typedef struct LookupReply {
+        int32_t error;
+        gid_t gid;
+} LookupReply;
+
+/* No magic links: "/proc/self/…" would mean the service's own, not the caller's. */
+static int open_directory(const char *path, uint64_t more)
+{
+        struct open_how how = {
+                .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+                .resolve = RESOLVE_NO_MAGICLINKS | more,
+        };
+
+        return (int) syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+}
+
+/* -- in the throw-away child: no GLib from here --------------------------------------------------- */
+
+static int become(const Credentials *owner)
+{
+        /* raw: this thread's ids only, and no library state. The file system ids decide what a lookup may
+         * pass; the others stay root's, so that the caller cannot signal or trace this process. */
+        if (syscall(SYS_setgroups, owner->n_groups, owner->groups) < 0)
+                return -errno;
+        gid_t gid = owner->n_groups ? owner->groups[0] : (gid_t) 65534;
+        setfsgid(gid);
+        setfsuid(owner->uid);
+        if ((gid_t) setfsgid((gid_t) -1) != gid || (uid_t) setfsuid((uid_t) -1) != owner->uid)
+                return -EPERM;
+        return 0;
+}
+
+static _Noreturn void lookup_child(const char *path, const Credentials *owner, int socket)
+{
+        LookupReply reply = {0};
+        struct stat status;
+        int fd = -1;
+        struct iovec iov = {.iov_base = &reply, .iov_len = sizeof reply};
+        union {
+                struct cmsghdr header;
+                char space[CMSG_SPACE(sizeof(int))];
+        } control;
+        struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+
+        memset(&control, 0, sizeof control);
+        if (owner->uid != 0)
+                reply.error = become(owner);
+        if (reply.error == 0 && ((fd = open_directory(path, 0)) < 0 || fstat(fd, &status) < 0 ||
+                                 /* a directory is opened without a right to it: ask for that too */
+                                 syscall(SYS_faccessat2, fd, "", X_OK, AT_EACCESS | AT_EMPTY_PATH) < 0))
+                reply.error = -errno;
+        if (reply.error == 0) {
+                reply.gid = status.st_gid;
+                message.msg_control = &control;
+                message.msg_controllen = sizeof control;
+                control.header.cmsg_level = SOL_SOCKET;
+                control.header.cmsg_type = SCM_RIGHTS;
+                control.header.cmsg_len = CMSG_LEN(sizeof(int));
+                memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
+        }
+        sendmsg(socket, &message, MSG_NOSIGNAL);
+        _exit(0);
+}
+
+/* -- in the service -------------------------------------------------------------------------------- */
+
+static GError *lookup_error(const char *path, int errnum)
+{
+        GError *error = NULL;
+
+        if (errnum == ETIMEDOUT)
+                error_set(&error, RUNTIME_ERROR_ROOTFS_INVALID,
+                          "rootfs '%s': its file system did not answer within %u ms", path,
+                          RESOLVE_TIMEOUT_MSEC);
+        else
+                error_set_errno(&error, RUNTIME_ERROR_ROOTFS_INVALID, errnum, "rootfs '%s'", path);
+        return error;
+}
+
+static void lookup_free(RootfsLookup *lookup)
+{
+        if (lookup->watch)
+                g_source_remove(lookup->watch);
+        if (lookup->timeout)
+                g_source_remove(lookup->timeout);
+        fd_close(lookup->pidfd);
+        fd_close(lookup->socket);
+        g_free(lookup->path);
+        g_free(lookup);
+}
+
+/* The child is waited for by whoever watches its pidfd, even when nobody waits for its answer. */
+static gboolean on_abandoned(int pidfd, GIOCondition condition, void *data)
+{
+        waitid(P_PIDFD, (id_t) pidfd, &(siginfo_t){0}, WEXITED);
+        fd_close(pidfd);
+        return G_SOURCE_REMOVE;
+}
+
+void rootfs_lookup_cancel(RootfsLookup *lookup)
+{
+        if (!lookup)
+                return;
+        syscall(SYS_pidfd_send_signal, lookup->pidfd, SIGKILL, NULL, 0);
+        g_unix_fd_add(steal_fd(&lookup->pidfd), G_IO_IN, on_abandoned, NULL);
+        lookup_free(lookup);
+}
+
+static int receive(int socket, LookupReply *reply)
+{
+        struct iovec iov = {.iov_base = reply, .iov_len = sizeof *reply};
+        union {
+                struct cmsghdr header;
+                char space[CMSG_SPACE(sizeof(int))];
+        } control;
+        struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+                                 .msg_controllen = sizeof control};
+        int fd = -1;
+
+        if (recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != (ssize_t) sizeof *reply)
+                reply->error = -EIO;
+        else if (message.msg_controllen >= CMSG_LEN(sizeof(int)))
+                memcpy(&fd, CMSG_DATA(&control.header), sizeof fd);
+        return fd;
+}
+
+static gboolean on_child_exit(int pidfd, GIOCondition condition, void *data)
+{
+        RootfsLookup *lookup = data;
+        LookupReply reply = {0};
+        RootfsFunc function = lookup->function;
+        void *function_data = lookup->data;
+        g_autoptr(GError) error = NULL;
+
+        waitid(P_PIDFD, (id_t) pidfd, &(siginfo_t){0}, WEXITED);
+        int fd = receive(lookup->socket, &reply);
+        if (fd < 0)
+                error = lookup_error(lookup->path, reply.error ? -reply.error : EIO);
+        lookup->watch = 0;
+        lookup_free(lookup);
+        function(fd, reply.gid, error, function_data);
+        return G_SOURCE_REMOVE;
+}
+
+static gboolean on_timeout(void *data)
+{
+        RootfsLookup *lookup = data;
+        g_autofree char *path = g_strdup(lookup->path);
+        RootfsFunc function = lookup->function;
+        void *function_data = lookup->data;
+
+        lookup->timeout = 0;
+        rootfs_lookup_cancel(lookup);
+        g_autoptr(GError) error = lookup_error(path, ETIMEDOUT);
+        function(-1, 0, error, function_data);
+        return G_SOURCE_REMOVE;
+}
+
+RootfsLookup *rootfs_lookup(const char *path, const Credentials *owner, RootfsFunc function, void *data)
+{
+        struct clone_args args = {.flags = CLONE_PIDFD, .exit_signal = SIGCHLD};
+        int sockets[2], pidfd = -1, fd = -1;
+
+        if (owner->uid == 0 && (fd = open_directory(path, RESOLVE_CACHED)) >= 0) {
+                function(fd, 0, NULL, data);
+                return NULL;
+        }
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) {
+                g_autoptr(GError) error = lookup_error(path, errno);
+                function(-1, 0, error, data);
+                return NULL;
+        }
+        args.pidfd = (uint64_t) (uintptr_t) &pidfd;
+        pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
+        if (pid == 0)
+                lookup_child(path, owner, sockets[1]);
+        fd_close(sockets[1]);
+        if (pid < 0) {
+                g_autoptr(GError) error = lookup_error(path, errno);
+                fd_close(sockets[0]);
+                function(-1, 0, error, data);
+                return NULL;
+        }
+        RootfsLookup *lookup = g_new0(RootfsLookup, 1);
+        lookup->path = g_strdup(path);
+        lookup->function = function;
+        lookup->data = data;
+        lookup->pidfd = pidfd;
+        lookup->socket = sockets[0];
+        lookup->watch = g_unix_fd_add(pidfd, G_IO_IN, on_child_exit, lookup);
+        lookup->timeout = g_timeout_add(RESOLVE_TIMEOUT_MSEC, on_timeout, lookup);
+        return lookup;
+}
+
+bool rootfs_clone(int fd, const char *path, int *ret_mount, GError **error)
+{
+        int mount = (int) syscall(SYS_open_tree, fd, "",
+                                  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+
+        if (mount < 0)
+                return error_set_errno(error, RUNTIME_ERROR_ROOTFS_INVALID, errno,
+                                       "rootfs '%s': cannot clone its mount", path);
+        *ret_mount = mount;
+        return true;
+}
+
+/* The first mount at or below the directory `fd` that refuses the map, as "'/x' (overlay)". Slow: only
+ * after a failure. */
+static char *find_unmappable(int fd, int user_namespace)
+{
+        char link[64], top[PATH_MAX + 1];
+        g_autofree char *text = NULL;
+
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t length = readlink(link, top, sizeof top - 1);
+        if (length < 0 || !g_file_get_contents("/proc/self/mountinfo", &text, NULL, NULL))
+                return NULL;
+        top[length] = '\0';
+        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+        for (char **line = lines; *line; line++) {
+                struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP,
+                                                .userns_fd = (uint64_t) user_namespace};
+                g_auto(GStrv) fields = g_strsplit(*line, " ", -1);
+                const char *type = strstr(*line, " - ");
+                if (g_strv_length(fields) < 7 || !type)
+                        continue;
+                g_autofree char *point = g_strcompress(fields[4]);
+                bool is_top = g_str_has_prefix(top, point), is_below = g_str_has_prefix(point, top);
+                if (!is_top && !is_below)
+                        continue;
+                autofd int mount = (int) syscall(SYS_open_tree, AT_FDCWD, is_below ? point : top,
+                                                 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+                if (mount < 0 || syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attributes,
+                                         sizeof attributes) == 0)
+                        continue;
+                g_auto(GStrv) words = g_strsplit(type + 3, " ", 2);
+                return g_strdup_printf("'%s' (%s)", is_below ? point : top, words[0]);
+        }
+        return NULL;
+}
+
+bool rootfs_protect(int mount, int fd, const char *path, bool read_only, int user_namespace,
+                    GError **error)
+{
+        struct mount_attr attributes = {
+                .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+                .propagation = MOUNT_PRIVATE,
+        };
+
+        if (read_only)
+                attributes.attr_set |= MOUNT_ATTR_RDONLY;
+        if (user_namespace >= 0) {
+                attributes.attr_set |= MOUNT_ATTR_IDMAP;
+                attributes.userns_fd = (uint64_t) user_namespace;
+        }
+        if (syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes,
+                    sizeof attributes) == 0)
+                return true;
+        int errnum = errno;
+        g_autofree char *culprit = user_namespace >= 0 ? find_unmappable(fd, user_namespace) : NULL;
+        if (culprit)
+                return error_set_errno(error, RUNTIME_ERROR_ROOTFS_INVALID, errnum,
+                                       "rootfs '%s': the file system at %s cannot be id-mapped", path,
+                                       culprit);
+        return error_set_errno(error, RUNTIME_ERROR_ROOTFS_INVALID, errnum,
+                               "rootfs '%s': cannot set the attributes of its mount", path);
+}

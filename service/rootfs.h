@@ -1,0 +1,29 @@
+#pragma once
+
+/* Turns a path, with its caller's rights, into a pinned directory fd, and that into the detached mount
+ * a container gets as its root. From the fd on, no host path is resolved again. */
+
+#include <glib.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "service/credentials.h"
+
+/* `fd` is the callee's to keep (-1 on error); `gid` the group of the directory. */
+typedef void (*RootfsFunc)(int fd, gid_t gid, GError *error, void *data);
+
+typedef struct RootfsLookup RootfsLookup;
+
+/* Opens `path` as `owner`. A lookup that the kernel's cache answers calls back from inside this call and
+ * returns NULL (root only: nothing needs to be impersonated). All else happens in a throw-away child with
+ * the owner's ids, ended after RESOLVE_TIMEOUT_MSEC: a file system may never answer. */
+RootfsLookup *rootfs_lookup(const char *path, const Credentials *owner, RootfsFunc function, void *data);
+void rootfs_lookup_cancel(RootfsLookup *lookup); /* no call-back */
+
+/* A detached, recursive clone of the tree. `path` is for words only. */
+bool rootfs_clone(int fd, const char *path, int *ret_mount, GError **error);
+
+/* Sets the clone's attributes, recursively: nosuid, nodev, private, read-only or not, and id-mapped by
+ * `user_namespace` (-1: no map). A submount that cannot be id-mapped is RootfsInvalid naming it. */
+bool rootfs_protect(int mount, int fd, const char *path, bool read_only, int user_namespace,
+                    GError **error);
