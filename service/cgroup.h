@@ -94,7 +94,7 @@ const char *cgroup_path(const Cgroup *cgroup);
  * cgroup_oom_kills(), which also rearms it. v1 reports before the kill is done and once more when
  * the leaf is removed: what counts is the number, read again after the exit of the container. */
 int cgroup_oom_fd(const Cgroup *cgroup, short *ret_events);
-uint64_t cgroup_oom_kills(Cgroup *cgroup); /* processes killed for memory so far */
+uint64_t cgroup_oom_kills(Cgroup *cgroup); /* 0: none so far; v2 may count one twice */
 
 /* SIGKILL to every process in the leaf: cgroup.kill where there is one, else freeze, kill, thaw (or
  * a loop over cgroup.procs until it is empty, bounded). 0 processes is fine. They are still dying
