@@ -105,7 +105,11 @@ static bool fill_dev(int dir, bool bind, GError **error)
         return true;
 }
 
-/* Mounted on top of our own "/", where it hides nothing: lookups begin below it. */
+/* Where it hides nothing that a caller could mean: a devpts can hold no root tree. (On top of our own "/" it
+ * would hide nothing at all, but a process under such a mount counts as chrooted and may make no user
+ * namespace.) */
+#define DEV_MOUNT_POINT "/dev/pts"
+
 static int mount_dev(void)
 {
         autofd int fs = (int) syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
@@ -115,7 +119,8 @@ static int mount_dev(void)
             syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
                 return -1;
         mount = (int) syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0);
-        if (mount < 0 || syscall(SYS_move_mount, mount, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        if (mount < 0 || syscall(SYS_move_mount, mount, "", AT_FDCWD, DEV_MOUNT_POINT,
+                                 MOVE_MOUNT_F_EMPTY_PATH) < 0)
                 return -1;
         return steal_fd(&mount);
 }
