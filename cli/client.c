@@ -56,16 +56,27 @@ static int complain_disconnected(const Client *client)
 {
         if (client->service > 0)
                 complain("the embedded service ended unexpectedly");
+        else if (client->settings->host)
+                complain("no connection to the bus of %s", client->settings->host);
         else
                 complain("the connection to the bus was lost");
+        if (client->settings->host)
+                hint("does 'ssh %s' work without questions, and is systemd-stdio-bridge there?",
+                     client->settings->host);
         return EXIT_FAILURE;
+}
+
+static bool means_disconnected(int error)
+{
+        return error == ENOTCONN || error == ECONNRESET || error == EPIPE;
 }
 
 int client_complain(const Client *client, const char *subject, const sd_bus_error *error)
 {
         const char *message = error->message ? error->message : error->name;
 
-        if (client->service > 0 && sd_bus_error_has_name(error, SD_BUS_ERROR_DISCONNECTED))
+        if (means_disconnected(sd_bus_error_get_errno(error)) ||
+            (client->service > 0 && sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY)))
                 return complain_disconnected(client);
         if (subject)
                 complain("%s: %s", subject, message);
@@ -80,7 +91,7 @@ int client_complain(const Client *client, const char *subject, const sd_bus_erro
 int client_complain_errno(const Client *client, const char *subject, int error)
 {
         error = abs(error);
-        if (error == ENOTCONN || error == ECONNRESET || error == EPIPE)
+        if (means_disconnected(error))
                 return complain_disconnected(client);
         if (subject)
                 complain("%s: %s", subject, g_strerror(error));
@@ -201,6 +212,8 @@ bool client_passes_fds(Client *client, const char *verb)
         if (verb)
                 complain("'%s' hands over file descriptors, which this connection cannot carry",
                          verb);
+        if (verb && client->settings->host)
+                hint("'run --detach', 'wait', 'logs' and 'status' do without");
         return false;
 }
 

@@ -4,7 +4,7 @@
 
 /* A fast writer must not keep us reading for ever: more than is kept of a log is more than there
  * was. */
-#define READ_BYTES_MAX (2 * LOG_BYTES_MAX)
+#define READ_BYTES_MAX (2 * (size_t) LOG_BYTES_MAX)
 
 int log_read_available(Client *client, const char *path, uint64_t *offset, GString *text,
                        sd_bus_error *error)

@@ -12,7 +12,7 @@
 #include "dbus/names.h"
 
 /* Between two looks at the log where no fd can tell that there is more. */
-#define POLL_USEC (250 * 1000)
+#define POLL_USEC UINT64_C(250000)
 
 static const Flag logs_flags[] = {
         {"follow", NULL, "go on until the container ends", 'f'},
@@ -129,7 +129,7 @@ static int print_by_polling(Logs *logs, sd_bus_error *error)
 static int print_logs(Logs *logs, sd_bus_error *error)
 {
         bool has_fds = client_passes_fds(logs->client, NULL);
-        int r = 0;
+        int r;
 
         /* Only who has read all knows where the last lines begin. */
         if (logs->n_lines != UINT64_MAX || !has_fds)

@@ -106,13 +106,8 @@ static int run_attached(Invocation *invocation, RunCommand *command)
         if (!run_command_check_fds(command, invocation))
                 return invocation->status;
         client = client_open(&invocation->settings);
-        if (!client)
+        if (!client || !client_passes_fds(client, "run"))
                 return EXIT_RUNTIME_FAILED;
-        if (!client_passes_fds(client, "run")) {
-                if (invocation->settings.host)
-                        hint("'naivec run --detach', then 'wait' and 'logs' do without");
-                return EXIT_RUNTIME_FAILED;
-        }
         /* Create and Start rather than Spawn, so that Wait can stand in between. */
         status = request_container(client, command, "Create", &path);
         if (status != 0)
