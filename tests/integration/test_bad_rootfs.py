@@ -100,11 +100,11 @@ class BadRootfs(Case):
         closed = f'{home}/closed'
         os.mkdir(closed, 0o700)
         self.addCleanup(shutil.rmtree, closed)
-        os.mkdir(f'{closed}/rootfs')
+        os.mkdir(f'{closed}/a-tree')
         open(f'{closed}/a-file', 'w').close()
         os.symlink('/', f'{closed}/linked')
         words = set()
-        for name in ('rootfs', 'a-file', 'linked', 'absent'):
+        for name in ('a-tree', 'a-file', 'linked', 'absent'):
             error = self.bad(f'{closed}/{name}', client=self.user('alice'))
             words.add((error.name, error.text.replace(name, 'NAME')))
         self.assertEqual(len(words), 1, words)

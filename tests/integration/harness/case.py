@@ -30,6 +30,9 @@ class Case(unittest.TestCase):
         if not world.service_alive():
             world.restart_service()
             Case.baseline = None
+        if world.polkit.poll() is not None:
+            print(f'(polkitd had ended with {world.polkit.returncode}: started again)', end=' ')
+            world.start_polkit()
         if Case.baseline is None:
             Case.baseline = invariants.Snapshot(world)
         self.root = world.root
@@ -38,13 +41,16 @@ class Case(unittest.TestCase):
 
     def tearDown(self):
         world = self.world
+        self.doCleanups()  # unittest would do them after this, and then they would count as left behind
         broken = []
-        if world.service_alive():
-            for name, state, owner, _, path in self.root.containers():
+
+        def clean():
+            for name, state, owner, _, path in self.root.containers() if world.service_alive() else []:
                 if self.starts_nothing:
                     broken.append(f'container {owner}/{name} ({state})')
                 self.discard(path)
-        broken += invariants.check(Case.baseline, world)
+        clean()
+        broken += invariants.check(Case.baseline, world, clean)
         reports = world.sanitizer_reports()[self.reports:]
         if broken:
             # The next test begins with a service that has no past.

@@ -1,7 +1,9 @@
 """What must be the same after every test as before: security.md's I1 to I7."""
 
 import os
+import re
 import time
+from collections import Counter
 
 from . import rootfs
 
@@ -56,6 +58,11 @@ def descendants_of(pid):
     return found - {pid}
 
 
+def plain(target):
+    """What a descriptor leads to, without the number that differs each time."""
+    return re.sub(r'(socket|pipe):\[[0-9]+\]', r'\1', target).removesuffix(' (deleted)')
+
+
 def file_list(directory):
     return {os.path.relpath(os.path.join(top, name), directory)
             for top, directories, files in os.walk(directory) for name in directories + files}
@@ -65,8 +72,12 @@ class Snapshot:
     def __init__(self, world):
         self.mounts = world.mountinfo()
         self.rootfs = {path: rootfs.fingerprint(path) for path in world.rootfs_paths()}
-        self.fds = len(os.listdir(f'/proc/{world.service_pid}/fd')) if world.service_alive() else -1
-        self.cgroups = cgroup_tree(world.cgroup_parent)
+        # A user namespace stays open for each range of ids that was ever in use: kept for the next container.
+        self.fds = sorted(plain(target) for target in world.service_fds().values()
+                          if not target.startswith('user:')) if world.service_alive() else []
+        # The parent and a level per owner may come and stay; leaves may not.
+        self.cgroups = {path for path in cgroup_tree(world.cgroup_parent)
+                        if path.split(world.cgroup_parent)[1].count('/') > 1}
         self.children = descendants_of(world.service_pid) if world.service_alive() else set()
         self.strangers = world.strangers()
         self.service = world.service_pid if world.service_alive() else 0
@@ -88,10 +99,10 @@ class Snapshot:
             if changed:
                 result.append(f'I2 {path} changed: {changed[:10]}')
         if self.fds != other.fds:
-            result.append(f'I3 service fds: {self.fds} before, {other.fds} after: {world.service_fds()}')
-        # A level per owner may stay; leaves may not.
-        owners = {c for c in other.cgroups if c.rsplit('/', 1)[0].endswith(world.cgroup_parent)}
-        differ('I4 cgroups', self.cgroups, other.cgroups - (owners - self.cgroups))
+            gone, new = Counter(self.fds), Counter(other.fds)
+            result.append(f'I3 service fds: gone {list((gone - new).elements())}, '
+                          f'new {list((new - gone).elements())}')
+        differ('I4 cgroups', self.cgroups, other.cgroups)
         differ('I5 processes of the service', self.children, other.children)
         differ('I5 processes', set(self.strangers), set(other.strangers))
         if self.service != other.service:
@@ -103,10 +114,12 @@ class Snapshot:
         return result
 
 
-def check(before, world, patience=3.0):
-    """Differences that are still there after `patience` seconds: what is asynchronous may take a moment."""
+def check(before, world, clean, patience=3.0):
+    """Differences that are still there after `patience` seconds: what is asynchronous may take a moment,
+    and a call of one who left may still become a container, which `clean` removes."""
     deadline = time.monotonic() + patience
     while True:
+        clean()
         found = before.differences(Snapshot(world), world)
         if not found or time.monotonic() > deadline:
             break

@@ -121,7 +121,6 @@ class World:
         wait_until(lambda: 'org.freedesktop.PolicyKit1' in self.bus_names(), what='polkitd')
 
     def stop_polkit(self):
-        self.polkit.send_signal(signal.SIGCONT)
         self.polkit.kill()
         self.polkit.wait()
         wait_until(lambda: 'org.freedesktop.PolicyKit1' not in self.bus_names(), what="polkitd's end")
@@ -184,7 +183,6 @@ class World:
                 process.kill()
                 process.wait()
         if self.polkit:
-            self.polkit.send_signal(signal.SIGCONT)
             self.polkit.kill()
             self.polkit.wait()
         if self.root:
@@ -221,7 +219,7 @@ class World:
                 pass
         return result
 
-    def log_tail(self, lines=25):
+    def log_tail(self, lines=12):
         try:
             with open(self.service_log, errors='replace') as f:
                 return ''.join(f.readlines()[-lines:])
@@ -238,13 +236,16 @@ class World:
 
     def mountinfo(self):
         with open('/proc/self/mountinfo') as f:
-            lines = f.read().splitlines()
+            # Removing a directory elsewhere takes mounts on it away here, too: others' test trees in /tmp.
+            lines = [line for line in f.read().splitlines()
+                     if not line.split()[4].startswith('/tmp/') or 'naive' in line]
         if self.hidden_mountinfo >= 0:  # the machine's own mount namespace, which we left
             os.lseek(self.hidden_mountinfo, 0, os.SEEK_SET)
             data = b''
             while piece := os.read(self.hidden_mountinfo, 1 << 16):
                 data += piece
-            lines += ['machine: ' + line for line in data.decode().splitlines()]
+            # Others may mount there while we test; what would be ours has our name in it.
+            lines += ['machine: ' + line for line in data.decode().splitlines() if 'naive' in line]
         return lines
 
     def rootfs_paths(self):
