@@ -5,6 +5,7 @@
 #include "dbus/error-map.h"
 #include "dbus/names.h"
 #include "dbus/server-internal.h"
+#include "polkit/actions.h"
 #include "service/limits.h"
 #include "service/util/fd.h"
 
@@ -283,6 +284,17 @@ static void on_may(Request *request, void *data)
         sd_bus_message_unref(message);
 }
 
+/* A stranger learns nothing of another's container, not even that there is one. */
+static void on_may_not(Request *request, void *data)
+{
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+
+        unknown_object(request_message(request), &error);
+        sd_bus_reply_method_error(request_message(request), &error);
+        sd_bus_error_free(&error);
+        request_drop(request);
+}
+
 static int method(sd_bus_message *message, void *data, sd_bus_error *ret_error)
 {
         Server *server = data;
@@ -303,13 +315,13 @@ static int method(sd_bus_message *message, void *data, sd_bus_error *ret_error)
         if (!request)
                 return reply_error(ret_error, error);
         g_autofree char *owner_text = g_strdup_printf("%u", owner);
-        const char *const details[] = {"id", id, "owner", owner_text, "verb", rule->member,
-                                       "command_line", "", NULL};
+        const char *const details[] = {DETAIL_ID, id, DETAIL_OWNER, owner_text, DETAIL_VERB, rule->member,
+                                       DETAIL_COMMAND_LINE, "", NULL};
         request_authorize(request, &(RequestQuestion){
                                            .action = rule->action,
                                            .details = details,
-                                           .hide = true,
                                            .next = on_may,
+                                           .refused = on_may_not,
                                    });
         return 1;
 }

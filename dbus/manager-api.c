@@ -90,14 +90,23 @@ static void on_tree(int fd, gid_t gid, GError *error, void *data)
         }
         spawn->tree_fd = fd;
         spawn->tree_gid = gid;
+        /* a rule must judge what will run, not how it was spelled */
+        g_autofree char *tree = rootfs_path_of(fd);
+        if (!tree) {
+                g_autoptr(GError) gone = NULL;
+                error_set(&gone, RUNTIME_ERROR_ROOTFS_INVALID, "rootfs '%s' is not reachable by a path any more",
+                          spawn->spec->rootfs);
+                request_fail(request, gone);
+                return;
+        }
         g_autofree char *command = g_strjoinv(" ", spawn->spec->argv);
         g_autofree char *memory = g_strdup_printf("%" G_GUINT64_FORMAT, spawn->spec->memory_max);
         const char *const details[] = {
-                "rootfs",     spawn->spec->rootfs,
-                "command_line", command,
-                "memory_max", spawn->spec->memory_max == UINT64_MAX ? "infinity" : memory,
-                "id",         spawn->spec->id ? spawn->spec->id : "",
-                "verb",       "run",
+                DETAIL_ROOTFS,       tree,
+                DETAIL_COMMAND_LINE, command,
+                DETAIL_MEMORY_MAX,   spawn->spec->memory_max == UINT64_MAX ? "infinity" : memory,
+                DETAIL_ID,           spawn->spec->id ? spawn->spec->id : "",
+                DETAIL_VERB,         sd_bus_message_get_member(request_message(request)),
                 NULL,
         };
         request_authorize(request, &(RequestQuestion){
@@ -169,14 +178,20 @@ static bool parse_name(const char *name, const Credentials *caller, uid_t *ret_o
         return true;
 }
 
+static void answer_no_container(Request *request, const char *id)
+{
+        g_autoptr(GError) error = NULL;
+
+        error_set(&error, RUNTIME_ERROR_NO_SUCH_CONTAINER, "there is no container '%s'", id);
+        request_fail(request, error);
+}
+
 static void answer_container(Request *request, uid_t owner, const char *id)
 {
         Container *container = manager_find(request_server(request)->manager, owner, id);
-        g_autoptr(GError) error = NULL;
 
         if (!container) {
-                error_set(&error, RUNTIME_ERROR_NO_SUCH_CONTAINER, "there is no container '%s'", id);
-                request_fail(request, error);
+                answer_no_container(request, id);
                 return;
         }
         g_autofree char *path = server_container_path(container_info(container));
@@ -192,6 +207,13 @@ static void on_may_inspect(Request *request, void *data)
 
         if (parse_name(name, request_caller(request), &owner, &id, NULL))
                 answer_container(request, owner, id);
+}
+
+static void on_may_not_inspect(Request *request, void *data)
+{
+        const char *slash = strchr(data, '/');
+
+        answer_no_container(request, slash + 1);
 }
 
 static int method_get_container(sd_bus_message *message, void *data, sd_bus_error *ret_error)
@@ -214,11 +236,13 @@ static int method_get_container(sd_bus_message *message, void *data, sd_bus_erro
                 answer_container(request, owner, id);
                 return 1;
         }
-        const char *const details[] = {"id", name, "verb", "GetContainer", NULL};
+        g_autofree char *owner_text = g_strdup_printf("%u", owner);
+        const char *const details[] = {DETAIL_ID, id, DETAIL_OWNER, owner_text, DETAIL_VERB, "GetContainer", NULL};
         request_authorize(request, &(RequestQuestion){
                                            .action = ACTION_INSPECT,
                                            .details = details,
                                            .next = on_may_inspect,
+                                           .refused = on_may_not_inspect,
                                            .free_data = g_free,
                                            .data = g_strdup(name),
                                    });

@@ -137,14 +137,10 @@ static void on_answer(GError *error, void *data)
                 question.next(request, question.data);
                 return;
         }
-        if (!question.hide) {
+        if (question.refused)
+                question.refused(request, question.data);
+        else
                 request_fail(request, error);
-                return;
-        }
-        /* the words of sd-bus for a path that it does not know */
-        sd_bus_reply_method_errorf(request->message, SD_BUS_ERROR_UNKNOWN_OBJECT, "Unknown object '%s'.",
-                                   sd_bus_message_get_path(request->message));
-        request_free(request);
 }
 
 static void on_caller_left(void *data)

@@ -52,14 +52,14 @@ sd_bus_message *request_message(Request *request);
 Server *request_server(Request *request);
 const Credentials *request_caller(Request *request);
 /* Asks for `action` unless the caller is root or the private peer; then calls `next`, from inside if
- * nothing has to be asked. Refused: answered and freed, with `hide` as for an unknown container. */
+ * nothing has to be asked. Refused: answered and freed. */
 typedef void (*RequestFunc)(Request *request, void *data);
 typedef struct RequestQuestion {
         const char *action;
         const char *const *details;
-        bool hide;
         RequestFunc next;
-        GDestroyNotify free_data;
+        RequestFunc refused; /* answers a refusal, in order to say no more than of what there is not; or NULL */
+        GDestroyNotify free_data; /* of `data`, unless `next` took it over */
         void *data;
 } RequestQuestion;
 void request_authorize(Request *request, const RequestQuestion *question);

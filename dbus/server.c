@@ -218,7 +218,12 @@ static void on_removed(Container *container, void *data)
         server_activity(server);
 }
 
-const ManagerEvents server_events = {on_added, on_changed, on_exited, on_removed};
+static void on_settled(void *data)
+{
+        server_activity(data);
+}
+
+const ManagerEvents server_events = {on_added, on_changed, on_exited, on_removed, on_settled};
 
 /* -- life ------------------------------------------------------------------------------------------ */
 

@@ -15,6 +15,8 @@
 
 #define CLEAN_RETRY_MSEC     10u /* doubled each time */
 #define CLEAN_RETRY_MSEC_MAX 5000u
+#define OOM_LOOK_MSEC        5u
+#define OOM_LOOKS            400u
 
 struct Container {
         ContainerInfo info;
@@ -29,6 +31,7 @@ struct Container {
         IdMap *map;
         Output *output;
 
+        unsigned oom_looks;
         bool execute;   /* exec is wanted as soon as all is ready */
         bool executing; /* SANDBOX_EXEC was said */
         bool timed_out; /* Stop's signal was not enough, or the set-up took too long */
@@ -288,29 +291,56 @@ static gboolean on_sync(int fd, GIOCondition condition, void *data)
         return container->sync_fd >= 0 ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
 }
 
+static gboolean on_oom(int fd, GIOCondition condition, void *data);
+
+static void watch_oom(Container *container)
+{
+        short events = 0;
+        int fd = cgroup_oom_fd(container->cgroup, &events);
+
+        container->oom_watch = fd >= 0 ? g_unix_fd_add(fd, (GIOCondition) events, on_oom, container) : 0;
+}
+
 /* v1 has no group kill: whoever is left of the group goes with the first that is killed. */
+static bool end_for_memory(Container *container)
+{
+        container->info.oom_kills = cgroup_oom_kills(container->cgroup);
+        if (container->info.oom_kills == 0)
+                return false;
+        cgroup_kill(container->cgroup, NULL);
+        container->oom_watch = 0;
+        return true;
+}
+
+static gboolean on_oom_soon(void *data)
+{
+        Container *container = data;
+
+        if (end_for_memory(container))
+                return G_SOURCE_REMOVE;
+        if (--container->oom_looks > 0)
+                return G_SOURCE_CONTINUE;
+        watch_oom(container);
+        return G_SOURCE_REMOVE;
+}
+
+/* v1 tells of it before the kill is done and counted: a few looks more, then it was no kill. */
 static gboolean on_oom(int fd, GIOCondition condition, void *data)
 {
         Container *container = data;
 
-        container->info.oom_kills = cgroup_oom_kills(container->cgroup);
-        if (container->info.oom_kills == 0)
-                return G_SOURCE_CONTINUE;
-        cgroup_kill(container->cgroup, NULL);
-        container->oom_watch = 0;
+        if (!end_for_memory(container)) {
+                container->oom_looks = OOM_LOOKS;
+                container->oom_watch = g_timeout_add(OOM_LOOK_MSEC, on_oom_soon, container);
+        }
         return G_SOURCE_REMOVE;
 }
 
 static void watch_process(Container *container)
 {
-        short events = 0;
-        int oom_fd = cgroup_oom_fd(container->cgroup, &events);
-
         container->sync_watch = g_unix_fd_add(container->sync_fd, G_IO_IN, on_sync, container);
         container->pidfd_watch = g_unix_fd_add(container->pidfd, G_IO_IN, on_process_end, container);
-        if (oom_fd >= 0)
-                container->oom_watch =
-                        g_unix_fd_add(oom_fd, (GIOCondition) events, on_oom, container);
+        watch_oom(container);
         container->timer = g_timeout_add(SETUP_TIMEOUT_MSEC, on_timer, container);
 }
 

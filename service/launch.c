@@ -186,6 +186,8 @@ bool launch(const LaunchInput *input, Launched *ret, GError **error)
                 .working_directory = input->spec->working_directory ? input->spec->working_directory : "/",
                 .masks = input->profile->masks,
                 .n_masks = input->profile->n_masks,
+                .files_soft = input->profile->files_soft,
+                .files_hard = input->profile->files_hard,
                 .capabilities = input->profile->capabilities,
                 .last_capability = input->profile->last_capability,
                 .seccomp = input->profile->seccomp,

@@ -180,6 +180,17 @@ static void on_activity(void *data)
                 service->idle_timer = g_timeout_add_seconds(service->config.idle_timeout_sec, on_idle, service);
 }
 
+/* A live container costs several fds. The containers get the limits as they were. */
+static void raise_file_limit(void)
+{
+        struct rlimit files;
+
+        if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+                files.rlim_cur = files.rlim_max;
+                setrlimit(RLIMIT_NOFILE, &files);
+        }
+}
+
 /* -- the beginning --------------------------------------------------------------------------------- */
 
 static bool parse_options(Options *options, int argc, char **argv, GError **error)
@@ -216,16 +227,11 @@ static bool parse_options(Options *options, int argc, char **argv, GError **erro
 /* Nothing of ours may be inherited by what we start, read by it, or signalled by a caller. */
 static bool settle_process(Service *service, GError **error)
 {
-        struct rlimit files;
         sigset_t signals;
 
         if (geteuid() == 0 && (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setgroups(0, NULL) < 0))
                 return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot drop groups");
-        if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-                files.rlim_cur = files.rlim_max;
-                setrlimit(RLIMIT_NOFILE, &files);
-        }
-        signal(SIGPIPE, SIG_IGN);
+        sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
         sigemptyset(&signals);
         sigaddset(&signals, SIGTERM);
         sigaddset(&signals, SIGINT);
@@ -322,6 +328,7 @@ static bool build(Service *service, GError **error)
                 service->config.tasks_max = UINT64_MAX;
         if (!profile_new(service->state_dir, &service->profile, &profile_error))
                 g_warning("no container can be started: %s", profile_error->message);
+        raise_file_limit();
         if (!open_bus(service, error))
                 return false;
         peer.uid = 0; /* in its own user namespace that is who the caller is */

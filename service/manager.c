@@ -186,15 +186,17 @@ static void on_failed(Container *container, GError *error, void *data)
 static void on_cleaned(Container *container, void *data)
 {
         Slot *slot = data;
+        Manager *manager = slot->manager;
 
-        slot->manager->live--;
+        manager->live--;
         slot->owner->live--;
-        if (!slot->is_seen || container_info(container)->remove) {
+        if (!slot->is_seen || container_info(container)->remove)
                 drop(slot);
-                return;
+        else {
+                save(slot);
+                keep_stopped(slot);
         }
-        save(slot);
-        keep_stopped(slot);
+        manager->events->settled(manager->data);
 }
 
 static const ContainerHooks hooks = {on_created, on_started, on_failed, on_exited, on_cleaned};

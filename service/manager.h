@@ -20,6 +20,7 @@ typedef struct ManagerEvents {
         void (*changed)(Container *container, void *data); /* its state */
         void (*exited)(Container *container, void *data);  /* state is stopped, result is known */
         void (*removed)(Container *container, void *data); /* about to be freed */
+        void (*settled)(void *data); /* one has ended and all of its traces are gone */
 } ManagerEvents;
 
 typedef struct ManagerOptions {

@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <linux/mount.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -166,8 +167,13 @@ static int read_last_capability(void)
 bool profile_new(int state_dir, Profile **ret, GError **error)
 {
         g_autoptr(Profile) profile = g_new0(Profile, 1);
+        struct rlimit files;
 
         profile->dev_fd = -1;
+        if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot read RLIMIT_NOFILE");
+        profile->files_soft = files.rlim_cur;
+        profile->files_hard = files.rlim_max;
         profile->capabilities = DEFAULT_CAPABILITIES;
         profile->last_capability = read_last_capability();
         if (!open_dev(profile, state_dir, error) || !seccomp_program_new(&profile->program, error))

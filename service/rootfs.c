@@ -227,6 +227,24 @@ RootfsLookup *rootfs_lookup(const char *path, const Credentials *owner, RootfsFu
         return lookup;
 }
 
+char *rootfs_path_of(int fd)
+{
+        char link[64], path[PATH_MAX + 1];
+        struct stat pinned, found;
+
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t length = readlink(link, path, sizeof path - 1);
+        if (length <= 0 || path[0] != '/')
+                return NULL;
+        path[length] = '\0';
+        /* the kernel marks a deleted one in the text alone, where a name could say the same */
+        if (g_str_has_suffix(path, " (deleted)") &&
+            (fstat(fd, &pinned) < 0 || lstat(path, &found) < 0 || pinned.st_dev != found.st_dev ||
+             pinned.st_ino != found.st_ino))
+                return NULL;
+        return g_strdup(path);
+}
+
 bool rootfs_clone(int fd, const char *path, int *ret_mount, GError **error)
 {
         int mount = (int) syscall(SYS_open_tree, fd, "",
@@ -239,39 +257,48 @@ bool rootfs_clone(int fd, const char *path, int *ret_mount, GError **error)
         return true;
 }
 
+static bool is_below(const char *path, const char *top)
+{
+        size_t length = strcmp(top, "/") == 0 ? 0 : strlen(top);
+
+        return strncmp(path, top, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
+
+static bool refuses_map(const char *path, int user_namespace)
+{
+        struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP,
+                                        .userns_fd = (uint64_t) user_namespace};
+        autofd int mount = (int) syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+        return mount >= 0 &&
+               syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0;
+}
+
 /* The first mount at or below the directory `fd` that refuses the map, as "'/x' (overlay)". Slow: only
  * after a failure. */
 static char *find_unmappable(int fd, int user_namespace)
 {
-        char link[64], top[PATH_MAX + 1];
-        g_autofree char *text = NULL;
+        g_autofree char *text = NULL, *top = rootfs_path_of(fd), *top_type = NULL;
 
-        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-        ssize_t length = readlink(link, top, sizeof top - 1);
-        if (length < 0 || !g_file_get_contents("/proc/self/mountinfo", &text, NULL, NULL))
+        if (!top || !g_file_get_contents("/proc/self/mountinfo", &text, NULL, NULL))
                 return NULL;
-        top[length] = '\0';
         g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
         for (char **line = lines; *line; line++) {
-                struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP,
-                                                .userns_fd = (uint64_t) user_namespace};
                 g_auto(GStrv) fields = g_strsplit(*line, " ", -1);
                 const char *type = strstr(*line, " - ");
                 if (g_strv_length(fields) < 7 || !type)
                         continue;
                 g_autofree char *point = g_strcompress(fields[4]);
-                bool is_top = g_str_has_prefix(top, point), is_below = g_str_has_prefix(point, top);
-                if (!is_top && !is_below)
-                        continue;
-                autofd int mount = (int) syscall(SYS_open_tree, AT_FDCWD, is_below ? point : top,
-                                                 OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-                if (mount < 0 || syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attributes,
-                                         sizeof attributes) == 0)
-                        continue;
-                g_auto(GStrv) words = g_strsplit(type + 3, " ", 2);
-                return g_strdup_printf("'%s' (%s)", is_below ? point : top, words[0]);
+                g_autofree char *name = g_strndup(type + 3, strcspn(type + 3, " "));
+                if (strcmp(point, top) != 0 && is_below(point, top) && refuses_map(point, user_namespace))
+                        return g_strdup_printf("'%s' (%s)", point, name);
+                /* in mountinfo a mount stands after what it is mounted on: the last that fits has the tree */
+                if (is_below(top, point)) {
+                        g_free(top_type);
+                        top_type = g_steal_pointer(&name);
+                }
         }
-        return NULL;
+        return refuses_map(top, user_namespace) ? g_strdup_printf("'%s' (%s)", top, top_type) : NULL;
 }
 
 bool rootfs_protect(int mount, int fd, const char *path, bool read_only, int user_namespace,

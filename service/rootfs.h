@@ -20,6 +20,10 @@ typedef struct RootfsLookup RootfsLookup;
 RootfsLookup *rootfs_lookup(const char *path, const Credentials *owner, RootfsFunc function, void *data);
 void rootfs_lookup_cancel(RootfsLookup *lookup); /* no call-back */
 
+/* The path that the pinned directory has now, all links resolved; NULL if it has none that we could reach
+ * (deleted, or mounted elsewhere). Owned. */
+char *rootfs_path_of(int fd);
+
 /* A detached, recursive clone of the tree. `path` is for words only. */
 bool rootfs_clone(int fd, const char *path, int *ret_mount, GError **error);
 

@@ -224,15 +224,16 @@ static int open_terminal(void)
         return master;
 }
 
-static bool reset_attributes(void)
+static bool reset_attributes(const SandboxPlan *plan)
 {
-        struct rlimit none = {0, 0};
+        struct rlimit none = {0, 0}, files = {plan->files_soft, plan->files_hard};
         struct sched_param normal = {0};
 
         umask(022);
         setpriority(PRIO_PROCESS, 0, 0); /* refused where the service is less than normal: then so are we */
         /* no core dumps: the host's handler would run as its root on our behalf */
-        return setrlimit(RLIMIT_CORE, &none) == 0 && prctl(PR_SET_TIMERSLACK, 0, 0, 0, 0) == 0 &&
+        return setrlimit(RLIMIT_CORE, &none) == 0 && setrlimit(RLIMIT_NOFILE, &files) == 0 &&
+                prctl(PR_SET_TIMERSLACK, 0, 0, 0, 0) == 0 &&
                sched_setscheduler(0, SCHED_OTHER, &normal) == 0;
 }
 
@@ -359,7 +360,7 @@ _Noreturn void sandbox_child(const SandboxPlan *plan)
         for (size_t i = 0; i < plan->n_fds; i++)
                 if (dup2(plan->fds[i].source, plan->fds[i].target) < 0)
                         fail(plan, STAGE_STDIO);
-        if (!reset_attributes())
+        if (!reset_attributes(plan))
                 fail(plan, STAGE_LIMITS);
         /* the service's keyring must not be ours; a kernel without keyrings has none to share */
         if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)

@@ -99,6 +99,7 @@ typedef struct SandboxPlan {
         const SandboxMask *masks;
         size_t n_masks;
 
+        uint64_t files_soft, files_hard; /* RLIMIT_NOFILE, as the service found it */
         uint64_t capabilities; /* what stays in the bounding, permitted and effective sets */
         int last_capability;   /* the kernel's highest */
         const struct sock_fprog *seccomp;
