@@ -202,18 +202,6 @@ class Terminal(Naivec):
         self.addCleanup(undo)
         return pid, fd
 
-    def expect(self, fd, words, timeout=8):
-        data, deadline = b'', time.monotonic() + timeout
-        while words not in data:
-            left = deadline - time.monotonic()
-            self.assertGreater(left, 0, f'{words!r} did not come: {data!r}')
-            if select.select([fd], [], [], left)[0]:
-                try:
-                    data += os.read(fd, 65536)
-                except OSError:
-                    self.fail(f'the end came before {words!r}: {data!r}')
-        return data
-
     def finish(self, pid, fd, timeout=8):
         deadline = time.monotonic() + timeout
         while True:

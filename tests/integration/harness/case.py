@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import time
@@ -37,6 +38,7 @@ class Case(unittest.TestCase):
             Case.baseline = invariants.Snapshot(world)
         self.root = world.root
         self.rootfs = world.rootfs
+        self.unread = {}
         self.reports = len(world.sanitizer_reports())
 
     def tearDown(self):
@@ -118,6 +120,23 @@ class Case(unittest.TestCase):
         while not condition():
             self.assertLess(time.monotonic(), deadline, f'{what} did not come true')
             time.sleep(0.02)
+
+    def expect(self, fd, words, timeout=8):
+        """Reads from a terminal or pipe up to `words`; returns what came, them included. The rest is for later."""
+        data, deadline = self.unread.pop(fd, b''), time.monotonic() + timeout
+        while words not in data:
+            left = deadline - time.monotonic()
+            self.assertGreater(left, 0, f'{words!r} did not come: {data!r}')
+            if select.select([fd], [], [], left)[0]:
+                try:
+                    piece = os.read(fd, 65536)
+                except OSError:  # a terminal whose other side is closed
+                    piece = b''
+                self.assertTrue(piece, f'the end came before {words!r}: {data!r}')
+                data += piece
+        at = data.index(words) + len(words)
+        self.unread[fd] = data[at:]
+        return data[:at]
 
     def command(self, *arguments, user=None, input=None, timeout=60, env=None):
         """A program of the machine, perhaps as another user; a CompletedProcess with bytes."""

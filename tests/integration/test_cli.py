@@ -1,0 +1,459 @@
+"""naivec at its edges: what test_naivec.py leaves out. Detached runs, logs, several containers at once,
+hostile words, forged signals, a connection that carries no fds, and an embedded service's end."""
+
+import json
+import os
+import pty
+import select
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+
+from harness.case import Case
+from harness.client import CONTAINER, GLib
+from harness.world import USERS
+
+
+class Cli(Case):
+    def setUp(self):
+        super().setUp()
+        if not os.path.exists(self.world.naivec):
+            self.skipTest('naivec was not built')
+
+    def naivec(self, *arguments, **kwargs):
+        return self.command(self.world.naivec, *arguments, **kwargs)
+
+    def good(self, *arguments, **kwargs):
+        done = self.naivec(*arguments, **kwargs)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def start(self, *arguments, **kwargs):
+        environment = dict(os.environ, **kwargs.pop('env', {}))
+        kwargs.setdefault('stdin', subprocess.DEVNULL)
+        process = subprocess.Popen([self.world.naivec, *arguments], cwd='/', env=environment, **kwargs)
+        self.addCleanup(lambda: (process.poll() is None and process.kill(), process.wait(),
+                                 [f.close() for f in (process.stdin, process.stdout, process.stderr) if f]))
+        return process
+
+
+class Detached(Cli):
+    def test_detach(self):
+        """run -d prints the id and leaves the container running, its output in the log."""
+        self.assertEqual(self.good('run', '-d', '--name=back', self.rootfs, '/bin/sh', '-c', 'echo kept; exit 4'),
+                         b'back\n')
+        done = self.naivec('wait', 'back')
+        self.assertEqual((done.returncode, done.stdout), (4, b'back exit-code 4\n'), done.stderr)
+        self.assertEqual(self.good('logs', 'back'), b'kept\n')
+
+    def test_detach_json(self):
+        """With --json the id comes as JSON, and with the path that other programs need."""
+        said = json.loads(self.good('--json=short', 'run', '-d', '--name=j', self.rootfs, '/bin/true'))
+        self.assertEqual(said['id'], 'j')
+        self.assertEqual(self.root.prop(said['path'], CONTAINER, 'Id'), 'j')
+
+    def test_follow(self):
+        """logs -f shows what comes until the end; with -n it begins with the last lines, none missing or twice."""
+        self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'for i in 1 2 3; do echo $i; done; sleep 1; echo 4; echo 5'],
+                        Id='talk')
+        for arguments, expected in ((('-f',), b'1\n2\n3\n4\n5\n'), (('-n2', '-f'), None)):
+            done = self.naivec('logs', *arguments, 'talk', timeout=15)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(done.stdout, expected or b'4\n5\n')
+
+    def test_follow_from_the_tail(self):
+        """logs -n N -f joins the old lines and the new without a seam."""
+        container = self.root.spawn(
+            self.rootfs, ['/bin/sh', '-c', 'i=0; while [ $i -lt 300 ]; do echo line $i; i=$((i+1)); sleep .003; done'],
+            Id='seam')
+        time.sleep(0.3)
+        lines = self.naivec('logs', '-n5', '-f', 'seam', timeout=20).stdout.decode().splitlines()
+        numbers = [int(line.split()[1]) for line in lines]
+        self.assertEqual(numbers, list(range(numbers[0], 300)))
+        self.assertEqual(container.wait()[0], 'success')
+
+    def test_lines(self):
+        """logs -n and status -n show the last lines."""
+        self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'echo a; echo b; printf c'], Id='tail').wait()
+        self.assertEqual(self.good('logs', '-n2', 'tail'), b'b\nc')
+        self.assertEqual(self.good('logs', '-n0', 'tail'), b'')
+        self.assertIn(b'\nb\nc\n', self.good('status', '-n2', 'tail'))
+        self.assertNotIn(b'\na\n', self.good('status', '-n2', 'tail'))
+
+    def test_remove(self):
+        """--rm=no keeps what ran attached; --rm forgets what ran detached."""
+        self.naivec('run', '--rm=no', '--name=kept', self.rootfs, '/bin/sh', '-c', 'exit 6')
+        self.assertEqual(self.naivec('wait', 'kept').returncode, 6)
+        self.good('run', '-d', '--rm', '--name=gone', self.rootfs, '/bin/true')
+        self.eventually(lambda: [c[0] for c in self.root.containers()] == ['kept'])
+
+
+class Several(Cli):
+    def test_wait(self):
+        """wait with several shows each as it ends, and exits with 0."""
+        for name, seconds, code in (('slow', 0.6, 3), ('quick', 0, 0)):
+            self.root.spawn(self.rootfs, ['/bin/sh', '-c', f'sleep {seconds}; exit {code}'], Id=name)
+        self.assertEqual(self.good('wait', 'slow', 'quick'), b'quick success 0\nslow exit-code 3\n')
+        results = json.loads(self.good('wait', '--json=short', 'slow', 'quick'))
+        self.assertEqual({r['id']: (r['result'], r['code']) for r in results},
+                         {'slow': ('exit-code', 3), 'quick': ('success', 0)})
+
+    def test_some_fail(self):
+        """One unknown name among several is complained about, and the others are served."""
+        self.root.create(self.rootfs, ['/bin/true'], Id='real')
+        done = self.naivec('start', 'false', 'real')
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b'false', done.stderr)
+        self.assertEqual(self.root.get_container('real').wait(), ('success', 0))
+
+    def test_stop_all(self):
+        """stop --all ends all, those that ignore SIGTERM too, and their grace times overlap."""
+        containers = [self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'trap "" TERM; sleep 60 & wait; sleep 60'])
+                      for _ in range(4)]
+        begin = time.monotonic()
+        self.good('stop', '--all', '--time=1', timeout=20)
+        self.assertLess(time.monotonic() - begin, 3 * self.world.slowness)
+        for container in containers:
+            self.assertEqual(container.state, 'stopped')
+
+    def test_stop_all_of_a_user(self):
+        """stop --all of a user leaves other users' containers alone."""
+        mine = self.root.spawn(self.rootfs, ['/bin/sleep', '60'], Id='mine')
+        theirs = self.user('alice').spawn(self.rootfs_of('alice'), ['/bin/sleep', '60'], Id='theirs')
+        self.good('stop', '--all', '--time=0.1', user='alice')
+        self.assertEqual(theirs.state, 'stopped')
+        self.assertEqual(mine.state, 'running')
+
+    def test_kill_all(self):
+        """kill reaches the main process alone, kill --all every process."""
+        script = 'sh -c \'trap "echo child" USR1; echo on; while :; do sleep .05; done\' & ' \
+                 'trap "echo main" USR1; echo on; while :; do sleep .05; done'
+        container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', script], Id='pair')
+        self.eventually(lambda: container.log().count(b'on\n') == 2)
+        self.good('kill', '-s', 'USR1', 'pair')
+        self.eventually(lambda: b'main' in container.log())
+        self.assertNotIn(b'child', container.log())
+        self.good('kill', '--all', '-s', 'SIGUSR1', 'pair')
+        self.eventually(lambda: b'child' in container.log())
+
+    def test_list(self):
+        """list names another's container so that the other verbs understand it; --no-legend leaves out the headings."""
+        self.user('alice').create(self.rootfs_of('alice'), ['/bin/true'], Id='hers')
+        self.root.create(self.rootfs, ['/bin/true'], Id='own')
+        rows = [line.split() for line in self.good('list', '--no-legend').decode().splitlines()]
+        self.assertEqual({(row[0], row[2]) for row in rows}, {(f'{USERS["alice"]}/hers', 'alice'), ('own', 'root')})
+        self.good('status', f'{USERS["alice"]}/hers')
+        self.assertIn(b'OWNER', self.good('list').splitlines()[0])
+
+
+class Hostile(Cli):
+    def test_error_is_escaped(self):
+        """Control characters in an error's words do not reach the terminal."""
+        done = self.naivec('run', '/no/\x1b[2J\nnaivec: fine', '/bin/true')
+        self.assertEqual(done.returncode, 125)
+        self.assertNotIn(b'\x1b', done.stderr)
+        self.assertEqual([line for line in done.stderr.splitlines() if line.startswith(b'naivec: fine')], [])
+
+    def test_status_is_escaped(self):
+        """status escapes what the container wrote; logs, on a pipe, does not touch it."""
+        self.root.spawn(self.rootfs, ['/bin/printf', r'\033[2Jx\001\n'], Id='esc').wait()
+        self.assertIn(rb'\x1b[2Jx\x01', self.good('status', 'esc'))
+        self.assertEqual(self.good('logs', 'esc'), b'\x1b[2Jx\x01\n')
+
+    def test_forged_signals(self):
+        """Forged Exited signals do not change the exit status."""
+        process = self.start('run', '--name=forged', self.rootfs, '/bin/sh', '-c', 'echo on; read x; exit 9',
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.assertEqual(process.stdout.readline(), b'on\n')
+        forger = self.another_client()
+        path = self.root.get_container('forged').path
+        bus = ('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus')
+        names = forger.call(bus[1], bus[2], 'ListNames', destination=bus[0])[0]
+        for name in names:
+            if not name.startswith(':'):
+                continue
+            pid, = forger.call(bus[1], bus[2], 'GetConnectionUnixProcessID', 's', (name,), destination=bus[0])
+            if pid == process.pid:
+                forger.connection.emit_signal(name, path, CONTAINER, 'Exited', GLib.Variant('(si)', ('success', 0)))
+                break
+        else:
+            self.fail('naivec is not on the bus')
+        forger.connection.emit_signal(None, path, CONTAINER, 'Exited', GLib.Variant('(si)', ('success', 0)))
+        forger.connection.flush_sync(None)
+        time.sleep(0.3)
+        self.assertIsNone(process.poll())
+        process.stdin.write(b'\n')
+        process.stdin.flush()
+        self.assertEqual(process.wait(timeout=10), 9)
+
+    def test_signal_in_a_hurry(self):
+        """SIGTERM at any moment ends naivec and leaves no container running."""
+        for delay in (0, 0.002, 0.005, 0.01, 0.02, 0.04):
+            process = self.start('run', self.rootfs, '/bin/sh', '-c', 'trap "exit 0" TERM; while :; do sleep .02; done')
+            time.sleep(delay)
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(timeout=2)
+            except subprocess.TimeoutExpired:  # it came before the trap, and PID 1 ignores what it does not handle
+                for _ in range(3):
+                    process.send_signal(signal.SIGTERM)
+                    time.sleep(0.05)
+                process.wait(timeout=5)
+            self.eventually(lambda: all(c[1] == 'stopped' for c in self.root.containers()))
+
+    def test_insisting(self):
+        """A command that ignores SIGTERM: the third in a row ends naivec, and the container with it."""
+        process = self.start('run', self.rootfs, '/bin/sh', '-c', 'trap "" TERM; echo on; sleep 60',
+                             stdout=subprocess.PIPE)
+        self.assertEqual(process.stdout.readline(), b'on\n')
+        for _ in range(3):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.1)
+        self.assertEqual(process.wait(timeout=5), 143)
+        self.eventually(lambda: self.root.containers() == [])
+
+    def test_closed_stdio(self):
+        """Closed stdin, stdout and stderr are /dev/null inside, and nothing of naivec's."""
+        done = self.command('/bin/bash', '-c', f'{self.world.naivec} run {self.rootfs} /bin/sh -c '
+                            '"ls -l /proc/self/fd/0 /proc/self/fd/2" <&- 2>&-')
+        self.assertEqual(done.stdout.count(b'/dev/null'), 2, done.stdout)
+        self.assertEqual(done.returncode, 0)
+
+    def test_service_gone(self):
+        """If the service dies, naivec says so with 125 and does not hang."""
+        process = self.start('run', self.rootfs, '/bin/sh', '-c', 'echo on; sleep 60',
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(process.stdout.readline(), b'on\n')
+        self.world.service.kill()
+        self.world.service.wait()
+        self.assertEqual(process.wait(timeout=10), 125)
+        self.assertTrue(process.stderr.read().strip())
+        self.world.restart_service()
+        Case.baseline = None
+        super().setUp()
+
+
+class Remote(Cli):
+    """-H with an ssh that stays at home: bytes pass, fds do not."""
+
+    def setUp(self):
+        super().setUp()
+        bridge = '/usr/bin/systemd-stdio-bridge'
+        if not os.path.exists(bridge):
+            self.skipTest(f'no {bridge}')
+        directory = tempfile.mkdtemp(dir=self.world.directory)
+        with open(f'{directory}/ssh', 'w') as f:
+            f.write('#!/bin/sh\nwhile [ "$1" != systemd-stdio-bridge ]; do shift; done\n'
+                    f'exec {bridge} --bus-path={self.world.address}\n')
+        os.chmod(f'{directory}/ssh', stat.S_IRWXU)
+        self.environment = {'PATH': f'{directory}:{os.environ["PATH"]}',
+                            'DBUS_SYSTEM_BUS_ADDRESS': 'unix:path=/nonexistent'}
+
+    def remote(self, *arguments, **kwargs):
+        return self.naivec('-H', 'elsewhere', *arguments, env=self.environment, **kwargs)
+
+    def test_life(self):
+        """run -d, list, status, logs -f, wait, stop and delete work from far away."""
+        script = 'echo 1; sleep .4; echo 2; exit 3'
+        done = self.remote('run', '-d', '--name=far', self.rootfs, '/bin/sh', '-c', script)
+        self.assertEqual((done.returncode, done.stdout), (0, b'far\n'), done.stderr)
+        self.assertIn(b'0/far', self.remote('list').stdout)
+        self.assertEqual(self.remote('logs', '-f', 'far', timeout=15).stdout, b'1\n2\n')
+        self.assertEqual(self.remote('wait', 'far').returncode, 3)
+        self.assertIn(b'exit-code', self.remote('status', 'far').stdout)
+        self.assertEqual(self.remote('delete', 'far').returncode, 0)
+        self.root.spawn(self.rootfs, ['/bin/sleep', '60'], Id='on')
+        self.assertEqual(self.remote('stop', '--time=0.1', 'on').returncode, 0)
+
+    def test_fds(self):
+        """What needs fds says so, before anything is started."""
+        for arguments, status in ((('run', self.rootfs, '/bin/true'), 125), (('attach', 'x'), 1),
+                                  (('run', 'relative', '/bin/true'), 2)):
+            done = self.remote(*arguments)
+            self.assertEqual(done.returncode, status, done.stderr)
+            self.assertTrue(done.stderr.strip())
+        self.assertIn(b'descriptors', self.remote('attach', 'x').stderr)
+        self.nothing_started()
+
+    def test_no_ssh(self):
+        """No connection is an error with the host's name."""
+        self.environment['PATH'] = '/nonexistent'
+        done = self.remote('list')
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b'elsewhere', done.stderr)
+
+
+class Tty(Cli):
+    def terminal(self, *arguments):
+        pid, fd = pty.fork()
+        if pid == 0:
+            try:
+                os.execve(self.world.naivec, [self.world.naivec, *arguments], dict(os.environ, TERM='xterm'))
+            finally:
+                os._exit(99)
+        self.addCleanup(lambda: self.master_is_open and os.close(fd))
+        self.addCleanup(lambda: self.status is None and (os.kill(pid, signal.SIGKILL), os.waitpid(pid, 0)))
+        self.master_is_open, self.status = True, None
+        return pid, fd
+
+    def expect(self, fd, words, timeout=8):
+        data, deadline = b'', time.monotonic() + timeout
+        while words not in data:
+            left = deadline - time.monotonic()
+            self.assertGreater(left, 0, f'{words!r} did not come: {data!r}')
+            if select.select([fd], [], [], left)[0]:
+                data += os.read(fd, 65536)
+        return data
+
+    def finish(self, pid, timeout=8):
+        deadline = time.monotonic() + timeout
+        while True:
+            done, status = os.waitpid(pid, os.WNOHANG)
+            if done:
+                self.status = os.waitstatus_to_exitcode(status)
+                return self.status
+            self.assertLess(time.monotonic(), deadline, 'naivec did not end')
+            time.sleep(0.02)
+
+    def test_detach_keys(self):
+        """Ctrl-P Ctrl-Q leaves a running container; attaching again shows what it said meanwhile."""
+        container = self.root.spawn(self.rootfs, ['/bin/sh'], Id='keys', Terminal=True)
+        pid, fd = self.terminal('attach', 'keys')
+        os.write(fd, b'(sleep .5; echo $((40+2))-later) &\n')
+        time.sleep(0.2)
+        os.write(fd, b'\x10\x11')
+        self.assertEqual(self.finish(pid), 0)
+        self.assertEqual(container.state, 'running')
+        time.sleep(0.6)
+        pid, fd = self.terminal('attach', 'keys')
+        self.expect(fd, b'42-later')
+        os.write(fd, b'exit 3\n')
+        self.assertEqual(self.finish(pid), 3)
+
+    def test_read_only(self):
+        """attach --read-only shows and types nothing; Ctrl-C leaves it."""
+        container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'echo seen; read x; echo read-$x'], Id='ro',
+                                    Terminal=True)
+        pid, fd = self.terminal('attach', '--read-only', 'ro')
+        self.expect(fd, b'seen')
+        os.write(fd, b'typed\n')
+        time.sleep(0.2)
+        os.write(fd, b'\x03')
+        self.assertEqual(self.finish(pid), 130)
+        self.assertNotIn(b'read-', container.log())
+
+    def test_no_terminal(self):
+        """Attaching to a container without a terminal says so."""
+        self.root.spawn(self.rootfs, ['/bin/sleep', '60'], Id='plain')
+        done = self.naivec('attach', 'plain')
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b'terminal', done.stderr)
+
+    def test_hang_up(self):
+        """The terminal's end is the end of naivec and of what it ran."""
+        pid, fd = self.terminal('run', self.rootfs, '/bin/sh', '-c', 'trap "" HUP; echo on; sleep 60')
+        self.expect(fd, b'on')
+        os.close(fd)
+        self.master_is_open = False
+        self.finish(pid, 10)
+        self.eventually(lambda: self.root.containers() == [], 10)
+
+    def test_pipe_into_terminal(self):
+        """run --tty takes a pipe for a typist: its lines are run, its end is a Ctrl-D."""
+        done = self.naivec('run', '--tty', self.rootfs, input=b'tty; exit_code() { return 7; }; exit_code\n',
+                           timeout=15)
+        self.assertIn(b'/dev/', done.stdout)
+        self.assertEqual(done.returncode, 7, done.stderr)
+
+    def test_much_output(self):
+        """Megabytes through a terminal arrive complete, the last line too."""
+        done = self.naivec('run', '--tty', self.rootfs, '/bin/sh', '-c', 'seq 1 200000', timeout=60)
+        lines = done.stdout.split(b'\r\n')
+        self.assertEqual((len(lines), lines[0], lines[-2], lines[-1]), (200001, b'1', b'200000', b''))
+
+    def test_terminated(self):
+        """SIGTERM to naivec reaches the command on the terminal, and the terminal is restored."""
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        self.addCleanup(os.close, slave)
+        import termios
+        before = termios.tcgetattr(slave)
+        process = self.start('run', self.rootfs, '/bin/sh', '-c',
+                             'trap "exit 5" TERM; echo on; while :; do sleep .05; done',
+                             stdin=slave, stdout=slave, stderr=slave)
+        self.expect(master, b'on')
+        self.assertNotEqual(termios.tcgetattr(slave), before)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(timeout=10), 5)
+        self.assertEqual(termios.tcgetattr(slave), before)
+
+
+class Embedded(Cli):
+    def setUp(self):
+        super().setUp()
+        self.environment = {'DBUS_SYSTEM_BUS_ADDRESS': 'unix:path=/nonexistent', 'NAIVE_RUNCD': self.world.daemon}
+
+    def services(self):
+        """Embedded services that are alive, by pid."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir('/proc')):
+            try:
+                with open(f'/proc/{pid}/cmdline', 'rb') as f:
+                    if b'--embedded=' in f.read():
+                        found.append(int(pid))
+            except OSError:
+                pass
+        return found
+
+    def test_death(self):
+        """If naivec is killed, its embedded service ends, and with it the container."""
+        process = self.start('--embedded', 'run', self.rootfs, '/bin/sh', '-c', 'echo on; sleep 60',
+                             stdout=subprocess.PIPE, env=self.environment)
+        self.assertEqual(process.stdout.readline(), b'on\n')
+        self.assertEqual(len(self.services()), 1)
+        process.kill()
+        process.wait()
+        self.eventually(lambda: self.services() == [], 10)
+        self.assertEqual(process.stdout.read(), b'')
+
+    def test_nothing_left(self):
+        """When naivec has ended, so has the embedded service."""
+        done = self.naivec('--embedded', 'run', self.rootfs, '/bin/true', env=self.environment)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.services(), [])
+
+    def test_detached(self):
+        """A detached container of an embedded service makes no sense, and is refused as such."""
+        for arguments in (('run', '-d', self.rootfs), ('create', self.rootfs)):
+            self.assertEqual(self.naivec('--embedded', *arguments, env=self.environment).returncode, 2)
+
+    def test_no_service(self):
+        """A service that does not start, or ends at once, is 125 with words."""
+        for program in ('/nonexistent', '/bin/false'):
+            done = self.naivec('--embedded', 'run', self.rootfs, env=dict(self.environment, NAIVE_RUNCD=program))
+            self.assertEqual(done.returncode, 125, done.stderr)
+            self.assertIn(b'service', done.stderr)
+
+
+class Connection(Cli):
+    def test_no_bus(self):
+        """Without a system bus there is a hint at --embedded, which -q leaves out."""
+        environment = {'DBUS_SYSTEM_BUS_ADDRESS': 'unix:path=/nonexistent'}
+        done = self.naivec('list', env=environment)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b'--embedded', done.stderr)
+        done = self.naivec('-q', 'list', env=environment)
+        self.assertEqual(len(done.stderr.splitlines()), 1)
+
+    def test_address(self):
+        """--address goes to another bus than the system's."""
+        environment = {'DBUS_SYSTEM_BUS_ADDRESS': 'unix:path=/nonexistent'}
+        self.assertIn(b'ID', self.good(f'--address={self.world.address}', 'list', env=environment))
+
+    def test_full_disk(self):
+        """Output that cannot be written is a failure."""
+        with open('/dev/full', 'w') as full:
+            process = self.start('list', stdout=full, stderr=subprocess.DEVNULL)
+            self.assertEqual(process.wait(timeout=10), 1)
