@@ -1,0 +1,112 @@
+#include "dbus/error-map.h"
+
+#include <errno.h>
+#include <string.h>
+
+static char *text_of(const char *text)
+{
+        sd_bus_error mapped = SD_BUS_ERROR_NULL;
+
+        error_map_set(&mapped, g_error_new_literal(RUNTIME_ERROR, RUNTIME_ERROR_FAILED, text));
+        char *copy = g_strdup(mapped.message);
+        sd_bus_error_free(&mapped);
+        return copy;
+}
+
+/* Every code has a valid name, of the bus or of ours, and no two share one. */
+static void test_every_code(void)
+{
+        g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+        for (int code = 0; code < _RUNTIME_ERROR_MAX; code++) {
+                const char *name = error_map_name((RuntimeError) code);
+                if (!name)
+                        g_error("code %d has no name", code);
+                g_assert_true(sd_bus_interface_name_is_valid(name) > 0);
+                g_assert_true(g_str_has_prefix(name, "org.freedesktop.DBus.Error.") ||
+                              g_str_has_prefix(name, "org.naive.Runc.Error."));
+                g_assert_true(g_hash_table_add(seen, (char *) name));
+        }
+}
+
+/* What a handler returns is negative, and the error has name and text. */
+static void test_set(void)
+{
+        sd_bus_error mapped = SD_BUS_ERROR_NULL;
+
+        g_assert_cmpint(error_map_set(&mapped, g_error_new_literal(RUNTIME_ERROR,
+                                                                   RUNTIME_ERROR_CONTAINER_EXISTS, "why")),
+                        <, 0);
+        g_assert_cmpstr(mapped.name, ==, "org.naive.Runc.Error.ContainerExists");
+        g_assert_cmpstr(mapped.message, ==, "why");
+        sd_bus_error_free(&mapped);
+}
+
+/* An error of another domain does not pick a name by its number. */
+static void test_other_domain(void)
+{
+        sd_bus_error mapped = SD_BUS_ERROR_NULL;
+
+        g_assert_cmpint(error_map_set(&mapped, g_error_new_literal(G_FILE_ERROR, G_FILE_ERROR_NOENT, "x")), <,
+                        0);
+        g_assert_cmpstr(mapped.name, ==, SD_BUS_ERROR_FAILED);
+        sd_bus_error_free(&mapped);
+}
+
+/* Whatever bytes a path or an argument puts into the text, what leaves is valid and printable. */
+static void test_any_bytes(void)
+{
+        const char *const texts[] = {"a\nb\tc",         "\x1b[31mred",         "\xff\xfe",        "cut \xe2\x82",
+                                     "\xed\xa0\x80",    "\xe2\x80\xae txt.exe", "\x7f\x01\x02",   "back\\slash",
+                                     "\xc2\x85 newline", "\xf4\x90\x80\x80",    "\xc0\x80 a NUL?"};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+                g_autofree char *text = text_of(texts[i]);
+                g_assert_true(g_utf8_validate(text, -1, NULL));
+                for (const char *c = text; *c; c = g_utf8_next_char(c))
+                        g_assert_true(g_unichar_isprint(g_utf8_get_char(c)));
+        }
+}
+
+/* Every single byte, wherever it stands, leaves a valid text that still tells the rest. */
+static void test_each_byte(void)
+{
+        for (int byte = 1; byte < 256; byte++) {
+                const char raw[] = {'<', (char) byte, '>', '\0'};
+                g_autofree char *text = text_of(raw);
+                g_assert_true(g_utf8_validate(text, -1, NULL));
+                g_assert_cmpint(text[0], ==, '<');
+                g_assert_cmpint(text[strlen(text) - 1], ==, '>');
+        }
+}
+
+/* Ordinary words in any language pass as they are. */
+static void test_plain_text(void)
+{
+        g_autofree char *text = text_of("rootfs '/srv/größe/日本': No such file or directory");
+
+        g_assert_cmpstr(text, ==, "rootfs '/srv/größe/日本': No such file or directory");
+}
+
+/* A text of any length becomes one of a bounded length. */
+static void test_long_text(void)
+{
+        g_autofree char *endless = g_strnfill(1000000, '\x01');
+        g_autofree char *text = text_of(endless);
+
+        g_assert_cmpuint(strlen(text), <=, 8192);
+        g_assert_true(g_utf8_validate(text, -1, NULL));
+}
+
+int main(int argc, char **argv)
+{
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/error-map/every-code", test_every_code);
+        g_test_add_func("/error-map/set", test_set);
+        g_test_add_func("/error-map/other-domain", test_other_domain);
+        g_test_add_func("/error-map/any-bytes", test_any_bytes);
+        g_test_add_func("/error-map/each-byte", test_each_byte);
+        g_test_add_func("/error-map/plain-text", test_plain_text);
+        g_test_add_func("/error-map/long-text", test_long_text);
+        return g_test_run();
+}
