@@ -1,0 +1,701 @@
+/* Messages made as a client would, sealed and read without a bus in between. */
+
+#include "dbus/spec-decode.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "dbus/options.h"
+#include "service/error.h"
+#include "service/limits.h"
+#include "service/util/bus-auto.h"
+#include "service/util/fd.h"
+
+typedef struct Fixture {
+        sd_bus *bus; /* never served: a message needs one to belong to */
+        int peer;
+        sd_bus_message *message;
+        RunSpec *spec;
+        SpawnFds fds;
+        GError *error;
+        int null;
+} Fixture;
+
+static void must(int r)
+{
+        if (r < 0)
+                g_error("sd-bus: %s", g_strerror(-r));
+}
+
+static void new_message(Fixture *f)
+{
+        sd_bus_message_unref(f->message);
+        f->message = NULL;
+        must(sd_bus_message_new_method_call(f->bus, &f->message, "a.b", "/a", "a.b", "Spawn"));
+}
+
+static void set_up(Fixture *f, const void *unused)
+{
+        int sockets[2];
+
+        g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), ==, 0);
+        must(sd_bus_new(&f->bus));
+        must(sd_bus_set_fd(f->bus, sockets[0], sockets[0]));
+        must(sd_bus_start(f->bus));
+        f->peer = sockets[1];
+        f->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        new_message(f);
+}
+
+static void clear_result(Fixture *f)
+{
+        g_clear_pointer(&f->spec, run_spec_free);
+        g_clear_error(&f->error);
+        spawn_fds_clear(&f->fds);
+}
+
+static void tear_down(Fixture *f, const void *unused)
+{
+        clear_result(f);
+        sd_bus_message_unref(f->message);
+        sd_bus_close_unref(f->bus);
+        fd_close(f->peer);
+        fd_close(f->null);
+}
+
+/* -- making a Spawn -- */
+
+static void bytes(Fixture *f, const void *data, size_t n)
+{
+        must(sd_bus_message_append_array(f->message, 'y', data, n));
+}
+
+static void text(Fixture *f, const char *string)
+{
+        bytes(f, string, strlen(string));
+}
+
+static void command(Fixture *f)
+{
+        text(f, "/tree");
+        must(sd_bus_message_open_container(f->message, 'a', "ay"));
+        text(f, "true");
+        must(sd_bus_message_close_container(f->message));
+}
+
+static void open_fds(Fixture *f)
+{
+        must(sd_bus_message_open_container(f->message, 'a', "{uh}"));
+}
+
+static void open_options(Fixture *f)
+{
+        must(sd_bus_message_open_container(f->message, 'a', "{sv}"));
+}
+
+static void close_list(Fixture *f)
+{
+        must(sd_bus_message_close_container(f->message));
+}
+
+/* Everything up to the first option. */
+static void up_to_options(Fixture *f)
+{
+        command(f);
+        open_fds(f);
+        close_list(f);
+        open_options(f);
+}
+
+static void list_option(Fixture *f, const char *key, const char *const *values)
+{
+        must(sd_bus_message_open_container(f->message, 'e', "sv"));
+        must(sd_bus_message_append(f->message, "s", key));
+        must(sd_bus_message_open_container(f->message, 'v', "aay"));
+        must(sd_bus_message_open_container(f->message, 'a', "ay"));
+        for (; *values; values++)
+                text(f, *values);
+        for (int i = 0; i < 3; i++)
+                must(sd_bus_message_close_container(f->message));
+}
+
+static void bytes_option(Fixture *f, const char *key, const char *value)
+{
+        must(sd_bus_message_open_container(f->message, 'e', "sv"));
+        must(sd_bus_message_append(f->message, "s", key));
+        must(sd_bus_message_open_container(f->message, 'v', "ay"));
+        text(f, value);
+        for (int i = 0; i < 2; i++)
+                must(sd_bus_message_close_container(f->message));
+}
+
+static void seal(Fixture *f)
+{
+        must(sd_bus_message_seal(f->message, 1, 0));
+        must(sd_bus_message_rewind(f->message, true));
+        clear_result(f);
+}
+
+static bool decode(Fixture *f)
+{
+        seal(f);
+        return spec_decode_spawn(f->message, &f->spec, &f->fds, &f->error);
+}
+
+static void assert_accepted(Fixture *f)
+{
+        decode(f);
+        g_assert_no_error(f->error);
+        g_assert_nonnull(f->spec);
+}
+
+static void assert_refused(Fixture *f, RuntimeError code, const char *word)
+{
+        g_assert_false(decode(f));
+        g_assert_null(f->spec);
+        g_assert_error(f->error, RUNTIME_ERROR, (int) code);
+        if (!strstr(f->error->message, word)) {
+                g_test_message("'%s' does not say '%s'", f->error->message, word);
+                g_test_fail();
+        }
+}
+
+/* -- properties -- */
+
+/* Without options and fds the default profile is what is asked for. */
+static void test_plain(Fixture *f, const void *unused)
+{
+        up_to_options(f);
+        close_list(f);
+        assert_accepted(f);
+        g_assert_cmpstr(f->spec->rootfs, ==, "/tree");
+        g_assert_cmpstr(f->spec->argv[0], ==, "true");
+        g_assert_null(f->spec->argv[1]);
+        g_assert_cmpuint(f->fds.n, ==, 0);
+        g_assert_true(f->spec->read_only_root);
+        g_assert_null(f->spec->environment);
+        g_assert_cmpuint(f->spec->memory_max, ==, UINT64_MAX);
+        g_assert_false(f->spec->has_user_namespace);
+}
+
+/* Every option of the table reaches its own field. */
+static void test_every_option(Fixture *f, const void *unused)
+{
+        const char *const environment[] = {"A=b", "C=\xff", NULL};
+        unsigned n = 0;
+#define X(...) n++;
+        SPAWN_OPTIONS(X)
+#undef X
+        up_to_options(f);
+        must(sd_bus_message_append(f->message, "{sv}", "Id", "s", "web"));
+        must(sd_bus_message_append(f->message, "{sv}", "MemoryMax", "t", UINT64_C(10485760)));
+        must(sd_bus_message_append(f->message, "{sv}", "MemorySwapMax", "t", UINT64_C(4096)));
+        must(sd_bus_message_append(f->message, "{sv}", "TasksMax", "t", UINT64_C(5)));
+        list_option(f, "Environment", environment);
+        bytes_option(f, "WorkingDirectory", "/w\xff");
+        must(sd_bus_message_append(f->message, "{sv}", "Hostname", "s", "host"));
+        must(sd_bus_message_append(f->message, "{sv}", "Terminal", "b", 1));
+        must(sd_bus_message_append(f->message, "{sv}", "ReadOnlyRoot", "b", 0));
+        must(sd_bus_message_append(f->message, "{sv}", "UserNamespace", "s", "self"));
+        must(sd_bus_message_append(f->message, "{sv}", "WatchBus", "b", 1));
+        must(sd_bus_message_append(f->message, "{sv}", "Remove", "b", 1));
+        close_list(f);
+        assert_accepted(f);
+        g_assert_cmpuint(n, ==, 12); /* a new one belongs into this test */
+        g_assert_cmpstr(f->spec->id, ==, "web");
+        g_assert_cmpuint(f->spec->memory_max, ==, 10485760);
+        g_assert_cmpuint(f->spec->memory_swap_max, ==, 4096);
+        g_assert_true(f->spec->has_memory_swap_max);
+        g_assert_cmpuint(f->spec->tasks_max, ==, 5);
+        g_assert_true(f->spec->has_tasks_max);
+        g_assert_cmpstr(f->spec->environment[0], ==, "A=b");
+        g_assert_cmpstr(f->spec->environment[1], ==, "C=\xff");
+        g_assert_null(f->spec->environment[2]);
+        g_assert_cmpstr(f->spec->working_directory, ==, "/w\xff");
+        g_assert_cmpstr(f->spec->hostname, ==, "host");
+        g_assert_true(f->spec->terminal);
+        g_assert_false(f->spec->read_only_root);
+        g_assert_cmpint(f->spec->user_namespace, ==, USER_NAMESPACE_SELF);
+        g_assert_true(f->spec->has_user_namespace);
+        g_assert_true(f->spec->watch_bus);
+        g_assert_true(f->spec->remove);
+}
+
+/* MemoryMax 0 is "no limit", as the frozen interface says; a swap limit of 0 is none of that. */
+static void test_memory_max_zero(Fixture *f, const void *unused)
+{
+        up_to_options(f);
+        must(sd_bus_message_append(f->message, "{sv}", "MemoryMax", "t", UINT64_C(0)));
+        must(sd_bus_message_append(f->message, "{sv}", "MemorySwapMax", "t", UINT64_C(0)));
+        close_list(f);
+        assert_accepted(f);
+        g_assert_cmpuint(f->spec->memory_max, ==, UINT64_MAX);
+        g_assert_cmpuint(f->spec->memory_swap_max, ==, 0);
+}
+
+/* Any option with a value of another type is refused by its name, whatever that value is. */
+static void test_wrong_type(Fixture *f, const void *unused)
+{
+        static const struct {
+                const char *key, *type;
+        } options[] = {
+#define X(Key, signature, flag, metavar, help) {#Key, signature},
+                SPAWN_OPTIONS(X)
+#undef X
+        };
+        static const char *const types[] = {"s", "t", "b", "u", "i", "x", "d", "o", "g"};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(options); i++)
+                for (size_t k = 0; k < G_N_ELEMENTS(types); k++) {
+                        if (strcmp(types[k], options[i].type) == 0)
+                                continue;
+                        new_message(f);
+                        up_to_options(f);
+                        if (strchr("sog", types[k][0]))
+                                must(sd_bus_message_append(f->message, "{sv}", options[i].key, types[k],
+                                                           types[k][0] == 'o' ? "/" : "s"));
+                        else if (types[k][0] == 'd')
+                                must(sd_bus_message_append(f->message, "{sv}", options[i].key, "d", 1.0));
+                        else
+                                must(sd_bus_message_append(f->message, "{sv}", options[i].key, types[k],
+                                                           UINT64_C(1)));
+                        close_list(f);
+                        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, options[i].key);
+                }
+}
+
+/* A variant in a variant, and an array where a string belongs, are other types as well. */
+static void test_wrong_container(Fixture *f, const void *unused)
+{
+        up_to_options(f);
+        must(sd_bus_message_append(f->message, "{sv}", "Id", "v", "s", "web"));
+        close_list(f);
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "Id");
+
+        new_message(f);
+        up_to_options(f);
+        must(sd_bus_message_append(f->message, "{sv}", "Environment", "as", 1, "A=b"));
+        close_list(f);
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "option Environment has type 'as', not 'aay'");
+
+        new_message(f);
+        up_to_options(f);
+        bytes_option(f, "Id", "web");
+        close_list(f);
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "option Id has type 'ay', not 's'");
+}
+
+/* An unknown key is refused by its name: a security option silently ignored is worse. */
+static void test_unknown_key(Fixture *f, const void *unused)
+{
+        static const char *const keys[] = {"Seccomp", "id", "ID", "Id ", "", "Id\xc2\xa0"};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+                g_autofree char *words = g_strdup_printf("unknown option '%s'", keys[i]);
+                new_message(f);
+                up_to_options(f);
+                must(sd_bus_message_append(f->message, "{sv}", keys[i], "s", "x"));
+                close_list(f);
+                assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, words);
+        }
+}
+
+/* An option given twice is refused, with equal values too. */
+static void test_repeated_key(Fixture *f, const void *unused)
+{
+        up_to_options(f);
+        must(sd_bus_message_append(f->message, "{sv}", "Id", "s", "web"));
+        must(sd_bus_message_append(f->message, "{sv}", "Remove", "b", 1));
+        must(sd_bus_message_append(f->message, "{sv}", "Id", "s", "web"));
+        close_list(f);
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "option Id is given twice");
+}
+
+/* A user namespace mode is one of two words. */
+static void test_user_namespace(Fixture *f, const void *unused)
+{
+        up_to_options(f);
+        must(sd_bus_message_append(f->message, "{sv}", "UserNamespace", "s", "auto"));
+        close_list(f);
+        assert_accepted(f);
+        g_assert_cmpint(f->spec->user_namespace, ==, USER_NAMESPACE_AUTO);
+        g_assert_true(f->spec->has_user_namespace);
+        new_message(f);
+        up_to_options(f);
+        must(sd_bus_message_append(f->message, "{sv}", "UserNamespace", "s", "host"));
+        close_list(f);
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "UserNamespace is 'host'");
+}
+
+/* A NUL in a path, an argument or a variable would cut it short behind the caller's back: refused. */
+static void test_nul(Fixture *f, const void *unused)
+{
+        bytes(f, "/tree\0x", 7);
+        must(sd_bus_message_append(f->message, "aay", 0));
+        open_fds(f);
+        close_list(f);
+        open_options(f);
+        close_list(f);
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "rootfs contains a NUL byte");
+
+        new_message(f);
+        text(f, "/tree");
+        must(sd_bus_message_open_container(f->message, 'a', "ay"));
+        bytes(f, "sh\0", 3);
+        close_list(f);
+        open_fds(f);
+        close_list(f);
+        open_options(f);
+        close_list(f);
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "argv contains a NUL byte");
+}
+
+/* Arguments may be empty and have any bytes but NUL, in or out of UTF-8. */
+static void test_any_bytes(Fixture *f, const void *unused)
+{
+        char all[255];
+
+        for (int i = 0; i < 255; i++)
+                all[i] = (char) (i + 1);
+        text(f, "/\xff\xfe");
+        must(sd_bus_message_open_container(f->message, 'a', "ay"));
+        text(f, "cat");
+        text(f, "");
+        bytes(f, all, sizeof all);
+        close_list(f);
+        open_fds(f);
+        close_list(f);
+        open_options(f);
+        close_list(f);
+        assert_accepted(f);
+        g_assert_cmpstr(f->spec->rootfs, ==, "/\xff\xfe");
+        g_assert_cmpstr(f->spec->argv[1], ==, "");
+        g_assert_cmpmem(f->spec->argv[2], strlen(f->spec->argv[2]), all, sizeof all);
+        g_assert_null(f->spec->argv[3]);
+}
+
+static void spawn_n(Fixture *f, unsigned n)
+{
+        new_message(f);
+        text(f, "/tree");
+        must(sd_bus_message_open_container(f->message, 'a', "ay"));
+        for (unsigned i = 0; i < n; i++)
+                text(f, "x");
+        close_list(f);
+        open_fds(f);
+        close_list(f);
+        open_options(f);
+        close_list(f);
+}
+
+/* ARGV_MAX strings are taken, one more is not. */
+static void test_argv_count(Fixture *f, const void *unused)
+{
+        spawn_n(f, ARGV_MAX);
+        assert_accepted(f);
+        g_assert_cmpuint(g_strv_length(f->spec->argv), ==, ARGV_MAX);
+        spawn_n(f, ARGV_MAX + 1);
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "argv has more than the 1024 strings");
+}
+
+/* No command is told apart from an empty one, and neither is run. */
+static void test_argv_empty(Fixture *f, const void *unused)
+{
+        spawn_n(f, 0);
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "argv is empty");
+}
+
+/* Four million empty strings are read no further than the limit: no time, no memory. */
+static void test_four_million(Fixture *f, const void *unused)
+{
+        const size_t n = 4000000;
+        void *space;
+
+        text(f, "/tree");
+        must(sd_bus_message_open_container(f->message, 'a', "ay"));
+        for (size_t i = 0; i < n; i++)
+                must(sd_bus_message_append_array_space(f->message, 'y', 0, &space));
+        close_list(f);
+        open_fds(f);
+        close_list(f);
+        open_options(f);
+        close_list(f);
+        seal(f);
+        size_t before = mallinfo2().uordblks;
+        gint64 start = g_get_monotonic_time();
+        g_assert_false(spec_decode_spawn(f->message, &f->spec, &f->fds, &f->error));
+        g_assert_cmpint(g_get_monotonic_time() - start, <, 200 * 1000);
+        g_assert_cmpuint(mallinfo2().uordblks, <, before + 1024 * 1024);
+        g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_INVALID_ARGS);
+}
+
+/* A string of more bytes than all may have together is refused. */
+static void test_argv_bytes(Fixture *f, const void *unused)
+{
+        g_autofree char *huge = g_strnfill(ARGV_BYTES_MAX, 'x');
+
+        text(f, "/tree");
+        must(sd_bus_message_open_container(f->message, 'a', "ay"));
+        text(f, huge);
+        close_list(f);
+        open_fds(f);
+        close_list(f);
+        open_options(f);
+        close_list(f);
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "argv has more than the 1048576 bytes");
+}
+
+/* What is well-formed but makes no sense is judged as well: the checks of the spec are part of decoding. */
+static void test_validates(Fixture *f, const void *unused)
+{
+        text(f, "tree");
+        must(sd_bus_message_open_container(f->message, 'a', "ay"));
+        text(f, "true");
+        close_list(f);
+        open_fds(f);
+        close_list(f);
+        open_options(f);
+        close_list(f);
+        assert_refused(f, RUNTIME_ERROR_ROOTFS_INVALID, "not an absolute path");
+}
+
+/* -- fds -- */
+
+static void fd_entry(Fixture *f, unsigned target, int fd)
+{
+        must(sd_bus_message_append(f->message, "{uh}", target, fd));
+}
+
+static void finish_fds(Fixture *f)
+{
+        close_list(f);
+        open_options(f);
+        close_list(f);
+}
+
+static unsigned count_fds(void)
+{
+        g_autoptr(GDir) dir = g_dir_open("/proc/self/fd", 0, NULL);
+        unsigned n = 0;
+
+        while (g_dir_read_name(dir))
+                n++;
+        return n;
+}
+
+/* The fds that come out are copies of the caller's, close-on-exec, for the numbers asked for. */
+static void test_fds(Fixture *f, const void *unused)
+{
+        command(f);
+        open_fds(f);
+        fd_entry(f, 0, f->null);
+        fd_entry(f, 7, f->null);
+        fd_entry(f, SPAWN_FD_NUMBER_MAX, f->null);
+        finish_fds(f);
+        assert_accepted(f);
+        g_assert_cmpuint(f->fds.n, ==, 3);
+        g_assert_cmpint(f->fds.list[0].target, ==, 0);
+        g_assert_cmpint(f->fds.list[1].target, ==, 7);
+        g_assert_cmpint(f->fds.list[2].target, ==, 255);
+        for (size_t i = 0; i < f->fds.n; i++)
+                g_assert_cmpint(fcntl(f->fds.list[i].source, F_GETFD), ==, FD_CLOEXEC);
+        /* they outlive the message */
+        sd_bus_message_unref(g_steal_pointer(&f->message));
+        g_assert_cmpint(fcntl(f->fds.list[2].source, F_GETFD), ==, FD_CLOEXEC);
+}
+
+/* SPAWN_FDS_MAX fds are taken, one more is not, and of a refused message no fd stays. */
+static void test_fds_count(Fixture *f, const void *unused)
+{
+        command(f);
+        open_fds(f);
+        for (unsigned i = 0; i < SPAWN_FDS_MAX; i++)
+                fd_entry(f, i, f->null);
+        finish_fds(f);
+        assert_accepted(f);
+        g_assert_cmpuint(f->fds.n, ==, SPAWN_FDS_MAX);
+        new_message(f);
+        clear_result(f);
+        unsigned before = count_fds();
+        command(f);
+        open_fds(f);
+        for (unsigned i = 0; i < SPAWN_FDS_MAX + 1; i++)
+                fd_entry(f, i, f->null);
+        finish_fds(f);
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "more than the 16 fds");
+        new_message(f);
+        clear_result(f);
+        g_assert_cmpuint(count_fds(), ==, before);
+}
+
+/* A number above the highest is refused by its name, the largest of its type included. */
+static void test_fd_number(Fixture *f, const void *unused)
+{
+        static const unsigned numbers[] = {SPAWN_FD_NUMBER_MAX + 1, 0x7fffffff, 0x80000000, UINT32_MAX};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++) {
+                g_autofree char *words = g_strdup_printf("fd number %u", numbers[i]);
+                new_message(f);
+                command(f);
+                open_fds(f);
+                fd_entry(f, numbers[i], f->null);
+                finish_fds(f);
+                assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, words);
+        }
+}
+
+/* A number asked for twice is refused. */
+static void test_fd_twice(Fixture *f, const void *unused)
+{
+        command(f);
+        open_fds(f);
+        fd_entry(f, 5, f->null);
+        fd_entry(f, 5, f->null);
+        finish_fds(f);
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "fd number 5 is given twice");
+}
+
+/* A directory would be a way out of the root tree: refused, however it was opened. */
+static void test_fd_directory(Fixture *f, const void *unused)
+{
+        autofd int directory = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        command(f);
+        open_fds(f);
+        fd_entry(f, 3, directory);
+        finish_fds(f);
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "fd 3 is a directory");
+}
+
+/* An fd that is a mere path is refused: it is there to be opened again with the service's rights. */
+static void test_fd_path(Fixture *f, const void *unused)
+{
+        static const char *const paths[] = {"/", "/dev/null", "/etc/passwd"};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
+                autofd int path = open(paths[i], O_PATH | O_CLOEXEC);
+                new_message(f);
+                command(f);
+                open_fds(f);
+                fd_entry(f, 3, path);
+                finish_fds(f);
+                assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "fd 3 is open as a path only");
+        }
+}
+
+/* A terminal is the container's 0, 1 and 2: none of them can be given beside it, any other can. */
+static void test_terminal_and_fds(Fixture *f, const void *unused)
+{
+        for (unsigned target = 0; target < 4; target++) {
+                new_message(f);
+                command(f);
+                open_fds(f);
+                fd_entry(f, target, f->null);
+                close_list(f);
+                open_options(f);
+                must(sd_bus_message_append(f->message, "{sv}", "Terminal", "b", 1));
+                close_list(f);
+                if (target == 3) {
+                        assert_accepted(f);
+                        continue;
+                }
+                g_autofree char *words = g_strdup_printf("Terminal and fd %u exclude each other", target);
+                assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, words);
+        }
+}
+
+/* -- Run -- */
+
+static void run(Fixture *f, const char *rootfs, uint64_t memory, const char *command_name)
+{
+        new_message(f);
+        must(sd_bus_message_append(f->message, "st", rootfs, memory));
+        must(sd_bus_message_append(f->message, "as", command_name ? 1 : 0, command_name));
+        seal(f);
+        spec_decode_run(f->message, &f->spec, &f->error);
+}
+
+/* Run is the default profile with a root tree, a memory limit and a command. */
+static void test_run(Fixture *f, const void *unused)
+{
+        run(f, "/tree", 10485760, "true");
+        g_assert_no_error(f->error);
+        g_assert_cmpstr(f->spec->rootfs, ==, "/tree");
+        g_assert_cmpuint(f->spec->memory_max, ==, 10485760);
+        g_assert_cmpuint(f->spec->memory_swap_max, ==, 0);
+        g_assert_cmpstr(f->spec->argv[0], ==, "true");
+        g_assert_true(f->spec->read_only_root);
+        g_assert_false(f->spec->terminal || f->spec->watch_bus || f->spec->remove);
+}
+
+/* memMax 0 and UINT64_MAX are "no limit". */
+static void test_run_no_limit(Fixture *f, const void *unused)
+{
+        run(f, "/tree", 0, "true");
+        g_assert_cmpuint(f->spec->memory_max, ==, UINT64_MAX);
+        run(f, "/tree", UINT64_MAX, "true");
+        g_assert_cmpuint(f->spec->memory_max, ==, UINT64_MAX);
+        run(f, "/tree", 1, "true");
+        g_assert_cmpuint(f->spec->memory_max, ==, 1);
+}
+
+/* Run's arguments are judged like Spawn's. */
+static void test_run_refused(Fixture *f, const void *unused)
+{
+        run(f, "", 0, "true");
+        g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_ROOTFS_INVALID);
+        run(f, "/tree", 0, NULL);
+        g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_INVALID_ARGS);
+        run(f, "/tree", 0, "");
+        g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_INVALID_ARGS);
+}
+
+/* A message of quite another type is an error, not a crash. */
+static void test_other_signature(Fixture *f, const void *unused)
+{
+        must(sd_bus_message_append(f->message, "u", 7));
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "cannot read rootfs");
+        new_message(f);
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "cannot read rootfs");
+        new_message(f);
+        command(f);
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "cannot read fds");
+}
+
+#define ADD(name, function) g_test_add("/spec-decode/" name, Fixture, NULL, set_up, function, tear_down)
+
+int main(int argc, char **argv)
+{
+        g_test_init(&argc, &argv, NULL);
+        ADD("plain", test_plain);
+        ADD("options/every", test_every_option);
+        ADD("options/memory-max-zero", test_memory_max_zero);
+        ADD("options/wrong-type", test_wrong_type);
+        ADD("options/wrong-container", test_wrong_container);
+        ADD("options/unknown-key", test_unknown_key);
+        ADD("options/repeated-key", test_repeated_key);
+        ADD("options/user-namespace", test_user_namespace);
+        ADD("bytes/nul", test_nul);
+        ADD("bytes/any", test_any_bytes);
+        ADD("argv/count", test_argv_count);
+        ADD("argv/empty", test_argv_empty);
+        ADD("argv/four-million", test_four_million);
+        ADD("argv/bytes", test_argv_bytes);
+        ADD("validates", test_validates);
+        ADD("fds/copies", test_fds);
+        ADD("fds/count", test_fds_count);
+        ADD("fds/number", test_fd_number);
+        ADD("fds/twice", test_fd_twice);
+        ADD("fds/directory", test_fd_directory);
+        ADD("fds/path", test_fd_path);
+        ADD("fds/terminal", test_terminal_and_fds);
+        ADD("run/plain", test_run);
+        ADD("run/no-limit", test_run_no_limit);
+        ADD("run/refused", test_run_refused);
+        ADD("other-signature", test_other_signature);
+        return g_test_run();
+}
