@@ -51,6 +51,7 @@ Request *request_new(Server *server, sd_bus_message *message, const Credentials 
         request->server = server;
         request->message = sd_bus_message_ref(message);
         request->caller = credentials_copy(caller);
+        g_hash_table_add(server->requests, request);
         count(server, caller->uid, 1);
         return request;
 }
@@ -71,6 +72,7 @@ static void request_free(Request *request)
         authority_query_cancel(request->query);
         peer_watch_free(request->watch);
         question_clear(request);
+        g_hash_table_remove(server->requests, request);
         count(server, request->caller->uid, -1);
         sd_bus_message_unref(request->message);
         credentials_free(request->caller);
@@ -120,6 +122,17 @@ Server *request_server(Request *request)
 const Credentials *request_caller(Request *request)
 {
         return request->caller;
+}
+
+void request_cancel_all(Server *server)
+{
+        g_autoptr(GList) all = g_hash_table_get_keys(server->requests);
+        g_autoptr(GError) error = NULL;
+
+        error_set(&error, RUNTIME_ERROR_CANCELLED, "the service is stopping");
+        for (GList *link = all; link; link = link->next)
+                if (((Request *) link->data)->query)
+                        request_fail(link->data, error);
 }
 
 static void on_answer(GError *error, void *data)

@@ -21,6 +21,7 @@ struct Server {
         Authority *authority; /* NULL on a private connection */
         Callers *callers;
         GHashTable *bonds;    /* Container → ContainerBond, owned */
+        GHashTable *requests; /* set of Request, borrowed */
         GHashTable *pending;  /* uid → count of Requests */
         unsigned n_pending;
         unsigned n_waiting;
@@ -47,6 +48,7 @@ typedef struct Request Request;
 Request *request_new(Server *server, sd_bus_message *message, const Credentials *caller, GError **error);
 void request_fail(Request *request, const GError *error);    /* answers and frees */
 void request_done(Request *request, const char *types, ...); /* answers and frees */
+void request_cancel_all(Server *server); /* those that polkit is asked about: answered "cancelled" */
 void request_drop(Request *request);                         /* frees; the call is answered elsewhere */
 sd_bus_message *request_message(Request *request);
 Server *request_server(Request *request);

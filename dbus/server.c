@@ -254,6 +254,7 @@ Server *server_new(const ServerOptions *options)
         if (!options->peer)
                 server->authority = authority_new(options->bus, AUTHORITY_TIMEOUT_USEC);
         server->bonds = g_hash_table_new_full(NULL, NULL, NULL, bond_free);
+        server->requests = g_hash_table_new(NULL, NULL);
         server->pending = g_hash_table_new(NULL, NULL);
         return server;
 }
@@ -271,9 +272,11 @@ void server_free(Server *server)
 {
         if (!server)
                 return;
+        request_cancel_all(server);
         authority_free(server->authority);
         callers_free(server->callers);
         g_hash_table_destroy(server->bonds);
+        g_hash_table_destroy(server->requests);
         g_hash_table_destroy(server->pending);
         g_free(server);
 }
@@ -291,4 +294,5 @@ uint64_t server_calls(const Server *server)
 void server_refuse(Server *server)
 {
         server->refuses = true;
+        request_cancel_all(server);
 }

@@ -33,7 +33,7 @@ struct Container {
 
         unsigned oom_looks;
         bool execute;   /* exec is wanted as soon as all is ready */
-        bool executing; /* SANDBOX_EXEC was said */
+        bool executing; /* nothing is left to do but exec */
         bool timed_out; /* Stop's signal was not enough, or the set-up took too long */
         GError *failure; /* why it could not be set up or executed */
         guint clean_timer;
@@ -225,20 +225,12 @@ static gboolean on_timer(void *data)
         return G_SOURCE_REMOVE;
 }
 
-static void say_execute(Container *container)
-{
-        container->executing = true;
-        if (!container->timer)
-                container->timer = g_timeout_add(SETUP_TIMEOUT_MSEC, on_timer, container);
-        launch_execute(container->sync_fd); /* if it is gone, the pidfd tells */
-}
-
 static void handle_ready(Container *container, int terminal)
 {
         if (terminal >= 0)
                 output_set_source(container->output, terminal, true);
         if (container->execute) {
-                say_execute(container);
+                container->executing = true;
                 return;
         }
         watch_clear(&container->timer);
@@ -246,8 +238,8 @@ static void handle_ready(Container *container, int terminal)
         container->hooks->created(container, container->data);
 }
 
-/* The stream ended after we had said EXEC: either exec closed it, or the process died. If it died for
- * memory the kernel has counted that before; then its exit is near, and tells the rest. */
+/* The stream ended when nothing but exec was left to do: either exec closed it, or the process died. If it
+ * died for memory the kernel has counted that before; then its exit is near, and tells the rest. */
 static void handle_executed(Container *container)
 {
         if (container->info.memory_max != UINT64_MAX && cgroup_oom_kills(container->cgroup) > 0)
@@ -382,6 +374,7 @@ bool container_launch(Container *container, const ContainerLaunch *how, GError *
                 .fds = how->fds,
                 .n_fds = how->n_fds,
                 .output_fd = theirs,
+                .execute = how->execute,
         };
         if (!how->launch(&input, &launched, error))
                 return false;
@@ -409,7 +402,9 @@ bool container_start(Container *container, GError **error)
 {
         if (container->info.state != CONTAINER_CREATED || container->executing)
                 return wrong_state(container, "start", error);
-        say_execute(container);
+        container->executing = true;
+        container->timer = g_timeout_add(SETUP_TIMEOUT_MSEC, on_timer, container);
+        launch_execute(container->sync_fd); /* if it is gone, the pidfd tells */
         return true;
 }
 

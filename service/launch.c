@@ -178,6 +178,7 @@ bool launch(const LaunchInput *input, Launched *ret, GError **error)
         int sockets[2], entries[CGROUP_ENTRY_FDS_MAX + 1];
         SandboxPlan plan = {
                 .cgroup_fds = entries,
+                .waits = !input->execute,
                 .set_groups = id_map_allows_set_groups(input->map),
                 .has_tty_gid = id_map_has_gid(input->map, TTY_GID),
                 .terminal = input->spec->terminal,

@@ -1,8 +1,8 @@
 /* Order matters everywhere in this file; each step says why it stands where it does.
  *
  * The child is born into new user, mount, pid, uts, ipc and net namespaces and its v2 cgroup leaf, a
- * copy of the service. It enters its v1 leaves, then waits for SANDBOX_GO: meanwhile the parent maps the
- * ids and id-maps the root tree. If the parent dies, the socket ends and so does the
+ * copy of the service. It enters its v1 leaves and cuts what ties it to the host, then waits for SANDBOX_GO:
+ * meanwhile the parent maps the ids and id-maps the root tree. If the parent dies, the socket ends and so does the
  * child: nothing of the root tree has been executed then. */
 
 #include "service/sandbox-child.h"
@@ -337,19 +337,20 @@ _Noreturn void sandbox_child(const SandboxPlan *plan)
                 fail(plan, STAGE_CGROUP);
         if (!close_others(plan))
                 fail(plan, STAGE_CLOSE_FDS);
-        wait_for(plan, SANDBOX_GO);
         if (!reset_signals())
                 fail(plan, STAGE_SIGNALS);
-        /* before any file is made: an unmapped id can own none */
-        if (!set_ids(plan))
-                fail(plan, STAGE_IDS);
         if (setsid() < 0)
                 fail(plan, STAGE_SESSION);
-        /* only now all leaves are entered, so the namespace is rooted at them */
+        /* all leaves are entered by now, so the namespace is rooted at them */
         if (unshare(CLONE_NEWCGROUP) < 0)
                 fail(plan, STAGE_CGROUP_NAMESPACE);
         if (syscall(SYS_mount, NULL, "/", NULL, MS_REC_SLAVE, NULL) < 0)
                 fail(plan, STAGE_PROPAGATION);
+        /* what follows needs the parent's work; what came before went on beside it */
+        wait_for(plan, SANDBOX_GO);
+        /* before any file is made: an unmapped id can own none */
+        if (!set_ids(plan))
+                fail(plan, STAGE_IDS);
         mount_root(plan);
         if (sethostname(plan->hostname, plan->hostname_length) < 0)
                 fail(plan, STAGE_HOSTNAME);
@@ -379,7 +380,8 @@ _Noreturn void sandbox_child(const SandboxPlan *plan)
                 fail(plan, STAGE_SECCOMP);
         if (!report(plan, STAGE_EXEC, 0, master))
                 _exit(255);
-        wait_for(plan, SANDBOX_EXEC);
+        if (plan->waits)
+                wait_for(plan, SANDBOX_EXEC);
         /* All that is left above the targets, the sync socket included, goes at exec. A blocked signal would
          * survive it: the service reads its own by signalfd. */
         syscall(SYS_close_range, SANDBOX_FD_BASE, ~0u, CLOSE_RANGE_CLOEXEC);

@@ -61,7 +61,7 @@ typedef struct SandboxReport {
 
 /* What the parent says on the sync socket, one byte each. */
 #define SANDBOX_GO   'g' /* ids are mapped, limits are in place: set the sandbox up */
-#define SANDBOX_EXEC 'x' /* execute the command */
+#define SANDBOX_EXEC 'x' /* execute the command; only if the plan waits for it */
 
 /* Every fd of the plan has at least this number and every target a smaller one, so that placing one
  * never hits another. */
@@ -89,6 +89,7 @@ typedef struct SandboxPlan {
         const SandboxFd *fds;
         size_t n_fds;
 
+        bool waits; /* for SANDBOX_EXEC, before it executes the command */
         bool set_groups; /* the id map allows setgroups() */
         bool has_tty_gid; /* gid 5 is mapped: devpts can give terminals to it */
         bool terminal;
