@@ -17,10 +17,13 @@
 /* A container whose PID 1 has no handler ignores even SIGTERM: insist this often, this fast, to
  * leave. */
 #define LEAVE_SIGNALS 3
-#define LEAVE_USEC    (2 * G_USEC_PER_SEC)
+#define LEAVE_USEC    (2 * (int64_t) G_USEC_PER_SEC)
+/* Between two Ctrl-D for the end of a pipe on stdin: at first, and growing to this. */
+#define EOF_FIRST_USEC (G_USEC_PER_SEC / 10)
+#define EOF_LAST_USEC  (5 * (int64_t) G_USEC_PER_SEC)
 /* For the last bytes of a terminal after its container ended, or an end after the terminal hung up.
  */
-#define LINGER_USEC (2 * G_USEC_PER_SEC)
+#define LINGER_USEC (2 * (int64_t) G_USEC_PER_SEC)
 
 static const int caught_signals[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
                                      SIGUSR2, SIGCONT, SIGPIPE, SIGWINCH};
@@ -44,6 +47,8 @@ struct Session {
         int status; /* what naivec will exit with */
         bool is_over;
         int64_t deadline; /* of LINGER_USEC, or 0 */
+        int64_t next_eof; /* when to type another Ctrl-D, or 0 */
+        int64_t eof_usec; /* the time between two */
         unsigned n_leave_signals;
         int64_t first_leave_signal;
 };
@@ -285,6 +290,20 @@ static void take_signals(Session *session)
                 take_signal(session, (int) info.ssi_signo);
 }
 
+/* A pipe at its end reads as ended for ever; a terminal only where a Ctrl-D is. So it is typed
+ * again. */
+static void repeat_eof(Session *session)
+{
+        int64_t now = g_get_monotonic_time();
+
+        if (!session->pump->has_sent_eof || now < session->next_eof)
+                return;
+        if (session->next_eof)
+                pump_repeat_eof(session->pump);
+        session->eof_usec = CLAMP(2 * session->eof_usec, EOF_FIRST_USEC, EOF_LAST_USEC);
+        session->next_eof = now + session->eof_usec;
+}
+
 /* What the pump's last move means for the session. */
 static void judge_pump(Session *session)
 {
@@ -292,6 +311,7 @@ static void judge_pump(Session *session)
 
         if (!pump)
                 return;
+        repeat_eof(session);
         if (pump->has_detached)
                 end_with(session, 0);
         else if (pump->has_lost_output)
@@ -328,6 +348,8 @@ static int timeout_msec(const Session *session)
                 until = UINT64_MAX;
         if (session->deadline && (uint64_t) session->deadline < until)
                 until = (uint64_t) session->deadline;
+        if (session->next_eof && (uint64_t) session->next_eof < until)
+                until = (uint64_t) session->next_eof;
         if (until == UINT64_MAX)
                 return -1;
         if (until <= (uint64_t) now)

@@ -134,13 +134,21 @@ static void filter_keys(Pump *pump, const char *keys, size_t n)
         }
 }
 
+void pump_repeat_eof(Pump *pump)
+{
+        if (!is_empty(&pump->up) || pump->peer < 0)
+                return;
+        pump->up = (Chunk){.data = {CTRL_D}, .end = 1};
+        pump->has_sent_eof = true;
+}
+
 static void end_input(Pump *pump)
 {
         fd_clear(&pump->input);
         if (pump->input_is_tty)
                 pump->has_hung_up = true;
         else if (pump->sends_eof)
-                pump->up.data[pump->up.end++] = CTRL_D;
+                pump_repeat_eof(pump);
 }
 
 static void read_input(Pump *pump)

@@ -32,6 +32,7 @@ typedef struct {
         int peer;             /* the socket of the container's terminal; -1 once it ended */
         bool has_detach_keys; /* Ctrl-P Ctrl-Q */
         bool sends_eof;       /* the end of a pipe on stdin becomes the terminal's Ctrl-D */
+        bool has_sent_eof;
         bool input_is_tty, output_is_tty;
         bool is_paused;  /* nothing is read from our input yet */
         bool is_holding; /* a Ctrl-P that may begin the detach keys */
@@ -48,5 +49,7 @@ void pump_prepare(const Pump *pump, struct pollfd fds[PUMP_FDS]);
 void pump_dispatch(Pump *pump, const struct pollfd fds[PUMP_FDS]);
 /* The container's side ended, and all that it wrote is out. */
 bool pump_is_drained(const Pump *pump);
+/* Types the Ctrl-D again: one that came while the line discipline changed its mode is lost. */
+void pump_repeat_eof(Pump *pump);
 /* Bytes wait for our output to take them. */
 bool pump_has_output(const Pump *pump);
