@@ -9,7 +9,7 @@
 /* Above systemd's range for containers (up to 0x6fffffff) and useradd's subordinate ids, below systemd's
  * "foreign" ids and the sign bit that old file systems and tools trip over. */
 #define ID_RANGE_START 0x70000000u
-#define ID_RANGE_COUNT (0x0fff0000u)
+#define ID_RANGE_COUNT 0x0ffe0000u
 
 void config_init(Config *config)
 {

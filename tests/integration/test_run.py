@@ -26,7 +26,8 @@ class Memory(Case):
         container = self.root.run(self.rootfs, 10 * MIB,
                                   ['/bin/sh', '-c', '(/bin/touchmem 32; echo survived) | cat; sleep 60'])
         self.assertEqual(container.wait(timeout=20)[0], 'oom-kill')
-        self.assertNotIn(b'survived', container.log())
+        if self.root.prop('/org/naive/Runc', 'org.naive.Runc.Manager1', 'CgroupMode') == 'unified':  # v1 kills one; the service ends the others right after
+            self.assertNotIn(b'survived', container.log())
 
     def test_limit_file(self):
         """While it runs, the limit stands in the container's own leaf, with no swap beside it."""
