@@ -25,7 +25,7 @@ static void test_results(void)
 /* Errors about the command are told apart from all others. */
 static void test_errors(void)
 {
-        static const sd_bus_error errors[] = {
+        const sd_bus_error errors[] = {
                 SD_BUS_ERROR_MAKE_CONST(ERROR_COMMAND_NOT_FOUND, "x"),
                 SD_BUS_ERROR_MAKE_CONST(ERROR_COMMAND_NOT_EXECUTABLE, "x"),
                 SD_BUS_ERROR_MAKE_CONST(ERROR_SETUP_FAILED, "x"),
