@@ -160,9 +160,13 @@ static int open_bus(Client *client)
                 r = sd_bus_open_system(&client->bus);
         if (r >= 0)
                 return 0;
+        if (settings->host) {
+                complain_disconnected(client);
+                return r;
+        }
         complain("cannot connect to the %s: %s", settings->address ? "bus" : "system bus",
                  g_strerror(-r));
-        if (!settings->address && !settings->host && !settings->machine)
+        if (!settings->address && !settings->machine)
                 hint("is a system bus running here? 'naivec --embedded' needs none");
         return r;
 }
