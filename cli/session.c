@@ -252,7 +252,9 @@ static bool insists_on_leaving(Session *session)
                 session->n_leave_signals = 0;
                 session->first_leave_signal = now;
         }
-        return ++session->n_leave_signals >= LEAVE_SIGNALS;
+        if (++session->n_leave_signals == LEAVE_SIGNALS - 1 && !session->pump)
+                hint("the command goes on; the same again at once ends it by force");
+        return session->n_leave_signals >= LEAVE_SIGNALS;
 }
 
 static void forward_signal(Session *session, int signal)
