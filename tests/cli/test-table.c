@@ -30,15 +30,15 @@ static void test_columns(void)
 {
         g_autoptr(Table) table = table_new(columns);
 
-        add_row(table, "long-name", 0, "root");
-        add_row(table, "ü", 1000, NULL);
+        add_row(table, "a", 0, "root");
+        add_row(table, "übermäßig", 1000, NULL);
         assert_format(table, JSON_OFF, true,
                       "ID        OWNER SHOWN\n"
-                      "long-name root  s\n"
-                      "ü         1000  s\n");
+                      "a         root  s\n"
+                      "übermäßig 1000  s\n");
         assert_format(table, JSON_OFF, false,
-                      "long-name root s\n"
-                      "ü         1000 s\n");
+                      "a         root s\n"
+                      "übermäßig 1000 s\n");
 }
 
 /* People see escapes in place of control characters. */
