@@ -1,2 +1,234 @@
+"""Where the service's time goes in one Run: system calls and the landmarks between them, as the kernel's own trace
+events tell them. strace would stop each process at each call and slow a run tenfold; a trace event costs
+about a microsecond. Own trace instance, so that nobody else's tracing is disturbed."""
+
+import collections
+import os
+import re
+import statistics
+import subprocess
+
+HEADER = '/usr/include/x86_64-linux-gnu/asm/unistd_64.h'
+EVENTS = ('raw_syscalls/sys_enter', 'raw_syscalls/sys_exit', 'sched/sched_process_fork', 'sched/sched_process_exec',
+          'sched/sched_process_exit')
+LINE = re.compile(r'^\s*(?P<comm>.+)-(?P<pid>\d+)\s+\[\d+\]\s+\S+\s+(?P<time>[\d.]+): (?P<event>\w+): (?P<text>.*)$')
+WAITING = ('ppoll', 'poll', 'epoll_wait', 'epoll_pwait', 'read', 'wait4')  # asleep, not working
+
+# A run's landmarks: who, what, in this order; each line's time is the distance to the one above.
+LANDMARKS = (
+    ('begin', 'client calls Run'),
+    ('service wakes', 'the call reaches the service, through the bus daemon'),
+    ('clone3', 'service: decode, root tree, /dev, leaves, limits'),
+    ('cloned', 'service: clone3'),
+    ('go', 'service: id maps, id-mapped root tree; says go'),
+    ('ready', 'child: the whole set-up'),
+    ('execute', 'service: woken, says execute'),
+    ('exec', 'child: woken, execve'),
+    ('answered', 'service: woken by the end of the stream, answers Run, tells ContainerNew'),
+    ('exit', 'child: the command (overlaps the line above)'),
+    ('reaped', 'service: woken, waitid'),
+    ('told', 'service: tells the exit'),
+    ('end', 'the answers reach the client; Wait goes there and back'),
+    ('cleaned', 'service: rmdir of the leaves, record; out of the caller\'s sight'),
+)
+
+
+def call_names():
+    try:
+        with open(HEADER) as f:
+            return {int(number): name for name, number in re.findall(r'#define __NR_(\w+) (\d+)', f.read())}
+    except OSError:
+        return {}
+
+
+class Tracer:
+    """An instance in tracefs, mounted for us alone; follows children of the processes given."""
+
+    def __init__(self, directory, pids):
+        self.mount = f'{directory}/tracing'
+        os.mkdir(self.mount)
+        subprocess.run(['mount', '-t', 'tracefs', 'tracefs', self.mount], check=True)
+        self.instance = f'{self.mount}/instances/{os.path.basename(directory)}'
+        os.mkdir(self.instance)
+        self.write('trace_clock', 'mono')
+        self.write('buffer_size_kb', '16384')
+        self.write('options/event-fork', '1')
+        self.write('set_event_pid', ' '.join(map(str, pids)))
+        for event in EVENTS:
+            self.write(f'events/{event}/enable', '1')
+
+    def write(self, name, text):
+        with open(f'{self.instance}/{name}', 'w') as f:
+            f.write(text)
+
+    def read(self):
+        self.write('tracing_on', '0')
+        with open(f'{self.instance}/trace', errors='replace') as f:
+            return f.read()
+
+    def close(self):
+        os.rmdir(self.instance)
+        subprocess.run(['umount', self.mount], check=True)
+        os.rmdir(self.mount)
+
+
+class Call:
+    def __init__(self, pid, name, begin, arguments):
+        self.pid, self.name, self.begin, self.arguments = pid, name, begin, arguments
+        self.end, self.result = None, None
+
+
+def parse(text):
+    """Calls and other events in order of time: (time, pid, kind, Call or text)."""
+    names, open_calls, events = call_names(), {}, []
+    for line in text.splitlines():
+        match = LINE.match(line)
+        if not match:
+            continue
+        pid, time, event, rest = int(match['pid']), float(match['time']) * 1e6, match['event'], match['text']
+        if event == 'sys_enter':
+            number, arguments = re.match(r'NR (-?\d+) \((.*)\)', rest).groups()
+            call = Call(pid, names.get(int(number), f'call {number}'), time, arguments)
+            open_calls[pid] = call
+            events.append((time, pid, 'enter', call))
+        elif event == 'sys_exit':
+            call = open_calls.pop(pid, None)
+            if call:
+                call.end, call.result = time, int(rest.split('= ')[1])
+                events.append((time, pid, 'leave', call))
+        else:
+            events.append((time, pid, event, rest))
+    return events
+
+
+def split_runs(events, client):
+    """A run begins when the client's read of "1" from stdin returns, and ends before the next."""
+    runs = []
+    for event in events:
+        time, pid, kind, what = event
+        if pid == client and kind == 'leave' and what.name == 'read' and what.arguments.startswith('0,') and what.result > 0:
+            runs.append([])
+        if runs:
+            runs[-1].append(event)
+    return runs
+
+
+def landmarks(run, service, client):
+    """{name: time} of one run, or None if it is not whole."""
+    marks, child = {'begin': run[0][0]}, None
+
+    def seen(name):
+        return name in marks
+
+    for time, pid, kind, what in run:
+        call = what.name if kind in ('enter', 'leave') else None
+        if pid == service:
+            if kind == 'leave' and call in ('ppoll', 'poll') and not seen('clone3'):
+                marks.setdefault('service wakes', time)
+            elif kind == 'enter' and call == 'clone3':
+                marks['clone3'] = time
+            elif kind == 'leave' and call == 'clone3':
+                marks['cloned'], child = time, what.result
+            elif kind == 'leave' and call == 'sendto' and seen('cloned'):
+                name = 'execute' if seen('go') and seen('ready') else 'go'
+                if not seen(name):
+                    marks[name] = time
+            elif kind == 'leave' and call == 'sendmsg' and seen('exec') and not seen('answered'):
+                marks['answered'] = time
+            elif kind == 'leave' and call == 'waitid':
+                marks['reaped'] = time
+            elif kind == 'leave' and call == 'sendmsg' and seen('reaped'):
+                marks.setdefault('told', time)
+            elif kind == 'enter' and call in ('ppoll', 'poll') and seen('told'):
+                marks['cleaned'] = time
+        elif child and pid == child:
+            if kind == 'enter' and call == 'sendmsg':
+                marks.setdefault('ready', time)
+            elif kind == 'sched_process_exec':
+                marks['exec'] = time
+            elif kind == 'sched_process_exit':
+                marks['exit'] = time
+        elif pid == client and kind == 'enter' and call == 'write':
+            marks['end'] = time
+    return (marks, child) if len(marks) == len(LANDMARKS) else None
+
+
+def usage(runs, roles):
+    """{role: {call: (number a run, µs a run)}}; the time in a call that sleeps is not counted."""
+    totals = {role: collections.defaultdict(lambda: [0, 0.0]) for role in set(roles[0].values())}
+    for run, known in zip(runs, roles):
+        for _, pid, kind, call in run:
+            if kind == 'leave' and pid in known and call.name not in WAITING:
+                totals[known[pid]][call.name][0] += 1
+                totals[known[pid]][call.name][1] += call.end - call.begin
+    return {role: {name: (number / len(runs), usec / len(runs)) for name, (number, usec) in calls.items()}
+            for role, calls in totals.items()}
+
+
+def slowest(runs, service, children, limit=14):
+    """Single calls by place: name and how many of that name came before it in this process and run."""
+    times = collections.defaultdict(list)
+    for run, child in zip(runs, children):
+        counts = collections.Counter()
+        for _, pid, kind, call in run:
+            if kind == 'leave' and pid in (service, child) and call.name not in WAITING:
+                counts[pid, call.name] += 1
+                times['service' if pid == service else 'child', call.name, counts[pid, call.name]].append(
+                    call.end - call.begin)
+    medians = [(statistics.median(values), key) for key, values in times.items() if len(values) * 2 > len(runs)]
+    return sorted(medians, reverse=True)[:limit]
+
+
+def print_landmarks(marked):
+    print('service: median distance from landmark to landmark, µs')
+    order = [name for name, _ in LANDMARKS]
+    for before, (name, words) in zip(order, LANDMARKS[1:]):
+        if name == 'exit':
+            before = 'exec'
+        elif name == 'reaped':
+            before = 'exit'
+        elif name == 'cleaned':
+            before = 'told'
+        print(f'  {statistics.median(marks[name] - marks[before] for marks, _ in marked):8.0f}  {words}')
+    print(f'  {statistics.median(marks["end"] - marks["begin"] for marks, _ in marked):8.0f}  begin to end, while traced')
+
+
+def print_usage(runs, service, bus, children):
+    roles = [{service: 'service', bus: 'bus daemon', child: 'child'} for child in children]
+    for role, calls in usage(runs, roles).items():
+        total, number = sum(usec for _, usec in calls.values()), sum(n for n, _ in calls.values())
+        print(f'{role}: {number:.0f} system calls a run, {total:.0f} µs in those that do not wait')
+        for name, (n, usec) in sorted(calls.items(), key=lambda item: -item[1][1])[:12]:
+            print(f'  {usec:8.1f}  {name} × {n:.0f}')
+
+
 def report(world, rounds):
-    pass
+    client = subprocess.Popen(world.client(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def run():
+        client.stdin.write('1\n')
+        client.stdin.flush()
+        lines = [client.stdout.readline(), client.stdout.readline()]
+        return lines[0].split()[1] == '0'
+
+    service, bus = world.service.pid, world.bus.pid
+    tracer = Tracer(world.directory, (service, bus, client.pid))
+    try:
+        good = all(run() for _ in range(min(rounds, 50)))
+        events = parse(tracer.read())
+    finally:
+        client.stdin.close()
+        client.wait()
+        client.stdout.close()
+        tracer.close()
+    runs = split_runs(events, client.pid)
+    pairs = [(run_events, found) for run_events in runs if (found := landmarks(run_events, service, client.pid))]
+    if not good or not pairs:
+        raise RuntimeError(f'no whole run among the {len(runs)} traced')
+    runs, marked = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    children = [child for _, child in marked]
+    print_landmarks(marked)
+    print('slowest single calls, median µs (the number: which one of its name in this process and run)')
+    for usec, (who, name, number) in slowest(runs, service, children):
+        print(f'  {usec:8.1f}  {who}: {name} {number}')
+    print_usage(runs, service, bus, children)

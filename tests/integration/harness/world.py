@@ -235,10 +235,7 @@ class World:
         return result
 
     def mountinfo(self):
-        with open('/proc/self/mountinfo') as f:
-            # Removing a directory elsewhere takes mounts on it away here, too: others' test trees in /tmp.
-            lines = [line for line in f.read().splitlines()
-                     if not line.split()[4].startswith('/tmp/') or 'naive' in line]
+        lines = self.mounts_of('self')
         if self.hidden_mountinfo >= 0:  # the machine's own mount namespace, which we left
             os.lseek(self.hidden_mountinfo, 0, os.SEEK_SET)
             data = b''
@@ -247,6 +244,13 @@ class World:
             # Others may mount there while we test; what would be ours has our name in it.
             lines += ['machine: ' + line for line in data.decode().splitlines() if 'naive' in line]
         return lines
+
+    @staticmethod
+    def mounts_of(pid):
+        with open(f'/proc/{pid}/mountinfo') as f:
+            # Removing a directory elsewhere takes mounts on it away here, too: others' test trees in /tmp.
+            return [line for line in f.read().splitlines()
+                    if not line.split()[4].startswith('/tmp/') or 'naive' in line]
 
     def rootfs_paths(self):
         return [self.rootfs] + [f'{self.directory}/{name}/rootfs' for name in ('alice', 'bob')]
