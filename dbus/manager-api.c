@@ -1,4 +1,3 @@
-#include <fcntl.h>
 #include <string.h>
 
 #include "dbus/error-map.h"
@@ -31,32 +30,17 @@ static void spawn_free(void *data)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Spawn, spawn_free)
 
-static void on_caller_left(void *data)
-{
-        ContainerBond *bond = data;
-        Container *container = manager_find(bond->server->manager, bond->owner, bond->id);
-
-        if (container && container_is_live(container)) {
-                g_message("container %s of user %u: its caller left", bond->id, bond->owner);
-                container_kill(container, true, SIGKILL, NULL);
-        }
-}
-
 static void on_spawned(Container *container, GError *error, void *data)
 {
         Request *request = data;
         Server *server = request_server(request);
-        sd_bus_message *message = request_message(request);
 
         if (error) {
                 g_message("user %u: %s", request_caller(request)->uid, error->message);
                 request_fail(request, error);
                 return;
         }
-        if (container_spec(container)->watch_bus && !server->options.peer)
-                server_bond(server, container)->caller =
-                        peer_watch_new(server->options.bus, sd_bus_message_get_sender(message),
-                                       on_caller_left, server_bond(server, container));
+        server_watch_caller(server, container);
         g_autofree char *path = server_container_path(container_info(container));
         request_done(request, "o", path);
 }
@@ -64,11 +48,13 @@ static void on_spawned(Container *container, GError *error, void *data)
 static void on_authorized(Request *request, void *data)
 {
         g_autoptr(Spawn) spawn = data;
+        bool watches = spawn->spec->watch_bus && !request_server(request)->options.peer;
 
         manager_create(request_server(request)->manager,
                        &(ManagerCreate){
                                .spec = g_steal_pointer(&spawn->spec),
                                .owner = request_caller(request),
+                               .watcher = watches ? sd_bus_message_get_sender(request_message(request)) : NULL,
                                .tree_fd = spawn->tree_fd,
                                .tree_gid = spawn->tree_gid,
                                .fds = spawn->fds.list,

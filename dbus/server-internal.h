@@ -38,6 +38,8 @@ bool server_parse_path(const char *path, uid_t *ret_owner, char **ret_id);
 bool server_may_see(const Credentials *caller, uid_t owner);
 const MethodRule *server_rule(const char *interface, const char *member);
 ContainerBond *server_bond(Server *server, Container *container);
+/* WatchBus: its end comes with its watcher's. */
+void server_watch_caller(Server *server, Container *container);
 /* Keeps `message` to be answered when the container ends. */
 bool server_wait(Server *server, Container *container, sd_bus_message *message, GError **error);
 void server_activity(Server *server);

@@ -1,5 +1,6 @@
 #include "dbus/server.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "dbus/error-map.h"
@@ -114,6 +115,26 @@ ContainerBond *server_bond(Server *server, Container *container)
                 g_hash_table_insert(server->bonds, container, bond);
         }
         return bond;
+}
+
+static void on_caller_left(void *data)
+{
+        ContainerBond *bond = data;
+        Container *container = manager_find(bond->server->manager, bond->owner, bond->id);
+
+        if (container && container_is_live(container)) {
+                g_message("container %s of user %u: its caller left", bond->id, bond->owner);
+                container_kill(container, true, SIGKILL, NULL);
+        }
+}
+
+void server_watch_caller(Server *server, Container *container)
+{
+        const char *watcher = container_info(container)->watcher;
+
+        if (watcher)
+                server_bond(server, container)->caller = peer_watch_new(
+                        server->options.bus, watcher, on_caller_left, server_bond(server, container));
 }
 
 bool server_wait(Server *server, Container *container, sd_bus_message *message, GError **error)
@@ -265,6 +286,10 @@ bool server_export(Server *server, Manager *manager, GError **error)
         int r = sd_bus_add_filter(server->options.bus, NULL, on_message, server);
         if (r < 0)
                 return error_set_errno(error, RUNTIME_ERROR_FAILED, -r, "cannot watch the bus");
+        g_autoptr(GPtrArray) adopted = manager_list(manager, UID_ANY);
+        for (guint i = 0; i < adopted->len; i++)
+                if (container_is_live(adopted->pdata[i]))
+                        server_watch_caller(server, adopted->pdata[i]);
         return manager_api_export(server, error) && container_api_export(server, error);
 }
 

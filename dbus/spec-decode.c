@@ -24,7 +24,8 @@ void spawn_fds_clear(SpawnFds *fds)
 
 /* -- bytes and lists of them ----------------------------------------------------------------------- */
 
-/* `ay` or `s`, as a C string: a NUL inside would cut it short behind its caller's back. */
+/* `ay` or `s`, as a C string. One NUL at the end is what GLib's byte strings carry; one inside would cut it
+ * short behind its caller's back. */
 static bool read_bytes(sd_bus_message *message, char type, const char *what, char **ret, GError **error)
 {
         const void *bytes;
@@ -40,6 +41,8 @@ static bool read_bytes(sd_bus_message *message, char type, const char *what, cha
         }
         if ((r = sd_bus_message_read_array(message, 'y', &bytes, &size)) < 0)
                 return malformed(error, r, what);
+        if (size > 0 && ((const char *) bytes)[size - 1] == '\0')
+                size--;
         if (size > 0 && memchr(bytes, 0, size))
                 return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "%s contains a NUL byte", what);
         *ret = g_strndup(size ? bytes : "", size);

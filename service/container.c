@@ -5,6 +5,8 @@
 #include <glib-unix.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,9 +14,12 @@
 #include "service/error.h"
 #include "service/limits.h"
 #include "service/util/fd.h"
+#include "service/util/proc.h"
 
 #define CLEAN_RETRY_MSEC     10u /* doubled each time */
 #define CLEAN_RETRY_MSEC_MAX 5000u
+#define EXIT_LOOK_MSEC       50u
+#define EXIT_LOOKS           100u
 #define OOM_LOOK_MSEC        5u
 #define OOM_LOOKS            400u
 
@@ -34,6 +39,8 @@ struct Container {
         unsigned oom_looks;
         bool execute;   /* exec is wanted as soon as all is ready */
         bool executing; /* nothing is left to do but exec */
+        bool adopted;   /* no child of ours: we cannot wait for it */
+        unsigned exit_looks;
         bool timed_out; /* Stop's signal was not enough, or the set-up took too long */
         GError *failure; /* why it could not be set up or executed */
         guint clean_timer;
@@ -76,6 +83,7 @@ void container_info_clear(ContainerInfo *info)
 {
         g_free(info->id);
         g_free(info->control_group);
+        g_free(info->watcher);
         *info = (ContainerInfo){0};
 }
 
@@ -151,7 +159,9 @@ static void set_result(Container *container, const siginfo_t *status)
         ContainerInfo *info = &container->info;
 
         info->code = status->si_status;
-        if (status->si_code == CLD_EXITED)
+        if (status->si_code == 0)
+                info->result = info->oom_kills > 0 ? RESULT_OOM_KILL : RESULT_UNKNOWN;
+        else if (status->si_code == CLD_EXITED)
                 info->result = info->code == 0 ? RESULT_SUCCESS : RESULT_EXIT_CODE;
         else if (info->oom_kills > 0 && info->code == SIGKILL)
                 info->result = RESULT_OOM_KILL;
@@ -182,6 +192,36 @@ static void set_silent_failure(Container *container, const siginfo_t *status)
 
 static void handle_report(Container *container);
 
+static gboolean on_process_end(int fd, GIOCondition condition, void *data);
+
+static gboolean on_exit_look(void *data)
+{
+        Container *container = data;
+
+        container->pidfd_watch = 0;
+        on_process_end(container->pidfd, G_IO_IN, container);
+        return G_SOURCE_REMOVE;
+}
+
+/* The kernel tells strangers of the exit code once the process is reaped, which its parent may take its time for.
+ * False: look again later. */
+static bool read_exit(Container *container, siginfo_t *ret)
+{
+        int status, known = proc_exit_status(container->pidfd, &status);
+
+        if (known > 0) {
+                ret->si_code = WIFEXITED(status) ? CLD_EXITED : WCOREDUMP(status) ? CLD_DUMPED : CLD_KILLED;
+                ret->si_status = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
+                return true;
+        }
+        if (known == 0 && container->exit_looks++ < EXIT_LOOKS) {
+                container->pidfd_watch = g_timeout_add(EXIT_LOOK_MSEC, on_exit_look, container);
+                return false;
+        }
+        ret->si_code = 0;
+        return true;
+}
+
 static gboolean on_process_end(int fd, GIOCondition condition, void *data)
 {
         Container *container = data;
@@ -189,7 +229,10 @@ static gboolean on_process_end(int fd, GIOCondition condition, void *data)
 
         /* what it said comes before how it ended */
         handle_report(container);
-        if (waitid(P_PIDFD, (id_t) fd, &status, WEXITED | WNOHANG) < 0 || status.si_pid == 0)
+        if (container->adopted) {
+                if (!read_exit(container, &status))
+                        return G_SOURCE_REMOVE;
+        } else if (waitid(P_PIDFD, (id_t) fd, &status, WEXITED | WNOHANG) < 0 || status.si_pid == 0)
                 return G_SOURCE_CONTINUE;
         if (container->cgroup)
                 container->info.oom_kills = cgroup_oom_kills(container->cgroup);
@@ -227,8 +270,11 @@ static gboolean on_timer(void *data)
 
 static void handle_ready(Container *container, int terminal)
 {
-        if (terminal >= 0)
+        if (terminal >= 0) {
+                container->info.terminal = true;
+                container->hooks->terminal(container, terminal, container->data);
                 output_set_source(container->output, terminal, true);
+        }
         if (container->execute) {
                 container->executing = true;
                 return;
@@ -337,8 +383,11 @@ static void watch_process(Container *container)
 }
 
 /* One pipe for stdout and stderr, unless the caller gave both or a terminal carries them. */
-static bool open_pipe(const Container *container, const ContainerLaunch *how, int ends[2], GError **error)
+static bool open_pipe(Container *container, const ContainerLaunch *how, int ends[2], GError **error)
 {
+        autofd int both = -1;
+        char path[32];
+        struct stat status;
         unsigned given = 0;
 
         for (size_t i = 0; i < how->n_fds; i++)
@@ -348,6 +397,19 @@ static bool open_pipe(const Container *container, const ContainerLaunch *how, in
                 return true;
         if (pipe2(ends, O_CLOEXEC) < 0)
                 return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno, "cannot make a pipe");
+        /* The container's end can be read as well: then it breaks for nobody while no service is there to
+         * read, and a successor finds the pipe by its inode among the container's fds. */
+        snprintf(path, sizeof path, "/proc/self/fd/%d", ends[1]);
+        both = open(path, O_RDWR | O_CLOEXEC);
+        if (both < 0 || fstat(both, &status) < 0) {
+                int errnum = errno;
+                fd_clear(&ends[0]);
+                fd_clear(&ends[1]);
+                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errnum, "cannot open a pipe");
+        }
+        fd_close(ends[1]);
+        ends[1] = steal_fd(&both);
+        container->info.pipe = status.st_ino;
         return true;
 }
 
@@ -383,8 +445,21 @@ bool container_launch(Container *container, const ContainerLaunch *how, GError *
         container->pidfd = launched.pidfd;
         container->sync_fd = launched.sync_fd;
         container->info.pid = launched.pid;
+        container->info.id_base = id_map_base(how->map);
         watch_process(container);
         return true;
+}
+
+void container_adopt(Container *container, const ContainerAdoption *how)
+{
+        container->adopted = true;
+        container->pidfd = how->pidfd;
+        container->cgroup = how->cgroup;
+        container->map = how->map;
+        if (how->source >= 0)
+                output_set_source(container->output, how->source, container->info.terminal);
+        container->pidfd_watch = g_unix_fd_add(container->pidfd, G_IO_IN, on_process_end, container);
+        watch_oom(container);
 }
 
 /* -- verbs ----------------------------------------------------------------------------------------- */
@@ -455,6 +530,12 @@ Container *container_new(ContainerInfo *info, RunSpec *spec, const ContainerHook
         container->pidfd = container->sync_fd = -1;
         container->output = output_new();
         return container;
+}
+
+void container_release(Container *container)
+{
+        close_process(container);
+        g_clear_pointer(&container->cgroup, cgroup_free);
 }
 
 void container_free(Container *container)

@@ -51,6 +51,12 @@ typedef struct ContainerInfo {
         uint64_t oom_kills;
         uint64_t memory_max; /* bytes; UINT64_MAX: no limit */
         bool remove;         /* gone after its exit */
+        /* for the next service, should this one end before the container does */
+        char *watcher;       /* on the bus; its leaving ends the container. NULL: none */
+        uint64_t start_time; /* of the process, in clock ticks: its number may be used again */
+        uint64_t pipe;       /* inode of the output's pipe; 0: none */
+        uint32_t id_base;    /* first host id of its range; 0: `self` */
+        bool terminal;
 } ContainerInfo;
 void container_info_clear(ContainerInfo *info);
 
@@ -63,12 +69,14 @@ typedef struct ContainerHooks {
         void (*failed)(Container *container, GError *error, void *data);
         void (*exited)(Container *container, void *data);
         void (*cleaned)(Container *container, void *data); /* leaf and ids are given back. Last */
+        void (*terminal)(Container *container, int master, void *data); /* it has one now (borrowed) */
 } ContainerHooks;
 
 /* `info` is consumed (cleared). `spec` is NULL for one read from a record: it is stopped and has an empty
  * output, to be filled. */
 Container *container_new(ContainerInfo *info, RunSpec *spec, const ContainerHooks *hooks, void *data);
 void container_free(Container *container); /* kills what still runs, without hooks */
+void container_release(Container *container); /* lets it run on, to be adopted by a successor; then free it */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Container, container_free)
 
 typedef bool (*LaunchFunc)(const LaunchInput *input, Launched *ret, GError **error);
@@ -86,6 +94,15 @@ typedef struct ContainerLaunch {
         bool execute;
 } ContainerLaunch;
 bool container_launch(Container *container, const ContainerLaunch *how, GError **error);
+
+/* Takes over one that runs already (`pid` of its info, started by a predecessor): all arguments are consumed.
+ * `source` is its pipe's or terminal's other end, -1 if that is lost. Its exit code may stay unknown. */
+typedef struct ContainerAdoption {
+        int pidfd, source;
+        Cgroup *cgroup;
+        IdMap *map;
+} ContainerAdoption;
+void container_adopt(Container *container, const ContainerAdoption *how);
 
 bool container_start(Container *container, GError **error); /* created → exec; `started` or `failed` follows */
 bool container_kill(Container *container, bool whole, int signal, GError **error);

@@ -15,6 +15,8 @@
 
 /* A mount's user namespace costs a process to make, so it stays with the range: the next container of
  * the same owner that gets this range finds it ready. */
+#define CACHED_RANGES 128u /* so many at most before one is taken from another owner; each holds an fd */
+
 typedef struct IdRange {
         uint32_t base;
         uid_t cached_uid;
@@ -58,22 +60,34 @@ void id_ranges_free(IdRanges *ranges)
         g_free(ranges);
 }
 
+static void add_fresh_range(IdRanges *ranges)
+{
+        IdRange *range = g_new0(IdRange, 1);
+
+        range->base = ranges->start + ranges->used++ * ID_RANGE_SIZE;
+        range->mount_namespace = -1;
+        g_ptr_array_add(ranges->free, range);
+}
+
+/* One with the owner's namespace; else one without any, a new one perhaps; else another owner's. */
 static IdRange *take_range(IdRanges *ranges, uid_t uid, gid_t gid)
 {
-        IdRange *range;
+        guint found = ranges->free->len;
 
         for (guint i = ranges->free->len; i-- > 0;) {
-                range = ranges->free->pdata[i];
-                if (range->mount_namespace >= 0 && range->cached_uid == uid && range->cached_gid == gid)
-                        return g_ptr_array_steal_index_fast(ranges->free, i);
+                const IdRange *range = ranges->free->pdata[i];
+                bool is_owners = range->cached_uid == uid && range->cached_gid == gid;
+                if (range->mount_namespace < 0 || is_owners)
+                        found = i;
+                if (range->mount_namespace >= 0 && is_owners)
+                        break;
         }
-        if (ranges->used < ranges->total) {
-                range = g_new0(IdRange, 1);
-                range->base = ranges->start + ranges->used++ * ID_RANGE_SIZE;
-                range->mount_namespace = -1;
-                return range;
-        }
-        return ranges->free->len ? g_ptr_array_steal_index_fast(ranges->free, ranges->free->len - 1) : NULL;
+        if (found == ranges->free->len && ranges->used < ranges->total &&
+            (ranges->free->len == 0 || ranges->used < CACHED_RANGES))
+                add_fresh_range(ranges);
+        if (ranges->free->len == 0)
+                return NULL;
+        return g_ptr_array_steal_index_fast(ranges->free, MIN(found, ranges->free->len - 1));
 }
 
 bool id_map_new(IdRanges *ranges, UserNamespaceMode mode, const Credentials *owner, gid_t tree_gid,
@@ -97,6 +111,33 @@ bool id_map_new(IdRanges *ranges, UserNamespaceMode mode, const Credentials *own
         }
         *ret = g_steal_pointer(&map);
         return true;
+}
+
+bool id_map_adopt(IdRanges *ranges, uint32_t base, IdMap **ret, GError **error)
+{
+        g_autofree IdMap *map = g_new0(IdMap, 1);
+
+        map->ranges = ranges;
+        if (base != 0) {
+                uint32_t index = (base - ranges->start) / ID_RANGE_SIZE;
+                if (base < ranges->start || (base - ranges->start) % ID_RANGE_SIZE != 0 || index >= ranges->total)
+                        return error_set(error, RUNTIME_ERROR_FAILED, "user ids from %u are not of our range",
+                                         base);
+                while (ranges->used <= index)
+                        add_fresh_range(ranges);
+                for (guint i = 0; i < ranges->free->len && !map->range; i++)
+                        if (((IdRange *) ranges->free->pdata[i])->base == base)
+                                map->range = g_ptr_array_steal_index_fast(ranges->free, i);
+                if (!map->range)
+                        return error_set(error, RUNTIME_ERROR_FAILED, "user ids from %u are in use", base);
+        }
+        *ret = g_steal_pointer(&map);
+        return true;
+}
+
+uint32_t id_map_base(const IdMap *map)
+{
+        return map->range ? map->range->base : 0;
 }
 
 void id_map_free(IdMap *map)

@@ -27,6 +27,10 @@ typedef struct IdMap IdMap;
  * group if the caller is a member (whose own files else?). LimitsExceeded when no range is free. */
 bool id_map_new(IdRanges *ranges, UserNamespaceMode mode, const Credentials *owner, gid_t tree_gid,
                 IdMap **ret, GError **error);
+/* For a container that runs already: takes the range that begins at `base` (0: it is `self`), which must be
+ * one of ours and free. */
+bool id_map_adopt(IdRanges *ranges, uint32_t base, IdMap **ret, GError **error);
+uint32_t id_map_base(const IdMap *map); /* 0: `self` */
 void id_map_free(IdMap *map); /* gives the range back */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(IdMap, id_map_free)
 

@@ -23,6 +23,7 @@
 #include "service/cgroup.h"
 #include "service/config.h"
 #include "service/error.h"
+#include "service/fd-store.h"
 #include "service/isolate.h"
 #include "service/launch.h"
 #include "service/manager.h"
@@ -52,6 +53,7 @@ typedef struct Service {
         GSource *source;
         Server *server;
         Manager *manager;
+        FdStore *store;
         guint signal_watch, idle_timer;
         int signals;
         sd_bus_slot *name_call;
@@ -68,7 +70,8 @@ static void quit(Service *service, int status)
         g_main_loop_quit(service->loop);
 }
 
-/* Nobody supervises a container without us (yet): they end with the service, and their records say so. */
+/* On a bus the workload is not the service's to lose: what runs goes on and is taken over by the next start. On a
+ * private connection there is no next one: all ends. */
 static void stop(Service *service, int status)
 {
         g_autoptr(GPtrArray) list = manager_list(service->manager, UID_ANY);
@@ -79,10 +82,10 @@ static void stop(Service *service, int status)
                 sd_notify(0, "STOPPING=1");
         service->stopping = true;
         server_refuse(service->server);
-        for (guint i = 0; i < list->len; i++)
+        for (guint i = 0; service->records < 0 && i < list->len; i++)
                 if (container_is_live(list->pdata[i]))
                         container_kill(list->pdata[i], true, SIGKILL, NULL);
-        if (manager_is_idle(service->manager))
+        if (service->records >= 0 || manager_is_idle(service->manager))
                 quit(service, status);
 }
 
@@ -348,6 +351,7 @@ static bool build(Service *service, GError **error)
                         .records = service->records,
                         .has_id_ranges = is_root,
                         .launch = launch,
+                        .keeper = is_embedded ? (FdKeeper){0} : fd_store_keeper(service->store),
                 },
                 &server_events, service->server);
         manager_take_up(service->manager);
@@ -383,6 +387,7 @@ static void clear(Service *service)
         sd_bus_slot_unref(service->name_call);
         server_free(service->server);
         manager_free(service->manager);
+        fd_store_free(service->store);
         if (service->source) {
                 g_source_destroy(service->source);
                 g_source_unref(service->source);
@@ -392,9 +397,8 @@ static void clear(Service *service)
         if (service->cgroups)
                 cgroup_tree_sweep(service->cgroups);
         cgroup_tree_free(service->cgroups);
-        for (guint *watch = &service->signal_watch; watch; watch = NULL)
-                if (*watch)
-                        g_source_remove(*watch);
+        if (service->signal_watch)
+                g_source_remove(service->signal_watch);
         if (service->idle_timer)
                 g_source_remove(service->idle_timer);
         fd_close(service->signals);
@@ -422,6 +426,7 @@ int main(int argc, char **argv)
                 g_print("naive-runcd " PROJECT_VERSION "\n");
                 return 0;
         }
+        service.store = fd_store_new();
         service.loop = g_main_loop_new(NULL, FALSE);
         config_init(&service.config);
         if (!config_load(&service.config, service.options.config ? service.options.config : CONFIG_PATH,

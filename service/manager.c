@@ -1,10 +1,16 @@
 #include "service/manager.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "service/error.h"
 #include "service/limits.h"
 #include "service/record.h"
+#include "service/util/fd.h"
+#include "service/util/proc.h"
 
 /* What one user has. Kept for the service's life: a few bytes for each user ever seen. */
 typedef struct Owner {
@@ -107,9 +113,10 @@ static void drop(Slot *slot)
 static void keep_stopped(Slot *slot)
 {
         Owner *owner = slot->owner;
+        const Config *config = slot->manager->options.config;
 
         g_queue_push_tail(&owner->stopped, slot);
-        while (owner->stopped.length > slot->manager->options.config->stopped_per_user_max)
+        while (owner->stopped.length > config->stopped_per_user_max) /* `slot` itself, with 0 */
                 drop(owner->stopped.head->data);
 }
 
@@ -117,6 +124,10 @@ static void save(Slot *slot)
 {
         const ContainerInfo *info = container_info(slot->container);
         g_autoptr(GError) error = NULL;
+        Output *output;
+
+        /* what a record still has of its output must not be lost by saving it anew */
+        manager_load_output(slot->manager, slot->container, &output, NULL);
 
         if (slot->manager->options.records >= 0 &&
             !record_save(slot->manager->options.records, info,
@@ -146,21 +157,37 @@ static void show(Slot *slot)
         manager->events->added(slot->container, manager->data);
 }
 
+/* After the answer: who waits for it need not wait for the record. */
+static void save_live(Slot *slot)
+{
+        ContainerInfo info = *container_info(slot->container);
+        g_autoptr(GError) error = NULL;
+
+        if (slot->manager->options.records < 0)
+                return;
+        if (!proc_start_time(info.pid, &info.start_time) ||
+            !record_save(slot->manager->options.records, &info, NULL, &error))
+                g_warning("container %s: %s; it ends with the service", info.id,
+                          error ? error->message : "no start time of its process");
+}
+
 static void on_created(Container *container, void *data)
 {
         show(data);
+        save_live(data);
 }
 
 static void on_started(Container *container, void *data)
 {
         Slot *slot = data;
 
-        if (!slot->is_seen) {
+        if (!slot->is_seen)
                 show(slot);
-                return;
+        else {
+                answer(slot, NULL);
+                slot->manager->events->changed(container, slot->manager->data);
         }
-        answer(slot, NULL);
-        slot->manager->events->changed(container, slot->manager->data);
+        save_live(slot);
 }
 
 static void on_exited(Container *container, void *data)
@@ -187,9 +214,12 @@ static void on_cleaned(Container *container, void *data)
 {
         Slot *slot = data;
         Manager *manager = slot->manager;
+        const FdKeeper *keeper = &manager->options.keeper;
 
         manager->live--;
         slot->owner->live--;
+        if (container_info(container)->terminal && keeper->drop)
+                keeper->drop(container_info(container)->serial, keeper->data);
         if (!slot->is_seen || container_info(container)->remove)
                 drop(slot);
         else {
@@ -199,7 +229,16 @@ static void on_cleaned(Container *container, void *data)
         manager->events->settled(manager->data);
 }
 
-static const ContainerHooks hooks = {on_created, on_started, on_failed, on_exited, on_cleaned};
+static void on_terminal(Container *container, int master, void *data)
+{
+        Slot *slot = data;
+        const FdKeeper *keeper = &slot->manager->options.keeper;
+
+        if (keeper->keep)
+                keeper->keep(container_info(container)->serial, master, keeper->data);
+}
+
+static const ContainerHooks hooks = {on_created, on_started, on_failed, on_exited, on_cleaned, on_terminal};
 
 static Slot *add_slot(Manager *manager, ContainerInfo *info, RunSpec *spec)
 {
@@ -309,6 +348,7 @@ void manager_create(Manager *manager, const ManagerCreate *create, ManagerFunc f
                 .created_usec = (uint64_t) g_get_real_time(),
                 .memory_max = spec->memory_max,
                 .remove = spec->remove,
+                .watcher = g_strdup(create->watcher),
         };
         Slot *slot = add_slot(manager, &info, g_steal_pointer(&spec));
         if (!start_process(slot, create, &error)) {
@@ -357,7 +397,8 @@ bool manager_load_output(Manager *manager, Container *container, Output **ret, G
         const ContainerInfo *info = container_info(container);
 
         /* one from a record comes without its bytes, which nobody may ever ask for */
-        if (!container_spec(container) && output_log_end(output_log(output)) == 0 &&
+        if (!container_spec(container) && info->state == CONTAINER_STOPPED &&
+            output_log_end(output_log(output)) == 0 &&
             !record_load_log(manager->options.records, info->serial, output_log(output), error))
                 return false;
         *ret = output;
@@ -423,14 +464,82 @@ Manager *manager_new(const ManagerOptions *options, const ManagerEvents *events,
         return manager;
 }
 
+static void release(Manager *manager)
+{
+        GHashTableIter iterator;
+        void *value;
+
+        g_hash_table_iter_init(&iterator, manager->slots);
+        while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+                Slot *slot = value;
+                if (container_info(slot->container)->state != CONTAINER_RUNNING)
+                        continue;
+                ContainerInfo info = *container_info(slot->container);
+                if (proc_start_time(info.pid, &info.start_time) &&
+                    record_save(manager->options.records, &info,
+                                output_log(container_output(slot->container)), NULL))
+                        container_release(slot->container);
+        }
+}
+
 void manager_free(Manager *manager)
 {
         if (!manager)
                 return;
+        if (manager->options.records >= 0)
+                release(manager);
         g_hash_table_destroy(manager->slots);
         g_hash_table_destroy(manager->owners);
         id_ranges_free(manager->ranges);
         g_free(manager);
+}
+
+/* The other end of the container's pipe, through any fd of its process that is this pipe and no other. */
+static int find_pipe(pid_t pid, uint64_t inode)
+{
+        g_autofree char *path = g_strdup_printf("/proc/%d/fd", (int) pid);
+        g_autofree char *wanted = g_strdup_printf("pipe:[%" G_GUINT64_FORMAT "]", inode);
+        g_autoptr(GDir) directory = g_dir_open(path, 0, NULL);
+        const char *name;
+
+        while (directory && (name = g_dir_read_name(directory))) {
+                g_autofree char *link = g_build_filename(path, name, NULL);
+                g_autofree char *target = g_file_read_link(link, NULL);
+                struct stat status;
+                if (g_strcmp0(target, wanted) != 0)
+                        continue;
+                autofd int fd = open(link, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+                if (fd >= 0 && fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode) && status.st_ino == inode)
+                        return steal_fd(&fd);
+        }
+        return -1;
+}
+
+/* Is it surely the process that the record tells of? Its number may be another's by now, so the pidfd comes first:
+ * what is checked afterwards is true of what it holds as long as that lives. */
+static bool find_running(Manager *manager, const ContainerInfo *info, ContainerAdoption *ret, GError **error)
+{
+        const FdKeeper *keeper = &manager->options.keeper;
+        autofd int pidfd = (int) syscall(SYS_pidfd_open, info->pid, 0);
+        g_autoptr(Cgroup) cgroup = NULL;
+        uint64_t start;
+
+        if (pidfd < 0 || !proc_start_time(info->pid, &start) || start != info->start_time)
+                return error_set(error, RUNTIME_ERROR_FAILED, "it has ended while no service ran");
+        if (*info->control_group && !proc_is_in_cgroup(info->pid, info->control_group))
+                return error_set(error, RUNTIME_ERROR_FAILED, "its process is not in its cgroup");
+        if (syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0)
+                return error_set(error, RUNTIME_ERROR_FAILED, "it has ended while no service ran");
+        if (!cgroup_open(manager->options.cgroups, info->owner, info->serial, &cgroup, error) ||
+            !id_map_adopt(manager->ranges, info->id_base, &ret->map, error))
+                return false;
+        if (info->terminal && keeper->take)
+                ret->source = keeper->take(info->serial, keeper->data);
+        else if (info->pipe)
+                ret->source = find_pipe(info->pid, info->pipe);
+        ret->pidfd = steal_fd(&pidfd);
+        ret->cgroup = g_steal_pointer(&cgroup);
+        return true;
 }
 
 static void take_record(ContainerInfo *info, void *data)
@@ -444,10 +553,44 @@ static void take_record(ContainerInfo *info, void *data)
                 container_info_clear(info);
                 return;
         }
+        ContainerAdoption adoption = {.pidfd = -1, .source = -1};
+        g_autoptr(GError) error = NULL;
+        bool was_running = info->state == CONTAINER_RUNNING;
+        bool is_ours = was_running && find_running(manager, info, &adoption, &error);
+        if (was_running && !is_ours) {
+                g_warning("container %s of user %u cannot be taken over: %s", info->id, info->owner,
+                          error->message);
+                info->state = CONTAINER_STOPPED;
+                info->result = RESULT_UNKNOWN;
+                info->pid = 0;
+        }
+        if (info->result == RESULT_UNKNOWN && info->exited_usec == 0)
+                info->exited_usec = (uint64_t) g_get_real_time();
         Slot *slot = add_slot(manager, info, NULL);
         slot->is_seen = true;
         manager->seen++;
-        output_finish(container_output(slot->container));
+        if (is_ours) {
+                record_load_log(manager->options.records, container_info(slot->container)->serial,
+                                output_log(container_output(slot->container)), NULL);
+                container_adopt(slot->container, &adoption);
+                manager->live++;
+                slot->owner->live++;
+        } else
+                output_finish(container_output(slot->container));
+}
+
+static bool is_adopted(Manager *manager, uint64_t serial)
+{
+        GHashTableIter iterator;
+        void *value;
+
+        g_hash_table_iter_init(&iterator, manager->slots);
+        while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+                Slot *slot = value;
+                if (container_info(slot->container)->serial == serial)
+                        return container_is_live(slot->container);
+        }
+        return false;
 }
 
 static gint compare_exits(gconstpointer a, gconstpointer b)
@@ -466,8 +609,8 @@ static void end_leaf(uid_t owner, uint64_t serial, bool populated, void *data)
         g_autoptr(GError) error = NULL;
 
         manager->next_serial = MAX(manager->next_serial, serial + 1);
-        if (!populated)
-                return; /* the sweep removes it */
+        if (!populated || is_adopted(manager, serial))
+                return; /* an empty one goes with the sweep */
         if (!cgroup_open(manager->options.cgroups, owner, serial, &cgroup, &error) ||
             !cgroup_kill(cgroup, &error)) {
                 g_warning("container %" G_GUINT64_FORMAT " of user %u runs unsupervised: %s", serial, owner,
@@ -486,8 +629,19 @@ void manager_take_up(Manager *manager)
                 record_load_all(manager->options.records, take_record, manager);
         g_autoptr(GPtrArray) stopped = manager_list(manager, UID_ANY);
         g_ptr_array_sort(stopped, compare_exits);
-        for (guint i = 0; i < stopped->len; i++)
-                keep_stopped(slot_of(manager, stopped->pdata[i]));
+        for (guint i = 0; i < stopped->len; i++) {
+                Slot *slot = slot_of(manager, stopped->pdata[i]);
+                const ContainerInfo *info = container_info(slot->container);
+                if (info->state != CONTAINER_STOPPED)
+                        continue;
+                if (info->remove) {
+                        drop(slot);
+                        continue;
+                }
+                if (info->result == RESULT_UNKNOWN)
+                        save(slot);
+                keep_stopped(slot);
+        }
         cgroup_tree_foreach_leaf(manager->options.cgroups, end_leaf, manager);
         cgroup_tree_sweep(manager->options.cgroups);
 }

@@ -23,6 +23,14 @@ typedef struct ManagerEvents {
         void (*settled)(void *data); /* one has ended and all of its traces are gone */
 } ManagerEvents;
 
+/* Where terminals' masters live on when the service ends, by serial. All zero: nowhere. */
+typedef struct FdKeeper {
+        void (*keep)(uint64_t serial, int fd, void *data); /* fd is borrowed */
+        int (*take)(uint64_t serial, void *data);          /* what a predecessor kept, or -1. Owned */
+        void (*drop)(uint64_t serial, void *data);
+        void *data;
+} FdKeeper;
+
 typedef struct ManagerOptions {
         const Config *config;
         CgroupTree *cgroups;    /* borrowed, as all of these */
@@ -31,13 +39,16 @@ typedef struct ManagerOptions {
         int records; /* directory for records; -1: none are kept */
         bool has_id_ranges; /* the service has the rights to give out ranges of ids */
         LaunchFunc launch;
+        FdKeeper keeper;
 } ManagerOptions;
 
 Manager *manager_new(const ManagerOptions *options, const ManagerEvents *events, void *data);
+/* With records kept, what runs goes on running, for the next service to take over; without, it ends. */
 void manager_free(Manager *manager);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Manager, manager_free)
 
-/* Loads records and ends what a predecessor left running and nobody supervises. Before the bus name. */
+/* Loads records, takes over what a predecessor left running if it is surely that, and ends all else that it
+ * left. Before the bus name. */
 void manager_take_up(Manager *manager);
 
 /* Would it be admitted now? Changes nothing; a question to the user is worth it only if so. Also settles
@@ -51,6 +62,7 @@ typedef void (*ManagerFunc)(Container *container, GError *error, void *data);
 typedef struct ManagerCreate {
         RunSpec *spec;            /* consumed */
         const Credentials *owner;
+        const char *watcher;      /* see ContainerInfo; borrowed, may be NULL */
         int tree_fd;              /* the pinned root directory; borrowed */
         gid_t tree_gid;
         const SandboxFd *fds;     /* borrowed */

@@ -74,7 +74,7 @@ static bool is_held_back(const Output *output)
         for (guint i = 0; i < output->readers->len; i++) {
                 const Reader *reader = output->readers->pdata[i];
                 if (reader->how.writes &&
-                    output_log_end(&output->log) - reader->how.offset > BEHIND_MAX)
+                    output_log_end(&output->log) > reader->how.offset + BEHIND_MAX)
                         return true;
         }
         return false;

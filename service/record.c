@@ -10,6 +10,7 @@
 
 #include "service/error.h"
 #include "service/util/fd.h"
+#include "service/util/proc.h"
 
 #define GROUP          "Container"
 #define RECORD_VERSION 1
@@ -39,6 +40,23 @@ static bool write_file(int dirfd, const char *name, const char *text, size_t len
         return true;
 }
 
+/* What a successor must know to recognise what runs, and to go on with it. */
+static void add_live(GKeyFile *file, const ContainerInfo *info)
+{
+        char boot[BOOT_ID_SIZE];
+
+        g_key_file_set_string(file, GROUP, "State", container_state_to_string(info->state));
+        g_key_file_set_string(file, GROUP, "BootId", proc_boot_id(boot) ? boot : "");
+        g_key_file_set_uint64(file, GROUP, "Pid", (uint64_t) info->pid);
+        g_key_file_set_uint64(file, GROUP, "StartTime", info->start_time);
+        g_key_file_set_uint64(file, GROUP, "Pipe", info->pipe);
+        g_key_file_set_uint64(file, GROUP, "IdBase", info->id_base);
+        g_key_file_set_boolean(file, GROUP, "Terminal", info->terminal);
+        g_key_file_set_boolean(file, GROUP, "Remove", info->remove);
+        if (info->watcher)
+                g_key_file_set_string(file, GROUP, "Watcher", info->watcher);
+}
+
 bool record_save(int dirfd, const ContainerInfo *info, const OutputLog *log, GError **error)
 {
         g_autoptr(GKeyFile) file = g_key_file_new();
@@ -56,10 +74,12 @@ bool record_save(int dirfd, const ContainerInfo *info, const OutputLog *log, GEr
         g_key_file_set_integer(file, GROUP, "ExitCode", info->code);
         g_key_file_set_uint64(file, GROUP, "OOMKills", info->oom_kills);
         g_key_file_set_uint64(file, GROUP, "MemoryMax", info->memory_max);
+        if (info->state != CONTAINER_STOPPED)
+                add_live(file, info);
         g_autofree char *text = g_key_file_to_data(file, &length, NULL);
         /* the log first: a record says that both are there */
         log_name(info->serial, name);
-        if (!output_log_save(log, dirfd, name, error))
+        if (log && !output_log_save(log, dirfd, name, error))
                 return false;
         record_name(info->serial, name);
         return write_file(dirfd, name, text, length, error);
@@ -81,6 +101,33 @@ static bool get_uint64(GKeyFile *file, const char *key, uint64_t *ret, GError **
 
         *ret = g_key_file_get_uint64(file, GROUP, key, &local);
         return local ? error_set(error, RUNTIME_ERROR_FAILED, "%s", local->message) : true;
+}
+
+/* One that was created and never executed ended with the service that kept it waiting. */
+static bool parse_live(GKeyFile *file, ContainerInfo *info, GError **error)
+{
+        g_autofree char *state = g_key_file_get_string(file, GROUP, "State", NULL);
+        g_autofree char *recorded = g_key_file_get_string(file, GROUP, "BootId", NULL);
+        uint64_t pid, base;
+        char boot[BOOT_ID_SIZE] = "";
+
+        info->result = RESULT_UNKNOWN;
+        if (!get_uint64(file, "Pid", &pid, error) || !get_uint64(file, "StartTime", &info->start_time, error) ||
+            !get_uint64(file, "Pipe", &info->pipe, error) || !get_uint64(file, "IdBase", &base, error))
+                return false;
+        if (pid == 0 || pid > INT32_MAX || base > UINT32_MAX)
+                return error_set(error, RUNTIME_ERROR_FAILED, "Pid or IdBase is out of range");
+        info->id_base = (uint32_t) base;
+        info->terminal = g_key_file_get_boolean(file, GROUP, "Terminal", NULL);
+        info->remove = g_key_file_get_boolean(file, GROUP, "Remove", NULL);
+        info->watcher = g_key_file_get_string(file, GROUP, "Watcher", NULL);
+        if (proc_boot_id(boot) && g_strcmp0(boot, recorded) == 0 &&
+            g_strcmp0(state, container_state_to_string(CONTAINER_RUNNING)) == 0) {
+                info->state = CONTAINER_RUNNING;
+                info->result = RESULT_NONE;
+                info->pid = (pid_t) pid;
+        }
+        return true;
 }
 
 static bool parse(GKeyFile *file, ContainerInfo *info, GError **error)
@@ -107,7 +154,7 @@ static bool parse(GKeyFile *file, ContainerInfo *info, GError **error)
         info->code = (int) code;
         info->state = CONTAINER_STOPPED;
         info->result = container_result_from_string(result);
-        return true;
+        return !g_key_file_has_key(file, GROUP, "State", NULL) || parse_live(file, info, error);
 }
 
 static bool load(int dirfd, const char *name, ContainerInfo *info, GError **error)

@@ -1,0 +1,20 @@
+#pragma once
+
+/* What tells one process from another that later has its number. */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define BOOT_ID_SIZE 37
+
+/* The start of `pid` in clock ticks since boot, from /proc/PID/stat. */
+bool proc_start_time(pid_t pid, uint64_t *ret);
+/* The kernel's random id of this boot, as text. */
+bool proc_boot_id(char ret[BOOT_ID_SIZE]);
+/* Is `pid` in the cgroup `path`, in whichever hierarchy? */
+bool proc_is_in_cgroup(pid_t pid, const char *path);
+
+/* How the process of `pidfd`, which has ended and is no child of ours, has ended: 1 and the status as wait() gives
+ * it; 0 as long as its parent has not reaped it; -1 if that will never be known (before Linux 6.15). */
+int proc_exit_status(int pidfd, int *ret_status);
