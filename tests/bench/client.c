@@ -1,6 +1,7 @@
-/* A connected client, as an application would be one: it has its connection to the bus, and asks for
- * containers by method calls. Measured is the time from the call until the client knows the exit: Run (or
- * Spawn with --spawn, which passes a pipe for the output, read to its end) and then Wait. */
+/* A connected client, as an application would be one: it has its connection to the bus, and asks
+ * for containers by method calls. Measured is the time from the call until the client knows the
+ * exit: Run (or Spawn with --spawn, which passes a pipe for the output, read to its end) and then
+ * Wait. */
 
 #include <err.h>
 #include <errno.h>
@@ -66,7 +67,8 @@ static int start(Client *client, int output, sd_bus_message **ret)
         if (r >= 0)
                 r = sd_bus_call(client->bus, call, 0, &error, ret);
         if (r < 0)
-                warnx("%s: %s", client->spawn ? "Spawn" : "Run", error.message ? error.message : strerror(-r));
+                warnx("%s: %s", client->spawn ? "Spawn" : "Run",
+                      error.message ? error.message : strerror(-r));
         sd_bus_error_free(&error);
         return r;
 }
@@ -77,7 +79,8 @@ static int await(Client *client, const char *path, int *ret_status)
         sd_bus_error error = SD_BUS_ERROR_NULL;
         const char *result;
         int code;
-        int r = sd_bus_call_method(client->bus, BUS_NAME, path, INTERFACE_CONTAINER, "Wait", &error, &reply, "");
+        int r = sd_bus_call_method(client->bus, BUS_NAME, path, INTERFACE_CONTAINER, "Wait", &error,
+                                   &reply, "");
 
         if (r >= 0)
                 r = sd_bus_message_read(reply, "si", &result, &code);
@@ -147,17 +150,29 @@ int main(int argc, char **argv)
 
         while ((option = getopt_long(argc, argv, "+", options, NULL)) >= 0)
                 switch (option) {
-                case 'a': address = optarg; break;
-                case 'm': client.memory = strtoull(optarg, NULL, 10); break;
-                case 'u': uid = strtol(optarg, NULL, 10); break;
-                case 's': client.spawn = true; break;
-                case 'n': count = strtol(optarg, NULL, 10); break;
-                default: optind = argc;
+                case 'a':
+                        address = optarg;
+                        break;
+                case 'm':
+                        client.memory = strtoull(optarg, NULL, 10);
+                        break;
+                case 'u':
+                        uid = strtol(optarg, NULL, 10);
+                        break;
+                case 's':
+                        client.spawn = true;
+                        break;
+                case 'n':
+                        count = strtol(optarg, NULL, 10);
+                        break;
+                default:
+                        optind = argc;
                 }
         if (argc - optind < 2) {
-                fprintf(stderr, "usage: client [--address ADDRESS] [--memory BYTES] [--uid UID] [--spawn] "
-                                "[--count N] ROOTFS COMMAND [ARGUMENT…]\n"
-                                "without --count it is served rounds on stdin\n");
+                fprintf(stderr,
+                        "usage: client [--address ADDRESS] [--memory BYTES] [--uid UID] [--spawn] "
+                        "[--count N] ROOTFS COMMAND [ARGUMENT…]\n"
+                        "without --count it is served rounds on stdin\n");
                 return 2;
         }
         client.rootfs = argv[optind];

@@ -7,6 +7,7 @@ import os
 import re
 import statistics
 import subprocess
+import time
 
 HEADER = '/usr/include/x86_64-linux-gnu/asm/unistd_64.h'
 EVENTS = ('raw_syscalls/sys_enter', 'raw_syscalls/sys_exit', 'sched/sched_process_fork', 'sched/sched_process_exec',
@@ -85,19 +86,19 @@ def parse(text):
         match = LINE.match(line)
         if not match:
             continue
-        pid, time, event, rest = int(match['pid']), float(match['time']) * 1e6, match['event'], match['text']
+        pid, when, event, rest = int(match['pid']), float(match['time']) * 1e6, match['event'], match['text']
         if event == 'sys_enter':
             number, arguments = re.match(r'NR (-?\d+) \((.*)\)', rest).groups()
-            call = Call(pid, names.get(int(number), f'call {number}'), time, arguments)
+            call = Call(pid, names.get(int(number), f'call {number}'), when, arguments)
             open_calls[pid] = call
-            events.append((time, pid, 'enter', call))
+            events.append((when, pid, 'enter', call))
         elif event == 'sys_exit':
             call = open_calls.pop(pid, None)
             if call:
-                call.end, call.result = time, int(rest.split('= ')[1])
-                events.append((time, pid, 'leave', call))
+                call.end, call.result = when, int(rest.split('= ')[1])
+                events.append((when, pid, 'leave', call))
         else:
-            events.append((time, pid, event, rest))
+            events.append((when, pid, event, rest))
     return events
 
 
@@ -105,8 +106,9 @@ def split_runs(events, client):
     """A run begins when the client's read of "1" from stdin returns, and ends before the next."""
     runs = []
     for event in events:
-        time, pid, kind, what = event
-        if pid == client and kind == 'leave' and what.name == 'read' and what.arguments.startswith('0,') and what.result > 0:
+        _, pid, kind, what = event
+        if (pid == client and kind == 'leave' and what.name == 'read' and what.arguments.startswith('0,') and
+                what.result > 0):
             runs.append([])
         if runs:
             runs[-1].append(event)
@@ -120,36 +122,38 @@ def landmarks(run, service, client):
     def seen(name):
         return name in marks
 
-    for time, pid, kind, what in run:
+    for when, pid, kind, what in run:
         call = what.name if kind in ('enter', 'leave') else None
         if pid == service:
             if kind == 'leave' and call in ('ppoll', 'poll') and not seen('clone3'):
-                marks.setdefault('service wakes', time)
+                marks.setdefault('service wakes', when)
             elif kind == 'enter' and call == 'clone3':
-                marks['clone3'] = time
+                marks['clone3'] = when
             elif kind == 'leave' and call == 'clone3':
-                marks['cloned'], child = time, what.result
+                marks['cloned'], child = when, what.result
             elif kind == 'leave' and call == 'sendto' and seen('cloned'):
                 name = 'execute' if seen('go') and seen('ready') else 'go'
                 if not seen(name):
-                    marks[name] = time
+                    marks[name] = when
             elif kind == 'leave' and call == 'sendmsg' and seen('exec') and not seen('answered'):
-                marks['answered'] = time
+                marks['answered'] = when
             elif kind == 'leave' and call == 'waitid':
-                marks['reaped'] = time
+                marks['reaped'] = when
             elif kind == 'leave' and call == 'sendmsg' and seen('reaped'):
-                marks.setdefault('told', time)
+                marks.setdefault('told', when)
             elif kind == 'enter' and call in ('ppoll', 'poll') and seen('told'):
-                marks['cleaned'] = time
+                marks['cleaned'] = when
         elif child and pid == child:
             if kind == 'enter' and call == 'sendmsg':
-                marks.setdefault('ready', time)
+                marks.setdefault('ready', when)
             elif kind == 'sched_process_exec':
-                marks['exec'] = time
+                marks['exec'] = when
             elif kind == 'sched_process_exit':
-                marks['exit'] = time
+                marks['exit'] = when
         elif pid == client and kind == 'enter' and call == 'write':
-            marks['end'] = time
+            marks['end'] = when
+    if 'ready' in marks:
+        marks.setdefault('execute', marks['ready'])  # said in advance
     return (marks, child) if len(marks) == len(LANDMARKS) else None
 
 
@@ -190,7 +194,8 @@ def print_landmarks(marked):
         elif name == 'cleaned':
             before = 'told'
         print(f'  {statistics.median(marks[name] - marks[before] for marks, _ in marked):8.0f}  {words}')
-    print(f'  {statistics.median(marks["end"] - marks["begin"] for marks, _ in marked):8.0f}  begin to end, while traced')
+    whole = statistics.median(marks['end'] - marks['begin'] for marks, _ in marked)
+    print(f'  {whole:8.0f}  begin to end, while traced')
 
 
 def print_usage(runs, service, bus, children):
@@ -209,6 +214,7 @@ def report(world, rounds):
         client.stdin.write('1\n')
         client.stdin.flush()
         lines = [client.stdout.readline(), client.stdout.readline()]
+        time.sleep(0.01)  # so that the clean-up belongs to this run, not to the next
         return lines[0].split()[1] == '0'
 
     service, bus = world.service.pid, world.bus.pid

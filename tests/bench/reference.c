@@ -1,44 +1,55 @@
 /* The reference: what the kernel's own work for one container costs, asked for by plain C.
  *
- * It gives a command the service's default profile, with no bus, no loop and no state. It shares no code with the service
- * but the text of the seccomp filter, so that it shows what is possible, not what we happen to do. What does
- * not depend on the run is made once, outside the measured time, as the service makes it at start: the
- * template of /dev, the filter's program, the parent directories in cgroupfs, the list of paths to mask.
+ * It gives a command the service's default profile, with no bus, no loop and no state. It shares no
+ * code with the service but the text of the seccomp filter, so that it shows what is possible, not
+ * what we happen to do. What does not depend on the run is made once, outside the measured time, as
+ * the service makes it at start: the template of /dev, the filter's program, the parent directories
+ * in cgroupfs, the list of paths to mask.
  *
  * One run, in the parent:
  *   1. open the root tree                openat2(O_PATH | O_DIRECTORY)
  *   2. clone its mount                   open_tree(OPEN_TREE_CLONE, recursive)
  *   3. clone /dev, read-only             open_tree(OPEN_TREE_CLONE), mount_setattr
  *   4. make the leaves                   mkdirat in v2, v1 memory and v1 pids; openat of the v2 one
- *   5. set the limits                    memory.limit_in_bytes, memory.memsw.limit_in_bytes, pids.max (on
- *                                        v2: memory.max, memory.oom.group, memory.swap.max, pids.max)
+ *   5. set the limits                    memory.limit_in_bytes, memory.memsw.limit_in_bytes,
+ * pids.max (on v2: memory.max, memory.oom.group, memory.swap.max, pids.max)
  *   6. watch for OOM                     eventfd, cgroup.event_control (on v2: memory.events)
  *   7. open what the child enters by     openat of both v1 `tasks`
  *   8. output and sync                   pipe2, socketpair
- *   9. be born                           clone3(user, mount, pid, uts, ipc, net namespace, into the v2 leaf, pidfd)
+ *   9. be born                           clone3(user, mount, pid, uts, ipc, net namespace, into the
+ * v2 leaf, pidfd)
  *  10. map the ids                       write uid_map, gid_map
- *  11. protect the root tree             openat ns/user, mount_setattr(read-only, nosuid, nodev, id-mapped, private)
- *  12. say "go"                          write
- *  24. read output, await the end        poll, read, waitid(P_PIDFD): the exit is known, "to exit" ends here
+ *  11. protect the root tree             openat ns/user, mount_setattr(read-only, nosuid, nodev,
+ * id-mapped, private)
+ *  12. say "go", hold the mounts         write; openat ns/mnt: their end then falls to 25, not into
+ * the child's exit
+ *  24. read output, await the end        poll, read, waitid(P_PIDFD): the exit is known, "to exit"
+ * ends here
  *  25. clean up                          rmdir of the three leaves, close
  * In the child:
  *  13. enter the v1 leaves               write "0" to both `tasks`
  *  14. wait for "go", become root        read, setgroups, setresgid, setresuid, setsid
  *  15. cgroup namespace, no propagation  unshare, mount(slave, recursive)
- *  16. new mounts                        fsopen, fsconfig, fsmount of proc, sysfs, devpts, tmpfs, tmpfs, mqueue
+ *  16. new mounts                        fsopen, fsconfig, fsmount of proc, sysfs, devpts, tmpfs,
+ * tmpfs, mqueue
  *  17. the root                          move_mount, fchdir, pivot_root, umount2(detach), chdir
  *  18. attach the mounts                 openat2(no links), move_mount, each of seven
- *  19. mask                              as the kernel has them: up to five empty tmpfs, seven /dev/null, five read-only binds
+ *  19. mask                              as the kernel has them: up to five empty tmpfs, seven
+ * /dev/null, five read-only binds
  *  20. host name and loopback            sethostname, socket, ioctl(SIOCSIFFLAGS)
- *  21. stdio, attributes, keyring        dup2, umask, setpriority, setrlimit, prctl, sched_setscheduler, keyctl
- *  22. capabilities and filter           prctl(bounding set, ambient), capset, chdir, faccessat, no_new_privs, seccomp
+ *  21. stdio, attributes, keyring        dup2, umask, setpriority, setrlimit, prctl,
+ * sched_setscheduler, keyctl
+ *  22. capabilities and filter           prctl(bounding set, ambient), capset, chdir, faccessat,
+ * no_new_privs, seccomp
  *  23. execute                           close_range, sigprocmask, execve
  *
- * What the service does besides and a plain program need not: it tells that exec has succeeded before it
- * tells of the exit, holds a created container back, checks each limit by reading it, places any fds.
+ * What the service does besides and a plain program need not: it tells that exec has succeeded
+ * before it tells of the exit, holds a created container back, checks each limit by reading it,
+ * places any fds.
  *
- * With --profile each step's time is told: parent and child write clock_gettime() (no system call) into
- * a page that they share. The marks are always taken, some 50 of 25 ns each, so that both modes measure the same. */
+ * With --profile each step's time is told: parent and child write clock_gettime() (no system call)
+ * into a page that they share. The marks are always taken, some 50 of 25 ns each, so that both
+ * modes measure the same. */
 
 #include <err.h>
 #include <errno.h>
@@ -75,14 +86,15 @@
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
 #endif
-#define MOUNT_PRIVATE (1u << 18) /* MS_PRIVATE; sys/mount.h clashes with linux/mount.h */
+#define MOUNT_PRIVATE   (1u << 18) /* MS_PRIVATE; sys/mount.h clashes with linux/mount.h */
 #define MOUNT_REC_SLAVE ((1ul << 14) | (1ul << 19))
-#define UMOUNT_DETACH 2
-#define ID_BASE       1610612736u /* a range that nobody else has */
-#define ID_COUNT      65536u
-#define TASKS_MAX     "4096"
+#define UMOUNT_DETACH   2
+#define ID_BASE         1610612736u /* a range that nobody else has */
+#define ID_COUNT        65536u
+#define TASKS_MAX       "4096"
 
-/* -- marks: when each step was done ---------------------------------------------------------------- */
+/* -- marks: when each step was done
+ * ---------------------------------------------------------------- */
 
 #define PARENT_STEPS(X)                                                                            \
         X(P_BEGIN, "begin")                                                                        \
@@ -99,12 +111,12 @@
         X(P_CLONE, "clone3")                                                                       \
         X(P_MAPS, "map the ids")                                                                   \
         X(P_PROTECT, "id-map and protect the root tree")                                           \
-        X(P_GO, "say go, close what is the child's")                                               \
+        X(P_GO, "hold the mounts, say go, close")                                                  \
         X(P_EXIT, "await the exit")                                                                \
         X(P_RMDIR_V2, "remove the v2 leaf")                                                        \
         X(P_RMDIR_MEMORY, "remove the memory leaf")                                                \
         X(P_RMDIR_PIDS, "remove the pids leaf")                                                    \
-        X(P_CLOSE, "close all")
+        X(P_CLOSE, "close all, unmount")
 #define CHILD_STEPS(X)                                                                             \
         X(C_BORN, "born (from clone3's begin)")                                                    \
         X(C_ENTER, "enter the v1 leaves")                                                          \
@@ -134,7 +146,7 @@ enum {
 #define X(name, words) name,
         PARENT_STEPS(X) CHILD_STEPS(X)
 #undef X
-        _STEPS
+                _STEPS
 };
 static const char *const step_words[] = {
 #define X(name, words) words,
@@ -145,14 +157,15 @@ static const char *const step_words[] = {
 static struct Shared {
         uint64_t at[_STEPS];
         int error_step, error; /* what the child could not do */
-} *shared;
+} * shared;
 
 static inline void mark(int step)
 {
         shared->at[step] = now_nsec();
 }
 
-/* -- what does not depend on the run --------------------------------------------------------------- */
+/* -- what does not depend on the run
+ * --------------------------------------------------------------- */
 
 enum { V2, MEMORY, PIDS, _HIERARCHIES };
 
@@ -162,12 +175,23 @@ typedef struct Mask {
 } Mask;
 
 static Mask masks[] = {
-        {"proc/acpi", EMPTY_DIRECTORY}, {"proc/asound", EMPTY_DIRECTORY}, {"proc/interrupts", EMPTY_FILE},
-        {"proc/kcore", EMPTY_FILE}, {"proc/keys", EMPTY_FILE}, {"proc/latency_stats", EMPTY_FILE},
-        {"proc/sched_debug", EMPTY_FILE}, {"proc/scsi", EMPTY_DIRECTORY}, {"proc/timer_list", EMPTY_FILE},
-        {"proc/timer_stats", EMPTY_FILE}, {"proc/bus", READ_ONLY}, {"proc/fs", READ_ONLY},
-        {"proc/irq", READ_ONLY}, {"proc/sys", READ_ONLY}, {"proc/sysrq-trigger", READ_ONLY},
-        {"sys/firmware", EMPTY_DIRECTORY}, {"sys/devices/virtual/powercap", EMPTY_DIRECTORY},
+        {"proc/acpi", EMPTY_DIRECTORY},
+        {"proc/asound", EMPTY_DIRECTORY},
+        {"proc/interrupts", EMPTY_FILE},
+        {"proc/kcore", EMPTY_FILE},
+        {"proc/keys", EMPTY_FILE},
+        {"proc/latency_stats", EMPTY_FILE},
+        {"proc/sched_debug", EMPTY_FILE},
+        {"proc/scsi", EMPTY_DIRECTORY},
+        {"proc/timer_list", EMPTY_FILE},
+        {"proc/timer_stats", EMPTY_FILE},
+        {"proc/bus", READ_ONLY},
+        {"proc/fs", READ_ONLY},
+        {"proc/irq", READ_ONLY},
+        {"proc/sys", READ_ONLY},
+        {"proc/sysrq-trigger", READ_ONLY},
+        {"sys/firmware", EMPTY_DIRECTORY},
+        {"sys/devices/virtual/powercap", EMPTY_DIRECTORY},
 };
 
 static struct Reference {
@@ -252,9 +276,12 @@ static void close_parents(void)
 static const struct {
         const char *name;
         unsigned major, minor;
-} nodes[] = {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
-static const char *const links[][2] = {{"fd", "/proc/self/fd"}, {"stdin", "/proc/self/fd/0"},
-                                       {"stdout", "/proc/self/fd/1"}, {"stderr", "/proc/self/fd/2"},
+} nodes[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
+             {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
+static const char *const links[][2] = {{"fd", "/proc/self/fd"},
+                                       {"stdin", "/proc/self/fd/0"},
+                                       {"stdout", "/proc/self/fd/1"},
+                                       {"stderr", "/proc/self/fd/2"},
                                        {"ptmx", "pts/ptmx"}};
 static const char *const dev_directories[] = {"pts", "shm", "mqueue"};
 static char dev_path[] = "/run/naive-reference-XXXXXX";
@@ -296,7 +323,8 @@ static void prepare(void)
         struct stat status;
         char path[256];
 
-        shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+                      0);
         if (shared == MAP_FAILED)
                 err(1, "cannot map a page");
         if (!seccomp_program_new(&reference.filter, &error))
@@ -325,14 +353,15 @@ static void unprepare(void)
         seccomp_program_free(reference.filter);
 }
 
-/* -- the child ------------------------------------------------------------------------------------- */
+/* -- the child
+ * ------------------------------------------------------------------------------------- */
 
 typedef struct Run {
         int tree, root, dev;
         int leaves[_HIERARCHIES], tasks[_HIERARCHIES];
         int oom_event, oom_control;
         int output[2], sync[2];
-        int pidfd;
+        int pidfd, mounts;
         pid_t pid;
         char name[16];
 } Run;
@@ -384,21 +413,23 @@ static bool cover(const Mask *mask)
 
         if (mask->kind == EMPTY_DIRECTORY)
                 mount = new_mount("tmpfs", options,
-                                  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+                                  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                                          MOUNT_ATTR_NOEXEC);
         else
                 mount = (int) syscall(SYS_open_tree, AT_FDCWD,
                                       mask->kind == READ_ONLY ? mask->path : "dev/null",
                                       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-        if (mount < 0 || (mask->kind == READ_ONLY &&
-                          syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attributes,
-                                  sizeof attributes) < 0))
+        if (mount < 0 ||
+            (mask->kind == READ_ONLY && syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH,
+                                                &attributes, sizeof attributes) < 0))
                 return false;
         return attach(mount, mask->path, 0);
 }
 
 static void mount_all(const Run *run)
 {
-        static const char *const pts_options[] = {"ptmxmode", "0666", "mode", "0620", "gid", "5", NULL};
+        static const char *const pts_options[] = {"ptmxmode", "0666", "mode", "0620",
+                                                  "gid",      "5",    NULL};
         static const char *const shm_options[] = {"mode", "1777", "size", "65536k", NULL};
         static const char *const tmp_options[] = {"mode", "1777", NULL};
         const unsigned safe = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
@@ -473,8 +504,8 @@ static bool drop_capabilities(void)
 {
         const uint64_t kept = CAP(AUDIT_WRITE) | CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(FOWNER) |
                               CAP(FSETID) | CAP(KILL) | CAP(MKNOD) | CAP(NET_BIND_SERVICE) |
-                              CAP(NET_RAW) | CAP(SETFCAP) | CAP(SETGID) | CAP(SETPCAP) | CAP(SETUID) |
-                              CAP(SYS_CHROOT);
+                              CAP(NET_RAW) | CAP(SETFCAP) | CAP(SETGID) | CAP(SETPCAP) |
+                              CAP(SETUID) | CAP(SYS_CHROOT);
         struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
         struct __user_cap_data_struct data[2] = {
                 {.effective = (uint32_t) kept, .permitted = (uint32_t) kept},
@@ -490,9 +521,9 @@ static bool drop_capabilities(void)
 
 static _Noreturn void child(const Run *run)
 {
-        char *environment[] = {(char *) "HOME=/root", (char *) "PS1=# ",
-                               (char *) "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                               NULL};
+        char *environment[] = {
+                (char *) "HOME=/root", (char *) "PS1=# ",
+                (char *) "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
         sigset_t nothing;
         char go;
 
@@ -541,11 +572,13 @@ static _Noreturn void child(const Run *run)
         fail(C_EXECUTE);
 }
 
-/* -- the parent ------------------------------------------------------------------------------------ */
+/* -- the parent
+ * ------------------------------------------------------------------------------------ */
 
 static void clone_mounts(Run *run)
 {
-        struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
+        struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+                               .resolve = RESOLVE_NO_MAGICLINKS};
         struct mount_attr attributes = {
                 .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
                 .attr_clr = MOUNT_ATTR_NODEV,
@@ -555,15 +588,16 @@ static void clone_mounts(Run *run)
         if (run->tree < 0)
                 err(1, "rootfs '%s'", reference.rootfs);
         mark(P_OPEN);
-        run->root = (int) syscall(SYS_open_tree, run->tree, "",
-                                  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+        run->root =
+                (int) syscall(SYS_open_tree, run->tree, "",
+                              OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
         if (run->root < 0)
                 err(1, "cannot clone the mount of the root tree");
         mark(P_CLONE_ROOT);
         run->dev = (int) syscall(SYS_open_tree, reference.dev_fd, "",
                                  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-        if (run->dev < 0 ||
-            syscall(SYS_mount_setattr, run->dev, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0)
+        if (run->dev < 0 || syscall(SYS_mount_setattr, run->dev, "", AT_EMPTY_PATH, &attributes,
+                                    sizeof attributes) < 0)
                 err(1, "cannot clone /dev");
         mark(P_CLONE_DEV);
 }
@@ -610,8 +644,8 @@ static void make_leaves(Run *run)
                 if (reference.parents[i] >= 0) {
                         if (mkdirat(reference.parents[i], run->name, 0755) < 0)
                                 err(1, "cannot make a leaf in %s", reference.parent_paths[i]);
-                        run->leaves[i] =
-                                openat(reference.parents[i], run->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                        run->leaves[i] = openat(reference.parents[i], run->name,
+                                                O_RDONLY | O_DIRECTORY | O_CLOEXEC);
                 }
                 mark(P_LEAF_V2 + i);
         }
@@ -646,10 +680,11 @@ static void start(Run *run)
         mark(P_CLONE);
 }
 
-static void map_ids(const Run *run)
+static void map_ids(Run *run)
 {
         struct mount_attr attributes = {
-                .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY | MOUNT_ATTR_IDMAP,
+                .attr_set =
+                        MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY | MOUNT_ATTR_IDMAP,
                 .propagation = MOUNT_PRIVATE,
         };
         char path[64], map[48];
@@ -662,12 +697,13 @@ static void map_ids(const Run *run)
         mark(P_MAPS);
         int space = openat(proc, "ns/user", O_RDONLY | O_CLOEXEC);
         attributes.userns_fd = (uint64_t) space;
-        if (space < 0 || syscall(SYS_mount_setattr, run->root, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes,
-                                 sizeof attributes) < 0)
+        if (space < 0 || syscall(SYS_mount_setattr, run->root, "", AT_EMPTY_PATH | AT_RECURSIVE,
+                                 &attributes, sizeof attributes) < 0)
                 err(1, "cannot id-map the root tree");
         close(space);
-        close(proc);
         mark(P_PROTECT);
+        run->mounts = openat(proc, "ns/mnt", O_RDONLY | O_CLOEXEC);
+        close(proc);
 }
 
 static void await(Run *run, Sample *sample)
@@ -700,7 +736,8 @@ static void clean(Run *run)
 {
         for (int i = 0; i < _HIERARCHIES; i++) {
                 if (reference.parents[i] >= 0)
-                        while (unlinkat(reference.parents[i], run->name, AT_REMOVEDIR) < 0 && errno == EBUSY)
+                        while (unlinkat(reference.parents[i], run->name, AT_REMOVEDIR) < 0 &&
+                               errno == EBUSY)
                                 sched_yield();
                 mark(P_RMDIR_V2 + i);
         }
@@ -713,12 +750,14 @@ static void clean(Run *run)
         close(run->output[0]);
         close(run->sync[0]);
         close(run->pidfd);
+        close_if(run->mounts);
         mark(P_CLOSE);
 }
 
 static Sample run_once(void *data)
 {
-        Run run = {.leaves = {-1, -1, -1}, .tasks = {-1, -1, -1}, .oom_event = -1, .oom_control = -1};
+        Run run = {
+                .leaves = {-1, -1, -1}, .tasks = {-1, -1, -1}, .oom_event = -1, .oom_control = -1};
         Sample sample = {0};
 
         snprintf(run.name, sizeof run.name, "%u", ++reference.serial);
@@ -743,7 +782,8 @@ static Sample run_once(void *data)
         return sample;
 }
 
-/* -- profile --------------------------------------------------------------------------------------- */
+/* -- profile
+ * --------------------------------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
 {
@@ -758,7 +798,8 @@ static double median(double *values, size_t n)
         return values[n / 2];
 }
 
-/* Lines "who<TAB>step<TAB>microseconds", medians; the child's last is what exec, command and exit take. */
+/* Lines "who<TAB>step<TAB>microseconds", medians; the child's last is what exec, command and exit
+ * take. */
 static int profile(size_t count)
 {
         double *times = calloc(_STEPS * count, sizeof *times), *rest = calloc(count, sizeof *rest);
@@ -782,22 +823,26 @@ static int profile(size_t count)
         return 0;
 }
 
-/* -- modes ----------------------------------------------------------------------------------------- */
+/* -- modes
+ * ----------------------------------------------------------------------------------------- */
 
 static _Noreturn void usage(void)
 {
-        fprintf(stderr, "usage: reference [--memory BYTES] [--cgroup-parent PATH] MODE ROOTFS COMMAND [ARGUMENT…]\n"
+        fprintf(stderr, "usage: reference [--memory BYTES] [--cgroup-parent PATH] MODE ROOTFS "
+                        "COMMAND [ARGUMENT…]\n"
                         "modes: --serve | --once | --count N | --profile N\n");
         exit(2);
 }
 
 int main(int argc, char **argv)
 {
-        static const struct option options[] = {
-                {"memory", required_argument, NULL, 'm'}, {"cgroup-parent", required_argument, NULL, 'g'},
-                {"serve", no_argument, NULL, 's'},        {"once", no_argument, NULL, 'o'},
-                {"count", required_argument, NULL, 'n'},  {"profile", required_argument, NULL, 'p'},
-                {0}};
+        static const struct option options[] = {{"memory", required_argument, NULL, 'm'},
+                                                {"cgroup-parent", required_argument, NULL, 'g'},
+                                                {"serve", no_argument, NULL, 's'},
+                                                {"once", no_argument, NULL, 'o'},
+                                                {"count", required_argument, NULL, 'n'},
+                                                {"profile", required_argument, NULL, 'p'},
+                                                {0}};
         int mode = 0, option, status = 0;
         unsigned long count = 1;
 

@@ -1,8 +1,8 @@
 #pragma once
 
-/* How tests/bench/bench talks with its measuring programs, so that their samples can be interleaved in one
- * run: each stays alive, reads a number of runs from stdin, makes them one after the other and prints one
- * line "MICROSECONDS STATUS [MICROSECONDS]" for each, then an empty line. */
+/* How tests/bench/bench talks with its measuring programs, so that their samples can be interleaved
+ * in one run: each stays alive, reads a number of runs from stdin, makes them one after the other
+ * and prints one line "MICROSECONDS STATUS [MICROSECONDS]" for each, then an empty line. */
 
 #include <inttypes.h>
 #include <stdbool.h>

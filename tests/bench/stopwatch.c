@@ -1,7 +1,7 @@
-/* Times whole processes: `stopwatch COMMAND [ARGUMENT…]` starts the command for each run that it is asked
- * for (rounds.h), reads its standard output to the end and waits for it. Small and resident, so that what
- * is measured is the command, not a shell's or Python's way of starting it. "@@" in an argument becomes the
- * number of the run, for commands that want a fresh name each time. */
+/* Times whole processes: `stopwatch COMMAND [ARGUMENT…]` starts the command for each run that it is
+ * asked for (rounds.h), reads its standard output to the end and waits for it. Small and resident,
+ * so that what is measured is the command, not a shell's or Python's way of starting it. "@@" in an
+ * argument becomes the number of the run, for commands that want a fresh name each time. */
 
 #include <errno.h>
 #include <fcntl.h>
