@@ -8,6 +8,7 @@
 #include "dbus/server-internal.h"
 #include "polkit/actions.h"
 #include "service/limits.h"
+#include "service/util/log.h"
 
 #define WAITING_MAX 4096u /* calls of Wait, Stop and Delete in all */
 
@@ -123,7 +124,7 @@ static void on_caller_left(void *data)
         Container *container = manager_find(bond->server->manager, bond->owner, bond->id);
 
         if (container && container_is_live(container)) {
-                g_message("container %s of user %u: its caller left", bond->id, bond->owner);
+                log_container(container_info(container), "ends: its caller left");
                 container_kill(container, true, SIGKILL, NULL);
         }
 }
@@ -191,8 +192,7 @@ static void on_added(Container *container, void *data)
         sd_bus_emit_signal(server->options.bus, MANAGER_PATH, INTERFACE_MANAGER, "ContainerNew", "so",
                            info->id, path);
         server->emitting = false;
-        g_message("container %s of user %u is %s", info->id, info->owner,
-                  container_state_to_string(info->state));
+        log_container(info, "is %s", container_state_to_string(info->state));
         server_activity(server);
 }
 
@@ -220,7 +220,7 @@ static void on_exited(Container *container, void *data)
                            info->code);
         emit_changed(server, container, path);
         server->emitting = false;
-        g_message("container %s of user %u has ended: %s %d", info->id, info->owner, result, info->code);
+        log_container(info, "has ended: %s %d", result, info->code);
         server_activity(server);
 }
 

@@ -23,7 +23,7 @@
 #include "service/cgroup.h"
 #include "service/config.h"
 #include "service/error.h"
-#include "service/fd-store.h"
+#include "dbus/fd-store.h"
 #include "service/isolate.h"
 #include "service/launch.h"
 #include "service/manager.h"
@@ -54,6 +54,7 @@ typedef struct Service {
         Server *server;
         Manager *manager;
         FdStore *store;
+        Journal *journal;
         guint signal_watch, idle_timer;
         int signals;
         sd_bus_slot *name_call;
@@ -334,6 +335,7 @@ static bool build(Service *service, GError **error)
         raise_file_limit();
         if (!open_bus(service, error))
                 return false;
+        service->journal = is_embedded ? NULL : journal_new();
         peer.uid = 0; /* in its own user namespace that is who the caller is */
         service->server = server_new(&(ServerOptions){
                 .bus = service->bus,
@@ -351,6 +353,7 @@ static bool build(Service *service, GError **error)
                         .records = service->records,
                         .has_id_ranges = is_root,
                         .launch = launch,
+                        .journal = service->journal,
                         .keeper = is_embedded ? (FdKeeper){0} : fd_store_keeper(service->store),
                 },
                 &server_events, service->server);
@@ -388,6 +391,7 @@ static void clear(Service *service)
         server_free(service->server);
         manager_free(service->manager);
         fd_store_free(service->store);
+        journal_free(service->journal);
         if (service->source) {
                 g_source_destroy(service->source);
                 g_source_unref(service->source);

@@ -1,52 +1,19 @@
 #include "service/manager.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "service/error.h"
 #include "service/limits.h"
+#include "service/manager-internal.h"
 #include "service/record.h"
-#include "service/util/fd.h"
 #include "service/util/proc.h"
-
-/* What one user has. Kept for the service's life: a few bytes for each user ever seen. */
-typedef struct Owner {
-        uid_t uid;
-        unsigned live;        /* have a process, or traces that are still to go */
-        uint64_t next_number; /* of container-N */
-        GQueue stopped;       /* Slots, the oldest first */
-} Owner;
-
-/* A row of the table. */
-typedef struct Slot {
-        Manager *manager;
-        Container *container;
-        Owner *owner;
-        bool is_seen;         /* was told of by `added`: it has been created */
-        ManagerFunc function; /* of a pending create or start; NULL: nobody waits */
-        void *data;
-} Slot;
-
-struct Manager {
-        ManagerOptions options;
-        const ManagerEvents *events;
-        void *data;
-        GHashTable *slots;  /* "uid/id" → Slot, owned */
-        GHashTable *owners; /* uid → Owner, owned */
-        IdRanges *ranges;
-        uint64_t next_serial;
-        unsigned live;
-        unsigned seen;
-};
 
 static void slot_free(void *data)
 {
         Slot *slot = data;
 
         container_free(slot->container);
+        journal_stream_free(slot->journal);
         g_free(slot);
 }
 
@@ -77,23 +44,23 @@ static char *name_of(uid_t owner, const char *id)
         return g_strdup_printf("%u/%s", owner, id);
 }
 
-static Slot *find_slot(Manager *manager, uid_t owner, const char *id)
+Slot *manager_find_slot(Manager *manager, uid_t owner, const char *id)
 {
         g_autofree char *name = name_of(owner, id);
 
         return g_hash_table_lookup(manager->slots, name);
 }
 
-static Slot *slot_of(Manager *manager, Container *container)
+Slot *manager_slot_of(Manager *manager, Container *container)
 {
         const ContainerInfo *info = container_info(container);
 
-        return find_slot(manager, info->owner, info->id);
+        return manager_find_slot(manager, info->owner, info->id);
 }
 
 /* -- leaving the table ----------------------------------------------------------------------------- */
 
-static void drop(Slot *slot)
+void slot_drop(Slot *slot)
 {
         Manager *manager = slot->manager;
         const ContainerInfo *info = container_info(slot->container);
@@ -110,17 +77,17 @@ static void drop(Slot *slot)
 }
 
 /* A bounded number is kept, so that a short command's result can still be read. */
-static void keep_stopped(Slot *slot)
+void slot_keep_stopped(Slot *slot)
 {
         Owner *owner = slot->owner;
         const Config *config = slot->manager->options.config;
 
         g_queue_push_tail(&owner->stopped, slot);
         while (owner->stopped.length > config->stopped_per_user_max) /* `slot` itself, with 0 */
-                drop(owner->stopped.head->data);
+                slot_drop(owner->stopped.head->data);
 }
 
-static void save(Slot *slot)
+void slot_save(Slot *slot)
 {
         const ContainerInfo *info = container_info(slot->container);
         g_autoptr(GError) error = NULL;
@@ -221,10 +188,10 @@ static void on_cleaned(Container *container, void *data)
         if (container_info(container)->terminal && keeper->drop)
                 keeper->drop(container_info(container)->serial, keeper->data);
         if (!slot->is_seen || container_info(container)->remove)
-                drop(slot);
+                slot_drop(slot);
         else {
-                save(slot);
-                keep_stopped(slot);
+                slot_save(slot);
+                slot_keep_stopped(slot);
         }
         manager->events->settled(manager->data);
 }
@@ -240,14 +207,26 @@ static void on_terminal(Container *container, int master, void *data)
 
 static const ContainerHooks hooks = {on_created, on_started, on_failed, on_exited, on_cleaned, on_terminal};
 
-static Slot *add_slot(Manager *manager, ContainerInfo *info, RunSpec *spec)
+/* A terminal's is for eyes, not for a journal. */
+static void on_output(const uint8_t *bytes, size_t n, void *data)
+{
+        journal_stream_write(data, bytes, n);
+}
+
+Slot *manager_add_slot(Manager *manager, ContainerInfo *info, RunSpec *spec)
 {
         Slot *slot = g_new0(Slot, 1);
 
         slot->manager = manager;
         slot->owner = owner_of(manager, info->owner);
         g_hash_table_insert(manager->slots, name_of(info->owner, info->id), slot);
+        bool has_output = info->state != CONTAINER_STOPPED && !info->terminal && !(spec && spec->terminal);
         slot->container = container_new(info, spec, &hooks, slot);
+        if (manager->options.journal && has_output) {
+                slot->journal = journal_stream_new(manager->options.journal, container_info(slot->container)->id,
+                                                   slot->owner->uid);
+                output_set_sink(container_output(slot->container), on_output, slot->journal);
+        }
         return slot;
 }
 
@@ -280,7 +259,7 @@ bool manager_admit(Manager *manager, RunSpec *spec, const Credentials *owner, GE
         }
         if (!spec->has_tasks_max)
                 spec->tasks_max = manager->options.config->tasks_max;
-        if (spec->id && find_slot(manager, owner->uid, spec->id))
+        if (spec->id && manager_find_slot(manager, owner->uid, spec->id))
                 return error_set(error, RUNTIME_ERROR_CONTAINER_EXISTS,
                                  "there is a container '%s' already", spec->id);
         return check_counts(manager, owner->uid, error);
@@ -290,7 +269,7 @@ static char *next_id(Manager *manager, Owner *owner)
 {
         for (;;) {
                 g_autofree char *id = g_strdup_printf("container-%" G_GUINT64_FORMAT, owner->next_number++);
-                if (!find_slot(manager, owner->uid, id))
+                if (!manager_find_slot(manager, owner->uid, id))
                         return g_steal_pointer(&id);
         }
 }
@@ -350,9 +329,9 @@ void manager_create(Manager *manager, const ManagerCreate *create, ManagerFunc f
                 .remove = spec->remove,
                 .watcher = g_strdup(create->watcher),
         };
-        Slot *slot = add_slot(manager, &info, g_steal_pointer(&spec));
+        Slot *slot = manager_add_slot(manager, &info, g_steal_pointer(&spec));
         if (!start_process(slot, create, &error)) {
-                drop(slot);
+                slot_drop(slot);
                 function(NULL, error, data);
                 return;
         }
@@ -364,7 +343,7 @@ void manager_create(Manager *manager, const ManagerCreate *create, ManagerFunc f
 
 void manager_start(Manager *manager, Container *container, ManagerFunc function, void *data)
 {
-        Slot *slot = slot_of(manager, container);
+        Slot *slot = manager_slot_of(manager, container);
         g_autoptr(GError) error = NULL;
 
         if (!container_start(container, &error)) {
@@ -384,7 +363,7 @@ bool manager_delete(Manager *manager, Container *container, GError **error)
                                  "cannot delete container '%s': it is %s", info->id,
                                  container_state_to_string(info->state));
         if (container_is_clean(container)) {
-                drop(slot_of(manager, container));
+                slot_drop(manager_slot_of(manager, container));
                 return true;
         }
         container_set_remove(container);
@@ -409,7 +388,7 @@ bool manager_load_output(Manager *manager, Container *container, Output **ret, G
 
 Container *manager_find(Manager *manager, uid_t owner, const char *id)
 {
-        Slot *slot = find_slot(manager, owner, id);
+        Slot *slot = manager_find_slot(manager, owner, id);
 
         return slot && slot->is_seen ? slot->container : NULL;
 }
@@ -492,156 +471,4 @@ void manager_free(Manager *manager)
         g_hash_table_destroy(manager->owners);
         id_ranges_free(manager->ranges);
         g_free(manager);
-}
-
-/* The other end of the container's pipe, through any fd of its process that is this pipe and no other. */
-static int find_pipe(pid_t pid, uint64_t inode)
-{
-        g_autofree char *path = g_strdup_printf("/proc/%d/fd", (int) pid);
-        g_autofree char *wanted = g_strdup_printf("pipe:[%" G_GUINT64_FORMAT "]", inode);
-        g_autoptr(GDir) directory = g_dir_open(path, 0, NULL);
-        const char *name;
-
-        while (directory && (name = g_dir_read_name(directory))) {
-                g_autofree char *link = g_build_filename(path, name, NULL);
-                g_autofree char *target = g_file_read_link(link, NULL);
-                struct stat status;
-                if (g_strcmp0(target, wanted) != 0)
-                        continue;
-                autofd int fd = open(link, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-                if (fd >= 0 && fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode) && status.st_ino == inode)
-                        return steal_fd(&fd);
-        }
-        return -1;
-}
-
-/* Is it surely the process that the record tells of? Its number may be another's by now, so the pidfd comes first:
- * what is checked afterwards is true of what it holds as long as that lives. */
-static bool find_running(Manager *manager, const ContainerInfo *info, ContainerAdoption *ret, GError **error)
-{
-        const FdKeeper *keeper = &manager->options.keeper;
-        autofd int pidfd = (int) syscall(SYS_pidfd_open, info->pid, 0);
-        g_autoptr(Cgroup) cgroup = NULL;
-        uint64_t start;
-
-        if (pidfd < 0 || !proc_start_time(info->pid, &start) || start != info->start_time)
-                return error_set(error, RUNTIME_ERROR_FAILED, "it has ended while no service ran");
-        if (*info->control_group && !proc_is_in_cgroup(info->pid, info->control_group))
-                return error_set(error, RUNTIME_ERROR_FAILED, "its process is not in its cgroup");
-        if (syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0)
-                return error_set(error, RUNTIME_ERROR_FAILED, "it has ended while no service ran");
-        if (!cgroup_open(manager->options.cgroups, info->owner, info->serial, &cgroup, error) ||
-            !id_map_adopt(manager->ranges, info->id_base, &ret->map, error))
-                return false;
-        if (info->terminal && keeper->take)
-                ret->source = keeper->take(info->serial, keeper->data);
-        else if (info->pipe)
-                ret->source = find_pipe(info->pid, info->pipe);
-        ret->pidfd = steal_fd(&pidfd);
-        ret->cgroup = g_steal_pointer(&cgroup);
-        return true;
-}
-
-static void take_record(ContainerInfo *info, void *data)
-{
-        Manager *manager = data;
-
-        manager->next_serial = MAX(manager->next_serial, info->serial + 1);
-        if (find_slot(manager, info->owner, info->id)) {
-                g_warning("container %s of user %u has two records; ignoring that of serial %" G_GUINT64_FORMAT,
-                          info->id, info->owner, info->serial);
-                container_info_clear(info);
-                return;
-        }
-        ContainerAdoption adoption = {.pidfd = -1, .source = -1};
-        g_autoptr(GError) error = NULL;
-        bool was_running = info->state == CONTAINER_RUNNING;
-        bool is_ours = was_running && find_running(manager, info, &adoption, &error);
-        if (was_running && !is_ours) {
-                g_warning("container %s of user %u cannot be taken over: %s", info->id, info->owner,
-                          error->message);
-                info->state = CONTAINER_STOPPED;
-                info->result = RESULT_UNKNOWN;
-                info->pid = 0;
-        }
-        if (info->result == RESULT_UNKNOWN && info->exited_usec == 0)
-                info->exited_usec = (uint64_t) g_get_real_time();
-        Slot *slot = add_slot(manager, info, NULL);
-        slot->is_seen = true;
-        manager->seen++;
-        if (is_ours) {
-                record_load_log(manager->options.records, container_info(slot->container)->serial,
-                                output_log(container_output(slot->container)), NULL);
-                container_adopt(slot->container, &adoption);
-                manager->live++;
-                slot->owner->live++;
-        } else
-                output_finish(container_output(slot->container));
-}
-
-static bool is_adopted(Manager *manager, uint64_t serial)
-{
-        GHashTableIter iterator;
-        void *value;
-
-        g_hash_table_iter_init(&iterator, manager->slots);
-        while (g_hash_table_iter_next(&iterator, NULL, &value)) {
-                Slot *slot = value;
-                if (container_info(slot->container)->serial == serial)
-                        return container_is_live(slot->container);
-        }
-        return false;
-}
-
-static gint compare_exits(gconstpointer a, gconstpointer b)
-{
-        uint64_t one = container_info(*(Container *const *) a)->exited_usec;
-        uint64_t other = container_info(*(Container *const *) b)->exited_usec;
-
-        return one < other ? -1 : one > other;
-}
-
-/* Whose supervisor is gone, with its pidfd, pipes and terminal: never left running and unlisted. */
-static void end_leaf(uid_t owner, uint64_t serial, bool populated, void *data)
-{
-        Manager *manager = data;
-        g_autoptr(Cgroup) cgroup = NULL;
-        g_autoptr(GError) error = NULL;
-
-        manager->next_serial = MAX(manager->next_serial, serial + 1);
-        if (!populated || is_adopted(manager, serial))
-                return; /* an empty one goes with the sweep */
-        if (!cgroup_open(manager->options.cgroups, owner, serial, &cgroup, &error) ||
-            !cgroup_kill(cgroup, &error)) {
-                g_warning("container %" G_GUINT64_FORMAT " of user %u runs unsupervised: %s", serial, owner,
-                          error->message);
-                return;
-        }
-        g_warning("container %" G_GUINT64_FORMAT " of user %u was left by a service that died: ended", serial,
-                  owner);
-        for (int tries = 0; tries < 100 && !cgroup_remove(cgroup, NULL); tries++)
-                g_usleep(10000); /* at start nobody is served yet */
-}
-
-void manager_take_up(Manager *manager)
-{
-        if (manager->options.records >= 0)
-                record_load_all(manager->options.records, take_record, manager);
-        g_autoptr(GPtrArray) stopped = manager_list(manager, UID_ANY);
-        g_ptr_array_sort(stopped, compare_exits);
-        for (guint i = 0; i < stopped->len; i++) {
-                Slot *slot = slot_of(manager, stopped->pdata[i]);
-                const ContainerInfo *info = container_info(slot->container);
-                if (info->state != CONTAINER_STOPPED)
-                        continue;
-                if (info->remove) {
-                        drop(slot);
-                        continue;
-                }
-                if (info->result == RESULT_UNKNOWN)
-                        save(slot);
-                keep_stopped(slot);
-        }
-        cgroup_tree_foreach_leaf(manager->options.cgroups, end_leaf, manager);
-        cgroup_tree_sweep(manager->options.cgroups);
 }

@@ -8,10 +8,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "service/adoption.h"
 #include "service/cgroup.h"
 #include "service/config.h"
 #include "service/container.h"
 #include "service/credentials.h"
+#include "service/journal.h"
 
 typedef struct Manager Manager;
 
@@ -23,14 +25,6 @@ typedef struct ManagerEvents {
         void (*settled)(void *data); /* one has ended and all of its traces are gone */
 } ManagerEvents;
 
-/* Where terminals' masters live on when the service ends, by serial. All zero: nowhere. */
-typedef struct FdKeeper {
-        void (*keep)(uint64_t serial, int fd, void *data); /* fd is borrowed */
-        int (*take)(uint64_t serial, void *data);          /* what a predecessor kept, or -1. Owned */
-        void (*drop)(uint64_t serial, void *data);
-        void *data;
-} FdKeeper;
-
 typedef struct ManagerOptions {
         const Config *config;
         CgroupTree *cgroups;    /* borrowed, as all of these */
@@ -39,6 +33,7 @@ typedef struct ManagerOptions {
         int records; /* directory for records; -1: none are kept */
         bool has_id_ranges; /* the service has the rights to give out ranges of ids */
         LaunchFunc launch;
+        Journal *journal; /* gets the containers' output as well; may be NULL */
         FdKeeper keeper;
 } ManagerOptions;
 

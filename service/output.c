@@ -33,6 +33,8 @@ struct Output {
         bool terminal, finished, released;
         guint source_watch, write_watch, timer;
         GPtrArray *readers;
+        OutputFunc sink;
+        void *sink_data;
 };
 
 static void source_start(Output *output);
@@ -80,6 +82,13 @@ static bool is_held_back(const Output *output)
         return false;
 }
 
+static void take(Output *output, const uint8_t *bytes, size_t n)
+{
+        output_log_append(&output->log, bytes, n);
+        if (output->sink)
+                output->sink(bytes, n, output->sink_data);
+}
+
 static void serve_all(Output *output)
 {
         /* backwards: a reader that is gone is removed */
@@ -105,7 +114,7 @@ static gboolean on_source(int fd, GIOCondition condition, void *data)
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return G_SOURCE_CONTINUE;
         if (n > 0) {
-                output_log_append(&output->log, buffer, (size_t) n);
+                take(output, buffer, (size_t) n);
                 serve_all(output);
                 if (!is_held_back(output))
                         return G_SOURCE_CONTINUE;
@@ -286,6 +295,7 @@ void output_free(Output *output)
         if (!output)
                 return;
         output_finish(output);
+        output->sink = NULL;
         output->released = true;
         if (output->readers->len == 0)
                 output_destroy(output);
@@ -314,12 +324,20 @@ void output_finish(Output *output)
         watch_clear(&output->timer);
         while (output->source >= 0 && taken < DRAIN_MAX &&
                ((n = read(output->source, buffer, sizeof buffer)) > 0 || (n < 0 && errno == EINTR))) {
-                output_log_append(&output->log, buffer, n > 0 ? (size_t) n : 0);
-                taken += n > 0 ? (size_t) n : 0;
+                if (n > 0) {
+                        take(output, buffer, (size_t) n);
+                        taken += (size_t) n;
+                }
         }
         fd_clear(&output->source);
         output->finished = true;
         serve_all(output);
+}
+
+void output_set_sink(Output *output, OutputFunc function, void *data)
+{
+        output->sink = function;
+        output->sink_data = data;
 }
 
 OutputLog *output_log(Output *output)

@@ -21,6 +21,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Output, output_free)
 /* Starts reading `fd` (consumed; made non-blocking): a pipe's end, or a terminal's master. */
 void output_set_source(Output *output, int fd, bool terminal);
 
+/* Who is given each piece as it comes, besides the log. */
+typedef void (*OutputFunc)(const uint8_t *bytes, size_t n, void *data);
+void output_set_sink(Output *output, OutputFunc function, void *data);
+
 /* The command has ended: takes what is still in the source and closes it; readers see the end. */
 void output_finish(Output *output);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "service/error.h"
+#include "service/run-spec.h"
 #include "service/util/fd.h"
 #include "service/util/proc.h"
 

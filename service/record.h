@@ -7,7 +7,8 @@
 #include <glib.h>
 #include <stdbool.h>
 
-#include "service/container.h"
+#include "service/container-info.h"
+#include "service/output-log.h"
 
 /* `log` may be NULL: a live one's stays as it is. */
 bool record_save(int dirfd, const ContainerInfo *info, const OutputLog *log, GError **error);

@@ -2,6 +2,7 @@
  * full disk, a version to come. */
 
 #include "service/record.h"
+#include "service/run-spec.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>

@@ -1,4 +1,4 @@
-#include "service/fd-store.h"
+#include "dbus/fd-store.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

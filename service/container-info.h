@@ -1,0 +1,56 @@
+#pragma once
+
+/* What is known of one container, as plain data: what anybody who may see it may know, and what a record keeps
+ * for the next service. */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+typedef enum ContainerState {
+        CONTAINER_CREATING, /* not to be seen yet */
+        CONTAINER_CREATED,  /* waits just before exec */
+        CONTAINER_RUNNING,
+        CONTAINER_PAUSED,
+        CONTAINER_STOPPED,
+        _CONTAINER_STATE_MAX,
+} ContainerState;
+const char *container_state_to_string(ContainerState state);
+
+typedef enum ContainerResult {
+        RESULT_NONE, /* has not ended: "" */
+        RESULT_SUCCESS,
+        RESULT_EXIT_CODE,
+        RESULT_SIGNAL,
+        RESULT_CORE_DUMP,
+        RESULT_OOM_KILL,
+        RESULT_TIMEOUT, /* ignored Stop's signal, killed after the grace time */
+        RESULT_SETUP_FAILED,
+        RESULT_UNKNOWN,
+        _RESULT_MAX,
+} ContainerResult;
+const char *container_result_to_string(ContainerResult result);
+ContainerResult container_result_from_string(const char *word); /* RESULT_UNKNOWN for any other */
+
+/* What anybody who may see the container may know. Times in microseconds of CLOCK_REALTIME, 0: not yet. */
+typedef struct ContainerInfo {
+        uint64_t serial;
+        char *id;
+        uid_t owner;
+        char *control_group;
+        ContainerState state;
+        pid_t pid; /* on the host; 0: none */
+        uint64_t created_usec, started_usec, exited_usec;
+        ContainerResult result;
+        int code; /* exit status, or the number of the signal */
+        uint64_t oom_kills;
+        uint64_t memory_max; /* bytes; UINT64_MAX: no limit */
+        bool remove;         /* gone after its exit */
+        /* for the next service, should this one end before the container does */
+        char *watcher;       /* on the bus; its leaving ends the container. NULL: none */
+        uint64_t start_time; /* of the process, in clock ticks: its number may be used again */
+        uint64_t pipe;       /* inode of the output's pipe; 0: none */
+        uint32_t id_base;    /* first host id of its range; 0: `self` */
+        bool terminal;
+} ContainerInfo;
+void container_info_clear(ContainerInfo *info);

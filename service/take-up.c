@@ -1,0 +1,113 @@
+/* What a start finds: records of stopped containers, containers that a predecessor left running, and whatever else
+ * lies in the leaves. Everything is either in the table afterwards, or ended. */
+
+#include "service/adoption.h"
+#include "service/manager-internal.h"
+#include "service/record.h"
+
+static void take_record(ContainerInfo *info, void *data)
+{
+        Manager *manager = data;
+
+        manager->next_serial = MAX(manager->next_serial, info->serial + 1);
+        if (manager_find_slot(manager, info->owner, info->id)) {
+                g_warning("container %s of user %u has two records; ignoring that of serial %" G_GUINT64_FORMAT,
+                          info->id, info->owner, info->serial);
+                container_info_clear(info);
+                return;
+        }
+        const AdoptionSource source = {.cgroups = manager->options.cgroups,
+                                       .ranges = manager->ranges,
+                                       .keeper = &manager->options.keeper};
+        ContainerAdoption adoption = {.pidfd = -1, .source = -1};
+        g_autoptr(GError) error = NULL;
+        bool was_running = info->state == CONTAINER_RUNNING;
+        bool is_ours = was_running && adoption_find(&source, info, &adoption, &error);
+        if (was_running && !is_ours) {
+                g_warning("container %s of user %u cannot be taken over: %s", info->id, info->owner,
+                          error->message);
+                info->state = CONTAINER_STOPPED;
+                info->result = RESULT_UNKNOWN;
+                info->pid = 0;
+        }
+        if (info->result == RESULT_UNKNOWN && info->exited_usec == 0)
+                info->exited_usec = (uint64_t) g_get_real_time();
+        Slot *slot = manager_add_slot(manager, info, NULL);
+        slot->is_seen = true;
+        manager->seen++;
+        if (is_ours) {
+                record_load_log(manager->options.records, container_info(slot->container)->serial,
+                                output_log(container_output(slot->container)), NULL);
+                container_adopt(slot->container, &adoption);
+                manager->live++;
+                slot->owner->live++;
+        } else
+                output_finish(container_output(slot->container));
+}
+
+static bool is_adopted(Manager *manager, uint64_t serial)
+{
+        GHashTableIter iterator;
+        void *value;
+
+        g_hash_table_iter_init(&iterator, manager->slots);
+        while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+                Slot *slot = value;
+                if (container_info(slot->container)->serial == serial)
+                        return container_is_live(slot->container);
+        }
+        return false;
+}
+
+static gint compare_exits(gconstpointer a, gconstpointer b)
+{
+        uint64_t one = container_info(*(Container *const *) a)->exited_usec;
+        uint64_t other = container_info(*(Container *const *) b)->exited_usec;
+
+        return one < other ? -1 : one > other;
+}
+
+/* Whose supervisor is gone, with its pidfd, pipes and terminal: never left running and unlisted. */
+static void end_leaf(uid_t owner, uint64_t serial, bool populated, void *data)
+{
+        Manager *manager = data;
+        g_autoptr(Cgroup) cgroup = NULL;
+        g_autoptr(GError) error = NULL;
+
+        manager->next_serial = MAX(manager->next_serial, serial + 1);
+        if (!populated || is_adopted(manager, serial))
+                return; /* an empty one goes with the sweep */
+        if (!cgroup_open(manager->options.cgroups, owner, serial, &cgroup, &error) ||
+            !cgroup_kill(cgroup, &error)) {
+                g_warning("container %" G_GUINT64_FORMAT " of user %u runs unsupervised: %s", serial, owner,
+                          error->message);
+                return;
+        }
+        g_warning("container %" G_GUINT64_FORMAT " of user %u was left by a service that died: ended", serial,
+                  owner);
+        for (int tries = 0; tries < 100 && !cgroup_remove(cgroup, NULL); tries++)
+                g_usleep(10000); /* at start nobody is served yet */
+}
+
+void manager_take_up(Manager *manager)
+{
+        if (manager->options.records >= 0)
+                record_load_all(manager->options.records, take_record, manager);
+        g_autoptr(GPtrArray) stopped = manager_list(manager, UID_ANY);
+        g_ptr_array_sort(stopped, compare_exits);
+        for (guint i = 0; i < stopped->len; i++) {
+                Slot *slot = manager_slot_of(manager, stopped->pdata[i]);
+                const ContainerInfo *info = container_info(slot->container);
+                if (info->state != CONTAINER_STOPPED)
+                        continue;
+                if (info->remove) {
+                        slot_drop(slot);
+                        continue;
+                }
+                if (info->result == RESULT_UNKNOWN)
+                        slot_save(slot);
+                slot_keep_stopped(slot);
+        }
+        cgroup_tree_foreach_leaf(manager->options.cgroups, end_leaf, manager);
+        cgroup_tree_sweep(manager->options.cgroups);
+}
