@@ -133,11 +133,23 @@ static pid_t clone_child(const LaunchInput *input, const SandboxPlan *plan, int 
         return pid;
 }
 
+static bool unspare(pid_t pid, GError **error)
+{
+        char path[64];
+        int r;
+
+        g_snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int) pid);
+        r = fd_write_file_at(AT_FDCWD, path, "0");
+        return r < 0 ? error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, -r, "cannot write '%s'", path) : true;
+}
+
 /* While the child waits: whatever needs its pid or its user namespace. */
 static bool prepare_child(const LaunchInput *input, pid_t pid, int mount, GError **error)
 {
         autofd int user_namespace = -1;
 
+        if (input->profile->is_spared && !unspare(pid, error))
+                return false;
         return id_map_apply(input->map, pid, error) &&
                id_map_open_mount_namespace(input->map, pid, &user_namespace, error) &&
                rootfs_protect(mount, input->tree_fd, input->spec->rootfs, input->spec->read_only_root,

@@ -164,6 +164,14 @@ static int read_last_capability(void)
         return (int) g_ascii_strtoll(text, NULL, 10);
 }
 
+static bool read_is_spared(void)
+{
+        char text[16];
+
+        return fd_read_file_at(AT_FDCWD, "/proc/self/oom_score_adj", text, sizeof text) > 0 &&
+               g_ascii_strtoll(text, NULL, 10) < 0;
+}
+
 bool profile_new(int state_dir, Profile **ret, GError **error)
 {
         g_autoptr(Profile) profile = g_new0(Profile, 1);
@@ -174,6 +182,7 @@ bool profile_new(int state_dir, Profile **ret, GError **error)
                 return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot read RLIMIT_NOFILE");
         profile->files_soft = files.rlim_cur;
         profile->files_hard = files.rlim_max;
+        profile->is_spared = read_is_spared();
         profile->capabilities = DEFAULT_CAPABILITIES;
         profile->last_capability = read_last_capability();
         if (!open_dev(profile, state_dir, error) || !seccomp_program_new(&profile->program, error))

@@ -12,6 +12,7 @@
 typedef struct Profile {
         int dev_fd; /* directory of the /dev template, to be cloned */
         bool dev_in_mount_namespace; /* a tmpfs of our own with bound nodes, for lack of mknod */
+        bool is_spared; /* the service from the OOM killer, which its containers must not be */
         uint64_t files_soft, files_hard; /* RLIMIT_NOFILE before the service raised its own */
         const SandboxMask *masks;
         size_t n_masks;
