@@ -276,6 +276,17 @@ class Process(Case):
         container.kill(9)
         self.assertEqual(container.wait(), ('signal', 9))
 
+    def test_confined(self):
+        """no_new_privs and a filter are on, and what could change mounts or the host is not among the capabilities."""
+        status = dict(line.split(':', 1) for line in self.output(['/bin/cat', '/proc/self/status']).splitlines())
+        self.assertEqual((status['NoNewPrivs'].strip(), status['Seccomp'].strip()), ('1', '2'))
+        for name in ('CapInh', 'CapAmb'):
+            self.assertEqual(int(status[name], 16), 0, name)
+        for name in ('CapPrm', 'CapEff', 'CapBnd'):
+            for number, word in ((21, 'SYS_ADMIN'), (19, 'SYS_PTRACE'), (16, 'SYS_MODULE'), (17, 'SYS_RAWIO'),
+                                 (12, 'NET_ADMIN'), (22, 'SYS_BOOT'), (39, 'BPF')):
+                self.assertFalse(int(status[name], 16) >> number & 1, f'{name} has {word}')
+
     def test_argv_unchanged(self):
         """Arguments arrive as they are: blanks, quotes, dollar signs, newlines, empty ones, 100 KB."""
         argv = ['', ' a b ', '"', "'", '$HOME', '\n', '*', '--', '-n', 'ü', 'x' * 100_000]

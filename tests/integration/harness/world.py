@@ -1,6 +1,7 @@
 """The private world: made once by `enter()` in namespaces of its own, shared by all tests of a run."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -245,12 +246,11 @@ class World:
             lines += ['machine: ' + line for line in data.decode().splitlines() if 'naive' in line]
         return lines
 
-    @staticmethod
-    def mounts_of(pid):
+    def mounts_of(self, pid):
         with open(f'/proc/{pid}/mountinfo') as f:
-            # Removing a directory elsewhere takes mounts on it away here, too: others' test trees in /tmp.
+            # Not others' mounts in a working tree or in /tmp: who removes such a directory takes them away here, too.
             return [line for line in f.read().splitlines()
-                    if not line.split()[4].startswith('/tmp/') or 'naive' in line]
+                    if re.match(r'/($|proc|sys|dev|run|etc|usr)', line.split()[4]) or self.directory in line]
 
     def rootfs_paths(self):
         return [self.rootfs] + [f'{self.directory}/{name}/rootfs' for name in ('alice', 'bob')]
