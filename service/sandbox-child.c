@@ -140,7 +140,7 @@ static int new_mount(const char *type, const MountOption *options, size_t n, uns
 static int open_target(const char *path, uint64_t flags)
 {
         struct open_how how = {
-                .flags = O_PATH | O_CLOEXEC | O_NOFOLLOW | flags,
+                .flags = O_PATH | O_CLOEXEC | flags,
                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
         };
         int fd;
@@ -319,7 +319,7 @@ static _Noreturn void execute(const SandboxPlan *plan)
                 } else if (plan->exec_paths[1] == NULL)
                         error = errno;
                 /* a file that is there, yet ENOENT: its interpreter is missing */
-                if (errno == ENOENT && faccessat(AT_FDCWD, *path, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+                if (errno == ENOENT && faccessat(AT_FDCWD, *path, F_OK, 0) == 0) {
                         error = ELIBBAD;
                         break;
                 }
