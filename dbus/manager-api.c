@@ -76,6 +76,10 @@ static void on_tree(int fd, gid_t gid, GError *error, void *data)
         }
         spawn->tree_fd = fd;
         spawn->tree_gid = gid;
+        if (!request_is_asked(request)) {
+                on_authorized(request, g_steal_pointer(&spawn));
+                return;
+        }
         /* a rule must judge what will run, not how it was spelled */
         g_autofree char *tree = rootfs_path_of(fd);
         if (!tree) {

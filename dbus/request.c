@@ -161,11 +161,17 @@ static void on_caller_left(void *data)
         request_free(data);
 }
 
+/* Root passes by the bus daemon's word, as with systemd; on a private connection the kernel has judged. */
+bool request_is_asked(const Request *request)
+{
+        return request->caller->uid != 0 && request->server->authority;
+}
+
 void request_authorize(Request *request, const RequestQuestion *question)
 {
         Server *server = request->server;
 
-        if (request->caller->uid == 0 || !server->authority) {
+        if (!request_is_asked(request)) {
                 question->next(request, question->data);
                 return;
         }

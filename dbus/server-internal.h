@@ -55,6 +55,7 @@ void request_drop(Request *request);                         /* frees; the call 
 sd_bus_message *request_message(Request *request);
 Server *request_server(Request *request);
 const Credentials *request_caller(Request *request);
+bool request_is_asked(const Request *request); /* is it a caller whom polkit is asked about? */
 /* Asks for `action` unless the caller is root or the private peer; then calls `next`, from inside if
  * nothing has to be asked. Refused: answered and freed. */
 typedef void (*RequestFunc)(Request *request, void *data);

@@ -116,7 +116,7 @@ static bool clone_error(const LaunchInput *input, int errnum, GError **error)
 static pid_t clone_child(const LaunchInput *input, const SandboxPlan *plan, int *ret_pidfd)
 {
         struct clone_args args = {
-                .flags = CLONE_PIDFD | CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS |
+                .flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND | CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS |
                          CLONE_NEWIPC | CLONE_NEWNET,
                 .exit_signal = SIGCHLD,
                 .pidfd = (uint64_t) (uintptr_t) ret_pidfd,

@@ -235,6 +235,9 @@ static bool settle_process(Service *service, GError **error)
 
         if (geteuid() == 0 && (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setgroups(0, NULL) < 0))
                 return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot drop groups");
+        /* whoever started us may have ignored some; those that cannot be set are not ours to set */
+        for (int i = 1; i < _NSIG; i++)
+                sigaction(i, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
         sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
         sigemptyset(&signals);
         sigaddset(&signals, SIGTERM);
