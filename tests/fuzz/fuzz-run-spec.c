@@ -1,0 +1,98 @@
+/* The input is a spec: a byte of flags, then texts that end in NUL: rootfs, working directory, id, host name,
+ * arguments up to an empty one, variables. What is accepted can be prepared for exec, and keeps its promises. */
+
+#include <string.h>
+
+#include "service/error.h"
+#include "service/limits.h"
+#include "service/run-spec.h"
+#include "tests/fuzz/target.h"
+
+typedef struct Input {
+        const char *at, *end;
+} Input;
+
+/* NULL at the end of the input. */
+static char *take_text(Input *input)
+{
+        if (input->at >= input->end)
+                return NULL;
+        size_t n = strnlen(input->at, (size_t) (input->end - input->at));
+        char *text = g_strndup(input->at, n);
+        input->at += n + 1;
+        return text;
+}
+
+static char **take_list(Input *input)
+{
+        GPtrArray *list = g_ptr_array_new();
+
+        for (char *text; (text = take_text(input));) {
+                if (!*text && list->len > 0) {
+                        g_free(text);
+                        break;
+                }
+                g_ptr_array_add(list, text);
+        }
+        g_ptr_array_add(list, NULL);
+        return (char **) g_ptr_array_free(list, FALSE);
+}
+
+static size_t name_length(const char *pair)
+{
+        return strcspn(pair, "=") + 1;
+}
+
+static void check_environment(char **environment, int home)
+{
+        guint n = g_strv_length(environment);
+
+        g_assert_cmpint(home, >=, -1);
+        g_assert_cmpint(home, <, (int) n);
+        if (home >= 0)
+                g_assert_cmpstr(environment[home], ==, "HOME=/root");
+        for (guint i = 0; i < n; i++) {
+                g_assert_nonnull(strchr(environment[i], '='));
+                for (guint k = 0; k < i; k++)
+                        g_assert_true(strncmp(environment[i], environment[k], name_length(environment[i])) != 0);
+        }
+}
+
+static void check_accepted(const RunSpec *spec)
+{
+        int home = -2;
+        g_auto(GStrv) environment = run_spec_build_environment(spec, &home);
+        g_auto(GStrv) paths = run_spec_build_exec_paths(spec, environment);
+
+        g_assert_cmpint(spec->rootfs[0], ==, '/');
+        g_assert_cmpuint(strlen(spec->rootfs), <=, ROOTFS_PATH_MAX);
+        g_assert_true(!spec->id || (!strchr(spec->id, '/') && spec->id[0] != '.'));
+        check_environment(environment, home);
+        g_assert_nonnull(paths[0]);
+        for (char **path = paths; *path; path++)
+                g_assert_nonnull(strchr(*path, '/'));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        Input input = {(const char *) data, (const char *) data + size};
+        g_autoptr(RunSpec) spec = run_spec_new();
+        g_autoptr(GError) error = NULL;
+        unsigned flags = size > 0 ? (unsigned char) *input.at++ : 0;
+
+        spec->terminal = flags & 1;
+        spec->tasks_max = flags & 2 ? 0 : 1;
+        spec->rootfs = take_text(&input);
+        spec->working_directory = flags & 4 ? take_text(&input) : NULL;
+        spec->id = flags & 8 ? take_text(&input) : NULL;
+        spec->hostname = flags & 16 ? take_text(&input) : NULL;
+        spec->argv = take_list(&input);
+        spec->environment = take_list(&input);
+        bool accepted = run_spec_validate(spec, &error);
+        g_assert_true(accepted == !error);
+        if (accepted)
+                check_accepted(spec);
+        else
+                g_assert_true(error->domain == RUNTIME_ERROR);
+        return 0;
+}
