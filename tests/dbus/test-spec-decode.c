@@ -345,13 +345,38 @@ static void test_nul(Fixture *f, const void *unused)
         new_message(f);
         text(f, "/tree");
         must(sd_bus_message_open_container(f->message, 'a', "ay"));
-        bytes(f, "sh\0", 3);
+        bytes(f, "s\0h", 3);
         close_list(f);
         open_fds(f);
         close_list(f);
         open_options(f);
         close_list(f);
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "argv contains a NUL byte");
+}
+
+/* One NUL at the end is how some languages write bytes that are a string: it is not part of it. Two are. */
+static void test_nul_at_end(Fixture *f, const void *unused)
+{
+        for (size_t n = 1; n <= 2; n++) {
+                new_message(f);
+                bytes(f, "/tree\0", 6);
+                must(sd_bus_message_open_container(f->message, 'a', "ay"));
+                bytes(f, "sh\0\0", 2 + n);
+                bytes(f, "\0", 1);
+                close_list(f);
+                open_fds(f);
+                close_list(f);
+                open_options(f);
+                close_list(f);
+                if (n == 2) {
+                        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "argv contains a NUL byte");
+                        continue;
+                }
+                assert_accepted(f);
+                g_assert_cmpstr(f->spec->rootfs, ==, "/tree");
+                g_assert_cmpstr(f->spec->argv[0], ==, "sh");
+                g_assert_cmpstr(f->spec->argv[1], ==, "");
+        }
 }
 
 /* Arguments may be empty and have any bytes but NUL, in or out of UTF-8. */
@@ -680,6 +705,7 @@ int main(int argc, char **argv)
         ADD("options/repeated-key", test_repeated_key);
         ADD("options/user-namespace", test_user_namespace);
         ADD("bytes/nul", test_nul);
+        ADD("bytes/nul-at-end", test_nul_at_end);
         ADD("bytes/any", test_any_bytes);
         ADD("argv/count", test_argv_count);
         ADD("argv/empty", test_argv_empty);

@@ -83,7 +83,7 @@ static void append_string(sd_bus_message *message, Input *input)
 
 static void append_many(sd_bus_message *message, Input *input)
 {
-        unsigned n = take(input) * 16;
+        unsigned n = take(input) * 6;
         void *space;
 
         for (unsigned i = 0; i < n; i++)

@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "service/cgroup-internal.h"
@@ -14,10 +15,24 @@
 #include "service/util/fd.h"
 
 FakeLaunch fake_launch_how;
+static GArray *children; /* pid_t; some have been reaped by whoever launched them */
 static int release_pipe[2] = {-1, -1};
+
+static void end_children(void)
+{
+        for (guint i = 0; children && i < children->len; i++) {
+                pid_t pid = g_array_index(children, pid_t, i);
+                if (waitpid(pid, NULL, WNOHANG) != 0)
+                        continue; /* not ours any more */
+                kill(pid, SIGKILL);
+                waitpid(pid, NULL, 0);
+        }
+        g_clear_pointer(&children, g_array_unref);
+}
 
 void fake_launch_reset(void)
 {
+        end_children();
         g_free(fake_launch_how.last_hostname);
         fake_launch_how = (FakeLaunch){0};
         fd_clear(&release_pipe[0]);
@@ -123,6 +138,9 @@ bool fake_launch(const LaunchInput *input, Launched *ret, GError **error)
                 child(socket, output, !input->execute);
         }
         fd_close(sockets[1]);
+        if (!children)
+                children = g_array_new(FALSE, FALSE, sizeof(pid_t));
+        g_array_append_val(children, pid);
         ret->pid = fake_launch_how.last_pid = pid;
         ret->pidfd = (int) syscall(SYS_pidfd_open, pid, 0);
         g_assert_cmpint(ret->pidfd, >=, 0);

@@ -33,7 +33,7 @@ typedef struct FakeLaunch {
 } FakeLaunch;
 
 extern FakeLaunch fake_launch_how;
-void fake_launch_reset(void);
+void fake_launch_reset(void);   /* ends all children that are left */
 void fake_launch_release(void); /* all that wait in FAKE_UNTIL_BYTE */
 
 bool fake_launch(const LaunchInput *input, Launched *ret, GError **error);

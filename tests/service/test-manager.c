@@ -309,15 +309,57 @@ static void test_creating_is_unknown(Fixture *f, const void *unused)
         g_assert_nonnull(manager_find(f->manager, ALICE, "web"));
 }
 
-/* A container that nobody may set up any more is ended with the manager, without a word. */
+/* What runs when the manager goes is left running for its successor, and its record tells of it; what has not
+ * run yet is ended. Nobody is told of either. */
 static void test_free_with_live(Fixture *f, const void *unused)
 {
-        make(f, ALICE, "one", FAKE_STUBBORN, true);
-        make(f, ALICE, "two", FAKE_LIVE, false);
+        pid_t running = container_info(make(f, ALICE, "one", FAKE_STUBBORN, true))->pid;
+        pid_t created = container_info(make(f, ALICE, "two", FAKE_LIVE, false))->pid;
         ask(f, ALICE, new_spec("three"), FAKE_LIVE, true);
+        pid_t creating = fake_launch_how.last_pid;
         g_string_truncate(f->order, 0);
         g_clear_pointer(&f->manager, manager_free);
         g_assert_cmpstr(f->order->str, ==, "");
+        g_assert_cmpint(waitpid(running, NULL, WNOHANG), ==, 0);
+        g_assert_cmpint(waitpid(created, NULL, WNOHANG), ==, -1);
+        g_assert_cmpint(waitpid(creating, NULL, WNOHANG), ==, -1);
+        g_assert_cmpuint(count_files(f), >=, 1);
+}
+
+/* Without records there is no successor: all of it ends with the manager. */
+static void test_free_without_records(Fixture *f, const void *unused)
+{
+        g_clear_pointer(&f->manager, manager_free);
+        fd_clear(&f->records);
+        begin(f);
+        pid_t pid = container_info(make(f, ALICE, "one", FAKE_STUBBORN, true))->pid;
+        g_clear_pointer(&f->manager, manager_free);
+        g_assert_cmpint(waitpid(pid, NULL, WNOHANG), ==, -1);
+}
+
+/* A process that only has the number of the one in the record is not taken over, nor touched: the container
+ * has ended, nobody knows how. */
+static void test_take_up_number_reused(Fixture *f, const void *unused)
+{
+        pid_t pid = container_info(make(f, ALICE, "one", FAKE_STUBBORN, true))->pid;
+
+        g_clear_pointer(&f->manager, manager_free);
+        /* the same number, another start: as if the machine had gone round once */
+        g_autofree char *path = g_build_filename(f->directory, "1.conf", NULL);
+        g_autoptr(GKeyFile) file = g_key_file_new();
+        g_assert_true(g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, NULL));
+        g_key_file_set_uint64(file, "Container", "StartTime", 1);
+        g_assert_true(g_key_file_save_to_file(file, path, NULL));
+        begin(f);
+        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*one*cannot be taken over*");
+        manager_take_up(f->manager);
+        g_test_assert_expected_messages();
+        Container *container = manager_find(f->manager, ALICE, "one");
+        g_assert_nonnull(container);
+        g_assert_cmpint(container_info(container)->state, ==, CONTAINER_STOPPED);
+        g_assert_cmpint(container_info(container)->result, ==, RESULT_UNKNOWN);
+        g_assert_false(container_is_live(container));
+        g_assert_cmpint(waitpid(pid, NULL, WNOHANG), ==, 0);
 }
 
 /* -- deletion -- */
@@ -722,7 +764,8 @@ static void test_record_fails(Fixture *f, const void *unused)
         f->records = file;
         begin(f);
         f->records = kept;
-        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*one*only while the service runs");
+        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*one*cannot write record*"); /* when it runs */
+        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*one*cannot write record*"); /* when it has ended */
         make_stopped(f, ALICE, "one");
         g_test_assert_expected_messages();
         g_assert_nonnull(manager_find(f->manager, ALICE, "one"));
@@ -760,7 +803,9 @@ int main(int argc, char **argv)
         ADD("start/second", test_second_start);
         ADD("start/stopped", test_start_stopped);
         ADD("creating-is-unknown", test_creating_is_unknown);
-        ADD("free-with-live", test_free_with_live);
+        ADD("free/running", test_free_with_live);
+        ADD("free/without-records", test_free_without_records);
+        ADD("take-up/number-reused", test_take_up_number_reused);
         ADD("delete/running", test_delete_running);
         ADD("delete/created", test_delete_created);
         ADD("delete/starting", test_delete_starting);
