@@ -764,8 +764,8 @@ static void test_record_fails(Fixture *f, const void *unused)
         f->records = file;
         begin(f);
         f->records = kept;
-        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*one*cannot write record*"); /* when it runs */
-        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*one*cannot write record*"); /* when it has ended */
+        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*container one: cannot *"); /* when it runs */
+        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*container one: cannot *"); /* when it has ended */
         make_stopped(f, ALICE, "one");
         g_test_assert_expected_messages();
         g_assert_nonnull(manager_find(f->manager, ALICE, "one"));
