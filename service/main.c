@@ -1,6 +1,5 @@
 /* naive-runcd: options, wiring, the loop, an orderly exit. Everything is built before the bus name is
- * taken, so that no caller ever sees a half-built service; at idle the name goes first, and is taken back if
- * a call came in between, so that no call is lost. */
+ * taken, so that no caller ever sees a half-built service. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,12 +17,13 @@
 #include <unistd.h>
 
 #include "dbus/bus-source.h"
+#include "dbus/fd-store.h"
+#include "dbus/idle-exit.h"
 #include "dbus/names.h"
 #include "dbus/server.h"
 #include "service/cgroup.h"
 #include "service/config.h"
 #include "service/error.h"
-#include "dbus/fd-store.h"
 #include "service/isolate.h"
 #include "service/launch.h"
 #include "service/manager.h"
@@ -55,11 +55,10 @@ typedef struct Service {
         Manager *manager;
         FdStore *store;
         Journal *journal;
-        guint signal_watch, idle_timer;
+        IdleExit *idle_exit; /* NULL when embedded: that ends with its caller */
+        guint signal_watch;
         int signals;
-        sd_bus_slot *name_call;
-        uint64_t calls_at_release;
-        bool releasing, stopping;
+        bool stopping;
 } Service;
 
 /* -- the end --------------------------------------------------------------------------------------- */
@@ -112,76 +111,19 @@ static void on_bus_lost(int error, void *data)
         stop(service, is_end_of_peer ? 0 : 1);
 }
 
-/* -- idle exit: release the name, drain, and if a call came take it back -------------------------------- */
-
-static void on_activity(void *data);
-
-static bool is_idle(const Service *service)
-{
-        return manager_is_idle(service->manager) && server_is_idle(service->server);
-}
-
-static int on_name_taken_back(sd_bus_message *reply, void *data, sd_bus_error *error)
-{
-        Service *service = data;
-
-        service->releasing = false;
-        if (sd_bus_message_is_method_error(reply, NULL)) {
-                g_warning("cannot take the bus name back");
-                stop(service, 1);
-        } else
-                on_activity(service);
-        return 0;
-}
-
-/* Whatever was sent to the name before its release has been dispatched before this reply. */
-static int on_name_released(sd_bus_message *reply, void *data, sd_bus_error *error)
-{
-        Service *service = data;
-
-        if (server_calls(service->server) == service->calls_at_release && is_idle(service)) {
-                quit(service, 0);
-                return 0;
-        }
-        service->name_call = sd_bus_slot_unref(service->name_call);
-        if (sd_bus_request_name_async(service->bus, &service->name_call, BUS_NAME, 0, on_name_taken_back,
-                                      service) < 0)
-                stop(service, 1);
-        return 0;
-}
-
-static gboolean on_idle(void *data)
-{
-        Service *service = data;
-
-        service->idle_timer = 0;
-        if (service->releasing || service->stopping || !is_idle(service))
-                return G_SOURCE_REMOVE;
-        service->releasing = true;
-        service->calls_at_release = server_calls(service->server);
-        service->name_call = sd_bus_slot_unref(service->name_call);
-        if (sd_bus_release_name_async(service->bus, &service->name_call, BUS_NAME, on_name_released,
-                                      service) < 0)
-                stop(service, 1);
-        return G_SOURCE_REMOVE;
-}
-
 static void on_activity(void *data)
 {
         Service *service = data;
 
-        if (!service->manager)
-                return;
-        if (service->stopping) {
-                if (manager_is_idle(service->manager))
-                        quit(service, 0);
-                return;
-        }
-        if (service->idle_timer)
-                g_source_remove(service->idle_timer);
-        service->idle_timer = 0;
-        if (service->options.embedded < 0 && service->config.idle_timeout_sec > 0 && is_idle(service))
-                service->idle_timer = g_timeout_add_seconds(service->config.idle_timeout_sec, on_idle, service);
+        if (service->stopping && manager_is_idle(service->manager))
+                quit(service, 0);
+        else if (!service->stopping && service->idle_exit)
+                idle_exit_activity(service->idle_exit);
+}
+
+static void on_idle_exit(int status, void *data)
+{
+        quit(data, status);
 }
 
 /* A live container costs several fds. The containers get the limits as they were. */
@@ -390,7 +332,7 @@ static void flush(Service *service)
 static void clear(Service *service)
 {
         flush(service);
-        sd_bus_slot_unref(service->name_call);
+        idle_exit_free(service->idle_exit);
         server_free(service->server);
         manager_free(service->manager);
         fd_store_free(service->store);
@@ -406,8 +348,6 @@ static void clear(Service *service)
         cgroup_tree_free(service->cgroups);
         if (service->signal_watch)
                 g_source_remove(service->signal_watch);
-        if (service->idle_timer)
-                g_source_remove(service->idle_timer);
         fd_close(service->signals);
         fd_close(service->records);
         fd_close(service->lock); /* last: a successor may begin */
@@ -445,7 +385,15 @@ int main(int argc, char **argv)
         }
         if (service.options.idle_timeout >= 0)
                 service.config.idle_timeout_sec = (uint32_t) service.options.idle_timeout;
-        on_activity(&service);
+        if (service.options.embedded < 0)
+                service.idle_exit = idle_exit_new(&(IdleExitOptions){
+                        .bus = service.bus,
+                        .server = service.server,
+                        .manager = service.manager,
+                        .timeout_sec = service.config.idle_timeout_sec,
+                        .done = on_idle_exit,
+                        .data = &service,
+                });
         g_main_loop_run(service.loop);
         clear(&service);
         return service.status;
