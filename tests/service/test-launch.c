@@ -629,6 +629,25 @@ static void test_free_created(Fixture *f, const void *unused)
         g_assert_true(loop_until(&f->n_created, 1, 5000));
 }
 
+/* While it waits, for days perhaps, it holds none of the service's fds, whatever their flags. */
+static void test_created_holds_no_fd(Fixture *f, const void *unused)
+{
+        g_autoptr(GError) error = NULL;
+        int ends[2];
+        char byte;
+
+        g_assert_cmpint(pipe2(ends, O_NONBLOCK), ==, 0); /* no O_CLOEXEC */
+        int low = fcntl(ends[1], F_DUPFD, SANDBOX_FD_BASE + 2), high = fcntl(ends[1], F_DUPFD, 900);
+        f->wait = true;
+        g_assert_true(begin(f, &error));
+        g_assert_true(loop_until(&f->n_created, 1, 5000));
+        fd_close(ends[1]);
+        fd_close(low);
+        fd_close(high);
+        g_assert_cmpint(read(ends[0], &byte, 1), ==, 0); /* nobody else has the other end */
+        fd_close(ends[0]);
+}
+
 /* One that is freed in the middle of its set-up as well. */
 static void test_free_creating(Fixture *f, const void *unused)
 {
@@ -715,6 +734,7 @@ static void add_all(void)
         ADD("before/no-fds-at-each-step", test_no_fds_at_each_step);
         ADD("before/not-mappable", test_not_mappable);
         ADD("between/free-created", test_free_created);
+        ADD("between/created-holds-no-fd", test_created_holds_no_fd);
         ADD("between/free-creating", test_free_creating);
         ADD("between/killed", test_killed);
         ADD("hundred", test_hundred);
