@@ -190,8 +190,7 @@ class Case(unittest.TestCase):
         problem = None
         if containers():
             naivec('stop', '--all', '--time=0', timeout=60)
-            done = run('naivec', 'delete', *[f'{c["owner_uid"]}/{c["id"]}' if 'owner_uid' in c else c['id']
-                                             for c in containers().values()], check=False)
+            done = run('naivec', 'delete', *[f'{c["owner"]}/{name}' for name, c in containers().items()], check=False)
             problem = done.stderr or None
         left = {leaf for leaf, alive in leaves().items()}
         if left or problem:

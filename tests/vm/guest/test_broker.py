@@ -1,0 +1,43 @@
+"""The same on dbus-broker, after a reboot."""
+
+import os
+
+import machine
+import test_activation
+import test_cgroups
+import test_session
+import test_survival
+from machine import Case, output
+from test_integration import run_integration
+
+SHIMS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'shims')
+
+
+class Bus(Case):
+    def test_it_is_dbus_broker(self):
+        """the system bus is dbus-broker"""
+        self.assertEqual(output('systemctl', 'show', '-P', 'Id', 'dbus.service'), 'dbus-broker.service')
+        self.assertEqual(output('pgrep', '-c', '-x', 'dbus-daemon', check=False), '0')
+
+
+class Activation(test_activation.Activation):
+    pass
+
+
+class Leaf(test_cgroups.Leaf):
+    pass
+
+
+class Prompt(test_session.Prompt):
+    pass
+
+
+class Survival(test_survival.Survival):
+    test_upgrade = test_kill_9_thrice = test_lost_record = None  # nothing of the bus in them
+
+
+class Integration(Case):
+    def test_all(self):
+        """the integration tests pass with a dbus-broker as their private bus"""
+        run_integration(self, path=SHIMS)
+    test_all.limit = 1800

@@ -158,7 +158,7 @@ class End(Case):
         begun = time.monotonic()
         naivec('stop', '--time=2', name)
         self.assertGreater(time.monotonic() - begun, 1.9)
-        self.assertEqual(naivec('wait', name, check=False), f'{name} signal 9')
+        self.assertEqual(naivec('wait', name, check=False), f'{name} timeout 9')
 
     def test_pids_limit(self):
         """a fork bomb meets its limit"""

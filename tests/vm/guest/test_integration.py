@@ -1,0 +1,33 @@
+"""tests/integration inside, with the very programs of the package's build."""
+
+import os
+import re
+import subprocess
+
+from machine import Case
+
+INTEGRATION = '/vm/src/tests/integration/run'
+
+
+def run_integration(case, path=None):
+    """Streams its output; it must end with no test failed and none skipped."""
+    environment = dict(os.environ)
+    if path:
+        environment['PATH'] = f'{path}:{environment["PATH"]}'
+    print(flush=True)
+    process = subprocess.Popen([INTEGRATION, '--build=/vm/build'], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, errors='replace', env=environment, cwd='/')
+    case.addCleanup(lambda: (process.poll() is None and process.terminate(), process.wait(), process.stdout.close()))
+    line, failed = '', []
+    for line in process.stdout:
+        print('    | ' + line, end='', flush=True)
+        if re.search(r'\.\.\. (FAIL|ERROR|SKIPPED)', line):
+            failed.append(line.split(':')[0])
+    case.assertRegex(line, r'^[1-9][0-9]* passed, 0 failed, 0 skipped$', ', '.join(failed))
+
+
+class Integration(Case):
+    def test_all(self):
+        """the integration tests pass on this kernel and this tree of cgroups"""
+        run_integration(self)
+    test_all.limit = 1800
