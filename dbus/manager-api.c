@@ -36,8 +36,7 @@ static void on_spawned(Container *container, GError *error, void *data)
         Server *server = request_server(request);
 
         if (error) {
-                g_message("user %u: %s", request_caller(request)->uid, error->message);
-                request_fail(request, error);
+                request_refuse(request, error);
                 return;
         }
         server_watch_caller(server, container);
@@ -64,14 +63,27 @@ static void on_authorized(Request *request, void *data)
                        on_spawned, request);
 }
 
+/* As a shell would have to be told it: what looks alike is alike. */
+static char *quote(char *const *argv)
+{
+        GString *text = g_string_new(NULL);
+
+        for (; *argv; argv++) {
+                g_autofree char *word = g_shell_quote(*argv);
+                bool is_plain = **argv && strspn(*argv, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                                        "0123456789_-./:=@%+,") == strlen(*argv);
+                g_string_append_printf(text, "%s%s", text->len ? " " : "", is_plain ? *argv : word);
+        }
+        return g_string_free(text, FALSE);
+}
+
 static void on_tree(int fd, gid_t gid, GError *error, void *data)
 {
         g_autoptr(Spawn) spawn = data;
         Request *request = spawn->request;
 
         if (error) {
-                g_message("user %u: %s", request_caller(request)->uid, error->message);
-                request_fail(request, error);
+                request_refuse(request, error);
                 return;
         }
         spawn->tree_fd = fd;
@@ -89,7 +101,7 @@ static void on_tree(int fd, gid_t gid, GError *error, void *data)
                 request_fail(request, gone);
                 return;
         }
-        g_autofree char *command = g_strjoinv(" ", spawn->spec->argv);
+        g_autofree char *command = quote(spawn->spec->argv);
         g_autofree char *memory = g_strdup_printf("%" G_GUINT64_FORMAT, spawn->spec->memory_max);
         const char *const details[] = {
                 DETAIL_ROOTFS,       tree,
@@ -168,11 +180,13 @@ static bool parse_name(const char *name, const Credentials *caller, uid_t *ret_o
         return true;
 }
 
+#define NO_CONTAINER "there is no container '%s'"
+
 static void answer_no_container(Request *request, const char *id)
 {
         g_autoptr(GError) error = NULL;
 
-        error_set(&error, RUNTIME_ERROR_NO_SUCH_CONTAINER, "there is no container '%s'", id);
+        error_set(&error, RUNTIME_ERROR_NO_SUCH_CONTAINER, NO_CONTAINER, id);
         request_fail(request, error);
 }
 
@@ -219,13 +233,16 @@ static int method_get_container(sd_bus_message *message, void *data, sd_bus_erro
                 return r;
         if (!caller || !parse_name(name, caller, &owner, &id, &error))
                 return reply_error(ret_error, error);
+        if (server_may_see(caller, owner)) {
+                Container *container = manager_find(server->manager, owner, id);
+                if (!container)
+                        return sd_bus_error_setf(ret_error, ERROR_NO_SUCH_CONTAINER, NO_CONTAINER, id);
+                g_autofree char *path = server_container_path(container_info(container));
+                return sd_bus_reply_method_return(message, "o", path);
+        }
         Request *request = request_new(server, message, caller, &error);
         if (!request)
                 return reply_error(ret_error, error);
-        if (server_may_see(caller, owner)) {
-                answer_container(request, owner, id);
-                return 1;
-        }
         g_autofree char *owner_text = g_strdup_printf("%u", owner);
         const char *const details[] = {DETAIL_ID, id, DETAIL_OWNER, owner_text, DETAIL_VERB, "GetContainer", NULL};
         request_authorize(request, &(RequestQuestion){

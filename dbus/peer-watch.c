@@ -1,22 +1,48 @@
 #include "dbus/peer-watch.h"
 
-#include <glib.h>
-#include <stdbool.h>
+typedef struct Peer {
+        PeerWatches *watches;
+        char *name;
+        sd_bus_slot *match, *query;
+        GPtrArray *watching; /* PeerWatch, borrowed */
+        bool telling;
+        guint failed;        /* tells that no rule could even be asked for */
+} Peer;
+
+struct PeerWatches {
+        sd_bus *bus;
+        GHashTable *peers; /* name → Peer, owned */
+};
 
 struct PeerWatch {
-        sd_bus_slot *match, *query;
-        char *name;
+        Peer *peer; /* NULL once it was told */
         PeerWatchFunc function;
         void *data;
 };
 
-static int tell(PeerWatch *watch)
+static void peer_free(void *data)
 {
-        PeerWatchFunc function = watch->function;
+        Peer *peer = data;
 
-        watch->function = NULL; /* once */
-        if (function)
-                function(watch->data);
+        if (peer->failed)
+                g_source_remove(peer->failed);
+        sd_bus_slot_unref(peer->query);
+        sd_bus_slot_unref(peer->match);
+        g_ptr_array_free(peer->watching, TRUE);
+        g_free(peer->name);
+        g_free(peer);
+}
+
+/* Each is out of the list before it is told, so that it may free itself and others, or watch anew. */
+static int tell(Peer *peer, bool gone)
+{
+        peer->telling = true;
+        while (peer->watching->len > 0) {
+                PeerWatch *watch = g_ptr_array_steal_index_fast(peer->watching, 0);
+                watch->peer = NULL;
+                watch->function(gone, watch->data);
+        }
+        g_hash_table_remove(peer->watches->peers, peer->name);
         return 0;
 }
 
@@ -28,47 +54,65 @@ static int on_owner_changed(sd_bus_message *message, void *data, sd_bus_error *e
         if (g_strcmp0(sd_bus_message_get_sender(message), "org.freedesktop.DBus") != 0 ||
             sd_bus_message_read(message, "sss", &name, &old_owner, &new_owner) < 0 || *new_owner)
                 return 0;
-        return tell(data);
+        return tell(data, true);
 }
 
 static int on_reply(sd_bus_message *message, void *data, sd_bus_error *error)
 {
-        PeerWatch *watch = data;
         int has_owner = 0;
 
-        if (sd_bus_message_is_method_error(message, NULL) ||
-            sd_bus_message_read(message, "b", &has_owner) < 0 || !has_owner)
-                return tell(watch);
-        return 0;
+        if (sd_bus_message_is_method_error(message, NULL) || sd_bus_message_read(message, "b", &has_owner) < 0)
+                return tell(data, false);
+        return has_owner ? 0 : tell(data, true);
 }
 
 static int on_installed(sd_bus_message *message, void *data, sd_bus_error *error)
 {
-        PeerWatch *watch = data;
+        Peer *peer = data;
 
         if (sd_bus_message_is_method_error(message, NULL) ||
-            sd_bus_call_method_async(sd_bus_message_get_bus(message), &watch->query, "org.freedesktop.DBus",
-                                     "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner",
-                                     on_reply, watch, "s", watch->name) < 0)
-                return tell(watch);
+            sd_bus_call_method_async(peer->watches->bus, &peer->query, "org.freedesktop.DBus",
+                                     "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner", on_reply,
+                                     peer, "s", peer->name) < 0)
+                return tell(peer, false);
         return 0;
 }
 
-PeerWatch *peer_watch_new(sd_bus *bus, const char *name, PeerWatchFunc function, void *data)
+static gboolean on_failed(void *data)
 {
-        PeerWatch *watch = g_new0(PeerWatch, 1);
+        Peer *peer = data;
+
+        peer->failed = 0;
+        tell(peer, false);
+        return G_SOURCE_REMOVE;
+}
+
+static Peer *peer_new(PeerWatches *watches, const char *name)
+{
+        Peer *peer = g_new0(Peer, 1);
         g_autofree char *rule = g_strdup_printf(
                 "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
                 "member='NameOwnerChanged',arg0='%s'",
                 name);
 
-        watch->name = g_strdup(name);
+        peer->watches = watches;
+        peer->name = g_strdup(name);
+        peer->watching = g_ptr_array_new();
+        g_hash_table_insert(watches->peers, peer->name, peer);
+        if (sd_bus_add_match_async(watches->bus, &peer->match, rule, on_owner_changed, on_installed, peer) < 0)
+                peer->failed = g_idle_add(on_failed, peer);
+        return peer;
+}
+
+PeerWatch *peer_watch_new(PeerWatches *watches, const char *name, PeerWatchFunc function, void *data)
+{
+        PeerWatch *watch = g_new0(PeerWatch, 1);
+        Peer *peer = g_hash_table_lookup(watches->peers, name);
+
+        watch->peer = peer ? peer : peer_new(watches, name);
         watch->function = function;
         watch->data = data;
-        if (sd_bus_add_match_async(bus, &watch->match, rule, on_owner_changed, on_installed, watch) < 0) {
-                peer_watch_free(watch);
-                return NULL;
-        }
+        g_ptr_array_add(watch->peer->watching, watch);
         return watch;
 }
 
@@ -76,8 +120,27 @@ void peer_watch_free(PeerWatch *watch)
 {
         if (!watch)
                 return;
-        sd_bus_slot_unref(watch->query);
-        sd_bus_slot_unref(watch->match);
-        g_free(watch->name);
+        if (watch->peer) {
+                g_ptr_array_remove_fast(watch->peer->watching, watch);
+                if (watch->peer->watching->len == 0 && !watch->peer->telling)
+                        g_hash_table_remove(watch->peer->watches->peers, watch->peer->name);
+        }
         g_free(watch);
+}
+
+PeerWatches *peer_watches_new(sd_bus *bus)
+{
+        PeerWatches *watches = g_new0(PeerWatches, 1);
+
+        watches->bus = bus;
+        watches->peers = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, peer_free);
+        return watches;
+}
+
+void peer_watches_free(PeerWatches *watches)
+{
+        if (!watches)
+                return;
+        g_hash_table_destroy(watches->peers);
+        g_free(watches);
 }

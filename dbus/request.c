@@ -18,20 +18,24 @@ struct Request {
         RequestQuestion question;
 };
 
-static unsigned pending_of(Server *server, uid_t uid)
-{
-        return GPOINTER_TO_UINT(g_hash_table_lookup(server->pending, GUINT_TO_POINTER(uid)));
-}
+/* A storm of requests that are all refused costs a process and a question each: it is cut off before both. */
+typedef struct Refusals {
+        uint64_t since; /* microseconds, monotonic */
+        unsigned count;
+} Refusals;
 
-static void count(Server *server, uid_t uid, int change)
+static Refusals *refusals_of(Server *server, uid_t uid)
 {
-        unsigned n = pending_of(server, uid) + (unsigned) change;
+        Refusals *refusals = g_hash_table_lookup(server->refusals, GUINT_TO_POINTER(uid));
+        uint64_t now = (uint64_t) g_get_monotonic_time();
 
-        server->n_pending += (unsigned) change;
-        if (n > 0)
-                g_hash_table_insert(server->pending, GUINT_TO_POINTER(uid), GUINT_TO_POINTER(n));
-        else
-                g_hash_table_remove(server->pending, GUINT_TO_POINTER(uid));
+        if (!refusals) {
+                refusals = g_new0(Refusals, 1);
+                g_hash_table_insert(server->refusals, GUINT_TO_POINTER(uid), refusals);
+        }
+        if (refusals->count == 0 || now - refusals->since > REFUSALS_USEC)
+                *refusals = (Refusals){.since = now};
+        return refusals;
 }
 
 Request *request_new(Server *server, sd_bus_message *message, const Credentials *caller, GError **error)
@@ -40,7 +44,13 @@ Request *request_new(Server *server, sd_bus_message *message, const Credentials 
                 error_set(error, RUNTIME_ERROR_CANCELLED, "the service is stopping");
                 return NULL;
         }
-        if (caller->uid != 0 && (pending_of(server, caller->uid) >= PENDING_PER_UID_MAX ||
+        if (caller->uid != 0 && refusals_of(server, caller->uid)->count >= REFUSALS_MAX) {
+                error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                          "%u requests of yours were refused within %u s: wait a little", REFUSALS_MAX,
+                          (unsigned) (REFUSALS_USEC / G_USEC_PER_SEC));
+                return NULL;
+        }
+        if (caller->uid != 0 && (server_count(server->pending, caller->uid, 0) >= PENDING_PER_UID_MAX ||
                                  server->n_pending >= PENDING_MAX)) {
                 error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
                           "too many requests are waiting for an answer (%u for each user, %u in all)",
@@ -52,7 +62,8 @@ Request *request_new(Server *server, sd_bus_message *message, const Credentials 
         request->message = sd_bus_message_ref(message);
         request->caller = credentials_copy(caller);
         g_hash_table_add(server->requests, request);
-        count(server, caller->uid, 1);
+        server_count(server->pending, caller->uid, 1);
+        server->n_pending++;
         return request;
 }
 
@@ -73,7 +84,8 @@ static void request_free(Request *request)
         peer_watch_free(request->watch);
         question_clear(request);
         g_hash_table_remove(server->requests, request);
-        count(server, request->caller->uid, -1);
+        server_count(server->pending, request->caller->uid, -1);
+        server->n_pending--;
         sd_bus_message_unref(request->message);
         credentials_free(request->caller);
         g_free(request);
@@ -83,6 +95,15 @@ static void request_free(Request *request)
 void request_drop(Request *request)
 {
         request_free(request);
+}
+
+void request_refuse(Request *request, const GError *error)
+{
+        g_autofree char *text = authority_escape(error->message);
+
+        g_message("user %u: %s", request->caller->uid, text);
+        refusals_of(request->server, request->caller->uid)->count++;
+        request_fail(request, error);
 }
 
 void request_fail(Request *request, const GError *error)
@@ -145,6 +166,8 @@ static void on_answer(GError *error, void *data)
         request->watch = NULL;
         g_message("user %u, %s: %s", request->caller->uid, question.action,
                   error ? error->message : "authorized by polkit");
+        if (error)
+                refusals_of(request->server, request->caller->uid)->count++;
         if (!error) {
                 request->question = (RequestQuestion){0};
                 question.next(request, question.data);
@@ -156,9 +179,16 @@ static void on_answer(GError *error, void *data)
                 request_fail(request, error);
 }
 
-static void on_caller_left(void *data)
+static void on_caller_left(bool gone, void *data)
 {
-        request_free(data);
+        g_autoptr(GError) error = NULL;
+
+        if (gone) {
+                request_free(data);
+                return;
+        }
+        error_set(&error, RUNTIME_ERROR_LIMITS_EXCEEDED, "the bus lets the service watch no more callers");
+        request_fail(data, error);
 }
 
 /* Root passes by the bus daemon's word, as with systemd; on a private connection the kernel has judged. */
@@ -177,7 +207,7 @@ void request_authorize(Request *request, const RequestQuestion *question)
         }
         request->question = *question;
         const char *sender = sd_bus_message_get_sender(request->message);
-        request->watch = peer_watch_new(server->options.bus, sender, on_caller_left, request);
+        request->watch = peer_watch_new(server->watches, sender, on_caller_left, request);
         request->query = authority_check(
                 server->authority,
                 &(AuthorityRequest){

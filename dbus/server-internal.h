@@ -8,7 +8,7 @@
 
 /* What hangs on one container at this edge: who waits for its end, and whose leaving ends it. */
 typedef struct ContainerBond {
-        GPtrArray *waiting; /* sd_bus_message, owned: Wait, Stop and Delete of a live one */
+        GPtrArray *waiting; /* Waiting, owned: calls of Wait, Stop and Delete of a live one */
         PeerWatch *caller;  /* WatchBus */
         uid_t owner;
         char *id;
@@ -23,6 +23,9 @@ struct Server {
         GHashTable *bonds;    /* Container → ContainerBond, owned */
         GHashTable *requests; /* set of Request, borrowed */
         GHashTable *pending;  /* uid → count of Requests */
+        GHashTable *waiting;  /* uid → count of kept calls */
+        GHashTable *refusals; /* uid → Refusals, owned */
+        PeerWatches *watches;
         unsigned n_pending;
         unsigned n_waiting;
         uint64_t calls;
@@ -37,6 +40,7 @@ char *server_container_path(const ContainerInfo *info);
 bool server_parse_path(const char *path, uid_t *ret_owner, char **ret_id);
 bool server_may_see(const Credentials *caller, uid_t owner);
 const MethodRule *server_rule(const char *interface, const char *member);
+unsigned server_count(GHashTable *counts, uid_t uid, int change); /* the new count of `uid` */
 ContainerBond *server_bond(Server *server, Container *container);
 /* WatchBus: its end comes with its watcher's. */
 void server_watch_caller(Server *server, Container *container);
@@ -49,6 +53,7 @@ typedef struct Request Request;
 /* Counts it against its caller. `message` is kept. */
 Request *request_new(Server *server, sd_bus_message *message, const Credentials *caller, GError **error);
 void request_fail(Request *request, const GError *error);    /* answers and frees */
+void request_refuse(Request *request, const GError *error);  /* the same, for what the caller did wrong: logged, counted */
 void request_done(Request *request, const char *types, ...); /* answers and frees */
 void request_cancel_all(Server *server); /* those that polkit is asked about: answered "cancelled" */
 void request_drop(Request *request);                         /* frees; the call is answered elsewhere */

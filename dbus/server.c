@@ -10,8 +10,6 @@
 #include "service/limits.h"
 #include "service/util/log.h"
 
-#define WAITING_MAX 4096u /* calls of Wait, Stop and Delete in all */
-
 /* The one table of who may do what. An action is asked of everybody but root and, where it is free for
  * them, the container's owner. */
 const MethodRule method_rules[] = {
@@ -86,9 +84,29 @@ bool server_parse_path(const char *path, uid_t *ret_owner, char **ret_id)
 
 /* -- bonds ----------------------------------------------------------------------------------------- */
 
-static void unref_message(void *data)
+/* Somebody's call that is answered at a container's end. */
+typedef struct Waiting {
+        sd_bus_message *message;
+        uid_t uid;
+} Waiting;
+
+static void waiting_free(void *data)
 {
-        sd_bus_message_unref(data);
+        Waiting *waiting = data;
+
+        sd_bus_message_unref(waiting->message);
+        g_free(waiting);
+}
+
+unsigned server_count(GHashTable *counts, uid_t uid, int change)
+{
+        unsigned n = GPOINTER_TO_UINT(g_hash_table_lookup(counts, GUINT_TO_POINTER(uid))) + (unsigned) change;
+
+        if (n > 0)
+                g_hash_table_insert(counts, GUINT_TO_POINTER(uid), GUINT_TO_POINTER(n));
+        else
+                g_hash_table_remove(counts, GUINT_TO_POINTER(uid));
+        return n;
 }
 
 static void bond_free(void *data)
@@ -96,10 +114,13 @@ static void bond_free(void *data)
         ContainerBond *bond = data;
 
         peer_watch_free(bond->caller);
-        if (bond->waiting) {
-                bond->server->n_waiting -= bond->waiting->len;
-                g_ptr_array_free(bond->waiting, TRUE);
+        for (guint i = 0; bond->waiting && i < bond->waiting->len; i++) {
+                const Waiting *waiting = bond->waiting->pdata[i];
+                server_count(bond->server->waiting, waiting->uid, -1);
+                bond->server->n_waiting--;
         }
+        if (bond->waiting)
+                g_ptr_array_free(bond->waiting, TRUE);
         g_free(bond->id);
         g_free(bond);
 }
@@ -118,13 +139,15 @@ ContainerBond *server_bond(Server *server, Container *container)
         return bond;
 }
 
-static void on_caller_left(void *data)
+/* One that cannot be watched would live on without its caller: it ends as well. */
+static void on_caller_left(bool gone, void *data)
 {
         ContainerBond *bond = data;
         Container *container = manager_find(bond->server->manager, bond->owner, bond->id);
 
         if (container && container_is_live(container)) {
-                log_container(container_info(container), "ends: its caller left");
+                log_container(container_info(container), gone ? "ends: its caller left"
+                                                              : "ends: the bus lets no more callers be watched");
                 container_kill(container, true, SIGKILL, NULL);
         }
 }
@@ -135,19 +158,28 @@ void server_watch_caller(Server *server, Container *container)
 
         if (watcher)
                 server_bond(server, container)->caller = peer_watch_new(
-                        server->options.bus, watcher, on_caller_left, server_bond(server, container));
+                        server->watches, watcher, on_caller_left, server_bond(server, container));
 }
 
 bool server_wait(Server *server, Container *container, sd_bus_message *message, GError **error)
 {
-        ContainerBond *bond = server_bond(server, container);
+        const Credentials *caller = server_caller(server, message, error);
 
-        if (server->n_waiting >= WAITING_MAX)
-                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED, "%u calls are waiting already",
-                                 WAITING_MAX);
+        if (!caller)
+                return false;
+        if (sd_bus_message_get_expect_reply(message) <= 0)
+                return true; /* nobody to answer */
+        if (caller->uid != 0 && server_count(server->waiting, caller->uid, 0) >= WAITING_PER_UID_MAX)
+                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED, "%u calls of yours are waiting already",
+                                 WAITING_PER_UID_MAX);
+        ContainerBond *bond = server_bond(server, container);
         if (!bond->waiting)
-                bond->waiting = g_ptr_array_new_with_free_func(unref_message);
-        g_ptr_array_add(bond->waiting, sd_bus_message_ref(message));
+                bond->waiting = g_ptr_array_new_with_free_func(waiting_free);
+        Waiting *waiting = g_new0(Waiting, 1);
+        waiting->message = sd_bus_message_ref(message);
+        waiting->uid = caller->uid;
+        g_ptr_array_add(bond->waiting, waiting);
+        server_count(server->waiting, caller->uid, 1);
         server->n_waiting++;
         return true;
 }
@@ -159,7 +191,7 @@ static void answer_waiting(Server *server, Container *container)
         ContainerBond *bond = g_hash_table_lookup(server->bonds, container);
 
         for (guint i = 0; bond && bond->waiting && i < bond->waiting->len; i++) {
-                sd_bus_message *message = bond->waiting->pdata[i];
+                sd_bus_message *message = ((Waiting *) bond->waiting->pdata[i])->message;
                 if (strcmp(sd_bus_message_get_member(message), "Wait") == 0)
                         sd_bus_reply_method_return(message, "si", container_result_to_string(info->result),
                                                    info->code);
@@ -272,11 +304,14 @@ Server *server_new(const ServerOptions *options)
 
         server->options = *options;
         server->callers = callers_new(options->bus, options->peer);
+        server->watches = peer_watches_new(options->bus);
         if (!options->peer)
                 server->authority = authority_new(options->bus, AUTHORITY_TIMEOUT_USEC);
         server->bonds = g_hash_table_new_full(NULL, NULL, NULL, bond_free);
         server->requests = g_hash_table_new(NULL, NULL);
         server->pending = g_hash_table_new(NULL, NULL);
+        server->waiting = g_hash_table_new(NULL, NULL);
+        server->refusals = g_hash_table_new_full(NULL, NULL, NULL, g_free);
         return server;
 }
 
@@ -301,6 +336,9 @@ void server_free(Server *server)
         authority_free(server->authority);
         callers_free(server->callers);
         g_hash_table_destroy(server->bonds);
+        peer_watches_free(server->watches);
+        g_hash_table_destroy(server->waiting);
+        g_hash_table_destroy(server->refusals);
         g_hash_table_destroy(server->requests);
         g_hash_table_destroy(server->pending);
         g_free(server);

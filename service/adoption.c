@@ -1,7 +1,9 @@
 #include "service/adoption.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,11 +23,16 @@ static int find_pipe(pid_t pid, uint64_t inode)
                 g_autofree char *link = g_build_filename(path, name, NULL);
                 g_autofree char *target = g_file_read_link(link, NULL);
                 struct stat status;
+                struct statfs fs;
                 if (g_strcmp0(target, wanted) != 0)
                         continue;
-                autofd int fd = open(link, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-                if (fd >= 0 && fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode) && status.st_ino == inode)
-                        return steal_fd(&fd);
+                /* first without opening what it is: the container may change it meanwhile */
+                autofd int pinned = open(link, O_PATH | O_CLOEXEC);
+                if (pinned < 0 || fstat(pinned, &status) < 0 || !S_ISFIFO(status.st_mode) ||
+                    status.st_ino != inode || fstatfs(pinned, &fs) < 0 || fs.f_type != PIPEFS_MAGIC)
+                        continue;
+                g_autofree char *again = g_strdup_printf("/proc/self/fd/%d", pinned);
+                return open(again, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
         }
         return -1;
 }

@@ -12,6 +12,7 @@
 
 #include "service/error.h"
 #include "service/util/fd.h"
+#include "service/util/proc.h"
 
 /* A mount's user namespace costs a process to make, so it stays with the range: the next container of
  * the same owner that gets this range finds it ready. */
@@ -149,6 +150,11 @@ void id_map_free(IdMap *map)
         g_free(map);
 }
 
+bool id_map_shows_root(const IdMap *map)
+{
+        return map->uid == 0;
+}
+
 bool id_map_allows_set_groups(const IdMap *map)
 {
         return map->range != NULL;
@@ -246,6 +252,7 @@ static bool make_mount_namespace(const IdMap *map, int *ret_fd, GError **error)
         struct clone_args args = {.flags = CLONE_NEWUSER | CLONE_PIDFD, .exit_signal = SIGCHLD};
         int pidfd = -1;
         char path[64];
+        pid_t service = getpid();
         bool done;
 
         args.pidfd = (uint64_t) (uintptr_t) &pidfd;
@@ -253,9 +260,11 @@ static bool make_mount_namespace(const IdMap *map, int *ret_fd, GError **error)
         if (pid < 0)
                 return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
                                        "cannot make a user namespace");
-        if (pid == 0)
+        if (pid == 0) {
+                proc_detach(service, -1);
                 for (;;)
                         syscall(SYS_pause);
+        }
         g_autofree char *uids = mount_map(map->range, map->uid, "/etc/subuid", map->uid);
         g_autofree char *gids = mount_map(map->range, map->gid, "/etc/subgid", map->uid);
         done = write_maps(pid, uids, gids, false, error);

@@ -41,5 +41,6 @@ bool id_map_apply(const IdMap *map, pid_t pid, GError **error);
  * `pid`: the child after id_map_apply(); its own namespace serves where the owner is root. Owned. */
 bool id_map_open_mount_namespace(IdMap *map, pid_t pid, int *ret_fd, GError **error);
 
+bool id_map_shows_root(const IdMap *map); /* files of the host's root are among those it shows as its own */
 bool id_map_allows_set_groups(const IdMap *map);
 bool id_map_has_gid(const IdMap *map, gid_t gid);

@@ -15,6 +15,7 @@
 #include "service/limits.h"
 #include "service/rootfs.h"
 #include "service/sandbox-child.h"
+#include "service/seccomp.h"
 #include "service/util/fd.h"
 
 #define TTY_GID 5
@@ -187,6 +188,9 @@ bool launch(const LaunchInput *input, Launched *ret, GError **error)
         g_auto(LaunchFds) lifted = {.n = 0};
         SandboxFd fds[SPAWN_FDS_MAX + 3];
         autofd int tree = -1, dev = -1, mine = -1, theirs = -1;
+        const Profile *profile = input->profile;
+        /* what it writes belongs to the host's root there */
+        bool plants = !input->spec->read_only_root && id_map_shows_root(input->map);
         int sockets[2], entries[CGROUP_ENTRY_FDS_MAX + 1];
         SandboxPlan plan = {
                 .cgroup_fds = entries,
@@ -197,13 +201,13 @@ bool launch(const LaunchInput *input, Launched *ret, GError **error)
                 .hostname = input->hostname,
                 .hostname_length = strlen(input->hostname),
                 .working_directory = input->spec->working_directory ? input->spec->working_directory : "/",
-                .masks = input->profile->masks,
-                .n_masks = input->profile->n_masks,
-                .files_soft = input->profile->files_soft,
-                .files_hard = input->profile->files_hard,
-                .capabilities = input->profile->capabilities,
-                .last_capability = input->profile->last_capability,
-                .seccomp = input->profile->seccomp,
+                .masks = profile->masks,
+                .n_masks = profile->n_masks,
+                .files_soft = profile->files_soft,
+                .files_hard = profile->files_hard,
+                .capabilities = profile->capabilities & ~(plants ? profile->file_capabilities : 0),
+                .last_capability = profile->last_capability,
+                .seccomp = plants ? &profile->seccomp_set_id->program : &profile->seccomp->program,
                 .argv = input->spec->argv,
                 .fds = fds,
         };

@@ -15,6 +15,9 @@
 
 #define PENDING_PER_UID_MAX    8u                 /* waiting authorisations: a storm must not flood polkitd */
 #define PENDING_MAX            64u                /* dbus-daemon allows 128 pending replies a connection */
+#define WAITING_PER_UID_MAX    256u               /* calls kept until a container ends; root is exempt */
+#define REFUSALS_MAX           25u                /* refused requests of a user in REFUSALS_USEC; then none is looked at */
+#define REFUSALS_USEC          (20u * UINT64_C(1000000))
 #define CONTAINERS_PER_UID_MAX 64u                /* live ones, callers other than root */
 #define CONTAINERS_MAX         1024u              /* live ones in total, root's included */
 #define STOPPED_PER_UID_MAX    64u                /* stopped ones kept for reading; the oldest go first */

@@ -56,7 +56,7 @@ typedef struct Service {
         FdStore *store;
         Journal *journal;
         IdleExit *idle_exit; /* NULL when embedded: that ends with its caller */
-        guint signal_watch;
+        guint signal_watch, watchdog;
         int signals;
         bool stopping;
 } Service;
@@ -74,17 +74,14 @@ static void quit(Service *service, int status)
  * private connection there is no next one: all ends. */
 static void stop(Service *service, int status)
 {
-        g_autoptr(GPtrArray) list = manager_list(service->manager, UID_ANY);
-
         if (status != 0)
                 service->status = status;
         if (!service->stopping)
                 sd_notify(0, "STOPPING=1");
         service->stopping = true;
         server_refuse(service->server);
-        for (guint i = 0; service->records < 0 && i < list->len; i++)
-                if (container_is_live(list->pdata[i]))
-                        container_kill(list->pdata[i], true, SIGKILL, NULL);
+        if (service->records < 0)
+                manager_kill_all(service->manager);
         if (service->records >= 0 || manager_is_idle(service->manager))
                 quit(service, status);
 }
@@ -119,6 +116,13 @@ static void on_activity(void *data)
                 quit(service, 0);
         else if (!service->stopping && service->idle_exit)
                 idle_exit_activity(service->idle_exit);
+}
+
+/* A loop that hangs, in closing a caller's socket perhaps, is ended by systemd; the containers live on. */
+static gboolean on_watchdog(void *data)
+{
+        sd_notify(0, "WATCHDOG=1");
+        return G_SOURCE_CONTINUE;
 }
 
 static void on_idle_exit(int status, void *data)
@@ -312,6 +316,9 @@ static bool build(Service *service, GError **error)
         if (r < 0)
                 return error_set_errno(error, RUNTIME_ERROR_FAILED, -r, "cannot own the bus name " BUS_NAME);
         sd_notify(0, "READY=1");
+        uint64_t watchdog_usec;
+        if (sd_watchdog_enabled(0, &watchdog_usec) > 0)
+                service->watchdog = g_timeout_add((guint) (watchdog_usec / 2000), on_watchdog, NULL);
         return true;
 }
 
@@ -348,6 +355,8 @@ static void clear(Service *service)
         cgroup_tree_free(service->cgroups);
         if (service->signal_watch)
                 g_source_remove(service->signal_watch);
+        if (service->watchdog)
+                g_source_remove(service->watchdog);
         fd_close(service->signals);
         fd_close(service->records);
         fd_close(service->lock); /* last: a successor may begin */

@@ -259,6 +259,10 @@ bool manager_admit(Manager *manager, RunSpec *spec, const Credentials *owner, GE
         }
         if (!spec->has_tasks_max)
                 spec->tasks_max = manager->options.config->tasks_max;
+        else if (owner->uid != 0 && spec->tasks_max > manager->options.config->tasks_max)
+                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                                 "TasksMax is at most %" G_GUINT64_FORMAT " (TasksMax of the configuration)",
+                                 manager->options.config->tasks_max);
         if (spec->id && manager_find_slot(manager, owner->uid, spec->id))
                 return error_set(error, RUNTIME_ERROR_CONTAINER_EXISTS,
                                  "there is a container '%s' already", spec->id);
@@ -420,6 +424,19 @@ GPtrArray *manager_list(Manager *manager, uid_t owner)
 unsigned manager_count(Manager *manager)
 {
         return manager->seen;
+}
+
+void manager_kill_all(Manager *manager)
+{
+        GHashTableIter iterator;
+        void *value;
+
+        g_hash_table_iter_init(&iterator, manager->slots);
+        while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+                Container *container = ((Slot *) value)->container;
+                if (container_is_live(container))
+                        container_kill(container, true, SIGKILL, NULL);
+        }
 }
 
 bool manager_is_idle(Manager *manager)

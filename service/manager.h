@@ -81,4 +81,5 @@ Container *manager_find(Manager *manager, uid_t owner, const char *id);
 #define UID_ANY ((uid_t) -1)
 GPtrArray *manager_list(Manager *manager, uid_t owner);
 unsigned manager_count(Manager *manager);
+void manager_kill_all(Manager *manager); /* those that are being created as well */
 bool manager_is_idle(Manager *manager); /* nothing lives, nothing waits to be cleaned up */

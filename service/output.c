@@ -305,6 +305,13 @@ void output_free(Output *output)
 
 void output_set_source(Output *output, int fd, bool terminal)
 {
+        unsigned number;
+
+        if (terminal && ioctl(fd, TIOCGPTN, &number) < 0) {
+                g_warning("what came as a container's terminal is none");
+                fd_close(fd);
+                return;
+        }
         fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
         output->source = fd;
         output->terminal = terminal;

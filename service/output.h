@@ -18,7 +18,8 @@ Output *output_new(void);
 void output_free(Output *output);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Output, output_free)
 
-/* Starts reading `fd` (consumed; made non-blocking): a pipe's end, or a terminal's master. */
+/* Starts reading `fd` (consumed; made non-blocking): a pipe's end, or a terminal's master. What is neither is
+ * closed and not read. */
 void output_set_source(Output *output, int fd, bool terminal);
 
 /* Who is given each piece as it comes, besides the log. */

@@ -184,10 +184,11 @@ bool profile_new(int state_dir, Profile **ret, GError **error)
         profile->files_hard = files.rlim_max;
         profile->is_spared = read_is_spared();
         profile->capabilities = DEFAULT_CAPABILITIES;
+        profile->file_capabilities = CAP(SETFCAP);
         profile->last_capability = read_last_capability();
-        if (!open_dev(profile, state_dir, error) || !seccomp_program_new(&profile->program, error))
+        if (!open_dev(profile, state_dir, error) || !seccomp_program_new(SECCOMP_SET_ID_ALLOWED, &profile->seccomp, error) ||
+            !seccomp_program_new(SECCOMP_SET_ID_REFUSED, &profile->seccomp_set_id, error))
                 return false;
-        profile->seccomp = &profile->program->program;
         probe_masks(profile);
         *ret = g_steal_pointer(&profile);
         return true;
@@ -198,7 +199,8 @@ void profile_free(Profile *profile)
         if (!profile)
                 return;
         fd_close(profile->dev_fd);
-        seccomp_program_free(profile->program);
+        seccomp_program_free(profile->seccomp);
+        seccomp_program_free(profile->seccomp_set_id);
         g_free(profile->owned_masks);
         g_free(profile);
 }

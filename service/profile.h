@@ -17,9 +17,10 @@ typedef struct Profile {
         const SandboxMask *masks;
         size_t n_masks;
         uint64_t capabilities;
+        uint64_t file_capabilities; /* of these, those that could put rights into a file of the host's root */
         int last_capability;
-        const struct sock_fprog *seccomp;
-        struct SeccompProgram *program;
+        struct SeccompProgram *seccomp;
+        struct SeccompProgram *seccomp_set_id; /* the same, and set-id bits are refused */
         SandboxMask *owned_masks;
 } Profile;
 

@@ -19,6 +19,7 @@
 #include "service/error.h"
 #include "service/limits.h"
 #include "service/util/fd.h"
+#include "service/util/proc.h"
 
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
@@ -65,7 +66,7 @@ static int become(const Credentials *owner)
         return 0;
 }
 
-static _Noreturn void lookup_child(const char *path, const Credentials *owner, int socket)
+static _Noreturn void lookup_child(pid_t parent, const char *path, const Credentials *owner, int socket)
 {
         LookupReply reply = {0};
         struct stat status;
@@ -80,6 +81,7 @@ static _Noreturn void lookup_child(const char *path, const Credentials *owner, i
         memset(&control, 0, sizeof control);
         if (owner->uid != 0)
                 reply.error = become(owner);
+        proc_detach(parent, socket);
         if (reply.error == 0 && ((fd = open_directory(path, 0)) < 0 || fstat(fd, &status) < 0 ||
                                  /* a directory is opened without a right to it: ask for that too */
                                  syscall(SYS_faccessat2, fd, "", X_OK, AT_EACCESS | AT_EMPTY_PATH) < 0))
@@ -194,6 +196,7 @@ static gboolean on_timeout(void *data)
 RootfsLookup *rootfs_lookup(const char *path, const Credentials *owner, RootfsFunc function, void *data)
 {
         struct clone_args args = {.flags = CLONE_PIDFD, .exit_signal = SIGCHLD};
+        pid_t service = getpid();
         int sockets[2], pidfd = -1, fd = -1;
 
         if (owner->uid == 0 && (fd = open_directory(path, RESOLVE_CACHED)) >= 0) {
@@ -208,7 +211,7 @@ RootfsLookup *rootfs_lookup(const char *path, const Credentials *owner, RootfsFu
         args.pidfd = (uint64_t) (uintptr_t) &pidfd;
         pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
         if (pid == 0)
-                lookup_child(path, owner, sockets[1]);
+                lookup_child(service, path, owner, sockets[1]);
         fd_close(sockets[1]);
         if (pid < 0) {
                 g_autoptr(GError) error = lookup_error(path, errno);
@@ -230,19 +233,13 @@ RootfsLookup *rootfs_lookup(const char *path, const Credentials *owner, RootfsFu
 char *rootfs_path_of(int fd)
 {
         char link[64], path[PATH_MAX + 1];
-        struct stat pinned, found;
 
         snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
         ssize_t length = readlink(link, path, sizeof path - 1);
         if (length <= 0 || path[0] != '/')
                 return NULL;
         path[length] = '\0';
-        /* the kernel marks a deleted one in the text alone, where a name could say the same */
-        if (g_str_has_suffix(path, " (deleted)") &&
-            (fstat(fd, &pinned) < 0 || lstat(path, &found) < 0 || pinned.st_dev != found.st_dev ||
-             pinned.st_ino != found.st_ino))
-                return NULL;
-        return g_strdup(path);
+        return g_str_has_suffix(path, " (deleted)") ? NULL : g_strdup(path);
 }
 
 bool rootfs_clone(int fd, const char *path, int *ret_mount, GError **error)
@@ -264,21 +261,31 @@ static bool is_below(const char *path, const char *top)
         return strncmp(path, top, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
-static bool refuses_map(const char *path, int user_namespace)
+/* Without a walk along any path, which might never end: by a mount of the pinned directory itself, or by type. */
+static bool refuses_map(int fd, int user_namespace)
 {
         struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP,
                                         .userns_fd = (uint64_t) user_namespace};
-        autofd int mount = (int) syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        autofd int mount = (int) syscall(SYS_open_tree, fd, "",
+                                         OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 
         return mount >= 0 &&
                syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0;
 }
 
-/* The first mount at or below the directory `fd` that refuses the map, as "'/x' (overlay)". Slow: only
- * after a failure. */
+static bool is_mappable_type(const char *type)
+{
+        static const char *const types[] = {"ext4", "xfs",   "btrfs",    "tmpfs", "f2fs", "erofs",
+                                            "vfat", "exfat", "squashfs", "bcachefs", NULL};
+
+        return g_strv_contains(types, type);
+}
+
+/* The first mount at or below the directory `fd` that refuses the map (as far as can be told), as "'/x' (overlay)".
+ * Slow: only after a failure. */
 static char *find_unmappable(int fd, int user_namespace)
 {
-        g_autofree char *text = NULL, *top = rootfs_path_of(fd), *top_type = NULL;
+        g_autofree char *text = NULL, *top = rootfs_path_of(fd), *top_type = NULL, *below = NULL;
 
         if (!top || !g_file_get_contents("/proc/self/mountinfo", &text, NULL, NULL))
                 return NULL;
@@ -290,15 +297,16 @@ static char *find_unmappable(int fd, int user_namespace)
                         continue;
                 g_autofree char *point = g_strcompress(fields[4]);
                 g_autofree char *name = g_strndup(type + 3, strcspn(type + 3, " "));
-                if (strcmp(point, top) != 0 && is_below(point, top) && refuses_map(point, user_namespace))
-                        return g_strdup_printf("'%s' (%s)", point, name);
+                if (!below && strcmp(point, top) != 0 && is_below(point, top) && !is_mappable_type(name))
+                        below = g_strdup_printf("'%s' (%s)", point, name);
                 /* in mountinfo a mount stands after what it is mounted on: the last that fits has the tree */
                 if (is_below(top, point)) {
                         g_free(top_type);
                         top_type = g_steal_pointer(&name);
                 }
         }
-        return refuses_map(top, user_namespace) ? g_strdup_printf("'%s' (%s)", top, top_type) : NULL;
+        return refuses_map(fd, user_namespace) ? g_strdup_printf("'%s' (%s)", top, top_type)
+                                               : g_steal_pointer(&below);
 }
 
 bool rootfs_protect(int mount, int fd, const char *path, bool read_only, int user_namespace,

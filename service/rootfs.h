@@ -20,8 +20,8 @@ typedef struct RootfsLookup RootfsLookup;
 RootfsLookup *rootfs_lookup(const char *path, const Credentials *owner, RootfsFunc function, void *data);
 void rootfs_lookup_cancel(RootfsLookup *lookup); /* no call-back */
 
-/* The path that the pinned directory has now, all links resolved; NULL if it has none that we could reach
- * (deleted, or mounted elsewhere). Owned. */
+/* The path that the pinned directory has now, all links resolved; NULL if it has none that we could reach (deleted, or
+ * mounted elsewhere, or named as the kernel marks a deleted one). Looks at no file system. Owned. */
 char *rootfs_path_of(int fd);
 
 /* A detached, recursive clone of the tree. `path` is for words only. */

@@ -219,7 +219,10 @@ static int open_terminal(void)
                         return -1;
         if (slave > 2)
                 close(slave);
-        return master;
+        /* out of the way of the caller's fds: one of theirs must never go to the service as the terminal */
+        slave = fcntl(master, F_DUPFD_CLOEXEC, SANDBOX_FD_BASE);
+        close(master);
+        return slave;
 }
 
 static bool reset_attributes(const SandboxPlan *plan)

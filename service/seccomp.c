@@ -1,6 +1,7 @@
 #include "service/seccomp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -202,6 +203,39 @@ static const ArgumentRule argument_rules[] = {
         {"personality", 0, OTHERWISE, REFUSE(EPERM)},
 };
 
+/* Where the host's root owns what the container writes: a set-id file made inside would be one on the host. By the
+ * arguments that systemd's RestrictSUIDSGID= looks at; openat2 keeps its in memory, so libc has to do
+ * without it. The kernel reads a mode only where a file may be made. */
+#define SET_ID      (S_ISUID | S_ISGID)
+#define MAKES_FILES (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))
+static const ArgumentRule set_id_rules[] = {
+        {"chmod", 1, NONE_OF(SET_ID), ALLOW},
+        {"chmod", 1, OTHERWISE, REFUSE(EPERM)},
+        {"fchmod", 1, NONE_OF(SET_ID), ALLOW},
+        {"fchmod", 1, OTHERWISE, REFUSE(EPERM)},
+        {"fchmodat", 2, NONE_OF(SET_ID), ALLOW},
+        {"fchmodat", 2, OTHERWISE, REFUSE(EPERM)},
+        {"fchmodat2", 2, NONE_OF(SET_ID), ALLOW},
+        {"fchmodat2", 2, OTHERWISE, REFUSE(EPERM)},
+        {"mkdir", 1, NONE_OF(SET_ID), ALLOW},
+        {"mkdir", 1, OTHERWISE, REFUSE(EPERM)},
+        {"mkdirat", 2, NONE_OF(SET_ID), ALLOW},
+        {"mkdirat", 2, OTHERWISE, REFUSE(EPERM)},
+        {"mknod", 1, NONE_OF(SET_ID), ALLOW},
+        {"mknod", 1, OTHERWISE, REFUSE(EPERM)},
+        {"mknodat", 2, NONE_OF(SET_ID), ALLOW},
+        {"mknodat", 2, OTHERWISE, REFUSE(EPERM)},
+        {"creat", 1, NONE_OF(SET_ID), ALLOW},
+        {"creat", 1, OTHERWISE, REFUSE(EPERM)},
+        {"open", 1, NONE_OF(MAKES_FILES), ALLOW},
+        {"open", 2, NONE_OF(SET_ID), ALLOW},
+        {"open", 2, OTHERWISE, REFUSE(EPERM)},
+        {"openat", 2, NONE_OF(MAKES_FILES), ALLOW},
+        {"openat", 3, NONE_OF(SET_ID), ALLOW},
+        {"openat", 3, OTHERWISE, REFUSE(EPERM)},
+        {"openat2", 0, OTHERWISE, REFUSE(ENOSYS)},
+};
+
 #define LOAD(offset)      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (offset))
 #define AND(mask)         BPF_STMT(BPF_ALU | BPF_AND | BPF_K, (mask))
 #define SKIP_UNLESS(k, n) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (k), 0, (n))
@@ -226,25 +260,25 @@ static void append_rule(GArray *code, const ArgumentRule *rule)
 
 /* Numbers of a foreign architecture mean other calls, so for those the whole part is passed over,
  * to meet libseccomp's check and be killed. */
-static void append_argument_rules(GArray *code)
+static void append_argument_rules(GArray *code, const ArgumentRule *rules, size_t n)
 {
         size_t head = code->len + 1;
 
         append(code, (struct sock_filter) LOAD(offsetof(struct seccomp_data, arch)));
         append(code, (struct sock_filter) SKIP_UNLESS(seccomp_arch_native(), 0));
         append(code, (struct sock_filter) LOAD(offsetof(struct seccomp_data, nr)));
-        for (size_t i = 0, next; i < G_N_ELEMENTS(argument_rules); i = next) {
-                int number = seccomp_syscall_resolve_name(argument_rules[i].name);
+        for (size_t i = 0, next; i < n; i = next) {
+                int number = seccomp_syscall_resolve_name(rules[i].name);
 
-                for (next = i + 1; next < G_N_ELEMENTS(argument_rules); next++)
-                        if (!g_str_equal(argument_rules[next].name, argument_rules[i].name))
+                for (next = i + 1; next < n; next++)
+                        if (!g_str_equal(rules[next].name, rules[i].name))
                                 break;
                 if (number < 0)
                         continue; /* made through socketcall(), which is not allowed */
                 append(code, (struct sock_filter) SKIP_UNLESS((uint32_t) number,
                                                               (next - i) * RULE_INSTRUCTIONS));
                 for (size_t k = i; k < next; k++)
-                        append_rule(code, &argument_rules[k]);
+                        append_rule(code, &rules[k]);
         }
         g_assert(code->len - head - 1 <= UINT8_MAX);
         g_array_index(code, struct sock_filter, head).jf = (uint8_t) (code->len - head - 1);
@@ -304,14 +338,16 @@ static int append_exported(GArray *code, scmp_filter_ctx filter)
         return (size_t) n == size ? 0 : -EIO;
 }
 
-bool seccomp_program_new(SeccompProgram **ret, GError **error)
+bool seccomp_program_new(SeccompSetId set_id, SeccompProgram **ret, GError **error)
 {
         g_autoptr(GArray) code = g_array_new(false, false, sizeof(struct sock_filter));
         scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
 
         if (!filter)
                 return error_set(error, RUNTIME_ERROR_FAILED, "cannot begin a seccomp filter");
-        append_argument_rules(code);
+        append_argument_rules(code, argument_rules, G_N_ELEMENTS(argument_rules));
+        if (set_id == SECCOMP_SET_ID_REFUSED)
+                append_argument_rules(code, set_id_rules, G_N_ELEMENTS(set_id_rules));
         int r = fill_filter(filter);
         if (r >= 0)
                 r = append_exported(code, filter);

@@ -17,6 +17,10 @@ typedef struct SeccompProgram {
 } SeccompProgram;
 
 /* Fails with RUNTIME_ERROR_FAILED, only for want of memory or a kernel without seccomp filters. */
-bool seccomp_program_new(SeccompProgram **ret, GError **error);
+typedef enum SeccompSetId {
+        SECCOMP_SET_ID_ALLOWED,
+        SECCOMP_SET_ID_REFUSED, /* no file can be given a set-id bit, and no capability */
+} SeccompSetId;
+bool seccomp_program_new(SeccompSetId set_id, SeccompProgram **ret, GError **error);
 void seccomp_program_free(SeccompProgram *program);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SeccompProgram, seccomp_program_free)

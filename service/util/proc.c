@@ -1,13 +1,26 @@
 #include "service/util/proc.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "service/util/fd.h"
+
+void proc_detach(pid_t parent, int keep)
+{
+        /* the service may have died before this took effect */
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
+                _exit(EXIT_FAILURE);
+        if (keep > 3)
+                close_range(3, (unsigned) keep - 1, 0);
+        close_range(keep < 3 ? 3 : (unsigned) keep + 1, ~0u, 0);
+}
 
 bool proc_start_time(pid_t pid, uint64_t *ret)
 {

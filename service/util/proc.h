@@ -8,6 +8,11 @@
 
 #define BOOT_ID_SIZE 37
 
+/* For a throw-away child of `parent`, before it does anything that may take long: it dies with the service, and keeps
+ * nothing of it (the bus connection, the lock, the sockets of others) but the fd `keep` (-1: none) and stdio. After any
+ * change of ids, which would undo the first. */
+void proc_detach(pid_t parent, int keep);
+
 /* The start of `pid` in clock ticks since boot, from /proc/PID/stat. */
 bool proc_start_time(pid_t pid, uint64_t *ret);
 /* The kernel's random id of this boot, as text. */

@@ -2,6 +2,7 @@
  * code and its words, and no process, fd, mount or cgroup is more than before. Needs root. */
 
 #include "service/launch.h"
+#include "service/seccomp.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -515,7 +516,7 @@ static void test_hostname(Fixture *f, const void *unused)
 
 static void test_seccomp(Fixture *f, const void *unused)
 {
-        static const struct sock_fprog empty;
+        static SeccompProgram empty;
 
         f->profile.seccomp = &empty;
         assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, "load the seccomp filter");

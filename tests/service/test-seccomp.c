@@ -554,7 +554,7 @@ int main(int argc, char **argv)
         g_autoptr(GError) error = NULL;
 
         g_test_init(&argc, &argv, NULL);
-        if (!seccomp_program_new(&filter, &error))
+        if (!seccomp_program_new(SECCOMP_SET_ID_ALLOWED, &filter, &error))
                 g_error("%s", error->message);
         g_test_add_func("/seccomp/forbidden", test_forbidden);
         g_test_add_func("/seccomp/sweep", test_sweep);
