@@ -157,6 +157,13 @@ static void on_started(Container *container, void *data)
         save_live(slot);
 }
 
+/* All of its output is there by now: a last line without an end is one. */
+static void end_journal(Slot *slot)
+{
+        output_set_sink(container_output(slot->container), NULL, NULL);
+        g_clear_pointer(&slot->journal, journal_stream_free);
+}
+
 static void on_exited(Container *container, void *data)
 {
         Slot *slot = data;
@@ -164,6 +171,7 @@ static void on_exited(Container *container, void *data)
         /* killed while somebody waited for its start: an answer, whatever happens */
         g_autoptr(GError) error = NULL;
         error_set(&error, RUNTIME_ERROR_INVALID_STATE, "container '%s' has ended", container_info(container)->id);
+        end_journal(slot);
         answer(slot, error);
         slot->manager->events->exited(container, slot->manager->data);
 }
@@ -207,7 +215,6 @@ static void on_terminal(Container *container, int master, void *data)
 
 static const ContainerHooks hooks = {on_created, on_started, on_failed, on_exited, on_cleaned, on_terminal};
 
-/* A terminal's is for eyes, not for a journal. */
 static void on_output(const uint8_t *bytes, size_t n, void *data)
 {
         journal_stream_write(data, bytes, n);
@@ -220,7 +227,7 @@ Slot *manager_add_slot(Manager *manager, ContainerInfo *info, RunSpec *spec)
         slot->manager = manager;
         slot->owner = owner_of(manager, info->owner);
         g_hash_table_insert(manager->slots, name_of(info->owner, info->id), slot);
-        bool has_output = info->state != CONTAINER_STOPPED && !info->terminal && !(spec && spec->terminal);
+        bool has_output = info->state != CONTAINER_STOPPED;
         slot->container = container_new(info, spec, &hooks, slot);
         if (manager->options.journal && has_output) {
                 slot->journal = journal_stream_new(manager->options.journal, container_info(slot->container)->id,
