@@ -1,7 +1,5 @@
 """The same on dbus-broker, after a reboot."""
 
-import os
-
 import machine
 import test_activation
 import test_cgroups
@@ -9,8 +7,6 @@ import test_session
 import test_survival
 from machine import Case, output
 from test_integration import run_integration
-
-SHIMS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'shims')
 
 
 class Bus(Case):
@@ -39,5 +35,5 @@ class Survival(test_survival.Survival):
 class Integration(Case):
     def test_all(self):
         """the integration tests pass with a dbus-broker as their private bus"""
-        run_integration(self, path=SHIMS)
+        run_integration(self, 'broker')
     test_all.limit = 1800
