@@ -16,7 +16,7 @@
 #define PENDING_PER_UID_MAX    8u                 /* waiting authorisations: a storm must not flood polkitd */
 #define PENDING_MAX            64u                /* dbus-daemon allows 128 pending replies a connection */
 #define WAITING_PER_UID_MAX    256u               /* calls kept until a container ends; root is exempt */
-#define REFUSALS_MAX           25u                /* refused requests of a user in REFUSALS_USEC; then none is looked at */
+#define REFUSALS_MAX           100u               /* refused requests of a user in REFUSALS_USEC; then none is looked at */
 #define REFUSALS_USEC          (20u * UINT64_C(1000000))
 #define CONTAINERS_PER_UID_MAX 64u                /* live ones, callers other than root */
 #define CONTAINERS_MAX         1024u              /* live ones in total, root's included */
@@ -26,6 +26,7 @@
 #define LOG_BYTES_MAX          (256u * 1024)      /* output kept of one container; the oldest bytes go */
 #define ATTACHMENTS_MAX        16u                /* readers of one container's output */
 
+#define SAVE_DELAY_MSEC        20u                /* until a container's record is written */
 #define RESOLVE_TIMEOUT_MSEC   5000u              /* a file system that does not answer */
 #define SETUP_TIMEOUT_MSEC     30000u             /* from clone to exec */
 #define AUTHORITY_TIMEOUT_USEC (120u * UINT64_C(1000000)) /* somebody types a password */

@@ -19,6 +19,7 @@ typedef struct Slot {
         Owner *owner;
         bool is_seen;         /* was told of by `added`: it has been created */
         JournalStream *journal;
+        guint save_timer;     /* its record is to be written */
         ManagerFunc function; /* of a pending create or start; NULL: nobody waits */
         void *data;
 } Slot;
@@ -40,4 +41,4 @@ Slot *manager_slot_of(Manager *manager, Container *container);
 Slot *manager_add_slot(Manager *manager, ContainerInfo *info, RunSpec *spec); /* consumes both */
 void slot_drop(Slot *slot);         /* out of the table, told of, its record deleted */
 void slot_keep_stopped(Slot *slot); /* one more stopped one: the oldest may go */
-void slot_save(Slot *slot);         /* a stopped one's record and output */
+void slot_save(Slot *slot);         /* its record, now; with the output, if it is stopped */

@@ -12,6 +12,8 @@ static void slot_free(void *data)
 {
         Slot *slot = data;
 
+        if (slot->save_timer)
+                g_source_remove(slot->save_timer);
         container_free(slot->container);
         journal_stream_free(slot->journal);
         g_free(slot);
@@ -87,20 +89,46 @@ void slot_keep_stopped(Slot *slot)
                 slot_drop(owner->stopped.head->data);
 }
 
-void slot_save(Slot *slot)
+static bool save(Slot *slot, GError **error)
 {
-        const ContainerInfo *info = container_info(slot->container);
-        g_autoptr(GError) error = NULL;
+        int records = slot->manager->options.records;
+        ContainerInfo info = *container_info(slot->container);
         Output *output;
 
+        if (info.state != CONTAINER_STOPPED) {
+                if (!proc_start_time(info.pid, &info.start_time))
+                        return error_set(error, RUNTIME_ERROR_FAILED, "no start time of its process");
+                return record_save(records, &info, NULL, error);
+        }
         /* what a record still has of its output must not be lost by saving it anew */
         manager_load_output(slot->manager, slot->container, &output, NULL);
+        return record_save(records, &info, output_log(output), error);
+}
 
-        if (slot->manager->options.records >= 0 &&
-            !record_save(slot->manager->options.records, info,
-                         output_log(container_output(slot->container)), &error))
-                g_warning("container %s: %s; it is known only while the service runs", info->id,
-                          error->message);
+void slot_save(Slot *slot)
+{
+        g_autoptr(GError) error = NULL;
+
+        if (slot->save_timer)
+                g_source_remove(slot->save_timer);
+        slot->save_timer = 0;
+        if (slot->manager->options.records >= 0 && !save(slot, &error))
+                g_warning("container %s: %s; it is known only while the service runs",
+                          container_info(slot->container)->id, error->message);
+}
+
+static gboolean on_save(void *data)
+{
+        slot_save(data);
+        return G_SOURCE_CONTINUE; /* removed by then */
+}
+
+/* Off the way of the call that made it and of the next ones: a short-lived container is recorded once, or never. A
+ * container whose service is killed before that is ended by the next one. */
+static void save_soon(Slot *slot)
+{
+        if (!slot->save_timer && slot->manager->options.records >= 0)
+                slot->save_timer = g_timeout_add(SAVE_DELAY_MSEC, on_save, slot);
 }
 
 /* -- what containers tell -------------------------------------------------------------------------- */
@@ -124,24 +152,10 @@ static void show(Slot *slot)
         manager->events->added(slot->container, manager->data);
 }
 
-/* After the answer: who waits for it need not wait for the record. */
-static void save_live(Slot *slot)
-{
-        ContainerInfo info = *container_info(slot->container);
-        g_autoptr(GError) error = NULL;
-
-        if (slot->manager->options.records < 0)
-                return;
-        if (!proc_start_time(info.pid, &info.start_time) ||
-            !record_save(slot->manager->options.records, &info, NULL, &error))
-                g_warning("container %s: %s; it ends with the service", info.id,
-                          error ? error->message : "no start time of its process");
-}
-
 static void on_created(Container *container, void *data)
 {
         show(data);
-        save_live(data);
+        save_soon(data);
 }
 
 static void on_started(Container *container, void *data)
@@ -154,7 +168,7 @@ static void on_started(Container *container, void *data)
                 answer(slot, NULL);
                 slot->manager->events->changed(container, slot->manager->data);
         }
-        save_live(slot);
+        save_soon(slot);
 }
 
 /* All of its output is there by now: a last line without an end is one. */
@@ -198,7 +212,7 @@ static void on_cleaned(Container *container, void *data)
         if (!slot->is_seen || container_info(container)->remove)
                 slot_drop(slot);
         else {
-                slot_save(slot);
+                save_soon(slot);
                 slot_keep_stopped(slot);
         }
         manager->events->settled(manager->data);
@@ -467,6 +481,7 @@ Manager *manager_new(const ManagerOptions *options, const ManagerEvents *events,
         return manager;
 }
 
+/* For the next service: what is not recorded yet, and the output so far of what runs on. */
 static void release(Manager *manager)
 {
         GHashTableIter iterator;
@@ -475,13 +490,14 @@ static void release(Manager *manager)
         g_hash_table_iter_init(&iterator, manager->slots);
         while (g_hash_table_iter_next(&iterator, NULL, &value)) {
                 Slot *slot = value;
-                if (container_info(slot->container)->state != CONTAINER_RUNNING)
+                ContainerState state = container_info(slot->container)->state;
+                if (slot->save_timer || state == CONTAINER_RUNNING)
+                        slot_save(slot);
+                if (state != CONTAINER_RUNNING)
                         continue;
-                ContainerInfo info = *container_info(slot->container);
-                if (proc_start_time(info.pid, &info.start_time) &&
-                    record_save(manager->options.records, &info,
-                                output_log(container_output(slot->container)), NULL))
-                        container_release(slot->container);
+                record_save_log(manager->options.records, container_info(slot->container)->serial,
+                                output_log(container_output(slot->container)), NULL);
+                container_release(slot->container);
         }
 }
 

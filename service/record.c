@@ -58,6 +58,14 @@ static void add_live(GKeyFile *file, const ContainerInfo *info)
                 g_key_file_set_string(file, GROUP, "Watcher", info->watcher);
 }
 
+bool record_save_log(int dirfd, uint64_t serial, const OutputLog *log, GError **error)
+{
+        char name[32];
+
+        log_name(serial, name);
+        return output_log_save(log, dirfd, name, error);
+}
+
 bool record_save(int dirfd, const ContainerInfo *info, const OutputLog *log, GError **error)
 {
         g_autoptr(GKeyFile) file = g_key_file_new();
@@ -79,8 +87,7 @@ bool record_save(int dirfd, const ContainerInfo *info, const OutputLog *log, GEr
                 add_live(file, info);
         g_autofree char *text = g_key_file_to_data(file, &length, NULL);
         /* the log first: a record says that both are there */
-        log_name(info->serial, name);
-        if (log && !output_log_save(log, dirfd, name, error))
+        if (log && !record_save_log(dirfd, info->serial, log, error))
                 return false;
         record_name(info->serial, name);
         return write_file(dirfd, name, text, length, error);

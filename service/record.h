@@ -12,6 +12,7 @@
 
 /* `log` may be NULL: a live one's stays as it is. */
 bool record_save(int dirfd, const ContainerInfo *info, const OutputLog *log, GError **error);
+bool record_save_log(int dirfd, uint64_t serial, const OutputLog *log, GError **error);
 void record_delete(int dirfd, uint64_t serial);
 
 /* Calls back with each record (a live one of another boot is one whose end is unknown) (the callee takes over what `info` points to); one that is
