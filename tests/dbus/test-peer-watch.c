@@ -8,23 +8,54 @@
 #include "tests/lib/loop.h"
 #include "tests/lib/private-bus.h"
 
-typedef struct Fixture {
+/* What a connection may have where the bus's configuration does not say: the system bus's 512. */
+#define MATCH_RULES_MAX 512u
+
+typedef struct Fixture Fixture;
+
+/* One watch and what it heard; it frees `frees` when told, itself perhaps. */
+typedef struct Watcher {
+        Fixture *fixture;
+        PeerWatch *watch;
+        unsigned n_told;
+        bool gone, anew;
+        struct Watcher *frees;
+} Watcher;
+
+struct Fixture {
         PrivateBus *bus;
         sd_bus *service, *client;
         GSource *source;
         const char *client_name;
-        PeerWatch *watch;
-        unsigned n_told;
-        bool free_inside;
-} Fixture;
+        PeerWatches *watches;
+        Watcher first, second;
+        bool inside;
+};
 
-static void on_left(void *data)
+static void watch_client(Watcher *watcher, const char *name);
+
+static void on_left(bool gone, void *data)
 {
-        Fixture *f = data;
+        Watcher *watcher = data;
 
-        f->n_told++;
-        if (f->free_inside)
-                peer_watch_free(g_steal_pointer(&f->watch));
+        g_assert_false(watcher->fixture->inside);
+        watcher->n_told++;
+        watcher->gone = gone;
+        if (watcher->frees)
+                peer_watch_free(g_steal_pointer(&watcher->frees->watch));
+        if (watcher->anew) {
+                watcher->anew = false;
+                peer_watch_free(g_steal_pointer(&watcher->watch));
+                watch_client(watcher, watcher->fixture->client_name);
+        }
+}
+
+static void watch_client(Watcher *watcher, const char *name)
+{
+        watcher->fixture->inside = true;
+        watcher->watch = peer_watch_new(watcher->fixture->watches, name, on_left, watcher);
+        watcher->fixture->inside = false;
+        g_assert_nonnull(watcher->watch);
 }
 
 static void set_up(Fixture *f, const void *unused)
@@ -33,12 +64,16 @@ static void set_up(Fixture *f, const void *unused)
         f->service = private_bus_connect(f->bus);
         f->source = bus_source_attach(f->service, NULL, NULL, NULL);
         f->client = private_bus_connect(f->bus);
+        f->watches = peer_watches_new(f->service);
+        f->first.fixture = f->second.fixture = f;
         g_assert_cmpint(sd_bus_get_unique_name(f->client, &f->client_name), >=, 0);
 }
 
 static void tear_down(Fixture *f, const void *unused)
 {
-        peer_watch_free(f->watch);
+        peer_watch_free(f->first.watch);
+        peer_watch_free(f->second.watch);
+        peer_watches_free(f->watches);
         sd_bus_close_unref(f->client);
         g_source_destroy(f->source);
         g_source_unref(f->source);
@@ -48,9 +83,16 @@ static void tear_down(Fixture *f, const void *unused)
 
 static void watch(Fixture *f)
 {
-        f->watch = peer_watch_new(f->service, f->client_name, on_left, f);
-        g_assert_nonnull(f->watch);
-        g_assert_cmpuint(f->n_told, ==, 0); /* never from inside */
+        watch_client(&f->first, f->client_name);
+}
+
+/* Told in the end, and not a second time. */
+static void assert_told_once(const Watcher *watcher, bool gone)
+{
+        g_assert_true(loop_until(&watcher->n_told, 1, 2000));
+        loop_for(50);
+        g_assert_cmpuint(watcher->n_told, ==, 1);
+        g_assert_cmpint(watcher->gone, ==, gone);
 }
 
 /* A client that stays is not told of. */
@@ -58,7 +100,7 @@ static void test_stays(Fixture *f, const void *unused)
 {
         watch(f);
         loop_for(100);
-        g_assert_cmpuint(f->n_told, ==, 0);
+        g_assert_cmpuint(f->first.n_told, ==, 0);
 }
 
 /* A client that leaves is told of, once. */
@@ -67,9 +109,7 @@ static void test_leaves(Fixture *f, const void *unused)
         watch(f);
         loop_for(50);
         sd_bus_close(f->client);
-        g_assert_true(loop_until(&f->n_told, 1, 2000));
-        loop_for(50);
-        g_assert_cmpuint(f->n_told, ==, 1);
+        assert_told_once(&f->first, true);
 }
 
 /* One that leaves while the watch is being set up is told of, once. */
@@ -77,9 +117,7 @@ static void test_leaves_meanwhile(Fixture *f, const void *unused)
 {
         watch(f);
         sd_bus_close(f->client);
-        g_assert_true(loop_until(&f->n_told, 1, 2000));
-        loop_for(50);
-        g_assert_cmpuint(f->n_told, ==, 1);
+        assert_told_once(&f->first, true);
 }
 
 /* One that had left before is told of too. */
@@ -89,35 +127,29 @@ static void test_left_before(Fixture *f, const void *unused)
 
         sd_bus_close(f->client);
         loop_for(50);
-        f->watch = peer_watch_new(f->service, name, on_left, f);
-        g_assert_true(loop_until(&f->n_told, 1, 2000));
-        loop_for(50);
-        g_assert_cmpuint(f->n_told, ==, 1);
+        watch_client(&f->first, name);
+        assert_told_once(&f->first, true);
 }
 
 /* The watch may be freed by the very call that tells. */
 static void test_free_inside(Fixture *f, const void *unused)
 {
-        f->free_inside = true;
+        f->first.frees = &f->first;
         watch(f);
         loop_for(50);
         sd_bus_close(f->client);
-        g_assert_true(loop_until(&f->n_told, 1, 2000));
-        loop_for(50);
-        g_assert_cmpuint(f->n_told, ==, 1);
+        assert_told_once(&f->first, true);
 }
 
 static void test_free_inside_before(Fixture *f, const void *unused)
 {
         g_autofree char *name = g_strdup(f->client_name);
 
-        f->free_inside = true;
+        f->first.frees = &f->first;
         sd_bus_close(f->client);
         loop_for(50);
-        f->watch = peer_watch_new(f->service, name, on_left, f);
-        g_assert_true(loop_until(&f->n_told, 1, 2000));
-        loop_for(50);
-        g_assert_cmpuint(f->n_told, ==, 1);
+        watch_client(&f->first, name);
+        assert_told_once(&f->first, true);
 }
 
 /* A watch that was freed tells nobody, at whatever point of its setting up. */
@@ -127,11 +159,11 @@ static void test_freed(Fixture *f, const void *unused)
                 watch(f);
                 if (wait > 0)
                         loop_for(wait);
-                peer_watch_free(g_steal_pointer(&f->watch));
+                peer_watch_free(g_steal_pointer(&f->first.watch));
         }
         sd_bus_close(f->client);
         loop_for(100);
-        g_assert_cmpuint(f->n_told, ==, 0);
+        g_assert_cmpuint(f->first.n_told, ==, 0);
         peer_watch_free(NULL);
 }
 
@@ -144,7 +176,7 @@ static void test_other_leaves(Fixture *f, const void *unused)
         loop_for(50);
         sd_bus_close_unref(other);
         loop_for(50);
-        g_assert_cmpuint(f->n_told, ==, 0);
+        g_assert_cmpuint(f->first.n_told, ==, 0);
 }
 
 static void forge(Fixture *f, sd_bus *sender, const char *destination)
@@ -174,9 +206,9 @@ static void test_forged(Fixture *f, const void *unused)
         forge(f, liar, service_name);
         forge(f, f->client, service_name); /* of itself, too */
         loop_for(100);
-        g_assert_cmpuint(f->n_told, ==, 0);
+        g_assert_cmpuint(f->first.n_told, ==, 0);
         sd_bus_close(f->client);
-        g_assert_true(loop_until(&f->n_told, 1, 2000));
+        g_assert_true(loop_until(&f->first.n_told, 1, 2000));
         sd_bus_close_unref(liar);
 }
 
@@ -186,14 +218,141 @@ static void test_bus_ends(Fixture *f, const void *unused)
         watch(f);
         private_bus_kill(f->bus);
         loop_for(100);
-        g_assert_cmpuint(f->n_told, <=, 1);
+        g_assert_cmpuint(f->first.n_told, <=, 1);
 }
 
-/* Without a connection there is no watch. */
+/* Two that watch one client are both told. */
+static void test_two(Fixture *f, const void *unused)
+{
+        watch(f);
+        loop_for(20);
+        watch_client(&f->second, f->client_name);
+        loop_for(50);
+        sd_bus_close(f->client);
+        assert_told_once(&f->first, true);
+        assert_told_once(&f->second, true);
+}
+
+/* Freeing one of two leaves the other its rule. */
+static void test_one_of_two(Fixture *f, const void *unused)
+{
+        watch(f);
+        watch_client(&f->second, f->client_name);
+        loop_for(50);
+        peer_watch_free(g_steal_pointer(&f->first.watch));
+        loop_for(50);
+        sd_bus_close(f->client);
+        assert_told_once(&f->second, true);
+        g_assert_cmpuint(f->first.n_told, ==, 0);
+}
+
+/* A watch that another's function freed is not told, whichever comes first. */
+static void test_frees_other(Fixture *f, const void *unused)
+{
+        f->first.frees = &f->second;
+        f->second.frees = &f->first;
+        watch(f);
+        watch_client(&f->second, f->client_name);
+        loop_for(50);
+        sd_bus_close(f->client);
+        loop_for(200);
+        g_assert_cmpuint(f->first.n_told + f->second.n_told, ==, 1);
+}
+
+/* A watch made anew by the function, of one that has left, is told as well: later, not from inside. */
+static void test_watch_anew(Fixture *f, const void *unused)
+{
+        f->first.anew = true;
+        watch(f);
+        loop_for(50);
+        sd_bus_close(f->client);
+        g_assert_true(loop_until(&f->first.n_told, 2, 2000));
+        loop_for(50);
+        g_assert_cmpuint(f->first.n_told, ==, 2);
+        g_assert_true(f->first.gone);
+}
+
+static void use_rules(Fixture *f, unsigned n)
+{
+        for (unsigned i = 0; i < n; i++) {
+                g_autofree char *rule = g_strdup_printf("type='signal',member='Unused%u'", i);
+                g_autoptr(sd_bus_message) reply = NULL;
+
+                g_assert_cmpint(sd_bus_call_method(f->service, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                                   "org.freedesktop.DBus", "AddMatch", NULL, &reply, "s", rule),
+                                >=, 0);
+        }
+}
+
+/* All watches of one client share a rule: with one left there may be any number, but of no other client. */
+static void test_share_a_rule(Fixture *f, const void *unused)
+{
+        Watcher other = {.fixture = f};
+        const char *service_name;
+
+        g_assert_cmpint(sd_bus_get_unique_name(f->service, &service_name), >=, 0);
+        use_rules(f, MATCH_RULES_MAX - 1);
+        watch(f);
+        watch_client(&f->second, f->client_name);
+        loop_for(50);
+        g_assert_cmpuint(f->first.n_told + f->second.n_told, ==, 0);
+        watch_client(&other, service_name);
+        assert_told_once(&other, false);
+        peer_watch_free(other.watch);
+        sd_bus_close(f->client);
+        assert_told_once(&f->first, true);
+        assert_told_once(&f->second, true);
+}
+
+/* The rule goes with the last watch of a client, so that another client can have it. */
+static void test_rule_is_returned(Fixture *f, const void *unused)
+{
+        const char *service_name;
+
+        g_assert_cmpint(sd_bus_get_unique_name(f->service, &service_name), >=, 0);
+        use_rules(f, MATCH_RULES_MAX - 1);
+        for (unsigned i = 0; i < 4; i++) {
+                watch(f);
+                watch_client(&f->second, f->client_name);
+                loop_for(20);
+                peer_watch_free(g_steal_pointer(&f->first.watch));
+                peer_watch_free(g_steal_pointer(&f->second.watch));
+                watch_client(&f->first, service_name);
+                loop_for(20);
+                peer_watch_free(g_steal_pointer(&f->first.watch));
+        }
+        g_assert_cmpuint(f->first.n_told + f->second.n_told, ==, 0);
+}
+
+/* A rule that the bus refuses is said, to all who wait for it, and not as if the client had left. */
+static void test_refused_rule(Fixture *f, const void *unused)
+{
+        use_rules(f, MATCH_RULES_MAX);
+        watch(f);
+        watch_client(&f->second, f->client_name);
+        assert_told_once(&f->first, false);
+        assert_told_once(&f->second, false);
+}
+
+/* Without a connection nobody can be watched: said from the loop as well. */
 static void test_no_connection(Fixture *f, const void *unused)
 {
         sd_bus_close(f->service);
-        g_assert_null(peer_watch_new(f->service, f->client_name, on_left, f));
+        watch(f);
+        watch_client(&f->second, f->client_name);
+        assert_told_once(&f->first, false);
+        assert_told_once(&f->second, false);
+}
+
+/* One that is freed before the loop runs hears nothing of it. */
+static void test_no_connection_freed(Fixture *f, const void *unused)
+{
+        sd_bus_close(f->service);
+        watch(f);
+        peer_watch_free(g_steal_pointer(&f->first.watch));
+        loop_for(50);
+        g_assert_cmpuint(f->first.n_told, ==, 0);
+        peer_watches_free(NULL);
 }
 
 #define ADD(name, function) g_test_add("/peer-watch/" name, Fixture, NULL, set_up, function, tear_down)
@@ -211,6 +370,14 @@ int main(int argc, char **argv)
         ADD("other-leaves", test_other_leaves);
         ADD("forged", test_forged);
         ADD("bus-ends", test_bus_ends);
+        ADD("two", test_two);
+        ADD("one-of-two", test_one_of_two);
+        ADD("frees-other", test_frees_other);
+        ADD("watch-anew", test_watch_anew);
+        ADD("share-a-rule", test_share_a_rule);
+        ADD("rule-is-returned", test_rule_is_returned);
+        ADD("refused-rule", test_refused_rule);
         ADD("no-connection", test_no_connection);
+        ADD("no-connection-freed", test_no_connection_freed);
         return g_test_run();
 }

@@ -15,6 +15,7 @@
 #include <seccomp.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,7 +33,8 @@
 #define LAST     600
 #define HIGH_BIT (1UL << 32)
 
-static SeccompProgram *filter;
+static SeccompProgram *filter; /* what the next child installs */
+static SeccompProgram *no_set_id;
 
 /* As long as in security.md, row D2, and Docker's; on purpose not the filter's own table. */
 /* clang-format off */
@@ -549,12 +552,169 @@ static void test_dpkg(void)
         ASSERT_RUNS("/bin/sh", "-c", "test ! -x /usr/bin/dpkg || dpkg -s base-files >/dev/null");
 }
 
+/* ---- the variant for trees where the host's root owns what is written: no file gets a set-id bit ---- */
+
+#define NR_FCHMODAT2 452
+#define MODE         (-2L) /* in a row: where the mode stands */
+
+/* In the directory of the moment; "f" is a file there, "n" is made by the call. */
+typedef struct ModeCall {
+        const char *name;
+        long number;
+        long arguments[4];
+        mode_t type;
+} ModeCall;
+
+static int errno_with_mode(const ModeCall *call, long mode)
+{
+        long a[4];
+
+        unlink("n");
+        rmdir("n");
+        for (size_t i = 0; i < G_N_ELEMENTS(a); i++)
+                a[i] = call->arguments[i] == MODE ? mode | (long) call->type : call->arguments[i];
+        errno = 0;
+        return syscall(call->number, a[0], a[1], a[2], a[3]) < 0 ? errno : 0;
+}
+
+/* Whether each call that takes a mode passes one with a set-id bit exactly if `passes`; any other always. */
+static int try_modes(bool passes)
+{
+        static const long set_id[] = {04755, 02755, 06777, 04000, (long) HIGH_BIT | 04755};
+        static const long harmless[] = {0755, 01777, 0};
+        const long here = AT_FDCWD, f = (long) "f", n = (long) "n";
+        int fd = open("f", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        const ModeCall calls[] = {
+                {"chmod", 0, {f, MODE}, 0},
+                {"fchmod", 0, {fd, MODE}, 0},
+                {"fchmodat", 0, {here, f, MODE}, 0},
+                {"fchmodat2", NR_FCHMODAT2, {here, f, MODE, 0}, 0},
+                {"mkdir", 0, {n, MODE}, 0},
+                {"mkdirat", 0, {here, n, MODE}, 0},
+                {"mknod", 0, {n, MODE, 0}, S_IFREG},
+                {"mknodat", 0, {here, n, MODE, 0}, S_IFREG},
+                {"creat", 0, {n, MODE}, 0},
+                {"open", 0, {n, O_CREAT | O_RDWR, MODE}, 0},
+                {"open", 0, {(long) ".", O_TMPFILE | O_RDWR, MODE}, 0},
+                {"openat", 0, {here, n, O_CREAT | O_RDWR, MODE}, 0},
+                {"openat", 0, {here, (long) ".", O_TMPFILE | O_RDWR, MODE}, 0},
+        };
+        int wrong = fd < 0;
+
+        for (size_t i = 0; i < G_N_ELEMENTS(calls); i++) {
+                ModeCall call = calls[i];
+
+                call.number = call.number ? call.number : seccomp_syscall_resolve_name(call.name);
+                if (call.number < 0)
+                        continue; /* of another architecture */
+                for (size_t k = 0; k < G_N_ELEMENTS(set_id) + G_N_ELEMENTS(harmless); k++) {
+                        bool bad = k < G_N_ELEMENTS(set_id);
+                        long mode = bad ? set_id[k] : harmless[k - G_N_ELEMENTS(set_id)];
+                        int e = errno_with_mode(&call, mode);
+                        /* a libseccomp that does not know the name refuses it whole */
+                        bool fine = e == (bad && !passes ? EPERM : 0) ||
+                                    (e == ENOSYS && call.number == NR_FCHMODAT2) ||
+                                    (e == EOPNOTSUPP && (call.arguments[1] | call.arguments[2]) & O_TMPFILE);
+                        if (!fine)
+                                fprintf(stderr, "%s %lo: %s\n", call.name, mode, strerror(e));
+                        wrong |= !fine;
+                }
+        }
+        return wrong;
+}
+
+static int try_set_id_refused(void)
+{
+        struct stat st;
+
+        CHECK(try_modes(false) == 0);
+        CHECK(chmod("f", 0755) == 0 && chmod("f", 04755) < 0 && errno == EPERM);
+        CHECK(stat("f", &st) == 0 && (st.st_mode & 07777) == 0755);
+        return 0;
+}
+
+static int try_set_id_allowed(void)
+{
+        struct stat st;
+
+        CHECK(try_modes(true) == 0);
+        CHECK(chmod("f", 04755) == 0);
+        CHECK(stat("f", &st) == 0 && (st.st_mode & 07777) == 04755);
+        return 0;
+}
+
+/* Where no file is made there is no mode: whatever stands in the register is not looked at. */
+static int try_no_mode(void)
+{
+        CHECK(close(open("f", O_RDWR | O_CREAT, 0600)) == 0);
+        CHECK(errno_of(SYS_openat, AT_FDCWD, (long) "f", O_RDONLY) == 0);
+        CHECK(syscall(SYS_openat, AT_FDCWD, "f", O_RDWR | O_TRUNC, 07777) >= 0);
+        CHECK(syscall(SYS_openat, AT_FDCWD, ".", O_RDONLY | O_DIRECTORY, BAD) >= 0);
+        CHECK(syscall(SYS_openat, AT_FDCWD, ".", O_PATH | O_DIRECTORY, 04755) >= 0);
+#ifdef SYS_open
+        CHECK(syscall(SYS_open, "f", O_RDWR | O_APPEND, 07777) >= 0);
+        CHECK(syscall(SYS_open, ".", O_RDONLY | O_DIRECTORY, BAD) >= 0);
+#endif
+        /* its mode is in memory, where a filter does not see it */
+        CHECK(errno_of(SYS_openat2, AT_FDCWD, (long) "f", BAD) == ENOSYS);
+        return 0;
+}
+
+static void in_directory(const SeccompProgram *program, int (*body)(void))
+{
+        g_autoptr(GError) error = NULL;
+        g_autofree char *directory = g_dir_make_tmp("test-seccomp-XXXXXX", &error), *before = g_get_current_dir();
+        SeccompProgram *usual = filter;
+
+        g_assert_no_error(error);
+        g_assert_cmpint(chdir(directory), ==, 0);
+        filter = (SeccompProgram *) program;
+        behind_filter(body);
+        filter = usual;
+        unlink("f");
+        unlink("n");
+        rmdir("n");
+        g_assert_cmpint(chdir(before), ==, 0);
+        g_assert_cmpint(rmdir(directory), ==, 0);
+}
+
+static void test_set_id(void)
+{
+        in_directory(no_set_id, try_set_id_refused);
+        in_directory(no_set_id, try_no_mode);
+}
+
+/* The usual filter says nothing of modes. */
+static void test_set_id_allowed(void)
+{
+        in_directory(filter, try_set_id_allowed);
+        g_assert_cmphex(decide_native(SYS_openat2, 0, 0), ==, ALLOWED);
+}
+
+/* Without a set-id bit the two decide alike, openat2 apart; foreign calls are killed by both. */
+static void test_set_id_differs_in_nothing_else(void)
+{
+        SeccompProgram *usual = filter;
+
+        for (long number = 0; number <= LAST; number++) {
+                uint32_t expected = number == SYS_openat2 ? REFUSED(ENOSYS) : decide_native(number, 0, 0);
+
+                filter = no_set_id;
+                uint32_t decision = decide_native(number, 0, 0);
+                uint32_t foreign = decide(AUDIT_ARCH_I386, number, 0, 0);
+                filter = usual;
+                g_assert_cmphex(decision, ==, expected);
+                g_assert_cmphex(foreign, ==, SECCOMP_RET_KILL_PROCESS);
+        }
+}
+
 int main(int argc, char **argv)
 {
         g_autoptr(GError) error = NULL;
 
         g_test_init(&argc, &argv, NULL);
-        if (!seccomp_program_new(SECCOMP_SET_ID_ALLOWED, &filter, &error))
+        if (!seccomp_program_new(SECCOMP_SET_ID_ALLOWED, &filter, &error) ||
+            !seccomp_program_new(SECCOMP_SET_ID_REFUSED, &no_set_id, &error))
                 g_error("%s", error->message);
         g_test_add_func("/seccomp/forbidden", test_forbidden);
         g_test_add_func("/seccomp/sweep", test_sweep);
@@ -569,11 +729,15 @@ int main(int argc, char **argv)
         g_test_add_func("/seccomp/ioctl-decisions", test_ioctl_decisions);
         g_test_add_func("/seccomp/sockets", test_sockets);
         g_test_add_func("/seccomp/personality", test_personality);
+        g_test_add_func("/seccomp/set-id", test_set_id);
+        g_test_add_func("/seccomp/set-id-allowed", test_set_id_allowed);
+        g_test_add_func("/seccomp/set-id-differs-in-nothing-else", test_set_id_differs_in_nothing_else);
         g_test_add_func("/seccomp/shell", test_shell);
         g_test_add_func("/seccomp/python", test_python);
         g_test_add_func("/seccomp/dpkg", test_dpkg);
 
         int result = g_test_run();
+        seccomp_program_free(no_set_id);
         seccomp_program_free(filter);
         return result;
 }
