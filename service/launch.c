@@ -246,25 +246,15 @@ bool launch(const LaunchInput *input, Launched *ret, GError **error)
 LaunchEvent launch_read(int sync_fd, SandboxReport *ret_report, int *ret_terminal)
 {
         SandboxReport record;
-        struct iovec iov = {.iov_base = &record, .iov_len = sizeof record};
-        union {
-                struct cmsghdr header;
-                char space[CMSG_SPACE(sizeof(int))];
-        } control;
-        struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-                                 .msg_controllen = sizeof control};
-        ssize_t n;
-        int terminal = -1;
+        int terminal;
+        ssize_t n = fd_receive(sync_fd, &record, sizeof record, &terminal);
 
-        do
-                n = recvmsg(sync_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        while (n < 0 && errno == EINTR);
-        if (n < 0 && errno == EAGAIN)
+        if (n == -EAGAIN)
                 return LAUNCH_AGAIN;
-        if (n != (ssize_t) sizeof record)
+        if (n != (ssize_t) sizeof record) {
+                fd_close(terminal);
                 return LAUNCH_END;
-        if (message.msg_controllen >= CMSG_LEN(sizeof(int)))
-                memcpy(&terminal, CMSG_DATA(&control.header), sizeof terminal);
+        }
         if (record.stage == STAGE_EXEC && record.error == 0) {
                 *ret_terminal = terminal;
                 return LAUNCH_READY;

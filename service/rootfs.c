@@ -143,24 +143,6 @@ void rootfs_lookup_cancel(RootfsLookup *lookup)
         lookup_free(lookup);
 }
 
-static int receive(int socket, LookupReply *reply)
-{
-        struct iovec iov = {.iov_base = reply, .iov_len = sizeof *reply};
-        union {
-                struct cmsghdr header;
-                char space[CMSG_SPACE(sizeof(int))];
-        } control;
-        struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-                                 .msg_controllen = sizeof control};
-        int fd = -1;
-
-        if (recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != (ssize_t) sizeof *reply)
-                reply->error = -EIO;
-        else if (message.msg_controllen >= CMSG_LEN(sizeof(int)))
-                memcpy(&fd, CMSG_DATA(&control.header), sizeof fd);
-        return fd;
-}
-
 static gboolean on_child_exit(int pidfd, GIOCondition condition, void *data)
 {
         RootfsLookup *lookup = data;
@@ -170,8 +152,8 @@ static gboolean on_child_exit(int pidfd, GIOCondition condition, void *data)
         g_autoptr(GError) error = NULL;
 
         waitid(P_PIDFD, (id_t) pidfd, &(siginfo_t){0}, WEXITED);
-        int fd = receive(lookup->socket, &reply);
-        if (fd < 0)
+        int fd = -1;
+        if (fd_receive(lookup->socket, &reply, sizeof reply, &fd) != (ssize_t) sizeof reply || fd < 0)
                 error = lookup_error(lookup->path, reply.error ? -reply.error : EIO);
         lookup->watch = 0;
         lookup_free(lookup);

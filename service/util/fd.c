@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 void fd_close(int fd)
@@ -26,6 +27,26 @@ int steal_fd(int *fd)
 
         *fd = -1;
         return taken;
+}
+
+ssize_t fd_receive(int socket, void *record, size_t size, int *ret_fd)
+{
+        struct iovec iov = {.iov_base = record, .iov_len = size};
+        union {
+                struct cmsghdr header;
+                char space[CMSG_SPACE(sizeof(int))];
+        } control;
+        struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+                                 .msg_controllen = sizeof control};
+        ssize_t n;
+
+        *ret_fd = -1;
+        do
+                n = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        while (n < 0 && errno == EINTR);
+        if (n >= 0 && message.msg_controllen >= CMSG_LEN(sizeof(int)) && control.header.cmsg_type == SCM_RIGHTS)
+                memcpy(ret_fd, CMSG_DATA(&control.header), sizeof *ret_fd);
+        return n < 0 ? -errno : n;
 }
 
 ssize_t fd_read_file_at(int dirfd, const char *path, char *buffer, size_t size)

@@ -17,6 +17,10 @@ static inline void fd_cleanup(int *fd)
 }
 #define autofd __attribute__((cleanup(fd_cleanup)))
 
+/* Takes one message from a socket, without waiting: its length, or -errno (-EAGAIN: nothing there); 0 at the end. The one
+ * descriptor that may come with it goes to `ret_fd`, or -1. */
+ssize_t fd_receive(int socket, void *record, size_t size, int *ret_fd);
+
 /* Reads a whole small file (a /proc or cgroup file) relative to `dirfd` into `buffer`, NUL-terminated.
  * Returns its length or -errno; -EFBIG if it does not fit. */
 ssize_t fd_read_file_at(int dirfd, const char *path, char *buffer, size_t size);
