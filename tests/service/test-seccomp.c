@@ -552,7 +552,8 @@ static void test_dpkg(void)
         ASSERT_RUNS("/bin/sh", "-c", "test ! -x /usr/bin/dpkg || dpkg -s base-files >/dev/null");
 }
 
-/* ---- the variant for trees where the host's root owns what is written: no file gets a set-id bit ---- */
+/* ---- the variant for trees where the host's root owns what is written: no file gets a set-id bit
+ * ---- */
 
 #define NR_FCHMODAT2 452
 #define MODE         (-2L) /* in a row: where the mode stands */
@@ -577,7 +578,8 @@ static int errno_with_mode(const ModeCall *call, long mode)
         return syscall(call->number, a[0], a[1], a[2], a[3]) < 0 ? errno : 0;
 }
 
-/* Whether each call that takes a mode passes one with a set-id bit exactly if `passes`; any other always. */
+/* Whether each call that takes a mode passes one with a set-id bit exactly if `passes`; any other
+ * always. */
 static int try_modes(bool passes)
 {
         static const long set_id[] = {04755, 02755, 06777, 04000, (long) HIGH_BIT | 04755};
@@ -614,7 +616,8 @@ static int try_modes(bool passes)
                         /* a libseccomp that does not know the name refuses it whole */
                         bool fine = e == (bad && !passes ? EPERM : 0) ||
                                     (e == ENOSYS && call.number == NR_FCHMODAT2) ||
-                                    (e == EOPNOTSUPP && (call.arguments[1] | call.arguments[2]) & O_TMPFILE);
+                                    (e == EOPNOTSUPP &&
+                                     (call.arguments[1] | call.arguments[2]) & O_TMPFILE);
                         if (!fine)
                                 fprintf(stderr, "%s %lo: %s\n", call.name, mode, strerror(e));
                         wrong |= !fine;
@@ -663,7 +666,8 @@ static int try_no_mode(void)
 static void in_directory(const SeccompProgram *program, int (*body)(void))
 {
         g_autoptr(GError) error = NULL;
-        g_autofree char *directory = g_dir_make_tmp("test-seccomp-XXXXXX", &error), *before = g_get_current_dir();
+        g_autofree char *directory = g_dir_make_tmp("test-seccomp-XXXXXX", &error),
+                        *before = g_get_current_dir();
         SeccompProgram *usual = filter;
 
         g_assert_no_error(error);
@@ -697,7 +701,8 @@ static void test_set_id_differs_in_nothing_else(void)
         SeccompProgram *usual = filter;
 
         for (long number = 0; number <= LAST; number++) {
-                uint32_t expected = number == SYS_openat2 ? REFUSED(ENOSYS) : decide_native(number, 0, 0);
+                uint32_t expected =
+                        number == SYS_openat2 ? REFUSED(ENOSYS) : decide_native(number, 0, 0);
 
                 filter = no_set_id;
                 uint32_t decision = decide_native(number, 0, 0);
@@ -731,7 +736,8 @@ int main(int argc, char **argv)
         g_test_add_func("/seccomp/personality", test_personality);
         g_test_add_func("/seccomp/set-id", test_set_id);
         g_test_add_func("/seccomp/set-id-allowed", test_set_id_allowed);
-        g_test_add_func("/seccomp/set-id-differs-in-nothing-else", test_set_id_differs_in_nothing_else);
+        g_test_add_func("/seccomp/set-id-differs-in-nothing-else",
+                        test_set_id_differs_in_nothing_else);
         g_test_add_func("/seccomp/shell", test_shell);
         g_test_add_func("/seccomp/python", test_python);
         g_test_add_func("/seccomp/dpkg", test_dpkg);
