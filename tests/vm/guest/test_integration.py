@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 
-from machine import Case
+from machine import Case, wait_until
 
 INTEGRATION = '/vm/src/tests/integration/run'
 
@@ -19,6 +19,8 @@ def run_integration(case, *shims):
         shims += ('disk',)
     path = ':'.join([f'{SHIMS}/{shim}' for shim in shims] + [os.environ['PATH']])
     environment = dict(os.environ, PATH=path)
+    # logind keeps a user's directory for some seconds after the logout; the tests watch the mount table.
+    wait_until(lambda: not os.listdir('/run/user') if os.path.isdir('/run/user') else True, what='all logouts')
     print(flush=True)
     process = subprocess.Popen([INTEGRATION, '--build=/vm/build'], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True, errors='replace', env=environment, cwd='/')
