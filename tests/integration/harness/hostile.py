@@ -1,0 +1,97 @@
+"""What an attacker has: connections of any uid in this process, with fds and with no manners; a file system that stops
+answering; a socket that is slow to close."""
+
+import contextlib
+import os
+import select
+import socket
+import struct
+import subprocess
+import sys
+
+from .client import RootClient
+from .wire import Wire
+from .world import wait_until
+
+SILENT_FUSE = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'silent_fuse.py')
+
+
+@contextlib.contextmanager
+def identity(uid):
+    """This whole process is `uid` meanwhile, and may come back. The bus learns the uid when a client connects."""
+    groups = os.getgroups()
+    os.setgroups([])
+    os.setresgid(uid, uid, 0)
+    os.setresuid(uid, uid, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+        os.setresgid(0, 0, 0)
+        os.setgroups(groups)
+
+
+class Impostor(RootClient):
+    """A client of `uid` that lives in this process, so that it can pass fds and leave calls unanswered."""
+
+    def __init__(self, address, uid):
+        with identity(uid):
+            super().__init__(address)
+
+
+def wire(address, uid):
+    with identity(uid):
+        return Wire(address)
+
+
+class SilentFuse:
+    """Mounted at `where`; see silent_fuse.py."""
+
+    def __init__(self, world, where, uid, lookups):
+        self.world, self.where, self.seen = world, where, 0
+        os.makedirs(where)
+        self.process = subprocess.Popen([sys.executable, SILENT_FUSE, where, str(uid), str(lookups)],
+                                        stdout=subprocess.PIPE, cwd='/')
+        world.extra.append(self.process)
+        wait_until(lambda: self.is_mounted() or self.process.poll() is not None, what='the mount')
+        if self.process.poll() is not None:
+            raise RuntimeError('there is no FUSE here')
+
+    def is_mounted(self):
+        with open('/proc/self/mountinfo') as f:
+            return any(line.split()[4] == self.where for line in f)
+
+    def lookups(self):
+        """How many have come up to now."""
+        while select.select([self.process.stdout], [], [], 0)[0]:
+            data = os.read(self.process.stdout.fileno(), 4096)
+            if not data:
+                break
+            self.seen += data.count(b'\n')
+        return self.seen
+
+    def close(self):
+        if self.process not in self.world.extra:
+            return
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.world.extra.remove(self.process)
+        subprocess.run(['umount', '--lazy', self.where], check=True)
+        os.rmdir(self.where)
+
+
+def lingering_socket(seconds):
+    """(socket, its other end): whoever closes the first last will wait in close() for that long."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    listener.bind(('127.0.0.1', 0))
+    listener.listen()
+    client = socket.socket()
+    client.connect(listener.getsockname())
+    client.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            client.send(bytes(65536))
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, seconds))
+    return client, listener
