@@ -26,6 +26,8 @@ struct Server {
         GHashTable *waiting;  /* uid → count of kept calls */
         GHashTable *refusals; /* uid → Refusals, owned */
         PeerWatches *watches;
+        GQueue unannounced;   /* Containers that the bus has not been told of */
+        guint announce_source;
         unsigned n_pending;
         unsigned n_waiting;
         uint64_t calls;

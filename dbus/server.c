@@ -213,9 +213,8 @@ static void emit_changed(Server *server, Container *container, const char *path)
                                                "StartedUSec", NULL);
 }
 
-static void on_added(Container *container, void *data)
+static void announce(Server *server, Container *container)
 {
-        Server *server = data;
         const ContainerInfo *info = container_info(container);
         g_autofree char *path = server_container_path(info);
 
@@ -225,6 +224,34 @@ static void on_added(Container *container, void *data)
                            info->id, path);
         server->emitting = false;
         log_container(info, "is %s", container_state_to_string(info->state));
+}
+
+/* In order, and before anything else is said of them. */
+static void announce_all(Server *server)
+{
+        Container *container;
+
+        if (server->announce_source)
+                g_source_remove(server->announce_source);
+        server->announce_source = 0;
+        while ((container = g_queue_pop_head(&server->unannounced)))
+                announce(server, container);
+}
+
+static gboolean on_announce(void *data)
+{
+        announce_all(data);
+        return G_SOURCE_CONTINUE; /* removed by then */
+}
+
+/* Everybody hears of it once there is nothing more urgent: its caller's next call, or its end. */
+static void on_added(Container *container, void *data)
+{
+        Server *server = data;
+
+        g_queue_push_tail(&server->unannounced, container);
+        if (!server->announce_source)
+                server->announce_source = g_idle_add(on_announce, server);
         server_activity(server);
 }
 
@@ -233,6 +260,7 @@ static void on_changed(Container *container, void *data)
         Server *server = data;
         g_autofree char *path = server_container_path(container_info(container));
 
+        announce_all(server);
         server->emitting = true;
         emit_changed(server, container, path);
         server->emitting = false;
@@ -247,6 +275,7 @@ static void on_exited(Container *container, void *data)
 
         /* who waits is told first; then everybody */
         answer_waiting(server, container);
+        announce_all(server);
         server->emitting = true;
         sd_bus_emit_signal(server->options.bus, path, INTERFACE_CONTAINER, "Exited", "si", result,
                            info->code);
@@ -263,6 +292,7 @@ static void on_removed(Container *container, void *data)
         g_autofree char *path = server_container_path(info);
 
         answer_waiting(server, container);
+        announce_all(server);
         server->emitting = true;
         sd_bus_emit_signal(server->options.bus, MANAGER_PATH, INTERFACE_MANAGER, "ContainerRemoved", "so",
                            info->id, path);
@@ -307,6 +337,7 @@ Server *server_new(const ServerOptions *options)
         server->watches = peer_watches_new(options->bus);
         if (!options->peer)
                 server->authority = authority_new(options->bus, AUTHORITY_TIMEOUT_USEC);
+        g_queue_init(&server->unannounced);
         server->bonds = g_hash_table_new_full(NULL, NULL, NULL, bond_free);
         server->requests = g_hash_table_new(NULL, NULL);
         server->pending = g_hash_table_new(NULL, NULL);
@@ -332,6 +363,9 @@ void server_free(Server *server)
 {
         if (!server)
                 return;
+        if (server->announce_source)
+                g_source_remove(server->announce_source);
+        g_queue_clear(&server->unannounced);
         request_cancel_all(server);
         authority_free(server->authority);
         callers_free(server->callers);

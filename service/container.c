@@ -29,7 +29,7 @@ struct Container {
         const ContainerHooks *hooks;
         void *data;
 
-        int pidfd, sync_fd;
+        int pidfd, sync_fd, mount_namespace;
         guint pidfd_watch, sync_watch, oom_watch;
         guint timer;    /* of the set-up, or of Stop */
         Cgroup *cgroup;
@@ -76,6 +76,7 @@ static gboolean on_clean(void *data)
         g_autoptr(GError) error = NULL;
 
         container->clean_timer = 0;
+        fd_clear(&container->mount_namespace);
         if (container->cgroup && !cgroup_remove(container->cgroup, &error)) {
                 /* processes that are still going away, one in an uninterruptible sleep perhaps */
                 cgroup_kill(container->cgroup, NULL);
@@ -404,6 +405,7 @@ bool container_launch(Container *container, const ContainerLaunch *how, GError *
                 output_set_source(container->output, steal_fd(&mine), false);
         container->pidfd = launched.pidfd;
         container->sync_fd = launched.sync_fd;
+        container->mount_namespace = launched.mount_namespace;
         container->info.pid = launched.pid;
         container->info.id_base = id_map_base(how->map);
         watch_process(container);
@@ -487,7 +489,7 @@ Container *container_new(ContainerInfo *info, RunSpec *spec, const ContainerHook
         container->spec = spec;
         container->hooks = hooks;
         container->data = data;
-        container->pidfd = container->sync_fd = -1;
+        container->pidfd = container->sync_fd = container->mount_namespace = -1;
         container->output = output_new();
         return container;
 }
@@ -508,6 +510,7 @@ void container_free(Container *container)
                 waitid(P_PIDFD, (id_t) container->pidfd, &(siginfo_t){0}, WEXITED);
         }
         close_process(container);
+        fd_close(container->mount_namespace);
         if (container->cgroup)
                 cgroup_remove(container->cgroup, NULL);
         cgroup_free(container->cgroup);

@@ -30,6 +30,7 @@ typedef struct Launched {
         pid_t pid;
         int pidfd;
         int sync_fd;
+        int mount_namespace; /* held open, its end is not waited for by the container's exit */
 } Launched;
 
 /* On failure nothing is left: no process, no mount, no fd. */

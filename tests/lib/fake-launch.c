@@ -145,6 +145,7 @@ bool fake_launch(const LaunchInput *input, Launched *ret, GError **error)
         ret->pidfd = (int) syscall(SYS_pidfd_open, pid, 0);
         g_assert_cmpint(ret->pidfd, >=, 0);
         ret->sync_fd = sockets[0];
+        ret->mount_namespace = -1;
         fcntl(ret->sync_fd, F_SETFL, O_NONBLOCK);
         return true;
 }
