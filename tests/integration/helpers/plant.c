@@ -1,4 +1,5 @@
-/* plant DIRECTORY: tries to leave files with rights there by every way that takes a mode, and says how each went. */
+/* plant DIRECTORY: tries to leave files with rights there by every way that takes a mode, and says
+ * how each went. */
 #define _GNU_SOURCE /* O_TMPFILE */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +45,8 @@ int main(int argc, char **argv)
                 snprintf(path, sizeof path, "/proc/self/fd/%d", unnamed);
                 report("linkat", linkat(AT_FDCWD, path, AT_FDCWD, "tmpfile", AT_SYMLINK_FOLLOW));
         }
-        report("capability", fsetxattr(fd, "security.capability", capability, sizeof capability, 0));
+        report("capability",
+               fsetxattr(fd, "security.capability", capability, sizeof capability, 0));
         report("harmless", chmod("file", 0711));
         return 0;
 }
