@@ -22,7 +22,6 @@ BUS = 'unix:path=/run/dbus/system_bus_socket'
 CGROUPS = '/sys/fs/cgroup'
 PACKAGES = '/vm/package'
 USERS = {'alice': 1000, 'bob': 1001, 'carol': 1002}
-broken = ''
 
 
 def run(*argv, check=True, timeout=60, input='', user=None):
@@ -87,22 +86,20 @@ def is_installed():
 def install(newer=False):
     done = apt('install', package(newer))
     assert done.returncode == 0, done.stdout + done.stderr
-    if broken:
-        break_it()
     return done
 
 
-def break_it():
+def spoil(part):
     """What --break asks for: the product with one part that a careless change has spoilt."""
-    if broken == 'unit':
-        edit(glob.glob('/usr/lib/systemd/system/' + UNIT)[0], r'^KillMode=.*$', 'KillMode=control-group')
-        edit(glob.glob('/usr/lib/systemd/system/' + UNIT)[0], r'^(Delegate=.*)$', r'\1')
-    elif broken == 'policy':
+    if part == 'unit':
+        edit(f'/usr/lib/systemd/system/{UNIT}', '^KillMode=.*$', 'KillMode=control-group')
+    elif part == 'policy':
         edit('/usr/share/polkit-1/actions/org.naive.Runc.policy', '>auth_admin(_keep)?<', '>yes<')
         run('systemctl', 'restart', 'polkit.service')
-    elif broken == 'limit':
+    elif part == 'limit':
         edit(CONFIG, '^#TasksMax=.*$', 'TasksMax=1000000')
     run('systemctl', 'daemon-reload')
+    stop_service()
 
 
 def edit(path, pattern, replacement):
