@@ -319,15 +319,13 @@ char *client_find_container(Client *client, const char *id)
         return g_strdup(path);
 }
 
-char *client_container_id(Client *client, const char *path)
+char *client_container_id(const char *path)
 {
-        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+        const char *slash = strrchr(path, '/');
+        g_autofree char *prefix = slash ? g_strndup(path, (size_t) (slash - path)) : NULL;
         char *id = NULL;
 
-        if (sd_bus_get_property_string(client->bus, client->settings->embedded ? NULL : BUS_NAME,
-                                       path, INTERFACE_CONTAINER, "Id", &error, &id) < 0)
-                client_complain(client, path, &error);
-        return id;
+        return prefix && sd_bus_path_decode(path, prefix, &id) > 0 ? id : NULL;
 }
 
 int client_call_container(Client *client, const char *path, const char *member, sd_bus_error *error,

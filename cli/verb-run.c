@@ -52,9 +52,9 @@ static int request_container(Client *client, const RunCommand *command, const ch
         return 0;
 }
 
-static int print_id(Client *client, const Settings *settings, const char *path)
+static int print_id(const Settings *settings, const char *path)
 {
-        g_autofree char *id = client_container_id(client, path);
+        g_autofree char *id = client_container_id(path);
         Json json;
 
         if (!id)
@@ -92,7 +92,7 @@ static int leave_container(Invocation *invocation, const RunCommand *command, co
         if (!client || (command->request.fds->len && !client_passes_fds(client, "--fd")))
                 return EXIT_RUNTIME_FAILED;
         status = request_container(client, command, member, &path);
-        return status != 0 ? status : print_id(client, &invocation->settings, path);
+        return status != 0 ? status : print_id(&invocation->settings, path);
 }
 
 static int run_attached(Invocation *invocation, RunCommand *command)

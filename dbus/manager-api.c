@@ -132,7 +132,7 @@ static int begin_spawn(Server *server, sd_bus_message *message, Spawn *consumed,
             !(spawn->request = request_new(server, message, caller, &error)))
                 return reply_error(ret_error, error);
         g_autofree char *path = g_strdup(spawn->spec->rootfs);
-        rootfs_lookup(path, caller, on_tree, g_steal_pointer(&spawn));
+        rootfs_lookup(server->lookups, path, caller, on_tree, g_steal_pointer(&spawn));
         return 1;
 }
 

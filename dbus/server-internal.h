@@ -5,6 +5,7 @@
 #include "dbus/callers.h"
 #include "dbus/peer-watch.h"
 #include "dbus/server.h"
+#include "service/rootfs.h"
 
 /* What hangs on one container at this edge: who waits for its end, and whose leaving ends it. */
 typedef struct ContainerBond {
@@ -26,6 +27,7 @@ struct Server {
         GHashTable *waiting;  /* uid → count of kept calls */
         GHashTable *refusals; /* uid → Refusals, owned */
         PeerWatches *watches;
+        RootfsLookups *lookups;
         GQueue unannounced;   /* Containers that the bus has not been told of */
         guint announce_source;
         unsigned n_pending;

@@ -335,6 +335,7 @@ Server *server_new(const ServerOptions *options)
         server->options = *options;
         server->callers = callers_new(options->bus, options->peer);
         server->watches = peer_watches_new(options->bus);
+        server->lookups = rootfs_lookups_new();
         if (!options->peer)
                 server->authority = authority_new(options->bus, AUTHORITY_TIMEOUT_USEC);
         g_queue_init(&server->unannounced);
@@ -371,6 +372,7 @@ void server_free(Server *server)
         callers_free(server->callers);
         g_hash_table_destroy(server->bonds);
         peer_watches_free(server->watches);
+        rootfs_lookups_free(server->lookups);
         g_hash_table_destroy(server->waiting);
         g_hash_table_destroy(server->refusals);
         g_hash_table_destroy(server->requests);

@@ -28,6 +28,7 @@
 
 #define SAVE_DELAY_MSEC        20u                /* until a container's record is written */
 #define RESOLVE_TIMEOUT_MSEC   5000u              /* a file system that does not answer */
+#define RESOLVE_ABANDONED_MAX  8u                 /* lookups of one user that were given up and still hang */
 #define SETUP_TIMEOUT_MSEC     30000u             /* from clone to exec */
 #define AUTHORITY_TIMEOUT_USEC (120u * UINT64_C(1000000)) /* somebody types a password */
 #define STOP_TIMEOUT_USEC      (10u * UINT64_C(1000000))  /* default grace time of Stop */

@@ -26,7 +26,21 @@
 #endif
 #define MOUNT_PRIVATE (1u << 18) /* MS_PRIVATE; sys/mount.h clashes with linux/mount.h */
 
+struct RootfsLookups {
+        GPtrArray *abandoned; /* Abandoned, owned */
+};
+
+/* A child that was killed and is not gone yet. */
+typedef struct Abandoned {
+        RootfsLookups *lookups;
+        uid_t uid;
+        int pidfd;
+        guint watch;
+} Abandoned;
+
 struct RootfsLookup {
+        RootfsLookups *lookups;
+        uid_t uid;
         char *path;
         RootfsFunc function;
         void *data;
@@ -126,20 +140,62 @@ static void lookup_free(RootfsLookup *lookup)
         g_free(lookup);
 }
 
-/* The child is waited for by whoever watches its pidfd, even when nobody waits for its answer. */
-static gboolean on_abandoned(int pidfd, GIOCondition condition, void *data)
+static void abandoned_free(void *data)
 {
+        Abandoned *abandoned = data;
+
+        if (abandoned->watch)
+                g_source_remove(abandoned->watch);
+        fd_close(abandoned->pidfd);
+        g_free(abandoned);
+}
+
+static gboolean on_abandoned_exit(int pidfd, GIOCondition condition, void *data)
+{
+        Abandoned *abandoned = data;
+
         waitid(P_PIDFD, (id_t) pidfd, &(siginfo_t){0}, WEXITED);
-        fd_close(pidfd);
+        abandoned->watch = 0;
+        g_ptr_array_remove_fast(abandoned->lookups->abandoned, abandoned);
         return G_SOURCE_REMOVE;
+}
+
+static unsigned count_abandoned(const RootfsLookups *lookups, uid_t uid)
+{
+        unsigned n = 0;
+
+        for (guint i = 0; i < lookups->abandoned->len; i++)
+                n += ((const Abandoned *) lookups->abandoned->pdata[i])->uid == uid;
+        return n;
+}
+
+RootfsLookups *rootfs_lookups_new(void)
+{
+        RootfsLookups *lookups = g_new0(RootfsLookups, 1);
+
+        lookups->abandoned = g_ptr_array_new_with_free_func(abandoned_free);
+        return lookups;
+}
+
+void rootfs_lookups_free(RootfsLookups *lookups)
+{
+        if (!lookups)
+                return;
+        g_ptr_array_free(lookups->abandoned, TRUE);
+        g_free(lookups);
 }
 
 void rootfs_lookup_cancel(RootfsLookup *lookup)
 {
         if (!lookup)
                 return;
-        syscall(SYS_pidfd_send_signal, lookup->pidfd, SIGKILL, NULL, 0);
-        g_unix_fd_add(steal_fd(&lookup->pidfd), G_IO_IN, on_abandoned, NULL);
+        Abandoned *abandoned = g_new0(Abandoned, 1);
+        abandoned->lookups = lookup->lookups;
+        abandoned->uid = lookup->uid;
+        abandoned->pidfd = steal_fd(&lookup->pidfd);
+        syscall(SYS_pidfd_send_signal, abandoned->pidfd, SIGKILL, NULL, 0);
+        abandoned->watch = g_unix_fd_add(abandoned->pidfd, G_IO_IN, on_abandoned_exit, abandoned);
+        g_ptr_array_add(lookup->lookups->abandoned, abandoned);
         lookup_free(lookup);
 }
 
@@ -175,7 +231,8 @@ static gboolean on_timeout(void *data)
         return G_SOURCE_REMOVE;
 }
 
-RootfsLookup *rootfs_lookup(const char *path, const Credentials *owner, RootfsFunc function, void *data)
+RootfsLookup *rootfs_lookup(RootfsLookups *lookups, const char *path, const Credentials *owner, RootfsFunc function,
+                            void *data)
 {
         struct clone_args args = {.flags = CLONE_PIDFD, .exit_signal = SIGCHLD};
         pid_t service = getpid();
@@ -183,6 +240,14 @@ RootfsLookup *rootfs_lookup(const char *path, const Credentials *owner, RootfsFu
 
         if (owner->uid == 0 && (fd = open_directory(path, RESOLVE_CACHED)) >= 0) {
                 function(fd, 0, NULL, data);
+                return NULL;
+        }
+        if (count_abandoned(lookups, owner->uid) >= RESOLVE_ABANDONED_MAX) {
+                g_autoptr(GError) error = NULL;
+                error_set(&error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                          "%u lookups of yours still wait for file systems that do not answer",
+                          RESOLVE_ABANDONED_MAX);
+                function(-1, 0, error, data);
                 return NULL;
         }
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) {
@@ -202,6 +267,8 @@ RootfsLookup *rootfs_lookup(const char *path, const Credentials *owner, RootfsFu
                 return NULL;
         }
         RootfsLookup *lookup = g_new0(RootfsLookup, 1);
+        lookup->lookups = lookups;
+        lookup->uid = owner->uid;
         lookup->path = g_strdup(path);
         lookup->function = function;
         lookup->data = data;

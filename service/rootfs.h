@@ -12,12 +12,20 @@
 /* `fd` is the callee's to keep (-1 on error); `gid` the group of the directory. */
 typedef void (*RootfsFunc)(int fd, gid_t gid, GError *error, void *data);
 
+/* Those under way, and those given up whose child the kernel does not let die: a file system in user space that has
+ * read a request may take for ever to answer. Of these a user may have RESOLVE_ABANDONED_MAX. */
+typedef struct RootfsLookups RootfsLookups;
+RootfsLookups *rootfs_lookups_new(void);
+void rootfs_lookups_free(RootfsLookups *lookups); /* none may be under way */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RootfsLookups, rootfs_lookups_free)
+
 typedef struct RootfsLookup RootfsLookup;
 
 /* Opens `path` as `owner`. A lookup that the kernel's cache answers calls back from inside this call and
- * returns NULL (root only: nothing needs to be impersonated). All else happens in a throw-away child with
+ * returns NULL (root only: nothing needs to be impersonated), and so does a refusal. All else happens in a throw-away child with
  * the owner's ids, ended after RESOLVE_TIMEOUT_MSEC: a file system may never answer. */
-RootfsLookup *rootfs_lookup(const char *path, const Credentials *owner, RootfsFunc function, void *data);
+RootfsLookup *rootfs_lookup(RootfsLookups *lookups, const char *path, const Credentials *owner, RootfsFunc function,
+                            void *data);
 void rootfs_lookup_cancel(RootfsLookup *lookup); /* no call-back */
 
 /* The path that the pinned directory has now, all links resolved; NULL if it has none that we could reach (deleted, or
