@@ -18,6 +18,7 @@
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
 #endif
+#define MOUNT_PRIVATE (1u << 18) /* MS_PRIVATE; sys/mount.h clashes with linux/mount.h */
 
 static const struct {
         const char *name;
@@ -210,6 +211,8 @@ bool profile_clone_dev(const Profile *profile, int *ret_mount, GError **error)
         struct mount_attr attributes = {
                 .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
                 .attr_clr = MOUNT_ATTR_NODEV, /* the state directory's mount may well have it */
+                /* or what a container mounts on it would appear on the host, and in every other container */
+                .propagation = MOUNT_PRIVATE,
         };
         unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
 
