@@ -43,7 +43,8 @@ bool client_repeat_call(Client *client, sd_bus_message *refused, const sd_bus_er
 
 /* The object path of container `id` ("ID" or "UID/ID"); NULL after saying why not. */
 char *client_find_container(Client *client, const char *id);
-/* The id that a container's object path names; NULL for any other path. Asks nobody: the container may be gone. */
+/* The id that a container's object path names; NULL for any other path. Asks nobody: the container
+ * may be gone. */
 char *client_container_id(const char *path);
 /* Calls a method of the container; `types` as for sd_bus_message_append(). */
 int client_call_container(Client *client, const char *path, const char *member, sd_bus_error *error,

@@ -87,7 +87,8 @@ static const Credentials *ask(Callers *callers, const char *name, GError **error
         sd_bus_message_unref(reply);
         sd_bus_error_free(&failure);
         if (!is_known) {
-                error_set(error, RUNTIME_ERROR_ACCESS_DENIED, "the bus does not say who the caller is");
+                error_set(error, RUNTIME_ERROR_ACCESS_DENIED,
+                          "the bus does not say who the caller is");
                 return NULL;
         }
         if (g_hash_table_size(callers->known) >= CACHE_MAX)

@@ -9,9 +9,11 @@
 #include "service/limits.h"
 #include "service/util/fd.h"
 
-/* -- methods: each is called once its caller may; true: answered, or kept to be answered ------------- */
+/* -- methods: each is called once its caller may; true: answered, or kept to be answered
+ * ------------- */
 
-typedef bool (*MethodFunc)(Server *server, Container *container, sd_bus_message *message, GError **error);
+typedef bool (*MethodFunc)(Server *server, Container *container, sd_bus_message *message,
+                           GError **error);
 
 static bool answer(sd_bus_message *message)
 {
@@ -42,13 +44,15 @@ static void on_started(Container *container, GError *error, void *data)
         sd_bus_message_unref(message);
 }
 
-static bool method_start(Server *server, Container *container, sd_bus_message *message, GError **error)
+static bool method_start(Server *server, Container *container, sd_bus_message *message,
+                         GError **error)
 {
         manager_start(server->manager, container, on_started, sd_bus_message_ref(message));
         return true;
 }
 
-static bool method_stop(Server *server, Container *container, sd_bus_message *message, GError **error)
+static bool method_stop(Server *server, Container *container, sd_bus_message *message,
+                        GError **error)
 {
         int signal;
         uint64_t timeout;
@@ -64,7 +68,8 @@ static bool method_stop(Server *server, Container *container, sd_bus_message *me
                server_wait(server, container, message, error);
 }
 
-static bool method_kill(Server *server, Container *container, sd_bus_message *message, GError **error)
+static bool method_kill(Server *server, Container *container, sd_bus_message *message,
+                        GError **error)
 {
         const char *whom;
         int signal;
@@ -73,12 +78,15 @@ static bool method_kill(Server *server, Container *container, sd_bus_message *me
         if (r < 0)
                 return bad_arguments(error, r);
         if (strcmp(whom, "main") != 0 && strcmp(whom, "all") != 0)
-                return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "whom is '%s', not 'main' or 'all'", whom);
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "whom is '%s', not 'main' or 'all'", whom);
         return check_signal(signal, error) &&
-               container_kill(container, strcmp(whom, "all") == 0, signal, error) && answer(message);
+               container_kill(container, strcmp(whom, "all") == 0, signal, error) &&
+               answer(message);
 }
 
-static bool method_delete(Server *server, Container *container, sd_bus_message *message, GError **error)
+static bool method_delete(Server *server, Container *container, sd_bus_message *message,
+                          GError **error)
 {
         bool is_live = container_is_live(container);
 
@@ -88,13 +96,15 @@ static bool method_delete(Server *server, Container *container, sd_bus_message *
         return is_live ? server_wait(server, container, message, error) : answer(message);
 }
 
-static bool method_wait(Server *server, Container *container, sd_bus_message *message, GError **error)
+static bool method_wait(Server *server, Container *container, sd_bus_message *message,
+                        GError **error)
 {
         const ContainerInfo *info = container_info(container);
 
         if (info->state != CONTAINER_STOPPED)
                 return server_wait(server, container, message, error);
-        sd_bus_reply_method_return(message, "si", container_result_to_string(info->result), info->code);
+        sd_bus_reply_method_return(message, "si", container_result_to_string(info->result),
+                                   info->code);
         return true;
 }
 
@@ -126,12 +136,15 @@ static bool read_options(sd_bus_message *message, const char *const *allowed, Re
                 while (i < G_N_ELEMENTS(keys) && strcmp(keys[i].key, key) != 0)
                         i++;
                 if (i == G_N_ELEMENTS(keys) || !g_strv_contains(allowed, key))
-                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "unknown option '%s'", key);
+                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "unknown option '%s'",
+                                         key);
                 if (seen & 1u << i)
-                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "option %s is given twice", key);
+                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                         "option %s is given twice", key);
                 if (strcmp(contents, keys[i].type) != 0)
                         return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                         "option %s has type '%s', not '%s'", key, contents, keys[i].type);
+                                         "option %s has type '%s', not '%s'", key, contents,
+                                         keys[i].type);
                 seen |= 1u << i;
                 if ((r = sd_bus_message_read(message, "v", contents, keys[i].value)) >= 0)
                         r = sd_bus_message_exit_container(message);
@@ -149,10 +162,12 @@ static bool open_output(Server *server, Container *container, const OutputReader
             !output_attach(output, how, &fd, error))
                 return false;
         int r = sd_bus_reply_method_return(message, "h", fd);
-        return r < 0 ? error_set_errno(error, RUNTIME_ERROR_FAILED, -r, "cannot pass the fd") : true;
+        return r < 0 ? error_set_errno(error, RUNTIME_ERROR_FAILED, -r, "cannot pass the fd")
+                     : true;
 }
 
-static bool method_attach(Server *server, Container *container, sd_bus_message *message, GError **error)
+static bool method_attach(Server *server, Container *container, sd_bus_message *message,
+                          GError **error)
 {
         static const char *const allowed[] = {"Replay", "ReadOnly", NULL};
         ReadOptions options = {.replay = true};
@@ -163,14 +178,16 @@ static bool method_attach(Server *server, Container *container, sd_bus_message *
                 return error_set(error, RUNTIME_ERROR_NO_TERMINAL, "container '%s' has no terminal",
                                  container_info(container)->id);
         OutputReader how = {
-                .offset = options.replay ? 0 : output_log_end(output_log(container_output(container))),
+                .offset = options.replay ? 0
+                                         : output_log_end(output_log(container_output(container))),
                 .follow = true,
                 .writes = !options.read_only,
         };
         return open_output(server, container, &how, message, error);
 }
 
-static bool method_open_log(Server *server, Container *container, sd_bus_message *message, GError **error)
+static bool method_open_log(Server *server, Container *container, sd_bus_message *message,
+                            GError **error)
 {
         static const char *const allowed[] = {"Follow", "Offset", NULL};
         ReadOptions options = {0};
@@ -181,7 +198,8 @@ static bool method_open_log(Server *server, Container *container, sd_bus_message
         return open_output(server, container, &how, message, error);
 }
 
-static bool method_read_log(Server *server, Container *container, sd_bus_message *message, GError **error)
+static bool method_read_log(Server *server, Container *container, sd_bus_message *message,
+                            GError **error)
 {
         uint64_t offset;
         uint32_t max;
@@ -200,10 +218,12 @@ static bool method_read_log(Server *server, Container *container, sd_bus_message
             (r = sd_bus_message_append_array(reply, 'y', buffer, n)) >= 0)
                 r = sd_bus_send(NULL, reply, NULL);
         sd_bus_message_unref(reply);
-        return r < 0 ? error_set_errno(error, RUNTIME_ERROR_FAILED, -r, "cannot send the log") : true;
+        return r < 0 ? error_set_errno(error, RUNTIME_ERROR_FAILED, -r, "cannot send the log")
+                     : true;
 }
 
-static bool method_resize(Server *server, Container *container, sd_bus_message *message, GError **error)
+static bool method_resize(Server *server, Container *container, sd_bus_message *message,
+                          GError **error)
 {
         uint16_t rows, columns;
         int r = sd_bus_message_read(message, "qq", &rows, &columns);
@@ -213,29 +233,37 @@ static bool method_resize(Server *server, Container *container, sd_bus_message *
         return output_resize(container_output(container), rows, columns, error) && answer(message);
 }
 
-static bool method_open_pidfd(Server *server, Container *container, sd_bus_message *message, GError **error)
+static bool method_open_pidfd(Server *server, Container *container, sd_bus_message *message,
+                              GError **error)
 {
         int r;
 
         if (!container_is_live(container))
-                return error_set(error, RUNTIME_ERROR_INVALID_STATE, "container '%s' has no process",
-                                 container_info(container)->id);
+                return error_set(error, RUNTIME_ERROR_INVALID_STATE,
+                                 "container '%s' has no process", container_info(container)->id);
         r = sd_bus_reply_method_return(message, "h", container_pidfd(container));
-        return r < 0 ? error_set_errno(error, RUNTIME_ERROR_FAILED, -r, "cannot pass the pidfd") : true;
+        return r < 0 ? error_set_errno(error, RUNTIME_ERROR_FAILED, -r, "cannot pass the pidfd")
+                     : true;
 }
 
 static const struct {
         const char *member;
         MethodFunc function;
 } methods[] = {
-        {"Start", method_start},       {"Stop", method_stop},
-        {"Kill", method_kill},         {"Delete", method_delete},
-        {"Wait", method_wait},         {"Attach", method_attach},
-        {"OpenLog", method_open_log},  {"ReadLog", method_read_log},
-        {"ResizeTerminal", method_resize}, {"OpenPIDFD", method_open_pidfd},
+        {"Start", method_start},
+        {"Stop", method_stop},
+        {"Kill", method_kill},
+        {"Delete", method_delete},
+        {"Wait", method_wait},
+        {"Attach", method_attach},
+        {"OpenLog", method_open_log},
+        {"ReadLog", method_read_log},
+        {"ResizeTerminal", method_resize},
+        {"OpenPIDFD", method_open_pidfd},
 };
 
-/* -- dispatch: find, judge, call --------------------------------------------------------------------- */
+/* -- dispatch: find, judge, call
+ * --------------------------------------------------------------------- */
 
 static int unknown_object(sd_bus_message *message, sd_bus_error *ret_error)
 {
@@ -249,7 +277,8 @@ static Container *find_by_path(Server *server, const char *path)
         g_autofree char *id = NULL;
         uid_t owner;
 
-        return server_parse_path(path, &owner, &id) ? manager_find(server->manager, owner, id) : NULL;
+        return server_parse_path(path, &owner, &id) ? manager_find(server->manager, owner, id)
+                                                    : NULL;
 }
 
 /* By path, at every step anew: the container may be gone since the question was asked. */
@@ -301,7 +330,8 @@ static int method(sd_bus_message *message, void *data, sd_bus_error *ret_error)
         GError *error = NULL;
         const Credentials *caller = server_caller(server, message, &error);
         const char *path = sd_bus_message_get_path(message);
-        const MethodRule *rule = server_rule(INTERFACE_CONTAINER, sd_bus_message_get_member(message));
+        const MethodRule *rule =
+                server_rule(INTERFACE_CONTAINER, sd_bus_message_get_member(message));
         g_autofree char *id = NULL;
         uid_t owner;
 
@@ -315,8 +345,9 @@ static int method(sd_bus_message *message, void *data, sd_bus_error *ret_error)
         if (!request)
                 return reply_error(ret_error, error);
         g_autofree char *owner_text = g_strdup_printf("%u", owner);
-        const char *const details[] = {DETAIL_ID, id, DETAIL_OWNER, owner_text, DETAIL_VERB, rule->member,
-                                       DETAIL_COMMAND_LINE, "", NULL};
+        const char *const details[] = {DETAIL_ID,           id,          DETAIL_OWNER,
+                                       owner_text,          DETAIL_VERB, rule->member,
+                                       DETAIL_COMMAND_LINE, "",          NULL};
         request_authorize(request, &(RequestQuestion){
                                            .action = rule->action,
                                            .details = details,
@@ -326,11 +357,22 @@ static int method(sd_bus_message *message, void *data, sd_bus_error *ret_error)
         return 1;
 }
 
-/* -- properties ------------------------------------------------------------------------------------ */
+/* -- properties
+ * ------------------------------------------------------------------------------------ */
 
 typedef enum Property {
-        PROPERTY_ID, PROPERTY_OWNER, PROPERTY_CGROUP, PROPERTY_CREATED, PROPERTY_STATE, PROPERTY_PID,
-        PROPERTY_STARTED, PROPERTY_EXITED, PROPERTY_RESULT, PROPERTY_CODE, PROPERTY_OOM, PROPERTY_MEMORY,
+        PROPERTY_ID,
+        PROPERTY_OWNER,
+        PROPERTY_CGROUP,
+        PROPERTY_CREATED,
+        PROPERTY_STATE,
+        PROPERTY_PID,
+        PROPERTY_STARTED,
+        PROPERTY_EXITED,
+        PROPERTY_RESULT,
+        PROPERTY_CODE,
+        PROPERTY_OOM,
+        PROPERTY_MEMORY,
 } Property;
 
 static int append_property(sd_bus_message *reply, const ContainerInfo *info, Property property)
@@ -341,7 +383,8 @@ static int append_property(sd_bus_message *reply, const ContainerInfo *info, Pro
         case PROPERTY_OWNER:
                 return sd_bus_message_append(reply, "u", info->owner);
         case PROPERTY_CGROUP:
-                return sd_bus_message_append(reply, "s", info->control_group ? info->control_group : "");
+                return sd_bus_message_append(reply, "s",
+                                             info->control_group ? info->control_group : "");
         case PROPERTY_CREATED:
                 return sd_bus_message_append(reply, "t", info->created_usec);
         case PROPERTY_STATE:
@@ -371,36 +414,55 @@ static int get_property(sd_bus *bus, const char *path, const char *interface, co
                 const char *name;
                 Property property;
         } properties[] = {
-                {"Id", PROPERTY_ID}, {"OwnerUID", PROPERTY_OWNER}, {"ControlGroup", PROPERTY_CGROUP},
-                {"CreatedUSec", PROPERTY_CREATED}, {"State", PROPERTY_STATE}, {"Pid", PROPERTY_PID},
-                {"StartedUSec", PROPERTY_STARTED}, {"ExitedUSec", PROPERTY_EXITED},
-                {"Result", PROPERTY_RESULT}, {"ExitCode", PROPERTY_CODE}, {"OOMKills", PROPERTY_OOM},
+                {"Id", PROPERTY_ID},
+                {"OwnerUID", PROPERTY_OWNER},
+                {"ControlGroup", PROPERTY_CGROUP},
+                {"CreatedUSec", PROPERTY_CREATED},
+                {"State", PROPERTY_STATE},
+                {"Pid", PROPERTY_PID},
+                {"StartedUSec", PROPERTY_STARTED},
+                {"ExitedUSec", PROPERTY_EXITED},
+                {"Result", PROPERTY_RESULT},
+                {"ExitCode", PROPERTY_CODE},
+                {"OOMKills", PROPERTY_OOM},
                 {"MemoryMax", PROPERTY_MEMORY},
         };
         Container *container = find_by_path(data, path);
 
         for (size_t i = 0; container && i < G_N_ELEMENTS(properties); i++)
                 if (strcmp(properties[i].name, name) == 0)
-                        return append_property(reply, container_info(container), properties[i].property);
+                        return append_property(reply, container_info(container),
+                                               properties[i].property);
         return -ENOENT;
 }
 
 #define PROPERTY(name, type, flags) SD_BUS_PROPERTY(name, type, get_property, 0, flags)
-#define CONST  SD_BUS_VTABLE_PROPERTY_CONST
-#define CHANGE SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+#define CONST                       SD_BUS_VTABLE_PROPERTY_CONST
+#define CHANGE                      SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
 
 static const sd_bus_vtable container_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD_WITH_ARGS("Start", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Stop", SD_BUS_ARGS("i", signal, "t", timeoutUSec), SD_BUS_NO_RESULT, method, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Kill", SD_BUS_ARGS("s", whom, "i", signal), SD_BUS_NO_RESULT, method, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Delete", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Wait", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", result, "i", code), method, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Attach", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("h", terminal), method, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("ResizeTerminal", SD_BUS_ARGS("q", rows, "q", columns), SD_BUS_NO_RESULT, method, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("OpenPIDFD", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", pidfd), method, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("ReadLog", SD_BUS_ARGS("t", offset, "u", max), SD_BUS_RESULT("t", next, "ay", data), method, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("OpenLog", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("h", log), method, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Start", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Stop", SD_BUS_ARGS("i", signal, "t", timeoutUSec),
+                                SD_BUS_NO_RESULT, method, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Kill", SD_BUS_ARGS("s", whom, "i", signal), SD_BUS_NO_RESULT,
+                                method, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Delete", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Wait", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", result, "i", code),
+                                method, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Attach", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("h", terminal), method, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ResizeTerminal", SD_BUS_ARGS("q", rows, "q", columns),
+                                SD_BUS_NO_RESULT, method, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("OpenPIDFD", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", pidfd), method,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ReadLog", SD_BUS_ARGS("t", offset, "u", max),
+                                SD_BUS_RESULT("t", next, "ay", data), method,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("OpenLog", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("h", log),
+                                method, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL_WITH_ARGS("Exited", SD_BUS_ARGS("s", result, "i", code), 0),
         PROPERTY("Id", "s", CONST),
         PROPERTY("OwnerUID", "u", CONST),
@@ -417,7 +479,8 @@ static const sd_bus_vtable container_vtable[] = {
         SD_BUS_VTABLE_END,
 };
 
-/* -- objects --------------------------------------------------------------------------------------- */
+/* -- objects
+ * --------------------------------------------------------------------------------------- */
 
 static bool is_our_call(sd_bus_message *message)
 {
@@ -428,10 +491,10 @@ static bool is_our_call(sd_bus_message *message)
 }
 
 /* What exists for whom. To look at properties or introspection a caller must be one who may see the
- * container. For our own methods every well-formed path exists, so that a stranger is answered alike for
- * what there is and what there is not: by method(). */
-static int find_container(sd_bus *bus, const char *path, const char *interface, void *data, void **ret_found,
-                          sd_bus_error *error)
+ * container. For our own methods every well-formed path exists, so that a stranger is answered
+ * alike for what there is and what there is not: by method(). */
+static int find_container(sd_bus *bus, const char *path, const char *interface, void *data,
+                          void **ret_found, sd_bus_error *error)
 {
         Server *server = data;
         sd_bus_message *message = sd_bus_get_current_message(bus);
@@ -452,7 +515,8 @@ static int find_container(sd_bus *bus, const char *path, const char *interface, 
 }
 
 /* Each caller is shown its own, root all. */
-static int enumerate(sd_bus *bus, const char *prefix, void *data, char ***ret_nodes, sd_bus_error *error)
+static int enumerate(sd_bus *bus, const char *prefix, void *data, char ***ret_nodes,
+                     sd_bus_error *error)
 {
         Server *server = data;
         sd_bus_message *message = sd_bus_get_current_message(bus);

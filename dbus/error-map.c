@@ -6,7 +6,8 @@
 static const char *const names[_RUNTIME_ERROR_MAX] = {
         [RUNTIME_ERROR_INVALID_ARGS] = SD_BUS_ERROR_INVALID_ARGS,
         [RUNTIME_ERROR_ACCESS_DENIED] = SD_BUS_ERROR_ACCESS_DENIED,
-        [RUNTIME_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED] = SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
+        [RUNTIME_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED] =
+                SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
         [RUNTIME_ERROR_LIMITS_EXCEEDED] = SD_BUS_ERROR_LIMITS_EXCEEDED,
         [RUNTIME_ERROR_NOT_SUPPORTED] = SD_BUS_ERROR_NOT_SUPPORTED,
         [RUNTIME_ERROR_NO_MEMORY] = SD_BUS_ERROR_NO_MEMORY,
@@ -33,7 +34,8 @@ const char *error_map_name(RuntimeError code)
 int error_map_set(sd_bus_error *ret_error, GError *error)
 {
         g_autofree char *text = authority_escape(error->message);
-        const char *name = error->domain == RUNTIME_ERROR ? names[error->code] : SD_BUS_ERROR_FAILED;
+        const char *name =
+                error->domain == RUNTIME_ERROR ? names[error->code] : SD_BUS_ERROR_FAILED;
         int r = sd_bus_error_set(ret_error, name, text);
 
         g_error_free(error);

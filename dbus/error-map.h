@@ -8,8 +8,8 @@
 
 const char *error_map_name(RuntimeError code);
 
-/* Sets `ret_error` for a handler to return (a negative errno, as sd-bus wants); the text becomes valid,
- * printable UTF-8. Consumes `error`. */
+/* Sets `ret_error` for a handler to return (a negative errno, as sd-bus wants); the text becomes
+ * valid, printable UTF-8. Consumes `error`. */
 int error_map_set(sd_bus_error *ret_error, GError *error);
 
 /* Answers `message` with it. Borrows `error`. */

@@ -59,7 +59,8 @@ void fd_store_free(FdStore *store)
 
 static void keep(uint64_t serial, int fd, void *data)
 {
-        g_autofree char *state = g_strdup_printf("FDSTORE=1\nFDNAME=" PREFIX "%" G_GUINT64_FORMAT, serial);
+        g_autofree char *state =
+                g_strdup_printf("FDSTORE=1\nFDNAME=" PREFIX "%" G_GUINT64_FORMAT, serial);
 
         sd_pid_notify_with_fds(0, 0, state, &fd, 1);
 }

@@ -1,12 +1,14 @@
 /* How no call is lost (tried with 1,500 around the moment):
  *
- * 1. The name is released. Whatever was sent to it before arrives before the answer to that; if a call was among it,
- *    the name is taken back and all goes on.
- * 2. A call from then on makes the bus ask for a start. Without systemd it starts a process, which waits for our lock.
- *    systemd, however, takes the unit for running and does nothing. So it is told STOPPING=1, and once it knows
- *    (a barrier), it keeps a start in mind until we are gone. From there no way leads back to "running".
- * 3. Calls that came in between wait in the bus for somebody with the name: it is taken once more, which brings them, and
- *    released. They are answered; what they started is taken over by the next start. */
+ * 1. The name is released. Whatever was sent to it before arrives before the answer to that; if a
+ * call was among it, the name is taken back and all goes on.
+ * 2. A call from then on makes the bus ask for a start. Without systemd it starts a process, which
+ * waits for our lock. systemd, however, takes the unit for running and does nothing. So it is told
+ * STOPPING=1, and once it knows (a barrier), it keeps a start in mind until we are gone. From there
+ * no way leads back to "running".
+ * 3. Calls that came in between wait in the bus for somebody with the name: it is taken once more,
+ * which brings them, and released. They are answered; what they started is taken over by the next
+ * start. */
 
 #include "dbus/idle-exit.h"
 
@@ -19,9 +21,9 @@
 
 typedef enum Phase {
         PHASE_SERVING,
-        PHASE_RELEASING, /* step 1 */
+        PHASE_RELEASING,  /* step 1 */
         PHASE_COLLECTING, /* step 3, the name is asked for */
-        PHASE_LEAVING,   /* step 3, it is released for good; what is pending is answered */
+        PHASE_LEAVING,    /* step 3, it is released for good; what is pending is answered */
 } Phase;
 
 struct IdleExit {

@@ -1,7 +1,7 @@
 #pragma once
 
-/* Ends a service that has nothing to do, and loses no call by it. Owns the bus name from idle on; knows of the rest
- * only whether anything is pending. */
+/* Ends a service that has nothing to do, and loses no call by it. Owns the bus name from idle on;
+ * knows of the rest only whether anything is pending. */
 
 #include "dbus/server.h"
 #include "service/manager.h"
@@ -12,7 +12,7 @@ typedef struct IdleExitOptions {
         sd_bus *bus;
         Server *server;
         Manager *manager;
-        unsigned timeout_sec; /* 0: never */
+        unsigned timeout_sec;                 /* 0: never */
         void (*done)(int status, void *data); /* once: the loop may end, with this exit status */
         void *data;
 } IdleExitOptions;

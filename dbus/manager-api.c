@@ -8,7 +8,8 @@
 #include "service/rootfs.h"
 #include "service/util/fd.h"
 
-/* -- Run, Spawn, Create: decode, look the tree up, ask, create, answer ------------------------------ */
+/* -- Run, Spawn, Create: decode, look the tree up, ask, create, answer
+ * ------------------------------ */
 
 typedef struct Spawn {
         Request *request;
@@ -49,18 +50,20 @@ static void on_authorized(Request *request, void *data)
         g_autoptr(Spawn) spawn = data;
         bool watches = spawn->spec->watch_bus && !request_server(request)->options.peer;
 
-        manager_create(request_server(request)->manager,
-                       &(ManagerCreate){
-                               .spec = g_steal_pointer(&spawn->spec),
-                               .owner = request_caller(request),
-                               .watcher = watches ? sd_bus_message_get_sender(request_message(request)) : NULL,
-                               .tree_fd = spawn->tree_fd,
-                               .tree_gid = spawn->tree_gid,
-                               .fds = spawn->fds.list,
-                               .n_fds = spawn->fds.n,
-                               .execute = spawn->execute,
-                       },
-                       on_spawned, request);
+        manager_create(
+                request_server(request)->manager,
+                &(ManagerCreate){
+                        .spec = g_steal_pointer(&spawn->spec),
+                        .owner = request_caller(request),
+                        .watcher = watches ? sd_bus_message_get_sender(request_message(request))
+                                           : NULL,
+                        .tree_fd = spawn->tree_fd,
+                        .tree_gid = spawn->tree_gid,
+                        .fds = spawn->fds.list,
+                        .n_fds = spawn->fds.n,
+                        .execute = spawn->execute,
+                },
+                on_spawned, request);
 }
 
 /* As a shell would have to be told it: what looks alike is alike. */
@@ -70,8 +73,9 @@ static char *quote(char *const *argv)
 
         for (; *argv; argv++) {
                 g_autofree char *word = g_shell_quote(*argv);
-                bool is_plain = **argv && strspn(*argv, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                                        "0123456789_-./:=@%+,") == strlen(*argv);
+                bool is_plain = **argv &&
+                                strspn(*argv, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                              "0123456789_-./:=@%+,") == strlen(*argv);
                 g_string_append_printf(text, "%s%s", text->len ? " " : "", is_plain ? *argv : word);
         }
         return g_string_free(text, FALSE);
@@ -96,19 +100,24 @@ static void on_tree(int fd, gid_t gid, GError *error, void *data)
         g_autofree char *tree = rootfs_path_of(fd);
         if (!tree) {
                 g_autoptr(GError) gone = NULL;
-                error_set(&gone, RUNTIME_ERROR_ROOTFS_INVALID, "rootfs '%s' is not reachable by a path any more",
-                          spawn->spec->rootfs);
+                error_set(&gone, RUNTIME_ERROR_ROOTFS_INVALID,
+                          "rootfs '%s' is not reachable by a path any more", spawn->spec->rootfs);
                 request_fail(request, gone);
                 return;
         }
         g_autofree char *command = quote(spawn->spec->argv);
         g_autofree char *memory = g_strdup_printf("%" G_GUINT64_FORMAT, spawn->spec->memory_max);
         const char *const details[] = {
-                DETAIL_ROOTFS,       tree,
-                DETAIL_COMMAND_LINE, command,
-                DETAIL_MEMORY_MAX,   spawn->spec->memory_max == UINT64_MAX ? "infinity" : memory,
-                DETAIL_ID,           spawn->spec->id ? spawn->spec->id : "",
-                DETAIL_VERB,         sd_bus_message_get_member(request_message(request)),
+                DETAIL_ROOTFS,
+                tree,
+                DETAIL_COMMAND_LINE,
+                command,
+                DETAIL_MEMORY_MAX,
+                spawn->spec->memory_max == UINT64_MAX ? "infinity" : memory,
+                DETAIL_ID,
+                spawn->spec->id ? spawn->spec->id : "",
+                DETAIL_VERB,
+                sd_bus_message_get_member(request_message(request)),
                 NULL,
         };
         request_authorize(request, &(RequestQuestion){
@@ -121,7 +130,8 @@ static void on_tree(int fd, gid_t gid, GError *error, void *data)
 }
 
 /* `spawn` is consumed. */
-static int begin_spawn(Server *server, sd_bus_message *message, Spawn *consumed, sd_bus_error *ret_error)
+static int begin_spawn(Server *server, sd_bus_message *message, Spawn *consumed,
+                       sd_bus_error *ret_error)
 {
         g_autoptr(Spawn) spawn = consumed;
         GError *error = NULL;
@@ -161,10 +171,11 @@ static int method_spawn(sd_bus_message *message, void *data, sd_bus_error *ret_e
         return begin_spawn(data, message, g_steal_pointer(&spawn), ret_error);
 }
 
-/* -- reading --------------------------------------------------------------------------------------- */
+/* -- reading
+ * --------------------------------------------------------------------------------------- */
 
-static bool parse_name(const char *name, const Credentials *caller, uid_t *ret_owner, const char **ret_id,
-                       GError **error)
+static bool parse_name(const char *name, const Credentials *caller, uid_t *ret_owner,
+                       const char **ret_id, GError **error)
 {
         const char *slash = strchr(name, '/');
         guint64 owner = caller->uid;
@@ -202,7 +213,8 @@ static void answer_container(Request *request, uid_t owner, const char *id)
         request_done(request, "o", path);
 }
 
-/* A stranger gets the same answer for another's container as for none, unless polkit lets it look. */
+/* A stranger gets the same answer for another's container as for none, unless polkit lets it look.
+ */
 static void on_may_inspect(Request *request, void *data)
 {
         g_autofree char *name = data;
@@ -236,7 +248,8 @@ static int method_get_container(sd_bus_message *message, void *data, sd_bus_erro
         if (server_may_see(caller, owner)) {
                 Container *container = manager_find(server->manager, owner, id);
                 if (!container)
-                        return sd_bus_error_setf(ret_error, ERROR_NO_SUCH_CONTAINER, NO_CONTAINER, id);
+                        return sd_bus_error_setf(ret_error, ERROR_NO_SUCH_CONTAINER, NO_CONTAINER,
+                                                 id);
                 g_autofree char *path = server_container_path(container_info(container));
                 return sd_bus_reply_method_return(message, "o", path);
         }
@@ -244,7 +257,8 @@ static int method_get_container(sd_bus_message *message, void *data, sd_bus_erro
         if (!request)
                 return reply_error(ret_error, error);
         g_autofree char *owner_text = g_strdup_printf("%u", owner);
-        const char *const details[] = {DETAIL_ID, id, DETAIL_OWNER, owner_text, DETAIL_VERB, "GetContainer", NULL};
+        const char *const details[] = {DETAIL_ID,      id,  DETAIL_OWNER, owner_text, DETAIL_VERB,
+                                       "GetContainer", NULL};
         request_authorize(request, &(RequestQuestion){
                                            .action = ACTION_INSPECT,
                                            .details = details,
@@ -261,8 +275,9 @@ static int append_container(sd_bus_message *reply, Container *container)
         const ContainerInfo *info = container_info(container);
         g_autofree char *path = server_container_path(info);
 
-        return sd_bus_message_append(reply, "(ssuto)", info->id, container_state_to_string(info->state),
-                                     info->owner, info->created_usec, path);
+        return sd_bus_message_append(reply, "(ssuto)", info->id,
+                                     container_state_to_string(info->state), info->owner,
+                                     info->created_usec, path);
 }
 
 /* No filter is known yet, so any key is an unknown one. */
@@ -281,7 +296,8 @@ static int method_list_containers(sd_bus_message *message, void *data, sd_bus_er
         if (r < 0)
                 return r;
         if (r == 0)
-                return sd_bus_error_set(ret_error, SD_BUS_ERROR_INVALID_ARGS, "unknown key in the filter");
+                return sd_bus_error_set(ret_error, SD_BUS_ERROR_INVALID_ARGS,
+                                        "unknown key in the filter");
         g_autoptr(GPtrArray) list =
                 manager_list(server->manager, caller->uid == 0 ? UID_ANY : caller->uid);
         r = sd_bus_message_new_method_return(message, &reply);
@@ -304,8 +320,9 @@ static int get_version(sd_bus *bus, const char *path, const char *interface, con
 }
 
 /* A stranger learns no more than how many containers it has itself. */
-static int get_n_containers(sd_bus *bus, const char *path, const char *interface, const char *property,
-                            sd_bus_message *reply, void *data, sd_bus_error *error)
+static int get_n_containers(sd_bus *bus, const char *path, const char *interface,
+                            const char *property, sd_bus_message *reply, void *data,
+                            sd_bus_error *error)
 {
         Server *server = data;
         sd_bus_message *call = sd_bus_get_current_message(bus);
@@ -319,20 +336,24 @@ static int get_n_containers(sd_bus *bus, const char *path, const char *interface
         return sd_bus_message_append(reply, "u", own->len);
 }
 
-static int get_cgroup_mode(sd_bus *bus, const char *path, const char *interface, const char *property,
-                           sd_bus_message *reply, void *data, sd_bus_error *error)
+static int get_cgroup_mode(sd_bus *bus, const char *path, const char *interface,
+                           const char *property, sd_bus_message *reply, void *data,
+                           sd_bus_error *error)
 {
         Server *server = data;
 
-        return sd_bus_message_append(reply, "s", cgroup_mode_to_string(server->options.cgroup_mode));
+        return sd_bus_message_append(reply, "s",
+                                     cgroup_mode_to_string(server->options.cgroup_mode));
 }
 
-/* -- vtables: entries are open to all, for it is polkit that decides, in one place ------------------- */
+/* -- vtables: entries are open to all, for it is polkit that decides, in one place
+ * ------------------- */
 
 static const sd_bus_vtable runc_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS("Run", SD_BUS_ARGS("s", rootfs, "t", memMax, "as", argv),
-                                SD_BUS_RESULT("o", container), method_run, SD_BUS_VTABLE_UNPRIVILEGED),
+                                SD_BUS_RESULT("o", container), method_run,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,
 };
 
@@ -360,12 +381,15 @@ static const sd_bus_vtable manager_vtable[] = {
 bool manager_api_export(Server *server, GError **error)
 {
         sd_bus *bus = server->options.bus;
-        int r = sd_bus_add_object_vtable(bus, NULL, MANAGER_PATH, INTERFACE_RUNC, runc_vtable, server);
+        int r = sd_bus_add_object_vtable(bus, NULL, MANAGER_PATH, INTERFACE_RUNC, runc_vtable,
+                                         server);
 
         if (r >= 0)
-                r = sd_bus_add_object_vtable(bus, NULL, MANAGER_PATH, INTERFACE_MANAGER, manager_vtable,
-                                             server);
+                r = sd_bus_add_object_vtable(bus, NULL, MANAGER_PATH, INTERFACE_MANAGER,
+                                             manager_vtable, server);
         if (r >= 0)
                 r = sd_bus_add_object_manager(bus, NULL, MANAGER_PATH);
-        return r < 0 ? error_set_errno(error, RUNTIME_ERROR_FAILED, -r, "cannot export " MANAGER_PATH) : true;
+        return r < 0 ? error_set_errno(error, RUNTIME_ERROR_FAILED, -r,
+                                       "cannot export " MANAGER_PATH)
+                     : true;
 }

@@ -1,22 +1,28 @@
 #pragma once
 
-/* The one table of the options of Spawn and Create: key and type on the bus, flag and help of `naivec`.
- * dbus/spec-decode.c expands it into its decoders (each checks its own value), cli/ into command line
- * flags and help, and the tests compare both man page and help with it. A row without a flag ("") is
- * for callers of the bus alone.
+/* The one table of the options of Spawn and Create: key and type on the bus, flag and help of
+ * `naivec`. dbus/spec-decode.c expands it into its decoders (each checks its own value), cli/ into
+ * command line flags and help, and the tests compare both man page and help with it. A row without
+ * a flag ("") is for callers of the bus alone.
  *
  * X(Key, signature, flag, metavar, help) */
 
-#define SPAWN_OPTIONS(X)                                                                                   \
-        X(Id, "s", "name", "NAME", "name of the container, unique for its owner (default: container-N)")   \
-        X(MemoryMax, "t", "memory", "BYTES", "memory limit; K, M, G, T suffixes; 'infinity' for none")     \
-        X(MemorySwapMax, "t", "memory-swap-max", "BYTES", "swap allowed beside the memory (default: 0)")   \
-        X(TasksMax, "t", "pids-limit", "N", "limit of processes and threads; 'infinity' for none")         \
-        X(Environment, "aay", "env", "NAME=VALUE", "set an environment variable; may be repeated")         \
-        X(WorkingDirectory, "ay", "workdir", "DIR", "working directory inside the container (default: /)") \
-        X(Hostname, "s", "hostname", "NAME", "host name inside the container (default: its name)")         \
-        X(Terminal, "b", "tty", "BOOL", "give the container a terminal of its own")                        \
-        X(ReadOnlyRoot, "b", "read-only", "BOOL", "mount the root file system read-only (default: yes)")   \
-        X(UserNamespace, "s", "userns", "MODE", "'auto': a private range of ids; 'self': root is you")     \
-        X(WatchBus, "b", "", "", "end the container when the caller leaves the bus")                       \
+#define SPAWN_OPTIONS(X)                                                                           \
+        X(Id, "s", "name", "NAME",                                                                 \
+          "name of the container, unique for its owner (default: container-N)")                    \
+        X(MemoryMax, "t", "memory", "BYTES",                                                       \
+          "memory limit; K, M, G, T suffixes; 'infinity' for none")                                \
+        X(MemorySwapMax, "t", "memory-swap-max", "BYTES",                                          \
+          "swap allowed beside the memory (default: 0)")                                           \
+        X(TasksMax, "t", "pids-limit", "N", "limit of processes and threads; 'infinity' for none") \
+        X(Environment, "aay", "env", "NAME=VALUE", "set an environment variable; may be repeated") \
+        X(WorkingDirectory, "ay", "workdir", "DIR",                                                \
+          "working directory inside the container (default: /)")                                   \
+        X(Hostname, "s", "hostname", "NAME", "host name inside the container (default: its name)") \
+        X(Terminal, "b", "tty", "BOOL", "give the container a terminal of its own")                \
+        X(ReadOnlyRoot, "b", "read-only", "BOOL",                                                  \
+          "mount the root file system read-only (default: yes)")                                   \
+        X(UserNamespace, "s", "userns", "MODE",                                                    \
+          "'auto': a private range of ids; 'self': root is you")                                   \
+        X(WatchBus, "b", "", "", "end the container when the caller leaves the bus")               \
         X(Remove, "b", "rm", "BOOL", "forget the container once it has ended")

@@ -6,7 +6,7 @@ typedef struct Peer {
         sd_bus_slot *match, *query;
         GPtrArray *watching; /* PeerWatch, borrowed */
         bool telling;
-        guint failed;        /* tells that no rule could even be asked for */
+        guint failed; /* tells that no rule could even be asked for */
 } Peer;
 
 struct PeerWatches {
@@ -33,7 +33,8 @@ static void peer_free(void *data)
         g_free(peer);
 }
 
-/* Each is out of the list before it is told, so that it may free itself and others, or watch anew. */
+/* Each is out of the list before it is told, so that it may free itself and others, or watch anew.
+ */
 static int tell(Peer *peer, bool gone)
 {
         peer->telling = true;
@@ -61,7 +62,8 @@ static int on_reply(sd_bus_message *message, void *data, sd_bus_error *error)
 {
         int has_owner = 0;
 
-        if (sd_bus_message_is_method_error(message, NULL) || sd_bus_message_read(message, "b", &has_owner) < 0)
+        if (sd_bus_message_is_method_error(message, NULL) ||
+            sd_bus_message_read(message, "b", &has_owner) < 0)
                 return tell(data, false);
         return has_owner ? 0 : tell(data, true);
 }
@@ -72,8 +74,8 @@ static int on_installed(sd_bus_message *message, void *data, sd_bus_error *error
 
         if (sd_bus_message_is_method_error(message, NULL) ||
             sd_bus_call_method_async(peer->watches->bus, &peer->query, "org.freedesktop.DBus",
-                                     "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner", on_reply,
-                                     peer, "s", peer->name) < 0)
+                                     "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                     "NameHasOwner", on_reply, peer, "s", peer->name) < 0)
                 return tell(peer, false);
         return 0;
 }
@@ -99,12 +101,14 @@ static Peer *peer_new(PeerWatches *watches, const char *name)
         peer->name = g_strdup(name);
         peer->watching = g_ptr_array_new();
         g_hash_table_insert(watches->peers, peer->name, peer);
-        if (sd_bus_add_match_async(watches->bus, &peer->match, rule, on_owner_changed, on_installed, peer) < 0)
+        if (sd_bus_add_match_async(watches->bus, &peer->match, rule, on_owner_changed, on_installed,
+                                   peer) < 0)
                 peer->failed = g_idle_add(on_failed, peer);
         return peer;
 }
 
-PeerWatch *peer_watch_new(PeerWatches *watches, const char *name, PeerWatchFunc function, void *data)
+PeerWatch *peer_watch_new(PeerWatches *watches, const char *name, PeerWatchFunc function,
+                          void *data)
 {
         PeerWatch *watch = g_new0(PeerWatch, 1);
         Peer *peer = g_hash_table_lookup(watches->peers, name);

@@ -1,8 +1,8 @@
 #pragma once
 
-/* Tells, once, that a bus client has left. Asynchronous from the first step; nothing is missed between
- * asking for the signal and getting it, for the bus is asked afterwards whether the client is still there.
- * All watches of one client share one match rule: a connection has 512 of them. */
+/* Tells, once, that a bus client has left. Asynchronous from the first step; nothing is missed
+ * between asking for the signal and getting it, for the bus is asked afterwards whether the client
+ * is still there. All watches of one client share one match rule: a connection has 512 of them. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -15,10 +15,12 @@ void peer_watches_free(PeerWatches *watches);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PeerWatches, peer_watches_free)
 
 typedef struct PeerWatch PeerWatch;
-/* `gone`: the client has left; else it cannot be watched (the bus refused), and may still be there. */
+/* `gone`: the client has left; else it cannot be watched (the bus refused), and may still be there.
+ */
 typedef void (*PeerWatchFunc)(bool gone, void *data);
 
-/* `name` is a unique bus name. The watch is the owner's to free, from inside the function too, which is called from the
- * loop and never from inside this. */
-PeerWatch *peer_watch_new(PeerWatches *watches, const char *name, PeerWatchFunc function, void *data);
+/* `name` is a unique bus name. The watch is the owner's to free, from inside the function too,
+ * which is called from the loop and never from inside this. */
+PeerWatch *peer_watch_new(PeerWatches *watches, const char *name, PeerWatchFunc function,
+                          void *data);
 void peer_watch_free(PeerWatch *watch);

@@ -1,6 +1,6 @@
-/* One call that cannot be answered at once. It keeps the message, counts against its caller while it is
- * pending, and ends in exactly one of request_done() and request_fail(), or when its caller leaves while
- * polkit is asked: then the question is cancelled and nobody is answered. */
+/* One call that cannot be answered at once. It keeps the message, counts against its caller while
+ * it is pending, and ends in exactly one of request_done() and request_fail(), or when its caller
+ * leaves while polkit is asked: then the question is cancelled and nobody is answered. */
 
 #include <stdarg.h>
 
@@ -18,7 +18,8 @@ struct Request {
         RequestQuestion question;
 };
 
-/* A storm of requests that are all refused costs a process and a question each: it is cut off before both. */
+/* A storm of requests that are all refused costs a process and a question each: it is cut off
+ * before both. */
 typedef struct Refusals {
         uint64_t since; /* microseconds, monotonic */
         unsigned count;
@@ -38,7 +39,8 @@ static Refusals *refusals_of(Server *server, uid_t uid)
         return refusals;
 }
 
-Request *request_new(Server *server, sd_bus_message *message, const Credentials *caller, GError **error)
+Request *request_new(Server *server, sd_bus_message *message, const Credentials *caller,
+                     GError **error)
 {
         if (server->refuses) {
                 error_set(error, RUNTIME_ERROR_CANCELLED, "the service is stopping");
@@ -46,15 +48,17 @@ Request *request_new(Server *server, sd_bus_message *message, const Credentials 
         }
         if (caller->uid != 0 && refusals_of(server, caller->uid)->count >= REFUSALS_MAX) {
                 error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
-                          "%u requests of yours were refused within %u s: wait a little", REFUSALS_MAX,
-                          (unsigned) (REFUSALS_USEC / G_USEC_PER_SEC));
+                          "%u requests of yours were refused within %u s: wait a little",
+                          REFUSALS_MAX, (unsigned) (REFUSALS_USEC / G_USEC_PER_SEC));
                 return NULL;
         }
-        if (caller->uid != 0 && (server_count(server->pending, caller->uid, 0) >= PENDING_PER_UID_MAX ||
-                                 server->n_pending >= PENDING_MAX)) {
-                error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
-                          "too many requests are waiting for an answer (%u for each user, %u in all)",
-                          PENDING_PER_UID_MAX, PENDING_MAX);
+        if (caller->uid != 0 &&
+            (server_count(server->pending, caller->uid, 0) >= PENDING_PER_UID_MAX ||
+             server->n_pending >= PENDING_MAX)) {
+                error_set(
+                        error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                        "too many requests are waiting for an answer (%u for each user, %u in all)",
+                        PENDING_PER_UID_MAX, PENDING_MAX);
                 return NULL;
         }
         Request *request = g_new0(Request, 1);
@@ -187,11 +191,13 @@ static void on_caller_left(bool gone, void *data)
                 request_free(data);
                 return;
         }
-        error_set(&error, RUNTIME_ERROR_LIMITS_EXCEEDED, "the bus lets the service watch no more callers");
+        error_set(&error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                  "the bus lets the service watch no more callers");
         request_fail(data, error);
 }
 
-/* Root passes by the bus daemon's word, as with systemd; on a private connection the kernel has judged. */
+/* Root passes by the bus daemon's word, as with systemd; on a private connection the kernel has
+ * judged. */
 bool request_is_asked(const Request *request)
 {
         return request->caller->uid != 0 && request->server->authority;
@@ -214,8 +220,8 @@ void request_authorize(Request *request, const RequestQuestion *question)
                         .sender = sender,
                         .action = question->action,
                         .details = question->details,
-                        .interactive =
-                                sd_bus_message_get_allow_interactive_authorization(request->message) > 0,
+                        .interactive = sd_bus_message_get_allow_interactive_authorization(
+                                               request->message) > 0,
                 },
                 on_answer, request);
 }

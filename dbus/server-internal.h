@@ -28,7 +28,7 @@ struct Server {
         GHashTable *refusals; /* uid → Refusals, owned */
         PeerWatches *watches;
         RootfsLookups *lookups;
-        GQueue unannounced;   /* Containers that the bus has not been told of */
+        GQueue unannounced; /* Containers that the bus has not been told of */
         guint announce_source;
         unsigned n_pending;
         unsigned n_waiting;
@@ -55,24 +55,29 @@ void server_activity(Server *server);
 /* -- request.c: one call that cannot be answered at once, answered exactly once -- */
 typedef struct Request Request;
 /* Counts it against its caller. `message` is kept. */
-Request *request_new(Server *server, sd_bus_message *message, const Credentials *caller, GError **error);
-void request_fail(Request *request, const GError *error);    /* answers and frees */
-void request_refuse(Request *request, const GError *error);  /* the same, for what the caller did wrong: logged, counted */
+Request *request_new(Server *server, sd_bus_message *message, const Credentials *caller,
+                     GError **error);
+void request_fail(Request *request, const GError *error); /* answers and frees */
+void request_refuse(
+        Request *request,
+        const GError *error); /* the same, for what the caller did wrong: logged, counted */
 void request_done(Request *request, const char *types, ...); /* answers and frees */
-void request_cancel_all(Server *server); /* those that polkit is asked about: answered "cancelled" */
-void request_drop(Request *request);                         /* frees; the call is answered elsewhere */
+void request_cancel_all(
+        Server *server);             /* those that polkit is asked about: answered "cancelled" */
+void request_drop(Request *request); /* frees; the call is answered elsewhere */
 sd_bus_message *request_message(Request *request);
 Server *request_server(Request *request);
 const Credentials *request_caller(Request *request);
 bool request_is_asked(const Request *request); /* is it a caller whom polkit is asked about? */
-/* Asks for `action` unless the caller is root or the private peer; then calls `next`, from inside if
- * nothing has to be asked. Refused: answered and freed. */
+/* Asks for `action` unless the caller is root or the private peer; then calls `next`, from inside
+ * if nothing has to be asked. Refused: answered and freed. */
 typedef void (*RequestFunc)(Request *request, void *data);
 typedef struct RequestQuestion {
         const char *action;
         const char *const *details;
         RequestFunc next;
-        RequestFunc refused; /* answers a refusal, in order to say no more than of what there is not; or NULL */
+        RequestFunc refused; /* answers a refusal, in order to say no more than of what there is
+                                not; or NULL */
         GDestroyNotify free_data; /* of `data`, unless `next` took it over */
         void *data;
 } RequestQuestion;

@@ -10,8 +10,8 @@
 #include "service/limits.h"
 #include "service/util/log.h"
 
-/* The one table of who may do what. An action is asked of everybody but root and, where it is free for
- * them, the container's owner. */
+/* The one table of who may do what. An action is asked of everybody but root and, where it is free
+ * for them, the container's owner. */
 const MethodRule method_rules[] = {
         {INTERFACE_RUNC, "Run", ACTION_RUN, false},
         {INTERFACE_MANAGER, "Spawn", ACTION_RUN, false},
@@ -54,7 +54,8 @@ bool server_may_see(const Credentials *caller, uid_t owner)
         return caller->uid == 0 || caller->uid == owner;
 }
 
-/* -- paths ----------------------------------------------------------------------------------------- */
+/* -- paths
+ * ----------------------------------------------------------------------------------------- */
 
 char *server_container_path(const ContainerInfo *info)
 {
@@ -82,7 +83,8 @@ bool server_parse_path(const char *path, uid_t *ret_owner, char **ret_id)
         return true;
 }
 
-/* -- bonds ----------------------------------------------------------------------------------------- */
+/* -- bonds
+ * ----------------------------------------------------------------------------------------- */
 
 /* Somebody's call that is answered at a container's end. */
 typedef struct Waiting {
@@ -100,7 +102,8 @@ static void waiting_free(void *data)
 
 unsigned server_count(GHashTable *counts, uid_t uid, int change)
 {
-        unsigned n = GPOINTER_TO_UINT(g_hash_table_lookup(counts, GUINT_TO_POINTER(uid))) + (unsigned) change;
+        unsigned n = GPOINTER_TO_UINT(g_hash_table_lookup(counts, GUINT_TO_POINTER(uid))) +
+                     (unsigned) change;
 
         if (n > 0)
                 g_hash_table_insert(counts, GUINT_TO_POINTER(uid), GUINT_TO_POINTER(n));
@@ -146,8 +149,9 @@ static void on_caller_left(bool gone, void *data)
         Container *container = manager_find(bond->server->manager, bond->owner, bond->id);
 
         if (container && container_is_live(container)) {
-                log_container(container_info(container), gone ? "ends: its caller left"
-                                                              : "ends: the bus lets no more callers be watched");
+                log_container(container_info(container),
+                              gone ? "ends: its caller left"
+                                   : "ends: the bus lets no more callers be watched");
                 container_kill(container, true, SIGKILL, NULL);
         }
 }
@@ -169,9 +173,10 @@ bool server_wait(Server *server, Container *container, sd_bus_message *message, 
                 return false;
         if (sd_bus_message_get_expect_reply(message) <= 0)
                 return true; /* nobody to answer */
-        if (caller->uid != 0 && server_count(server->waiting, caller->uid, 0) >= WAITING_PER_UID_MAX)
-                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED, "%u calls of yours are waiting already",
-                                 WAITING_PER_UID_MAX);
+        if (caller->uid != 0 &&
+            server_count(server->waiting, caller->uid, 0) >= WAITING_PER_UID_MAX)
+                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                                 "%u calls of yours are waiting already", WAITING_PER_UID_MAX);
         ContainerBond *bond = server_bond(server, container);
         if (!bond->waiting)
                 bond->waiting = g_ptr_array_new_with_free_func(waiting_free);
@@ -193,7 +198,8 @@ static void answer_waiting(Server *server, Container *container)
         for (guint i = 0; bond && bond->waiting && i < bond->waiting->len; i++) {
                 sd_bus_message *message = ((Waiting *) bond->waiting->pdata[i])->message;
                 if (strcmp(sd_bus_message_get_member(message), "Wait") == 0)
-                        sd_bus_reply_method_return(message, "si", container_result_to_string(info->result),
+                        sd_bus_reply_method_return(message, "si",
+                                                   container_result_to_string(info->result),
                                                    info->code);
                 else
                         sd_bus_reply_method_return(message, NULL);
@@ -201,16 +207,18 @@ static void answer_waiting(Server *server, Container *container)
         g_hash_table_remove(server->bonds, container);
 }
 
-/* -- what the manager tells ------------------------------------------------------------------------ */
+/* -- what the manager tells
+ * ------------------------------------------------------------------------ */
 
 static void emit_changed(Server *server, Container *container, const char *path)
 {
         if (container_info(container)->state == CONTAINER_STOPPED)
-                sd_bus_emit_properties_changed(server->options.bus, path, INTERFACE_CONTAINER, "State",
-                                               "Pid", "ExitedUSec", "Result", "ExitCode", "OOMKills", NULL);
+                sd_bus_emit_properties_changed(server->options.bus, path, INTERFACE_CONTAINER,
+                                               "State", "Pid", "ExitedUSec", "Result", "ExitCode",
+                                               "OOMKills", NULL);
         else
-                sd_bus_emit_properties_changed(server->options.bus, path, INTERFACE_CONTAINER, "State",
-                                               "StartedUSec", NULL);
+                sd_bus_emit_properties_changed(server->options.bus, path, INTERFACE_CONTAINER,
+                                               "State", "StartedUSec", NULL);
 }
 
 static void announce(Server *server, Container *container)
@@ -220,8 +228,8 @@ static void announce(Server *server, Container *container)
 
         server->emitting = true;
         sd_bus_emit_object_added(server->options.bus, path);
-        sd_bus_emit_signal(server->options.bus, MANAGER_PATH, INTERFACE_MANAGER, "ContainerNew", "so",
-                           info->id, path);
+        sd_bus_emit_signal(server->options.bus, MANAGER_PATH, INTERFACE_MANAGER, "ContainerNew",
+                           "so", info->id, path);
         server->emitting = false;
         log_container(info, "is %s", container_state_to_string(info->state));
 }
@@ -294,8 +302,8 @@ static void on_removed(Container *container, void *data)
         answer_waiting(server, container);
         announce_all(server);
         server->emitting = true;
-        sd_bus_emit_signal(server->options.bus, MANAGER_PATH, INTERFACE_MANAGER, "ContainerRemoved", "so",
-                           info->id, path);
+        sd_bus_emit_signal(server->options.bus, MANAGER_PATH, INTERFACE_MANAGER, "ContainerRemoved",
+                           "so", info->id, path);
         sd_bus_emit_object_removed(server->options.bus, path);
         server->emitting = false;
         server_activity(server);
@@ -308,7 +316,8 @@ static void on_settled(void *data)
 
 const ManagerEvents server_events = {on_added, on_changed, on_exited, on_removed, on_settled};
 
-/* -- life ------------------------------------------------------------------------------------------ */
+/* -- life
+ * ------------------------------------------------------------------------------------------ */
 
 void server_activity(Server *server)
 {

@@ -22,11 +22,13 @@ void spawn_fds_clear(SpawnFds *fds)
         fds->n = 0;
 }
 
-/* -- bytes and lists of them ----------------------------------------------------------------------- */
+/* -- bytes and lists of them
+ * ----------------------------------------------------------------------- */
 
-/* `ay` or `s`, as a C string. One NUL at the end is what GLib's byte strings carry; one inside would cut it
- * short behind its caller's back. */
-static bool read_bytes(sd_bus_message *message, char type, const char *what, char **ret, GError **error)
+/* `ay` or `s`, as a C string. One NUL at the end is what GLib's byte strings carry; one inside
+ * would cut it short behind its caller's back. */
+static bool read_bytes(sd_bus_message *message, char type, const char *what, char **ret,
+                       GError **error)
 {
         const void *bytes;
         size_t size;
@@ -64,13 +66,15 @@ static bool read_list(sd_bus_message *message, const char *element, const char *
                 if (list->len == ARGV_MAX)
                         return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
                                          "%s has more than the %u strings allowed", what, ARGV_MAX);
-                if (!read_bytes(message, strcmp(element, "s") == 0 ? 's' : 'a', what, &string, error))
+                if (!read_bytes(message, strcmp(element, "s") == 0 ? 's' : 'a', what, &string,
+                                error))
                         return false;
                 g_ptr_array_add(list, string);
                 total += strlen(string) + 1;
                 if (total > ARGV_BYTES_MAX)
                         return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                         "%s has more than the %u bytes allowed", what, ARGV_BYTES_MAX);
+                                         "%s has more than the %u bytes allowed", what,
+                                         ARGV_BYTES_MAX);
         }
         if (r < 0 || (r = sd_bus_message_exit_container(message)) < 0)
                 return malformed(error, r, what);
@@ -79,7 +83,8 @@ static bool read_list(sd_bus_message *message, const char *element, const char *
         return true;
 }
 
-/* -- options --------------------------------------------------------------------------------------- */
+/* -- options
+ * --------------------------------------------------------------------------------------- */
 
 static bool read_uint64(sd_bus_message *message, const char *what, uint64_t *ret, GError **error)
 {
@@ -197,7 +202,8 @@ static bool read_option(sd_bus_message *message, RunSpec *spec, uint64_t *seen, 
                 if (strcmp(options[i].key, key) != 0)
                         continue;
                 if (*seen & UINT64_C(1) << i)
-                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "option %s is given twice", key);
+                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                         "option %s is given twice", key);
                 *seen |= UINT64_C(1) << i;
                 if ((r = sd_bus_message_peek_type(message, &type, &contents)) < 0)
                         return malformed(error, r, "options");
@@ -230,7 +236,8 @@ static bool read_options(sd_bus_message *message, RunSpec *spec, GError **error)
         return true;
 }
 
-/* -- fds ------------------------------------------------------------------------------------------- */
+/* -- fds
+ * ------------------------------------------------------------------------------------------- */
 
 /* What could be used to reach beyond what the fd itself gives: a directory, or a mere path. */
 static bool check_fd(int fd, unsigned target, GError **error)
@@ -259,17 +266,17 @@ static bool read_fd(sd_bus_message *message, SpawnFds *fds, GError **error)
                 return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "more than the %u fds allowed",
                                  SPAWN_FDS_MAX);
         if (target > SPAWN_FD_NUMBER_MAX)
-                return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "fd number %u is above %u", target,
-                                 SPAWN_FD_NUMBER_MAX);
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "fd number %u is above %u",
+                                 target, SPAWN_FD_NUMBER_MAX);
         for (size_t i = 0; i < fds->n; i++)
                 if (fds->list[i].target == (int) target)
-                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "fd number %u is given twice",
-                                         target);
+                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                         "fd number %u is given twice", target);
         if (!check_fd(fd, target, error))
                 return false;
         if ((fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)) < 0)
-                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno, "cannot keep fd %u",
-                                       target);
+                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
+                                       "cannot keep fd %u", target);
         fds->list[fds->n++] = (SandboxFd){.source = fd, .target = (int) target};
         return true;
 }
@@ -293,11 +300,13 @@ static bool check_terminal(const RunSpec *spec, const SpawnFds *fds, GError **er
         for (size_t i = 0; spec->terminal && i < fds->n; i++)
                 if (fds->list[i].target < 3)
                         return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                         "Terminal and fd %d exclude each other", fds->list[i].target);
+                                         "Terminal and fd %d exclude each other",
+                                         fds->list[i].target);
         return true;
 }
 
-/* -- methods --------------------------------------------------------------------------------------- */
+/* -- methods
+ * --------------------------------------------------------------------------------------- */
 
 bool spec_decode_run(sd_bus_message *message, RunSpec **ret, GError **error)
 {
@@ -316,9 +325,9 @@ bool spec_decode_spawn(sd_bus_message *message, RunSpec **ret, SpawnFds *fds, GE
         g_autoptr(RunSpec) spec = run_spec_new();
 
         if (!read_bytes(message, 'a', "rootfs", &spec->rootfs, error) ||
-            !read_list(message, "ay", "argv", &spec->argv, error) || !read_fds(message, fds, error) ||
-            !read_options(message, spec, error) || !check_terminal(spec, fds, error) ||
-            !run_spec_validate(spec, error))
+            !read_list(message, "ay", "argv", &spec->argv, error) ||
+            !read_fds(message, fds, error) || !read_options(message, spec, error) ||
+            !check_terminal(spec, fds, error) || !run_spec_validate(spec, error))
                 return false;
         *ret = g_steal_pointer(&spec);
         return true;

@@ -1,7 +1,7 @@
 #pragma once
 
-/* A message's arguments → RunSpec and fds: types, counts and lengths are checked here, what they mean
- * in run_spec_validate(). Pure: nothing but the message is read, nothing is kept of it. */
+/* A message's arguments → RunSpec and fds: types, counts and lengths are checked here, what they
+ * mean in run_spec_validate(). Pure: nothing but the message is read, nothing is kept of it. */
 
 #include <glib.h>
 #include <stdbool.h>

@@ -11,7 +11,8 @@
 #include "service/util/fd.h"
 #include "service/util/proc.h"
 
-/* The other end of the container's pipe, through any fd of its process that is this pipe and no other. */
+/* The other end of the container's pipe, through any fd of its process that is this pipe and no
+ * other. */
 static int find_pipe(pid_t pid, uint64_t inode)
 {
         g_autofree char *path = g_strdup_printf("/proc/%d/fd", (int) pid);
@@ -37,8 +38,8 @@ static int find_pipe(pid_t pid, uint64_t inode)
         return -1;
 }
 
-/* Is it surely the process that the record tells of? Its number may be another's by now, so the pidfd comes first:
- * what is checked afterwards is true of what it holds as long as that lives. */
+/* Is it surely the process that the record tells of? Its number may be another's by now, so the
+ * pidfd comes first: what is checked afterwards is true of what it holds as long as that lives. */
 bool adoption_find(const AdoptionSource *source, const ContainerInfo *info, ContainerAdoption *ret,
                    GError **error)
 {

@@ -6,8 +6,8 @@
 
 #define GROUP "Service"
 
-/* Above systemd's range for containers (up to 0x6fffffff) and useradd's subordinate ids, below systemd's
- * "foreign" ids and the sign bit that old file systems and tools trip over. */
+/* Above systemd's range for containers (up to 0x6fffffff) and useradd's subordinate ids, below
+ * systemd's "foreign" ids and the sign bit that old file systems and tools trip over. */
 #define ID_RANGE_START 0x70000000u
 #define ID_RANGE_COUNT 0x0ffe0000u
 
@@ -36,8 +36,10 @@ static bool set_value(Config *config, const char *key, const char *text, GError 
                 {"ContainersPerUserMax", &config->containers_per_user_max, 1, 100000},
                 {"StoppedPerUserMax", &config->stopped_per_user_max, 0, 100000},
                 {"TasksMax", &tasks_max, 1, 4194304},
-                {"IdRangeStart", &config->id_range_start, ID_RANGE_SIZE, 0xffff0000u - ID_RANGE_SIZE},
-                {"IdRangeCount", &config->id_range_count, ID_RANGE_SIZE, 0xffff0000u - ID_RANGE_SIZE},
+                {"IdRangeStart", &config->id_range_start, ID_RANGE_SIZE,
+                 0xffff0000u - ID_RANGE_SIZE},
+                {"IdRangeCount", &config->id_range_count, ID_RANGE_SIZE,
+                 0xffff0000u - ID_RANGE_SIZE},
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
@@ -46,8 +48,8 @@ static bool set_value(Config *config, const char *key, const char *text, GError 
                         continue;
                 if (!g_ascii_string_to_unsigned(text, 10, keys[i].min, keys[i].max, &value, NULL))
                         return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                         "%s=%s is not a number from %u to %u", key, text, keys[i].min,
-                                         keys[i].max);
+                                         "%s=%s is not a number from %u to %u", key, text,
+                                         keys[i].min, keys[i].max);
                 *keys[i].value = (uint32_t) value;
                 if (tasks_max)
                         config->tasks_max = tasks_max;
@@ -70,8 +72,8 @@ bool config_load(Config *config, const char *path, GError **error)
         g_auto(GStrv) groups = g_key_file_get_groups(file, NULL);
         for (char **group = groups; *group; group++)
                 if (g_strcmp0(*group, GROUP) != 0)
-                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "%s: unknown group [%s]", path,
-                                         *group);
+                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                         "%s: unknown group [%s]", path, *group);
         g_auto(GStrv) keys = g_key_file_get_keys(file, GROUP, NULL, NULL);
         for (char **key = keys; key && *key; key++) {
                 g_autofree char *text = g_key_file_get_string(file, GROUP, *key, NULL);
@@ -82,7 +84,8 @@ bool config_load(Config *config, const char *path, GError **error)
         }
         if ((uint64_t) loaded.id_range_start + loaded.id_range_count > UINT32_MAX)
                 return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                 "%s: IdRangeStart and IdRangeCount go beyond the last user id", path);
+                                 "%s: IdRangeStart and IdRangeCount go beyond the last user id",
+                                 path);
         *config = loaded;
         return true;
 }

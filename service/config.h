@@ -1,19 +1,21 @@
 #pragma once
 
 /* /etc/naive-runc.conf: a key file with one group, [Service]. A missing file means the defaults; an
- * unknown key or a value out of range is an error that names it, for a limit must not vanish by a typo. */
+ * unknown key or a value out of range is an error that names it, for a limit must not vanish by a
+ * typo. */
 
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 typedef struct Config {
-        uint32_t idle_timeout_sec; /* IdleTimeoutSec: 0 never */
+        uint32_t idle_timeout_sec;        /* IdleTimeoutSec: 0 never */
         uint32_t containers_max;          /* ContainersMax: live ones in total */
-        uint32_t containers_per_user_max; /* ContainersPerUserMax: live ones of one user; root is exempt */
+        uint32_t containers_per_user_max; /* ContainersPerUserMax: live ones of one user; root is
+                                             exempt */
         uint32_t stopped_per_user_max;    /* StoppedPerUserMax: ended ones kept for reading */
         uint64_t tasks_max;               /* TasksMax: default of a container */
-        uint32_t id_range_start;          /* IdRangeStart, IdRangeCount: host ids for the containers */
+        uint32_t id_range_start; /* IdRangeStart, IdRangeCount: host ids for the containers */
         uint32_t id_range_count;
 } Config;
 

@@ -1,7 +1,7 @@
 #pragma once
 
-/* What is known of one container, as plain data: what anybody who may see it may know, and what a record keeps
- * for the next service. */
+/* What is known of one container, as plain data: what anybody who may see it may know, and what a
+ * record keeps for the next service. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,7 +32,8 @@ typedef enum ContainerResult {
 const char *container_result_to_string(ContainerResult result);
 ContainerResult container_result_from_string(const char *word); /* RESULT_UNKNOWN for any other */
 
-/* What anybody who may see the container may know. Times in microseconds of CLOCK_REALTIME, 0: not yet. */
+/* What anybody who may see the container may know. Times in microseconds of CLOCK_REALTIME, 0: not
+ * yet. */
 typedef struct ContainerInfo {
         uint64_t serial;
         char *id;

@@ -31,7 +31,7 @@ struct Container {
 
         int pidfd, sync_fd, mount_namespace;
         guint pidfd_watch, sync_watch, oom_watch;
-        guint timer;    /* of the set-up, or of Stop */
+        guint timer; /* of the set-up, or of Stop */
         Cgroup *cgroup;
         IdMap *map;
         Output *output;
@@ -41,7 +41,7 @@ struct Container {
         bool executing; /* nothing is left to do but exec */
         bool adopted;   /* no child of ours: we cannot wait for it */
         unsigned exit_looks;
-        bool timed_out; /* Stop's signal was not enough, or the set-up took too long */
+        bool timed_out;  /* Stop's signal was not enough, or the set-up took too long */
         GError *failure; /* why it could not be set up or executed */
         guint clean_timer;
         guint clean_delay;
@@ -57,8 +57,8 @@ static void watch_clear(guint *watch)
 static void set_state(Container *container, ContainerState state)
 {
         static const unsigned legal[_CONTAINER_STATE_MAX] = {
-                [CONTAINER_CREATING] = 1u << CONTAINER_CREATED | 1u << CONTAINER_RUNNING |
-                                       1u << CONTAINER_STOPPED,
+                [CONTAINER_CREATING] =
+                        1u << CONTAINER_CREATED | 1u << CONTAINER_RUNNING | 1u << CONTAINER_STOPPED,
                 [CONTAINER_CREATED] = 1u << CONTAINER_RUNNING | 1u << CONTAINER_STOPPED,
                 [CONTAINER_RUNNING] = 1u << CONTAINER_PAUSED | 1u << CONTAINER_STOPPED,
                 [CONTAINER_PAUSED] = 1u << CONTAINER_RUNNING | 1u << CONTAINER_STOPPED,
@@ -68,7 +68,8 @@ static void set_state(Container *container, ContainerState state)
         container->info.state = state;
 }
 
-/* -- clean-up: an exit is told before it, a failure after it --------------------------------------- */
+/* -- clean-up: an exit is told before it, a failure after it
+ * --------------------------------------- */
 
 static gboolean on_clean(void *data)
 {
@@ -81,7 +82,8 @@ static gboolean on_clean(void *data)
                 /* processes that are still going away, one in an uninterruptible sleep perhaps */
                 cgroup_kill(container->cgroup, NULL);
                 if (container->clean_delay >= 320)
-                        g_warning("container %s: %s; trying again", container->info.id, error->message);
+                        g_warning("container %s: %s; trying again", container->info.id,
+                                  error->message);
                 container->clean_timer = g_timeout_add(container->clean_delay, on_clean, container);
                 container->clean_delay = MIN(container->clean_delay * 2, CLEAN_RETRY_MSEC_MAX);
                 return G_SOURCE_REMOVE;
@@ -102,7 +104,8 @@ static void begin_clean(Container *container)
         on_clean(container);
 }
 
-/* -- the end --------------------------------------------------------------------------------------- */
+/* -- the end
+ * --------------------------------------------------------------------------------------- */
 
 static void close_process(Container *container)
 {
@@ -164,14 +167,16 @@ static gboolean on_exit_look(void *data)
         return G_SOURCE_REMOVE;
 }
 
-/* The kernel tells strangers of the exit code once the process is reaped, which its parent may take its time for.
- * False: look again later. */
+/* The kernel tells strangers of the exit code once the process is reaped, which its parent may take
+ * its time for. False: look again later. */
 static bool read_exit(Container *container, siginfo_t *ret)
 {
         int status, known = proc_exit_status(container->pidfd, &status);
 
         if (known > 0) {
-                ret->si_code = WIFEXITED(status) ? CLD_EXITED : WCOREDUMP(status) ? CLD_DUMPED : CLD_KILLED;
+                ret->si_code = WIFEXITED(status)   ? CLD_EXITED
+                               : WCOREDUMP(status) ? CLD_DUMPED
+                                                   : CLD_KILLED;
                 ret->si_status = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
                 return true;
         }
@@ -217,7 +222,8 @@ static gboolean on_process_end(int fd, GIOCondition condition, void *data)
         return G_SOURCE_REMOVE;
 }
 
-/* -- set-up ---------------------------------------------------------------------------------------- */
+/* -- set-up
+ * ---------------------------------------------------------------------------------------- */
 
 static gboolean on_timer(void *data)
 {
@@ -245,8 +251,9 @@ static void handle_ready(Container *container, int terminal)
         container->hooks->created(container, container->data);
 }
 
-/* The stream ended when nothing but exec was left to do: either exec closed it, or the process died. If it
- * died for memory the kernel has counted that before; then its exit is near, and tells the rest. */
+/* The stream ended when nothing but exec was left to do: either exec closed it, or the process
+ * died. If it died for memory the kernel has counted that before; then its exit is near, and tells
+ * the rest. */
 static void handle_executed(Container *container)
 {
         if (container->info.memory_max != UINT64_MAX && cgroup_oom_kills(container->cgroup) > 0)
@@ -270,7 +277,8 @@ static void handle_report(Container *container)
                         break;
                 case LAUNCH_FAILED:
                         if (!container->failure)
-                                launch_report_to_error(&report, container->spec, &container->failure);
+                                launch_report_to_error(&report, container->spec,
+                                                       &container->failure);
                         break;
                 case LAUNCH_END:
                         watch_clear(&container->sync_watch);
@@ -297,7 +305,8 @@ static void watch_oom(Container *container)
         short events = 0;
         int fd = cgroup_oom_fd(container->cgroup, &events);
 
-        container->oom_watch = fd >= 0 ? g_unix_fd_add(fd, (GIOCondition) events, on_oom, container) : 0;
+        container->oom_watch =
+                fd >= 0 ? g_unix_fd_add(fd, (GIOCondition) events, on_oom, container) : 0;
 }
 
 /* v1 has no group kill: whoever is left of the group goes with the first that is killed. */
@@ -338,7 +347,8 @@ static gboolean on_oom(int fd, GIOCondition condition, void *data)
 static void watch_process(Container *container)
 {
         container->sync_watch = g_unix_fd_add(container->sync_fd, G_IO_IN, on_sync, container);
-        container->pidfd_watch = g_unix_fd_add(container->pidfd, G_IO_IN, on_process_end, container);
+        container->pidfd_watch =
+                g_unix_fd_add(container->pidfd, G_IO_IN, on_process_end, container);
         watch_oom(container);
         container->timer = g_timeout_add(SETUP_TIMEOUT_MSEC, on_timer, container);
 }
@@ -357,16 +367,18 @@ static bool open_pipe(Container *container, const ContainerLaunch *how, int ends
         if (container->spec->terminal || given == 2)
                 return true;
         if (pipe2(ends, O_CLOEXEC) < 0)
-                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno, "cannot make a pipe");
-        /* The container's end can be read as well: then it breaks for nobody while no service is there to
-         * read, and a successor finds the pipe by its inode among the container's fds. */
+                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
+                                       "cannot make a pipe");
+        /* The container's end can be read as well: then it breaks for nobody while no service is
+         * there to read, and a successor finds the pipe by its inode among the container's fds. */
         snprintf(path, sizeof path, "/proc/self/fd/%d", ends[1]);
         both = open(path, O_RDWR | O_CLOEXEC);
         if (both < 0 || fstat(both, &status) < 0) {
                 int errnum = errno;
                 fd_clear(&ends[0]);
                 fd_clear(&ends[1]);
-                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errnum, "cannot open a pipe");
+                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errnum,
+                                       "cannot open a pipe");
         }
         fd_close(ends[1]);
         ends[1] = steal_fd(&both);
@@ -390,7 +402,8 @@ bool container_launch(Container *container, const ContainerLaunch *how, GError *
         LaunchInput input = {
                 .profile = how->profile,
                 .spec = container->spec,
-                .hostname = container->spec->hostname ? container->spec->hostname : container->info.id,
+                .hostname =
+                        container->spec->hostname ? container->spec->hostname : container->info.id,
                 .tree_fd = how->tree_fd,
                 .map = how->map,
                 .cgroup = how->cgroup,
@@ -420,16 +433,18 @@ void container_adopt(Container *container, const ContainerAdoption *how)
         container->map = how->map;
         if (how->source >= 0)
                 output_set_source(container->output, how->source, container->info.terminal);
-        container->pidfd_watch = g_unix_fd_add(container->pidfd, G_IO_IN, on_process_end, container);
+        container->pidfd_watch =
+                g_unix_fd_add(container->pidfd, G_IO_IN, on_process_end, container);
         watch_oom(container);
 }
 
-/* -- verbs ----------------------------------------------------------------------------------------- */
+/* -- verbs
+ * ----------------------------------------------------------------------------------------- */
 
 static bool wrong_state(const Container *container, const char *verb, GError **error)
 {
-        return error_set(error, RUNTIME_ERROR_INVALID_STATE, "cannot %s container '%s': it is %s", verb,
-                         container->info.id,
+        return error_set(error, RUNTIME_ERROR_INVALID_STATE, "cannot %s container '%s': it is %s",
+                         verb, container->info.id,
                          container->executing && container->info.state == CONTAINER_CREATED
                                  ? "starting"
                                  : container_state_to_string(container->info.state));
@@ -473,14 +488,16 @@ bool container_stop(Container *container, int signal, uint64_t timeout_usec, GEr
                 return false;
         watch_clear(&container->timer);
         if (timeout_usec != UINT64_MAX)
-                container->timer = g_timeout_add((guint) MIN(timeout_usec / 1000 + 1, G_MAXUINT - 1),
-                                                 on_timer, container);
+                container->timer = g_timeout_add(
+                        (guint) MIN(timeout_usec / 1000 + 1, G_MAXUINT - 1), on_timer, container);
         return true;
 }
 
-/* -- life ------------------------------------------------------------------------------------------ */
+/* -- life
+ * ------------------------------------------------------------------------------------------ */
 
-Container *container_new(ContainerInfo *info, RunSpec *spec, const ContainerHooks *hooks, void *data)
+Container *container_new(ContainerInfo *info, RunSpec *spec, const ContainerHooks *hooks,
+                         void *data)
 {
         Container *container = g_new0(Container, 1);
 

@@ -1,7 +1,7 @@
 #pragma once
 
-/* Who asks, as the bus daemon or the kernel's socket says: never what a caller says of itself, never
- * read from /proc. Plain data, copied by value except for the groups. */
+/* Who asks, as the bus daemon or the kernel's socket says: never what a caller says of itself,
+ * never read from /proc. Plain data, copied by value except for the groups. */
 
 #include <glib.h>
 #include <stdbool.h>

@@ -2,7 +2,7 @@
 
 #include <stdarg.h>
 
-G_DEFINE_QUARK(runtime-error, runtime_error)
+G_DEFINE_QUARK(runtime - error, runtime_error)
 
 bool error_set(GError **error, RuntimeError code, const char *format, ...)
 {

@@ -1,8 +1,9 @@
 #pragma once
 
 /* The one error type of naive-runc: a GError of one domain, one code for each error name of the bus
- * interface. Errors are born with what failed, where and why, gain a prefix at layer borders, and are
- * logged once, where they stop. The core knows no bus: dbus/error-map.c maps a code to its D-Bus name. */
+ * interface. Errors are born with what failed, where and why, gain a prefix at layer borders, and
+ * are logged once, where they stop. The core knows no bus: dbus/error-map.c maps a code to its
+ * D-Bus name. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -17,8 +18,8 @@ typedef enum RuntimeError {
         RUNTIME_ERROR_LIMITS_EXCEEDED,
         RUNTIME_ERROR_NOT_SUPPORTED,
         RUNTIME_ERROR_NO_MEMORY,
-        RUNTIME_ERROR_FAILED,                 /* the service's own trouble: a bus call, a file of its own */
-        RUNTIME_ERROR_CANCELLED,              /* the service stops, or the caller left */
+        RUNTIME_ERROR_FAILED,    /* the service's own trouble: a bus call, a file of its own */
+        RUNTIME_ERROR_CANCELLED, /* the service stops, or the caller left */
         RUNTIME_ERROR_CONTAINER_EXISTS,
         RUNTIME_ERROR_NO_SUCH_CONTAINER,
         RUNTIME_ERROR_INVALID_STATE,

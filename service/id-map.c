@@ -14,9 +14,10 @@
 #include "service/util/fd.h"
 #include "service/util/proc.h"
 
-/* A mount's user namespace costs a process to make, so it stays with the range: the next container of
- * the same owner that gets this range finds it ready. */
-#define CACHED_RANGES 128u /* so many at most before one is taken from another owner; each holds an fd */
+/* A mount's user namespace costs a process to make, so it stays with the range: the next container
+ * of the same owner that gets this range finds it ready. */
+#define CACHED_RANGES                                                                              \
+        128u /* so many at most before one is taken from another owner; each holds an fd */
 
 typedef struct IdRange {
         uint32_t base;
@@ -121,16 +122,18 @@ bool id_map_adopt(IdRanges *ranges, uint32_t base, IdMap **ret, GError **error)
         map->ranges = ranges;
         if (base != 0) {
                 uint32_t index = (base - ranges->start) / ID_RANGE_SIZE;
-                if (base < ranges->start || (base - ranges->start) % ID_RANGE_SIZE != 0 || index >= ranges->total)
-                        return error_set(error, RUNTIME_ERROR_FAILED, "user ids from %u are not of our range",
-                                         base);
+                if (base < ranges->start || (base - ranges->start) % ID_RANGE_SIZE != 0 ||
+                    index >= ranges->total)
+                        return error_set(error, RUNTIME_ERROR_FAILED,
+                                         "user ids from %u are not of our range", base);
                 while (ranges->used <= index)
                         add_fresh_range(ranges);
                 for (guint i = 0; i < ranges->free->len && !map->range; i++)
                         if (((IdRange *) ranges->free->pdata[i])->base == base)
                                 map->range = g_ptr_array_steal_index_fast(ranges->free, i);
                 if (!map->range)
-                        return error_set(error, RUNTIME_ERROR_FAILED, "user ids from %u are in use", base);
+                        return error_set(error, RUNTIME_ERROR_FAILED, "user ids from %u are in use",
+                                         base);
         }
         *ret = g_steal_pointer(&map);
         return true;
@@ -165,7 +168,8 @@ bool id_map_has_gid(const IdMap *map, gid_t gid)
         return map->range ? gid < ID_RANGE_SIZE : gid == 0;
 }
 
-static bool write_maps(pid_t pid, const char *uids, const char *gids, bool deny_groups, GError **error)
+static bool write_maps(pid_t pid, const char *uids, const char *gids, bool deny_groups,
+                       GError **error)
 {
         char path[64];
         int r;
@@ -173,7 +177,8 @@ static bool write_maps(pid_t pid, const char *uids, const char *gids, bool deny_
         snprintf(path, sizeof path, "/proc/%d", (int) pid);
         autofd int proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (proc < 0)
-                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno, "cannot open '%s'", path);
+                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno, "cannot open '%s'",
+                                       path);
         if (deny_groups && (r = fd_write_file_at(proc, "setgroups", "deny")) < 0)
                 return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, -r,
                                        "cannot deny setgroups in the new user namespace");
@@ -199,20 +204,23 @@ bool id_map_apply(const IdMap *map, pid_t pid, GError **error)
         return write_maps(pid, uids, gids, true, error);
 }
 
-/* Subordinate ids of `uid` in a file of /etc/subuid's form: the first line with its name or number. */
+/* Subordinate ids of `uid` in a file of /etc/subuid's form: the first line with its name or number.
+ */
 static void read_subordinate(const char *path, uid_t uid, uint32_t *ret_start, uint32_t *ret_count)
 {
         g_autofree char *passwd = NULL, *text = NULL, *name = NULL;
         char number[16];
 
-        /* /etc/passwd itself, not NSS: a directory server that never answers must not stop the service */
+        /* /etc/passwd itself, not NSS: a directory server that never answers must not stop the
+         * service */
         if (g_file_get_contents("/etc/passwd", &passwd, NULL, NULL)) {
                 g_auto(GStrv) lines = g_strsplit(passwd, "\n", -1);
                 for (char **line = lines; *line && !name; line++) {
                         g_auto(GStrv) fields = g_strsplit(*line, ":", 4);
                         guint64 value;
                         if (g_strv_length(fields) == 4 &&
-                            g_ascii_string_to_unsigned(fields[2], 10, 0, UINT32_MAX, &value, NULL) &&
+                            g_ascii_string_to_unsigned(fields[2], 10, 0, UINT32_MAX, &value,
+                                                       NULL) &&
                             value == uid)
                                 name = g_strdup(fields[0]);
                 }
@@ -226,8 +234,10 @@ static void read_subordinate(const char *path, uid_t uid, uint32_t *ret_start, u
                 guint64 start, count;
                 if (g_strv_length(fields) != 3 ||
                     (g_strcmp0(fields[0], name) != 0 && strcmp(fields[0], number) != 0) ||
-                    !g_ascii_string_to_unsigned(g_strstrip(fields[1]), 10, 1, INT32_MAX, &start, NULL) ||
-                    !g_ascii_string_to_unsigned(g_strstrip(fields[2]), 10, 1, INT32_MAX, &count, NULL))
+                    !g_ascii_string_to_unsigned(g_strstrip(fields[1]), 10, 1, INT32_MAX, &start,
+                                                NULL) ||
+                    !g_ascii_string_to_unsigned(g_strstrip(fields[2]), 10, 1, INT32_MAX, &count,
+                                                NULL))
                         continue;
                 *ret_start = (uint32_t) start;
                 *ret_count = (uint32_t) MIN(count, ID_RANGE_SIZE - 1);
@@ -243,7 +253,8 @@ static char *mount_map(const IdRange *range, uint32_t own, const char *subordina
         read_subordinate(subordinate_file, uid, &start, &count);
         if (count == 0 || (own >= start && own - start < count))
                 return g_strdup_printf("%u %u 1", own, range->base);
-        return g_strdup_printf("%u %u 1\n%u %u %u", own, range->base, start, range->base + 1, count);
+        return g_strdup_printf("%u %u 1\n%u %u %u", own, range->base, start, range->base + 1,
+                               count);
 }
 
 /* A process that only holds a new user namespace until its maps are written and an fd is opened. */

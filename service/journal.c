@@ -69,7 +69,8 @@ static bool send_entry(JournalStream *stream, const char *text, size_t n)
 static void flush(JournalStream *stream)
 {
         if (stream->dropped > 0) {
-                g_autofree char *text = g_strdup_printf("(%" G_GUINT64_FORMAT " lines were not taken)", stream->dropped);
+                g_autofree char *text = g_strdup_printf(
+                        "(%" G_GUINT64_FORMAT " lines were not taken)", stream->dropped);
                 if (send_entry(stream, text, strlen(text)))
                         stream->dropped = 0;
         }

@@ -1,8 +1,9 @@
 #pragma once
 
-/* The containers' output in the journal, a line an entry, with the container's id and owner as fields. By the
- * journal's own datagram protocol and never blocking: sd_journal_send() waits for a journal that is busy, and the
- * service waits for nobody. What the journal does not take is counted, and said once there is room again. */
+/* The containers' output in the journal, a line an entry, with the container's id and owner as
+ * fields. By the journal's own datagram protocol and never blocking: sd_journal_send() waits for a
+ * journal that is busy, and the service waits for nobody. What the journal does not take is
+ * counted, and said once there is room again. */
 
 #include <glib.h>
 #include <stddef.h>
@@ -19,4 +20,5 @@ void journal_free(Journal *journal);
 typedef struct JournalStream JournalStream;
 JournalStream *journal_stream_new(Journal *journal, const char *id, uid_t owner);
 void journal_stream_write(JournalStream *stream, const uint8_t *bytes, size_t n);
-void journal_stream_free(JournalStream *stream); /* writes a last line without its end; NULL is fine */
+void journal_stream_free(
+        JournalStream *stream); /* writes a last line without its end; NULL is fine */

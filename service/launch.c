@@ -20,7 +20,8 @@
 
 #define TTY_GID 5
 
-/* Fds that only the clone may see: all at SANDBOX_FD_BASE or above, all closed when the launch is over. */
+/* Fds that only the clone may see: all at SANDBOX_FD_BASE or above, all closed when the launch is
+ * over. */
 typedef struct LaunchFds {
         int list[SPAWN_FDS_MAX + 8];
         size_t n;
@@ -94,20 +95,23 @@ static bool clone_error(const LaunchInput *input, int errnum, GError **error)
                                          "a memory limit of %" G_GUINT64_FORMAT
                                          " bytes is too low to start a process",
                                          input->spec->memory_max);
-                return error_set_errno(error, RUNTIME_ERROR_NO_MEMORY, errnum, "cannot clone a process");
+                return error_set_errno(error, RUNTIME_ERROR_NO_MEMORY, errnum,
+                                       "cannot clone a process");
         case EAGAIN:
                 return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errnum,
                                        "cannot clone a process (a limit of processes is reached)");
         case ENOSPC:
-                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errnum,
-                                       "cannot clone into new namespaces (see sysctl user.max_*_namespaces)");
+                return error_set_errno(
+                        error, RUNTIME_ERROR_LIMITS_EXCEEDED, errnum,
+                        "cannot clone into new namespaces (see sysctl user.max_*_namespaces)");
         case EPERM:
                 return error_set_errno(error, RUNTIME_ERROR_NOT_SUPPORTED, errnum,
                                        "this system lets the service make no user namespaces");
         case ENOSYS:
         case EINVAL:
-                return error_set_errno(error, RUNTIME_ERROR_NOT_SUPPORTED, errnum,
-                                       "this kernel cannot clone3() into new namespaces and a cgroup");
+                return error_set_errno(
+                        error, RUNTIME_ERROR_NOT_SUPPORTED, errnum,
+                        "this kernel cannot clone3() into new namespaces and a cgroup");
         default:
                 return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errnum,
                                        "cannot clone into new namespaces");
@@ -117,8 +121,8 @@ static bool clone_error(const LaunchInput *input, int errnum, GError **error)
 static pid_t clone_child(const LaunchInput *input, const SandboxPlan *plan, int *ret_pidfd)
 {
         struct clone_args args = {
-                .flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND | CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS |
-                         CLONE_NEWIPC | CLONE_NEWNET,
+                .flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND | CLONE_NEWUSER | CLONE_NEWNS |
+                         CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET,
                 .exit_signal = SIGCHLD,
                 .pidfd = (uint64_t) (uintptr_t) ret_pidfd,
         };
@@ -141,7 +145,9 @@ static bool unspare(pid_t pid, GError **error)
 
         g_snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int) pid);
         r = fd_write_file_at(AT_FDCWD, path, "0");
-        return r < 0 ? error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, -r, "cannot write '%s'", path) : true;
+        return r < 0 ? error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, -r, "cannot write '%s'",
+                                       path)
+                     : true;
 }
 
 /* While the child waits: whatever needs its pid or its user namespace. */
@@ -153,8 +159,8 @@ static bool prepare_child(const LaunchInput *input, pid_t pid, int mount, GError
                 return false;
         return id_map_apply(input->map, pid, error) &&
                id_map_open_mount_namespace(input->map, pid, &user_namespace, error) &&
-               rootfs_protect(mount, input->tree_fd, input->spec->rootfs, input->spec->read_only_root,
-                              user_namespace, error);
+               rootfs_protect(mount, input->tree_fd, input->spec->rootfs,
+                              input->spec->read_only_root, user_namespace, error);
 }
 
 /* It waits for GO or sets itself up; killed, it is gone at once. */
@@ -165,8 +171,8 @@ static void abandon_child(int pidfd)
                 ;
 }
 
-static bool run_child(const LaunchInput *input, const SandboxPlan *plan, int mount, Launched *launched,
-                      GError **error)
+static bool run_child(const LaunchInput *input, const SandboxPlan *plan, int mount,
+                      Launched *launched, GError **error)
 {
         const char go = SANDBOX_GO;
         char path[64];
@@ -179,8 +185,9 @@ static bool run_child(const LaunchInput *input, const SandboxPlan *plan, int mou
                 fd_clear(&launched->pidfd);
                 return false;
         }
-        /* The last reference to a mount namespace waits for an RCU grace period when it goes (0.05 to 0.5 ms): not
-         * between the end of the command and the word of it, then, but in the clean-up after that. */
+        /* The last reference to a mount namespace waits for an RCU grace period when it goes (0.05
+         * to 0.5 ms): not between the end of the command and the word of it, then, but in the
+         * clean-up after that. */
         g_snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int) launched->pid);
         launched->mount_namespace = open(path, O_RDONLY | O_CLOEXEC);
         /* if it has died meanwhile (for memory, say), the pidfd tells */
@@ -205,7 +212,8 @@ bool launch(const LaunchInput *input, Launched *ret, GError **error)
                 .terminal = input->spec->terminal,
                 .hostname = input->hostname,
                 .hostname_length = strlen(input->hostname),
-                .working_directory = input->spec->working_directory ? input->spec->working_directory : "/",
+                .working_directory =
+                        input->spec->working_directory ? input->spec->working_directory : "/",
                 .masks = profile->masks,
                 .n_masks = profile->n_masks,
                 .files_soft = profile->files_soft,
@@ -221,11 +229,13 @@ bool launch(const LaunchInput *input, Launched *ret, GError **error)
             !profile_clone_dev(input->profile, &dev, error))
                 return false;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
-                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno, "cannot make a socket");
+                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
+                                       "cannot make a socket");
         mine = sockets[0];
         theirs = sockets[1];
-        if ((plan.sync_fd = lift(&lifted, theirs)) < 0 || (plan.root_fd = lift(&lifted, tree)) < 0 ||
-            (plan.dev_fd = lift(&lifted, dev)) < 0 || !plan_fds(input, &lifted, fds, &plan.n_fds))
+        if ((plan.sync_fd = lift(&lifted, theirs)) < 0 ||
+            (plan.root_fd = lift(&lifted, tree)) < 0 || (plan.dev_fd = lift(&lifted, dev)) < 0 ||
+            !plan_fds(input, &lifted, fds, &plan.n_fds))
                 return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
                                        "cannot copy a file descriptor");
         for (unsigned i = 0; i <= CGROUP_ENTRY_FDS_MAX; i++)
@@ -294,18 +304,18 @@ static void exec_error(int errnum, const RunSpec *spec, GError **error)
         switch (errnum) {
         case ENOENT:
         case ENOTDIR:
-                error_set(error, RUNTIME_ERROR_COMMAND_NOT_FOUND, "command '%s' not found in rootfs '%s'",
-                          command, spec->rootfs);
+                error_set(error, RUNTIME_ERROR_COMMAND_NOT_FOUND,
+                          "command '%s' not found in rootfs '%s'", command, spec->rootfs);
                 break;
         case ELIBBAD:
                 error_set(error, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE,
-                          "command '%s' in rootfs '%s': the interpreter it needs is missing", command,
-                          spec->rootfs);
+                          "command '%s' in rootfs '%s': the interpreter it needs is missing",
+                          command, spec->rootfs);
                 break;
         case ENOEXEC:
                 error_set(error, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE,
-                          "command '%s' in rootfs '%s' is of no format that this kernel executes", command,
-                          spec->rootfs);
+                          "command '%s' in rootfs '%s' is of no format that this kernel executes",
+                          command, spec->rootfs);
                 break;
         case E2BIG:
                 error_set_errno(error, RUNTIME_ERROR_INVALID_ARGS, errnum,
@@ -319,8 +329,10 @@ static void exec_error(int errnum, const RunSpec *spec, GError **error)
 
 void launch_report_to_error(const SandboxReport *report, const RunSpec *spec, GError **error)
 {
-        static const char *const targets[] = {[STAGE_MOUNT_PROC] = "proc", [STAGE_MOUNT_SYS] = "sys",
-                                              [STAGE_MOUNT_DEV] = "dev", [STAGE_MOUNT_TMP] = "tmp"};
+        static const char *const targets[] = {[STAGE_MOUNT_PROC] = "proc",
+                                              [STAGE_MOUNT_SYS] = "sys",
+                                              [STAGE_MOUNT_DEV] = "dev",
+                                              [STAGE_MOUNT_TMP] = "tmp"};
         const char *target = report->stage < G_N_ELEMENTS(targets) ? targets[report->stage] : NULL;
 
         if (report->error == ENOMEM && spec->memory_max != UINT64_MAX) {
@@ -345,6 +357,7 @@ void launch_report_to_error(const SandboxReport *report, const RunSpec *spec, GE
                                 spec->rootfs);
         } else {
                 error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, report->error,
-                                "cannot %s (rootfs '%s')", stage_words(report->stage), spec->rootfs);
+                                "cannot %s (rootfs '%s')", stage_words(report->stage),
+                                spec->rootfs);
         }
 }

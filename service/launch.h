@@ -1,7 +1,7 @@
 #pragma once
 
-/* The parent half of a launch: fills the plan, clones, maps ids, enters leaves, and says GO. Blocks on
- * nothing: what the child reports arrives on `sync_fd`, what becomes of it on `pidfd`. */
+/* The parent half of a launch: fills the plan, clones, maps ids, enters leaves, and says GO. Blocks
+ * on nothing: what the child reports arrives on `sync_fd`, what becomes of it on `pidfd`. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -20,10 +20,11 @@ typedef struct LaunchInput {
         int tree_fd; /* the pinned root directory */
         IdMap *map;
         Cgroup *cgroup;
-        const SandboxFd *fds; /* the caller's; sources of any number. 0, 1, 2 that are not among them are */
-        size_t n_fds;         /* /dev/null (0) and `output_fd` (1, 2), or the terminal */
-        int output_fd;        /* -1: /dev/null */
-        bool execute;         /* at once, without waiting for launch_execute() */
+        const SandboxFd
+                *fds; /* the caller's; sources of any number. 0, 1, 2 that are not among them are */
+        size_t n_fds; /* /dev/null (0) and `output_fd` (1, 2), or the terminal */
+        int output_fd; /* -1: /dev/null */
+        bool execute;  /* at once, without waiting for launch_execute() */
 } LaunchInput;
 
 typedef struct Launched {
@@ -38,9 +39,11 @@ bool launch(const LaunchInput *input, Launched *ret, GError **error);
 
 typedef enum LaunchEvent {
         LAUNCH_AGAIN,  /* nothing to read yet */
-        LAUNCH_READY,  /* set up; executes, or waits for that. *ret_terminal: the master, or -1. Owned */
+        LAUNCH_READY,  /* set up; executes, or waits for that. *ret_terminal: the master, or -1.
+                          Owned */
         LAUNCH_FAILED, /* *ret_report says where */
-        LAUNCH_END,    /* the stream ended: after LAUNCH_READY, with no wait left, it was executed (or killed) */
+        LAUNCH_END, /* the stream ended: after LAUNCH_READY, with no wait left, it was executed (or
+                       killed) */
 } LaunchEvent;
 LaunchEvent launch_read(int sync_fd, SandboxReport *ret_report, int *ret_terminal);
 

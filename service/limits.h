@@ -1,35 +1,36 @@
 #pragma once
 
-/* Every numeric limit, with its reason. Beyond one: LimitsExceeded (or InvalidArgs for a malformed value). */
+/* Every numeric limit, with its reason. Beyond one: LimitsExceeded (or InvalidArgs for a malformed
+ * value). */
 
 #include <stdint.h>
 
-#define ROOTFS_PATH_MAX        4095u              /* PATH_MAX without its NUL */
-#define ARGV_MAX               1024u              /* strings in argv, and in the environment */
-#define ARG_LENGTH_MAX         (128u * 1024 - 1)  /* the kernel's MAX_ARG_STRLEN, NUL included */
-#define ARGV_BYTES_MAX         (1024u * 1024)     /* argv and environment together */
-#define ID_LENGTH_MAX          64u
-#define HOSTNAME_LENGTH_MAX    64u                /* the kernel's __NEW_UTS_LEN */
-#define SPAWN_FDS_MAX          16u                /* dbus-daemon passes no more in one message */
-#define SPAWN_FD_NUMBER_MAX    255u               /* highest fd number a caller may ask for inside */
+#define ROOTFS_PATH_MAX     4095u             /* PATH_MAX without its NUL */
+#define ARGV_MAX            1024u             /* strings in argv, and in the environment */
+#define ARG_LENGTH_MAX      (128u * 1024 - 1) /* the kernel's MAX_ARG_STRLEN, NUL included */
+#define ARGV_BYTES_MAX      (1024u * 1024)    /* argv and environment together */
+#define ID_LENGTH_MAX       64u
+#define HOSTNAME_LENGTH_MAX 64u  /* the kernel's __NEW_UTS_LEN */
+#define SPAWN_FDS_MAX       16u  /* dbus-daemon passes no more in one message */
+#define SPAWN_FD_NUMBER_MAX 255u /* highest fd number a caller may ask for inside */
 
-#define PENDING_PER_UID_MAX    8u                 /* waiting authorisations: a storm must not flood polkitd */
-#define PENDING_MAX            64u                /* dbus-daemon allows 128 pending replies a connection */
-#define WAITING_PER_UID_MAX    256u               /* calls kept until a container ends; root is exempt */
-#define REFUSALS_MAX           100u               /* refused requests of a user in REFUSALS_USEC; then none is looked at */
+#define PENDING_PER_UID_MAX    8u   /* waiting authorisations: a storm must not flood polkitd */
+#define PENDING_MAX            64u  /* dbus-daemon allows 128 pending replies a connection */
+#define WAITING_PER_UID_MAX    256u /* calls kept until a container ends; root is exempt */
+#define REFUSALS_MAX           100u /* refused requests of a user in REFUSALS_USEC; then it waits */
 #define REFUSALS_USEC          (20u * UINT64_C(1000000))
-#define CONTAINERS_PER_UID_MAX 64u                /* live ones, callers other than root */
-#define CONTAINERS_MAX         1024u              /* live ones in total, root's included */
-#define STOPPED_PER_UID_MAX    64u                /* stopped ones kept for reading; the oldest go first */
-#define TASKS_MAX_DEFAULT      4096u              /* a fork bomb ends here */
+#define CONTAINERS_PER_UID_MAX 64u   /* live ones, callers other than root */
+#define CONTAINERS_MAX         1024u /* live ones in total, root's included */
+#define STOPPED_PER_UID_MAX    64u   /* stopped ones kept for reading; the oldest go first */
+#define TASKS_MAX_DEFAULT      4096u /* a fork bomb ends here */
 
-#define LOG_BYTES_MAX          (256u * 1024)      /* output kept of one container; the oldest bytes go */
-#define ATTACHMENTS_MAX        16u                /* readers of one container's output */
+#define LOG_BYTES_MAX   (256u * 1024) /* output kept of one container; the oldest bytes go */
+#define ATTACHMENTS_MAX 16u           /* readers of one container's output */
 
-#define SAVE_DELAY_MSEC        20u                /* until a container's record is written */
-#define RESOLVE_TIMEOUT_MSEC   5000u              /* a file system that does not answer */
-#define RESOLVE_ABANDONED_MAX  8u                 /* lookups of one user that were given up and still hang */
-#define SETUP_TIMEOUT_MSEC     30000u             /* from clone to exec */
+#define SAVE_DELAY_MSEC        20u    /* until a container's record is written */
+#define RESOLVE_TIMEOUT_MSEC   5000u  /* a file system that does not answer */
+#define RESOLVE_ABANDONED_MAX  8u     /* lookups of one user that were given up and still hang */
+#define SETUP_TIMEOUT_MSEC     30000u /* from clone to exec */
 #define AUTHORITY_TIMEOUT_USEC (120u * UINT64_C(1000000)) /* somebody types a password */
 #define STOP_TIMEOUT_USEC      (10u * UINT64_C(1000000))  /* default grace time of Stop */
 #define IDLE_TIMEOUT_SEC       30u

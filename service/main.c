@@ -1,5 +1,5 @@
-/* naive-runcd: options, wiring, the loop, an orderly exit. Everything is built before the bus name is
- * taken, so that no caller ever sees a half-built service. */
+/* naive-runcd: options, wiring, the loop, an orderly exit. Everything is built before the bus name
+ * is taken, so that no caller ever sees a half-built service. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,7 +61,8 @@ typedef struct Service {
         bool stopping;
 } Service;
 
-/* -- the end --------------------------------------------------------------------------------------- */
+/* -- the end
+ * --------------------------------------------------------------------------------------- */
 
 static void quit(Service *service, int status)
 {
@@ -70,8 +71,8 @@ static void quit(Service *service, int status)
         g_main_loop_quit(service->loop);
 }
 
-/* On a bus the workload is not the service's to lose: what runs goes on and is taken over by the next start. On a
- * private connection there is no next one: all ends. */
+/* On a bus the workload is not the service's to lose: what runs goes on and is taken over by the
+ * next start. On a private connection there is no next one: all ends. */
 static void stop(Service *service, int status)
 {
         if (status != 0)
@@ -118,7 +119,8 @@ static void on_activity(void *data)
                 idle_exit_activity(service->idle_exit);
 }
 
-/* A loop that hangs, in closing a caller's socket perhaps, is ended by systemd; the containers live on. */
+/* A loop that hangs, in closing a caller's socket perhaps, is ended by systemd; the containers live
+ * on. */
 static gboolean on_watchdog(void *data)
 {
         sd_notify(0, "WATCHDOG=1");
@@ -141,7 +143,8 @@ static void raise_file_limit(void)
         }
 }
 
-/* -- the beginning --------------------------------------------------------------------------------- */
+/* -- the beginning
+ * --------------------------------------------------------------------------------- */
 
 static bool parse_options(Options *options, int argc, char **argv, GError **error)
 {
@@ -165,12 +168,14 @@ static bool parse_options(Options *options, int argc, char **argv, GError **erro
 
         options->idle_timeout = -1;
         options->embedded = -1;
-        g_option_context_set_summary(context, "Runs commands in root file systems for callers on D-Bus.");
+        g_option_context_set_summary(context,
+                                     "Runs commands in root file systems for callers on D-Bus.");
         g_option_context_add_main_entries(context, entries, NULL);
         if (!g_option_context_parse(context, &argc, &argv, error))
                 return false;
         if (argc > 1)
-                return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "unexpected argument '%s'", argv[1]);
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "unexpected argument '%s'",
+                                 argv[1]);
         return true;
 }
 
@@ -198,23 +203,30 @@ static bool settle_process(Service *service, GError **error)
 
 static bool open_state(Service *service, GError **error)
 {
-        const char *path = service->options.state_dir ? service->options.state_dir : "/run/naive-runc";
+        const char *path =
+                service->options.state_dir ? service->options.state_dir : "/run/naive-runc";
         struct stat status;
 
         if (mkdir(path, 0700) < 0 && errno != EEXIST)
-                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot make '%s'", path);
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot make '%s'",
+                                       path);
         service->state_dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (service->state_dir < 0 || fstat(service->state_dir, &status) < 0)
-                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot open '%s'", path);
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot open '%s'",
+                                       path);
         if (status.st_uid != geteuid() || (status.st_mode & 077))
                 return error_set(error, RUNTIME_ERROR_FAILED,
                                  "'%s' must belong to user %u alone (mode 0700)", path, geteuid());
         if (mkdirat(service->state_dir, "containers", 0700) < 0 && errno != EEXIST)
-                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot make '%s/containers'", path);
-        service->records = openat(service->state_dir, "containers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        service->lock = openat(service->state_dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno,
+                                       "cannot make '%s/containers'", path);
+        service->records =
+                openat(service->state_dir, "containers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        service->lock =
+                openat(service->state_dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (service->records < 0 || service->lock < 0)
-                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot open files in '%s'", path);
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno,
+                                       "cannot open files in '%s'", path);
         for (int waited = 0; flock(service->lock, LOCK_EX | LOCK_NB) < 0; waited += 20) {
                 if (errno != EWOULDBLOCK || waited >= LOCK_WAIT_MSEC)
                         return error_set_errno(error, RUNTIME_ERROR_FAILED, errno,
@@ -247,7 +259,8 @@ static bool open_bus(Service *service, GError **error)
                 r = sd_bus_open_system(&service->bus);
         }
         if (r < 0)
-                return error_set_errno(error, RUNTIME_ERROR_FAILED, -r, "cannot connect to the bus");
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, -r,
+                                       "cannot connect to the bus");
         return true;
 }
 
@@ -258,10 +271,12 @@ static bool identify_peer(int fd, Credentials *peer, GError **error)
         socklen_t length = sizeof credentials;
 
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0)
-                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "fd %d is no connected socket", fd);
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno,
+                                       "fd %d is no connected socket", fd);
         if (credentials.uid != geteuid())
                 return error_set(error, RUNTIME_ERROR_ACCESS_DENIED,
-                                 "the caller on fd %d is user %u, not %u", fd, credentials.uid, geteuid());
+                                 "the caller on fd %d is user %u, not %u", fd, credentials.uid,
+                                 geteuid());
         peer->uid = credentials.uid;
         return true;
 }
@@ -276,7 +291,8 @@ static bool build(Service *service, GError **error)
                         : !open_state(service, error))
                 return false;
         service->cgroups = cgroup_tree_new(service->options.cgroup_parent);
-        /* a user's own service may have no cgroups to limit in: then there is no default to break */
+        /* a user's own service may have no cgroups to limit in: then there is no default to break
+         */
         if (is_embedded && cgroup_tree_mode(service->cgroups) == CGROUP_MODE_NONE)
                 service->config.tasks_max = UINT64_MAX;
         if (!profile_new(service->state_dir, &service->profile, &profile_error))
@@ -314,11 +330,13 @@ static bool build(Service *service, GError **error)
                 return true;
         int r = sd_bus_request_name(service->bus, BUS_NAME, 0);
         if (r < 0)
-                return error_set_errno(error, RUNTIME_ERROR_FAILED, -r, "cannot own the bus name " BUS_NAME);
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, -r,
+                                       "cannot own the bus name " BUS_NAME);
         sd_notify(0, "READY=1");
         uint64_t watchdog_usec;
         if (sd_watchdog_enabled(0, &watchdog_usec) > 0)
-                service->watchdog = g_timeout_add((guint) (watchdog_usec / 2000), on_watchdog, NULL);
+                service->watchdog =
+                        g_timeout_add((guint) (watchdog_usec / 2000), on_watchdog, NULL);
         return true;
 }
 
@@ -327,7 +345,8 @@ static void flush(Service *service)
 {
         gint64 deadline = g_get_monotonic_time() + FLUSH_WAIT_SEC * G_USEC_PER_SEC;
 
-        while (service->bus && sd_bus_is_open(service->bus) > 0 && g_get_monotonic_time() < deadline) {
+        while (service->bus && sd_bus_is_open(service->bus) > 0 &&
+               g_get_monotonic_time() < deadline) {
                 uint64_t queued = 0;
                 if (sd_bus_get_n_queued_write(service->bus, &queued) < 0 || queued == 0)
                         break;
@@ -385,8 +404,8 @@ int main(int argc, char **argv)
         service.store = fd_store_new();
         service.loop = g_main_loop_new(NULL, FALSE);
         config_init(&service.config);
-        if (!config_load(&service.config, service.options.config ? service.options.config : CONFIG_PATH,
-                         &error) ||
+        if (!config_load(&service.config,
+                         service.options.config ? service.options.config : CONFIG_PATH, &error) ||
             !settle_process(&service, &error) || !build(&service, &error)) {
                 g_printerr("naive-runcd: %s\n", error->message);
                 clear(&service);

@@ -1,6 +1,7 @@
 #pragma once
 
-/* The Manager's table, for the files that work on it: manager.c lives with it, take-up.c fills it at start. */
+/* The Manager's table, for the files that work on it: manager.c lives with it, take-up.c fills it
+ * at start. */
 
 #include "service/manager.h"
 
@@ -17,7 +18,7 @@ typedef struct Slot {
         Manager *manager;
         Container *container;
         Owner *owner;
-        bool is_seen;         /* was told of by `added`: it has been created */
+        bool is_seen; /* was told of by `added`: it has been created */
         JournalStream *journal;
         guint save_timer;     /* its record is to be written */
         ManagerFunc function; /* of a pending create or start; NULL: nobody waits */

@@ -60,7 +60,8 @@ Slot *manager_slot_of(Manager *manager, Container *container)
         return manager_find_slot(manager, info->owner, info->id);
 }
 
-/* -- leaving the table ----------------------------------------------------------------------------- */
+/* -- leaving the table
+ * ----------------------------------------------------------------------------- */
 
 void slot_drop(Slot *slot)
 {
@@ -97,7 +98,8 @@ static bool save(Slot *slot, GError **error)
 
         if (info.state != CONTAINER_STOPPED) {
                 if (!proc_start_time(info.pid, &info.start_time))
-                        return error_set(error, RUNTIME_ERROR_FAILED, "no start time of its process");
+                        return error_set(error, RUNTIME_ERROR_FAILED,
+                                         "no start time of its process");
                 return record_save(records, &info, NULL, error);
         }
         /* what a record still has of its output must not be lost by saving it anew */
@@ -123,15 +125,16 @@ static gboolean on_save(void *data)
         return G_SOURCE_CONTINUE; /* removed by then */
 }
 
-/* Off the way of the call that made it and of the next ones: a short-lived container is recorded once, or never. A
- * container whose service is killed before that is ended by the next one. */
+/* Off the way of the call that made it and of the next ones: a short-lived container is recorded
+ * once, or never. A container whose service is killed before that is ended by the next one. */
 static void save_soon(Slot *slot)
 {
         if (!slot->save_timer && slot->manager->options.records >= 0)
                 slot->save_timer = g_timeout_add(SAVE_DELAY_MSEC, on_save, slot);
 }
 
-/* -- what containers tell -------------------------------------------------------------------------- */
+/* -- what containers tell
+ * -------------------------------------------------------------------------- */
 
 static void answer(Slot *slot, GError *error)
 {
@@ -184,7 +187,8 @@ static void on_exited(Container *container, void *data)
 
         /* killed while somebody waited for its start: an answer, whatever happens */
         g_autoptr(GError) error = NULL;
-        error_set(&error, RUNTIME_ERROR_INVALID_STATE, "container '%s' has ended", container_info(container)->id);
+        error_set(&error, RUNTIME_ERROR_INVALID_STATE, "container '%s' has ended",
+                  container_info(container)->id);
         end_journal(slot);
         answer(slot, error);
         slot->manager->events->exited(container, slot->manager->data);
@@ -227,7 +231,8 @@ static void on_terminal(Container *container, int master, void *data)
                 keeper->keep(container_info(container)->serial, master, keeper->data);
 }
 
-static const ContainerHooks hooks = {on_created, on_started, on_failed, on_exited, on_cleaned, on_terminal};
+static const ContainerHooks hooks = {on_created, on_started, on_failed,
+                                     on_exited,  on_cleaned, on_terminal};
 
 static void on_output(const uint8_t *bytes, size_t n, void *data)
 {
@@ -244,14 +249,16 @@ Slot *manager_add_slot(Manager *manager, ContainerInfo *info, RunSpec *spec)
         bool has_output = info->state != CONTAINER_STOPPED;
         slot->container = container_new(info, spec, &hooks, slot);
         if (manager->options.journal && has_output) {
-                slot->journal = journal_stream_new(manager->options.journal, container_info(slot->container)->id,
-                                                   slot->owner->uid);
+                slot->journal =
+                        journal_stream_new(manager->options.journal,
+                                           container_info(slot->container)->id, slot->owner->uid);
                 output_set_sink(container_output(slot->container), on_output, slot->journal);
         }
         return slot;
 }
 
-/* -- admission ------------------------------------------------------------------------------------- */
+/* -- admission
+ * ------------------------------------------------------------------------------------- */
 
 static bool check_counts(Manager *manager, uid_t uid, GError **error)
 {
@@ -260,18 +267,21 @@ static bool check_counts(Manager *manager, uid_t uid, GError **error)
 
         if (manager->live >= config->containers_max)
                 return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
-                                 "%u containers run already, the most allowed (ContainersMax)", manager->live);
+                                 "%u containers run already, the most allowed (ContainersMax)",
+                                 manager->live);
         if (uid != 0 && live >= config->containers_per_user_max)
-                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
-                                 "you have %u containers already, the most allowed (ContainersPerUserMax)",
-                                 live);
+                return error_set(
+                        error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                        "you have %u containers already, the most allowed (ContainersPerUserMax)",
+                        live);
         return true;
 }
 
 bool manager_admit(Manager *manager, RunSpec *spec, const Credentials *owner, GError **error)
 {
         if (!manager->options.profile)
-                return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED, "%s", manager->options.profile_error);
+                return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED, "%s",
+                                 manager->options.profile_error);
         if (!manager->options.has_id_ranges) {
                 if (spec->has_user_namespace && spec->user_namespace == USER_NAMESPACE_AUTO)
                         return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
@@ -282,7 +292,8 @@ bool manager_admit(Manager *manager, RunSpec *spec, const Credentials *owner, GE
                 spec->tasks_max = manager->options.config->tasks_max;
         else if (owner->uid != 0 && spec->tasks_max > manager->options.config->tasks_max)
                 return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
-                                 "TasksMax is at most %" G_GUINT64_FORMAT " (TasksMax of the configuration)",
+                                 "TasksMax is at most %" G_GUINT64_FORMAT
+                                 " (TasksMax of the configuration)",
                                  manager->options.config->tasks_max);
         if (spec->id && manager_find_slot(manager, owner->uid, spec->id))
                 return error_set(error, RUNTIME_ERROR_CONTAINER_EXISTS,
@@ -293,13 +304,15 @@ bool manager_admit(Manager *manager, RunSpec *spec, const Credentials *owner, GE
 static char *next_id(Manager *manager, Owner *owner)
 {
         for (;;) {
-                g_autofree char *id = g_strdup_printf("container-%" G_GUINT64_FORMAT, owner->next_number++);
+                g_autofree char *id =
+                        g_strdup_printf("container-%" G_GUINT64_FORMAT, owner->next_number++);
                 if (!manager_find_slot(manager, owner->uid, id))
                         return g_steal_pointer(&id);
         }
 }
 
-/* -- create, start, delete ------------------------------------------------------------------------- */
+/* -- create, start, delete
+ * ------------------------------------------------------------------------- */
 
 static bool start_process(Slot *slot, const ManagerCreate *create, GError **error)
 {
@@ -322,11 +335,11 @@ static bool start_process(Slot *slot, const ManagerCreate *create, GError **erro
                 .execute = create->execute,
         };
 
-        if (!id_map_new(manager->ranges, spec->user_namespace, create->owner, create->tree_gid, &launch.map,
-                        error))
+        if (!id_map_new(manager->ranges, spec->user_namespace, create->owner, create->tree_gid,
+                        &launch.map, error))
                 return false;
-        if (!cgroup_new(manager->options.cgroups, info->owner, info->serial, &limits, &launch.cgroup,
-                        error)) {
+        if (!cgroup_new(manager->options.cgroups, info->owner, info->serial, &limits,
+                        &launch.cgroup, error)) {
                 id_map_free(launch.map);
                 return false;
         }
@@ -409,7 +422,8 @@ bool manager_load_output(Manager *manager, Container *container, Output **ret, G
         return true;
 }
 
-/* -- reading the table ----------------------------------------------------------------------------- */
+/* -- reading the table
+ * ----------------------------------------------------------------------------- */
 
 Container *manager_find(Manager *manager, uid_t owner, const char *id)
 {
@@ -465,7 +479,8 @@ bool manager_is_idle(Manager *manager)
         return manager->live == 0;
 }
 
-/* -- life ------------------------------------------------------------------------------------------ */
+/* -- life
+ * ------------------------------------------------------------------------------------------ */
 
 Manager *manager_new(const ManagerOptions *options, const ManagerEvents *events, void *data)
 {
@@ -477,7 +492,8 @@ Manager *manager_new(const ManagerOptions *options, const ManagerEvents *events,
         manager->next_serial = 1;
         manager->slots = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, slot_free);
         manager->owners = g_hash_table_new_full(NULL, NULL, NULL, owner_free);
-        manager->ranges = id_ranges_new(options->config->id_range_start, options->config->id_range_count);
+        manager->ranges =
+                id_ranges_new(options->config->id_range_start, options->config->id_range_count);
         return manager;
 }
 

@@ -13,10 +13,10 @@
 #include "service/util/fd.h"
 
 #define CHUNK                (16u * 1024)
-#define BEHIND_MAX           (64u * 1024)  /* how far a writing reader may be behind before reading stops */
+#define BEHIND_MAX           (64u * 1024) /* how far a writing reader may be behind before reading stops */
 #define DRAIN_MAX            (1024u * 1024) /* taken at the end, should somebody outside still write */
-#define LINGER_SEC           30             /* for readers that are behind when the container is gone */
-#define REOPEN_INTERVAL_MSEC 500            /* a terminal that nobody inside has open just now */
+#define LINGER_SEC           30  /* for readers that are behind when the container is gone */
+#define REOPEN_INTERVAL_MSEC 500 /* a terminal that nobody inside has open just now */
 
 typedef struct Reader {
         Output *output;
@@ -69,7 +69,8 @@ static void reader_free(void *data)
         g_free(reader);
 }
 
-/* -- from the container ---------------------------------------------------------------------------- */
+/* -- from the container
+ * ---------------------------------------------------------------------------- */
 
 static bool is_held_back(const Output *output)
 {
@@ -132,11 +133,13 @@ static void source_start(Output *output)
                 output->source_watch = g_unix_fd_add(output->source, G_IO_IN, on_source, output);
 }
 
-/* -- to the container ------------------------------------------------------------------------------ */
+/* -- to the container
+ * ------------------------------------------------------------------------------ */
 
 static gboolean on_source_writable(int fd, GIOCondition condition, void *data);
 
-/* Gives the terminal what was typed; what it does not take stays pending, and its reader is not read. */
+/* Gives the terminal what was typed; what it does not take stays pending, and its reader is not
+ * read. */
 static void reader_type(Reader *reader)
 {
         Output *output = reader->output;
@@ -191,12 +194,14 @@ static gboolean on_source_writable(int fd, GIOCondition condition, void *data)
                 Reader *reader = output->readers->pdata[i];
                 reader_type(reader);
                 if (reader->n_pending == 0 && !reader->in_watch)
-                        reader->in_watch = g_unix_fd_add(reader->fd, G_IO_IN, on_reader_input, reader);
+                        reader->in_watch =
+                                g_unix_fd_add(reader->fd, G_IO_IN, on_reader_input, reader);
         }
         return G_SOURCE_REMOVE;
 }
 
-/* -- readers --------------------------------------------------------------------------------------- */
+/* -- readers
+ * --------------------------------------------------------------------------------------- */
 
 /* One is gone or has caught up: what waited for that goes on. */
 static void readers_changed(Output *output)
@@ -218,7 +223,8 @@ static gboolean on_reader_writable(int fd, GIOCondition condition, void *data)
         return G_SOURCE_REMOVE;
 }
 
-/* Sends what the socket takes; the reader is gone afterwards if it has failed or has all it came for. */
+/* Sends what the socket takes; the reader is gone afterwards if it has failed or has all it came
+ * for. */
 static void reader_serve(Reader *reader)
 {
         Output *output = reader->output;
@@ -229,8 +235,8 @@ static void reader_serve(Reader *reader)
                 ssize_t sent = send(reader->fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
                 if (sent < 0 && errno == EAGAIN) {
                         if (!reader->out_watch)
-                                reader->out_watch = g_unix_fd_add(reader->fd, G_IO_OUT, on_reader_writable,
-                                                                  reader);
+                                reader->out_watch = g_unix_fd_add(reader->fd, G_IO_OUT,
+                                                                  on_reader_writable, reader);
                         return;
                 }
                 if (sent < 0) {
@@ -251,7 +257,8 @@ bool output_attach(Output *output, const OutputReader *how, int *ret_fd, GError 
                 return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
                                  "%u readers are attached already", ATTACHMENTS_MAX);
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0)
-                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno, "cannot make a socket");
+                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
+                                       "cannot make a socket");
         fcntl(sockets[0], F_SETFL, O_NONBLOCK);
         Reader *reader = g_new0(Reader, 1);
         reader->output = output;
@@ -269,7 +276,8 @@ bool output_attach(Output *output, const OutputReader *how, int *ret_fd, GError 
         return true;
 }
 
-/* -- life ------------------------------------------------------------------------------------------ */
+/* -- life
+ * ------------------------------------------------------------------------------------------ */
 
 Output *output_new(void)
 {
@@ -330,7 +338,8 @@ void output_finish(Output *output)
         watch_clear(&output->write_watch);
         watch_clear(&output->timer);
         while (output->source >= 0 && taken < DRAIN_MAX &&
-               ((n = read(output->source, buffer, sizeof buffer)) > 0 || (n < 0 && errno == EINTR))) {
+               ((n = read(output->source, buffer, sizeof buffer)) > 0 ||
+                (n < 0 && errno == EINTR))) {
                 if (n > 0) {
                         take(output, buffer, (size_t) n);
                         taken += (size_t) n;
@@ -364,6 +373,7 @@ bool output_resize(Output *output, uint16_t rows, uint16_t columns, GError **err
         if (!output->terminal || output->source < 0)
                 return error_set(error, RUNTIME_ERROR_NO_TERMINAL, "the container has no terminal");
         if (ioctl(output->source, TIOCSWINSZ, &size) < 0)
-                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot resize the terminal");
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno,
+                                       "cannot resize the terminal");
         return true;
 }

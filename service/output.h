@@ -1,9 +1,10 @@
 #pragma once
 
-/* The output of one container: reads its pipe or terminal always, so that nobody attached never blocks
- * the command, into a bounded log, and serves readers from that log, each at its own pace. A writing
- * reader (a person at the terminal) that falls behind stops the reading, as a terminal does; a mere
- * watcher that falls behind loses the oldest bytes. Knows fds and the loop, no containers, no bus. */
+/* The output of one container: reads its pipe or terminal always, so that nobody attached never
+ * blocks the command, into a bounded log, and serves readers from that log, each at its own pace. A
+ * writing reader (a person at the terminal) that falls behind stops the reading, as a terminal
+ * does; a mere watcher that falls behind loses the oldest bytes. Knows fds and the loop, no
+ * containers, no bus. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -18,8 +19,8 @@ Output *output_new(void);
 void output_free(Output *output);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Output, output_free)
 
-/* Starts reading `fd` (consumed; made non-blocking): a pipe's end, or a terminal's master. What is neither is
- * closed and not read. */
+/* Starts reading `fd` (consumed; made non-blocking): a pipe's end, or a terminal's master. What is
+ * neither is closed and not read. */
 void output_set_source(Output *output, int fd, bool terminal);
 
 /* Who is given each piece as it comes, besides the log. */

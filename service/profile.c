@@ -23,7 +23,8 @@
 static const struct {
         const char *name;
         unsigned major, minor;
-} nodes[] = {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
+} nodes[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
+             {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
 
 static const struct {
         const char *name, *target;
@@ -57,11 +58,12 @@ static const SandboxMask masks[] = {
 };
 
 #define CAP(name) (UINT64_C(1) << CAP_##name)
-/* The OCI's default set; in a user namespace it counts only against the container's own resources. */
+/* The OCI's default set; in a user namespace it counts only against the container's own resources.
+ */
 #define DEFAULT_CAPABILITIES                                                                       \
-        (CAP(AUDIT_WRITE) | CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(FSETID) | CAP(KILL) | \
-         CAP(MKNOD) | CAP(NET_BIND_SERVICE) | CAP(NET_RAW) | CAP(SETFCAP) | CAP(SETGID) |          \
-         CAP(SETPCAP) | CAP(SETUID) | CAP(SYS_CHROOT))
+        (CAP(AUDIT_WRITE) | CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(FSETID) |           \
+         CAP(KILL) | CAP(MKNOD) | CAP(NET_BIND_SERVICE) | CAP(NET_RAW) | CAP(SETFCAP) |            \
+         CAP(SETGID) | CAP(SETPCAP) | CAP(SETUID) | CAP(SYS_CHROOT))
 
 static bool is_node(int dir, const char *name, unsigned major, unsigned minor)
 {
@@ -75,7 +77,8 @@ static bool bind_node(int dir, const char *name)
 {
         g_autofree char *host = g_strconcat("/dev/", name, NULL);
         autofd int file = openat(dir, name, O_CREAT | O_EXCL | O_CLOEXEC | O_WRONLY, 0666);
-        autofd int mount = (int) syscall(SYS_open_tree, AT_FDCWD, host, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        autofd int mount =
+                (int) syscall(SYS_open_tree, AT_FDCWD, host, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
         return file >= 0 && mount >= 0 &&
                syscall(SYS_move_mount, mount, "", dir, name, MOVE_MOUNT_F_EMPTY_PATH) == 0;
@@ -95,21 +98,24 @@ static bool fill_dev(int dir, bool bind, GError **error)
                            : make_node(dir, nodes[i].name, nodes[i].major, nodes[i].minor)) ||
                     !is_node(dir, nodes[i].name, nodes[i].major, nodes[i].minor))
                         return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
-                                               "cannot make the containers' /dev/%s", nodes[i].name);
+                                               "cannot make the containers' /dev/%s",
+                                               nodes[i].name);
         for (size_t i = 0; i < G_N_ELEMENTS(links); i++)
                 if (symlinkat(links[i].target, dir, links[i].name) < 0 && errno != EEXIST)
                         return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
-                                               "cannot make the containers' /dev/%s", links[i].name);
+                                               "cannot make the containers' /dev/%s",
+                                               links[i].name);
         for (size_t i = 0; i < G_N_ELEMENTS(directories); i++)
                 if (mkdirat(dir, directories[i], 0755) < 0 && errno != EEXIST)
                         return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
-                                               "cannot make the containers' /dev/%s", directories[i]);
+                                               "cannot make the containers' /dev/%s",
+                                               directories[i]);
         return true;
 }
 
-/* Where it hides nothing that a caller could mean: a devpts can hold no root tree. (On top of our own "/" it
- * would hide nothing at all, but a process under such a mount counts as chrooted and may make no user
- * namespace.) */
+/* Where it hides nothing that a caller could mean: a devpts can hold no root tree. (On top of our
+ * own "/" it would hide nothing at all, but a process under such a mount counts as chrooted and may
+ * make no user namespace.) */
 #define DEV_MOUNT_POINT "/dev/pts"
 
 static int mount_dev(void)
@@ -133,7 +139,8 @@ static bool open_dev(Profile *profile, int state_dir, GError **error)
         if (state_dir < 0)
                 profile->dev_fd = mount_dev();
         else if (mkdirat(state_dir, "dev", 0755) == 0 || errno == EEXIST)
-                profile->dev_fd = openat(state_dir, "dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+                profile->dev_fd =
+                        openat(state_dir, "dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (profile->dev_fd < 0)
                 return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
                                        "cannot make a directory for the containers' /dev");
@@ -151,7 +158,8 @@ static void probe_masks(Profile *profile)
                 SandboxMask *mask = &profile->owned_masks[profile->n_masks++];
                 *mask = masks[i];
                 if (mask->kind != MASK_READ_ONLY)
-                        mask->kind = S_ISDIR(status.st_mode) ? MASK_EMPTY_DIRECTORY : MASK_EMPTY_FILE;
+                        mask->kind =
+                                S_ISDIR(status.st_mode) ? MASK_EMPTY_DIRECTORY : MASK_EMPTY_FILE;
         }
         profile->masks = profile->owned_masks;
 }
@@ -180,14 +188,16 @@ bool profile_new(int state_dir, Profile **ret, GError **error)
 
         profile->dev_fd = -1;
         if (getrlimit(RLIMIT_NOFILE, &files) < 0)
-                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot read RLIMIT_NOFILE");
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno,
+                                       "cannot read RLIMIT_NOFILE");
         profile->files_soft = files.rlim_cur;
         profile->files_hard = files.rlim_max;
         profile->is_spared = read_is_spared();
         profile->capabilities = DEFAULT_CAPABILITIES;
         profile->file_capabilities = CAP(SETFCAP);
         profile->last_capability = read_last_capability();
-        if (!open_dev(profile, state_dir, error) || !seccomp_program_new(SECCOMP_SET_ID_ALLOWED, &profile->seccomp, error) ||
+        if (!open_dev(profile, state_dir, error) ||
+            !seccomp_program_new(SECCOMP_SET_ID_ALLOWED, &profile->seccomp, error) ||
             !seccomp_program_new(SECCOMP_SET_ID_REFUSED, &profile->seccomp_set_id, error))
                 return false;
         probe_masks(profile);
@@ -211,7 +221,8 @@ bool profile_clone_dev(const Profile *profile, int *ret_mount, GError **error)
         struct mount_attr attributes = {
                 .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
                 .attr_clr = MOUNT_ATTR_NODEV, /* the state directory's mount may well have it */
-                /* or what a container mounts on it would appear on the host, and in every other container */
+                /* or what a container mounts on it would appear on the host, and in every other
+                   container */
                 .propagation = MOUNT_PRIVATE,
         };
         unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
@@ -222,8 +233,8 @@ bool profile_clone_dev(const Profile *profile, int *ret_mount, GError **error)
         }
         autofd int mount = (int) syscall(SYS_open_tree, profile->dev_fd, "", flags);
         if (mount < 0 ||
-            syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH | (flags & AT_RECURSIVE), &attributes,
-                    sizeof attributes) < 0)
+            syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH | (flags & AT_RECURSIVE),
+                    &attributes, sizeof attributes) < 0)
                 return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
                                        "cannot clone the containers' /dev");
         *ret_mount = steal_fd(&mount);

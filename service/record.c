@@ -30,13 +30,15 @@ static void record_name(uint64_t serial, char name[32])
 static bool write_file(int dirfd, const char *name, const char *text, size_t length, GError **error)
 {
         g_autofree char *temporary = g_strconcat(name, ".new", NULL);
-        autofd int fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+        autofd int fd = openat(dirfd, temporary,
+                               O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 
         if (fd < 0 || write(fd, text, length) != (ssize_t) length ||
             renameat(dirfd, temporary, dirfd, name) < 0) {
                 int errnum = errno;
                 unlinkat(dirfd, temporary, 0);
-                return error_set_errno(error, RUNTIME_ERROR_FAILED, errnum, "cannot write record '%s'", name);
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, errnum,
+                                       "cannot write record '%s'", name);
         }
         return true;
 }
@@ -75,7 +77,8 @@ bool record_save(int dirfd, const ContainerInfo *info, const OutputLog *log, GEr
         g_key_file_set_integer(file, GROUP, "Version", RECORD_VERSION);
         g_key_file_set_string(file, GROUP, "Id", info->id);
         g_key_file_set_uint64(file, GROUP, "Owner", info->owner);
-        g_key_file_set_string(file, GROUP, "ControlGroup", info->control_group ? info->control_group : "");
+        g_key_file_set_string(file, GROUP, "ControlGroup",
+                              info->control_group ? info->control_group : "");
         g_key_file_set_uint64(file, GROUP, "CreatedUSec", info->created_usec);
         g_key_file_set_uint64(file, GROUP, "StartedUSec", info->started_usec);
         g_key_file_set_uint64(file, GROUP, "ExitedUSec", info->exited_usec);
@@ -120,8 +123,10 @@ static bool parse_live(GKeyFile *file, ContainerInfo *info, GError **error)
         char boot[BOOT_ID_SIZE] = "";
 
         info->result = RESULT_UNKNOWN;
-        if (!get_uint64(file, "Pid", &pid, error) || !get_uint64(file, "StartTime", &info->start_time, error) ||
-            !get_uint64(file, "Pipe", &info->pipe, error) || !get_uint64(file, "IdBase", &base, error))
+        if (!get_uint64(file, "Pid", &pid, error) ||
+            !get_uint64(file, "StartTime", &info->start_time, error) ||
+            !get_uint64(file, "Pipe", &info->pipe, error) ||
+            !get_uint64(file, "IdBase", &base, error))
                 return false;
         if (pid == 0 || pid > INT32_MAX || base > UINT32_MAX)
                 return error_set(error, RUNTIME_ERROR_FAILED, "Pid or IdBase is out of range");
@@ -148,8 +153,10 @@ static bool parse(GKeyFile *file, ContainerInfo *info, GError **error)
         info->id = g_key_file_get_string(file, GROUP, "Id", NULL);
         info->control_group = g_key_file_get_string(file, GROUP, "ControlGroup", NULL);
         if (!info->id || !run_spec_id_is_valid(info->id) || !info->control_group || !result)
-                return error_set(error, RUNTIME_ERROR_FAILED, "Id, ControlGroup or Result is missing or bad");
-        if (!get_uint64(file, "Owner", &owner, error) || !get_uint64(file, "ExitCode", &code, error) ||
+                return error_set(error, RUNTIME_ERROR_FAILED,
+                                 "Id, ControlGroup or Result is missing or bad");
+        if (!get_uint64(file, "Owner", &owner, error) ||
+            !get_uint64(file, "ExitCode", &code, error) ||
             !get_uint64(file, "CreatedUSec", &info->created_usec, error) ||
             !get_uint64(file, "StartedUSec", &info->started_usec, error) ||
             !get_uint64(file, "ExitedUSec", &info->exited_usec, error) ||

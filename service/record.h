@@ -1,8 +1,9 @@
 #pragma once
 
-/* What is kept of a container in the state directory: of a live one, so that the next service can take it over;
- * of a stopped one, so that its result and output can be read after the service has exited when idle: <serial>.conf, a GLib key file (its escapes keep a caller's text
- * on its line), and <serial>.log. Temporary files are renamed into place. */
+/* What is kept of a container in the state directory: of a live one, so that the next service can
+ * take it over; of a stopped one, so that its result and output can be read after the service has
+ * exited when idle: <serial>.conf, a GLib key file (its escapes keep a caller's text on its line),
+ * and <serial>.log. Temporary files are renamed into place. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -15,8 +16,9 @@ bool record_save(int dirfd, const ContainerInfo *info, const OutputLog *log, GEr
 bool record_save_log(int dirfd, uint64_t serial, const OutputLog *log, GError **error);
 void record_delete(int dirfd, uint64_t serial);
 
-/* Calls back with each record (a live one of another boot is one whose end is unknown) (the callee takes over what `info` points to); one that is
- * malformed or of another version is set aside as <name>.bad and told of on the log. */
+/* Calls back with each record (a live one of another boot is one whose end is unknown) (the callee
+ * takes over what `info` points to); one that is malformed or of another version is set aside as
+ * <name>.bad and told of on the log. */
 typedef void (*RecordFunc)(ContainerInfo *info, void *data);
 void record_load_all(int dirfd, RecordFunc function, void *data);
 

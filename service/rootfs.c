@@ -64,12 +64,14 @@ static int open_directory(const char *path, uint64_t more)
         return (int) syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
 }
 
-/* -- in the throw-away child: no GLib from here --------------------------------------------------- */
+/* -- in the throw-away child: no GLib from here ---------------------------------------------------
+ */
 
 static int become(const Credentials *owner)
 {
-        /* raw: this thread's ids only, and no library state. The file system ids decide what a lookup may
-         * pass; the others stay root's, so that the caller cannot signal or trace this process. */
+        /* raw: this thread's ids only, and no library state. The file system ids decide what a
+         * lookup may pass; the others stay root's, so that the caller cannot signal or trace this
+         * process. */
         if (syscall(SYS_setgroups, owner->n_groups, owner->groups) < 0)
                 return -errno;
         gid_t gid = owner->n_groups ? owner->groups[0] : (gid_t) 65534;
@@ -80,7 +82,8 @@ static int become(const Credentials *owner)
         return 0;
 }
 
-static _Noreturn void lookup_child(pid_t parent, const char *path, const Credentials *owner, int socket)
+static _Noreturn void lookup_child(pid_t parent, const char *path, const Credentials *owner,
+                                   int socket)
 {
         LookupReply reply = {0};
         struct stat status;
@@ -96,9 +99,10 @@ static _Noreturn void lookup_child(pid_t parent, const char *path, const Credent
         if (owner->uid != 0)
                 reply.error = become(owner);
         proc_detach(parent, socket);
-        if (reply.error == 0 && ((fd = open_directory(path, 0)) < 0 || fstat(fd, &status) < 0 ||
-                                 /* a directory is opened without a right to it: ask for that too */
-                                 syscall(SYS_faccessat2, fd, "", X_OK, AT_EACCESS | AT_EMPTY_PATH) < 0))
+        if (reply.error == 0 &&
+            ((fd = open_directory(path, 0)) < 0 || fstat(fd, &status) < 0 ||
+             /* a directory is opened without a right to it: ask for that too */
+             syscall(SYS_faccessat2, fd, "", X_OK, AT_EACCESS | AT_EMPTY_PATH) < 0))
                 reply.error = -errno;
         if (reply.error == 0) {
                 reply.gid = status.st_gid;
@@ -113,7 +117,8 @@ static _Noreturn void lookup_child(pid_t parent, const char *path, const Credent
         _exit(0);
 }
 
-/* -- in the service -------------------------------------------------------------------------------- */
+/* -- in the service
+ * -------------------------------------------------------------------------------- */
 
 static GError *lookup_error(const char *path, int errnum)
 {
@@ -209,7 +214,8 @@ static gboolean on_child_exit(int pidfd, GIOCondition condition, void *data)
 
         waitid(P_PIDFD, (id_t) pidfd, &(siginfo_t){0}, WEXITED);
         int fd = -1;
-        if (fd_receive(lookup->socket, &reply, sizeof reply, &fd) != (ssize_t) sizeof reply || fd < 0)
+        if (fd_receive(lookup->socket, &reply, sizeof reply, &fd) != (ssize_t) sizeof reply ||
+            fd < 0)
                 error = lookup_error(lookup->path, reply.error ? -reply.error : EIO);
         lookup->watch = 0;
         lookup_free(lookup);
@@ -231,8 +237,8 @@ static gboolean on_timeout(void *data)
         return G_SOURCE_REMOVE;
 }
 
-RootfsLookup *rootfs_lookup(RootfsLookups *lookups, const char *path, const Credentials *owner, RootfsFunc function,
-                            void *data)
+RootfsLookup *rootfs_lookup(RootfsLookups *lookups, const char *path, const Credentials *owner,
+                            RootfsFunc function, void *data)
 {
         struct clone_args args = {.flags = CLONE_PIDFD, .exit_signal = SIGCHLD};
         pid_t service = getpid();
@@ -293,8 +299,9 @@ char *rootfs_path_of(int fd)
 
 bool rootfs_clone(int fd, const char *path, int *ret_mount, GError **error)
 {
-        int mount = (int) syscall(SYS_open_tree, fd, "",
-                                  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+        int mount =
+                (int) syscall(SYS_open_tree, fd, "",
+                              OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
 
         if (mount < 0)
                 return error_set_errno(error, RUNTIME_ERROR_ROOTFS_INVALID, errno,
@@ -310,7 +317,8 @@ static bool is_below(const char *path, const char *top)
         return strncmp(path, top, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
-/* Without a walk along any path, which might never end: by a mount of the pinned directory itself, or by type. */
+/* Without a walk along any path, which might never end: by a mount of the pinned directory itself,
+ * or by type. */
 static bool refuses_map(int fd, int user_namespace)
 {
         struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP,
@@ -318,20 +326,21 @@ static bool refuses_map(int fd, int user_namespace)
         autofd int mount = (int) syscall(SYS_open_tree, fd, "",
                                          OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 
-        return mount >= 0 &&
-               syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0;
+        return mount >= 0 && syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attributes,
+                                     sizeof attributes) < 0;
 }
 
 static bool is_mappable_type(const char *type)
 {
-        static const char *const types[] = {"ext4", "xfs",   "btrfs",    "tmpfs", "f2fs", "erofs",
-                                            "vfat", "exfat", "squashfs", "bcachefs", NULL};
+        static const char *const types[] = {"ext4",     "xfs",      "btrfs", "tmpfs",
+                                            "f2fs",     "erofs",    "vfat",  "exfat",
+                                            "squashfs", "bcachefs", NULL};
 
         return g_strv_contains(types, type);
 }
 
-/* The first mount at or below the directory `fd` that refuses the map (as far as can be told), as "'/x' (overlay)".
- * Slow: only after a failure. */
+/* The first mount at or below the directory `fd` that refuses the map (as far as can be told), as
+ * "'/x' (overlay)". Slow: only after a failure. */
 static char *find_unmappable(int fd, int user_namespace)
 {
         g_autofree char *text = NULL, *top = rootfs_path_of(fd), *top_type = NULL, *below = NULL;
@@ -346,9 +355,11 @@ static char *find_unmappable(int fd, int user_namespace)
                         continue;
                 g_autofree char *point = g_strcompress(fields[4]);
                 g_autofree char *name = g_strndup(type + 3, strcspn(type + 3, " "));
-                if (!below && strcmp(point, top) != 0 && is_below(point, top) && !is_mappable_type(name))
+                if (!below && strcmp(point, top) != 0 && is_below(point, top) &&
+                    !is_mappable_type(name))
                         below = g_strdup_printf("'%s' (%s)", point, name);
-                /* in mountinfo a mount stands after what it is mounted on: the last that fits has the tree */
+                /* in mountinfo a mount stands after what it is mounted on: the last that fits has
+                 * the tree */
                 if (is_below(top, point)) {
                         g_free(top_type);
                         top_type = g_steal_pointer(&name);
@@ -379,8 +390,8 @@ bool rootfs_protect(int mount, int fd, const char *path, bool read_only, int use
         g_autofree char *culprit = user_namespace >= 0 ? find_unmappable(fd, user_namespace) : NULL;
         if (culprit)
                 return error_set_errno(error, RUNTIME_ERROR_ROOTFS_INVALID, errnum,
-                                       "rootfs '%s': the file system at %s cannot be id-mapped", path,
-                                       culprit);
+                                       "rootfs '%s': the file system at %s cannot be id-mapped",
+                                       path, culprit);
         return error_set_errno(error, RUNTIME_ERROR_ROOTFS_INVALID, errnum,
                                "rootfs '%s': cannot set the attributes of its mount", path);
 }

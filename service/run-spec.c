@@ -48,11 +48,13 @@ bool run_spec_id_is_valid(const char *id)
 static bool check_rootfs(const RunSpec *spec, GError **error)
 {
         if (!spec->rootfs || !*spec->rootfs)
-                return error_set(error, RUNTIME_ERROR_ROOTFS_INVALID, "rootfs is empty, not a path");
-        if (strlen(spec->rootfs) > ROOTFS_PATH_MAX)
                 return error_set(error, RUNTIME_ERROR_ROOTFS_INVALID,
-                                 "rootfs is a path of %zu bytes, more than the %u that a path can have",
-                                 strlen(spec->rootfs), ROOTFS_PATH_MAX);
+                                 "rootfs is empty, not a path");
+        if (strlen(spec->rootfs) > ROOTFS_PATH_MAX)
+                return error_set(
+                        error, RUNTIME_ERROR_ROOTFS_INVALID,
+                        "rootfs is a path of %zu bytes, more than the %u that a path can have",
+                        strlen(spec->rootfs), ROOTFS_PATH_MAX);
         if (*spec->rootfs != '/')
                 return error_set(error, RUNTIME_ERROR_ROOTFS_INVALID,
                                  "rootfs '%s' is not an absolute path", spec->rootfs);
@@ -62,7 +64,8 @@ static bool check_rootfs(const RunSpec *spec, GError **error)
 static bool check_argv(const RunSpec *spec, GError **error)
 {
         if (!spec->argv || !spec->argv[0])
-                return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "argv is empty: no command to run");
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "argv is empty: no command to run");
         if (!*spec->argv[0])
                 return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
                                  "argv[0] is an empty string, not a command");
@@ -87,12 +90,13 @@ static bool check_sizes(const RunSpec *spec, GError **error)
                 }
                 if (i > ARGV_MAX)
                         return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                         "%s has more than the %u strings allowed", names[l], ARGV_MAX);
+                                         "%s has more than the %u strings allowed", names[l],
+                                         ARGV_MAX);
         }
         if (total > ARGV_BYTES_MAX)
                 return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                 "argv and Environment have %zu bytes, more than the %u allowed", total,
-                                 ARGV_BYTES_MAX);
+                                 "argv and Environment have %zu bytes, more than the %u allowed",
+                                 total, ARGV_BYTES_MAX);
         return true;
 }
 
@@ -123,11 +127,13 @@ static bool check_names(const RunSpec *spec, GError **error)
                                  "Id must match [a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}");
         if (length == 0 || length > HOSTNAME_LENGTH_MAX)
                 return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                 "Hostname has %zu bytes, not 1 to %u", length, HOSTNAME_LENGTH_MAX);
+                                 "Hostname has %zu bytes, not 1 to %u", length,
+                                 HOSTNAME_LENGTH_MAX);
         for (const char *c = spec->hostname; c && *c; c++)
                 if (!g_ascii_isalnum(*c) && !strchr("_.-", *c))
-                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                         "Hostname may have letters, digits, '-', '_' and '.' only");
+                        return error_set(
+                                error, RUNTIME_ERROR_INVALID_ARGS,
+                                "Hostname may have letters, digits, '-', '_' and '.' only");
         return true;
 }
 
@@ -153,8 +159,9 @@ static bool check_limits(const RunSpec *spec, GError **error)
 bool run_spec_validate(const RunSpec *spec, GError **error)
 {
         static bool (*const checks[])(const RunSpec *, GError **) = {
-                check_rootfs, check_argv,  check_sizes, check_environment,
-                check_names,  check_working_directory, check_limits,
+                check_rootfs,      check_argv,  check_sizes,
+                check_environment, check_names, check_working_directory,
+                check_limits,
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(checks); i++)
@@ -206,8 +213,9 @@ char **run_spec_build_exec_paths(const RunSpec *spec, char *const *environment)
         else if (search) {
                 g_auto(GStrv) directories = g_strsplit(search, ":", 256);
                 for (char **directory = directories; *directory; directory++)
-                        g_ptr_array_add(paths, g_strdup_printf("%s/%s", **directory ? *directory : ".",
-                                                               spec->argv[0]));
+                        g_ptr_array_add(paths,
+                                        g_strdup_printf("%s/%s", **directory ? *directory : ".",
+                                                        spec->argv[0]));
         }
         if (paths->len == 0) /* an empty PATH finds nothing; the name stays for the error */
                 g_ptr_array_add(paths, g_strconcat("/nonexistent/", spec->argv[0], NULL));

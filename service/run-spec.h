@@ -1,7 +1,7 @@
 #pragma once
 
-/* What one caller wants run: copied strings and numbers, no fds, no pointer into a message. Valid or
- * not, it can always be freed. Filled by dbus/spec-decode.c, judged by run_spec_validate(). */
+/* What one caller wants run: copied strings and numbers, no fds, no pointer into a message. Valid
+ * or not, it can always be freed. Filled by dbus/spec-decode.c, judged by run_spec_validate(). */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -13,12 +13,12 @@ typedef enum UserNamespaceMode {
 } UserNamespaceMode;
 
 typedef struct RunSpec {
-        char *rootfs;            /* absolute path, any bytes */
-        char **argv;             /* any bytes */
-        char **environment;      /* NAME=VALUE, any bytes; added to the defaults, or in their place */
-        char *id;                /* NULL: the service picks container-N */
-        char *hostname;          /* NULL: the id */
-        char *working_directory; /* NULL: "/" */
+        char *rootfs;       /* absolute path, any bytes */
+        char **argv;        /* any bytes */
+        char **environment; /* NAME=VALUE, any bytes; added to the defaults, or in their place */
+        char *id;           /* NULL: the service picks container-N */
+        char *hostname;     /* NULL: the id */
+        char *working_directory;  /* NULL: "/" */
         uint64_t memory_max;      /* bytes; UINT64_MAX: no limit */
         uint64_t memory_swap_max; /* bytes; UINT64_MAX: no limit */
         uint64_t tasks_max;       /* UINT64_MAX: no limit */
@@ -42,9 +42,11 @@ bool run_spec_validate(const RunSpec *spec, GError **error);
 /* [a-zA-Z0-9][a-zA-Z0-9_.-]{0,63} */
 bool run_spec_id_is_valid(const char *id);
 
-/* The whole environment for exec: HOME, PATH, PS1 (and TERM on a terminal), then the caller's on top.
- * `ret_home_index`: where the default "HOME=/root" stands, -1 if the caller gave a HOME. Owned strv. */
+/* The whole environment for exec: HOME, PATH, PS1 (and TERM on a terminal), then the caller's on
+ * top. `ret_home_index`: where the default "HOME=/root" stands, -1 if the caller gave a HOME. Owned
+ * strv. */
 char **run_spec_build_environment(const RunSpec *spec, int *ret_home_index);
 
-/* argv[0] itself when it has a slash, else its candidates along the environment's PATH. Owned strv. */
+/* argv[0] itself when it has a slash, else its candidates along the environment's PATH. Owned strv.
+ */
 char **run_spec_build_exec_paths(const RunSpec *spec, char *const *environment);

@@ -1,9 +1,9 @@
 /* Order matters everywhere in this file; each step says why it stands where it does.
  *
- * The child is born into new user, mount, pid, uts, ipc and net namespaces and its v2 cgroup leaf, a
- * copy of the service. It enters its v1 leaves and cuts what ties it to the host, then waits for SANDBOX_GO:
- * meanwhile the parent maps the ids and id-maps the root tree. If the parent dies, the socket ends and so does the
- * child: nothing of the root tree has been executed then. */
+ * The child is born into new user, mount, pid, uts, ipc and net namespaces and its v2 cgroup leaf,
+ * a copy of the service. It enters its v1 leaves and cuts what ties it to the host, then waits for
+ * SANDBOX_GO: meanwhile the parent maps the ids and id-maps the root tree. If the parent dies, the
+ * socket ends and so does the child: nothing of the root tree has been executed then. */
 
 #include "service/sandbox-child.h"
 
@@ -29,7 +29,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define MS_REC_SLAVE ((1ul << 14) | (1ul << 19)) /* MS_REC | MS_SLAVE; sys/mount.h clashes with linux/mount.h */
+#define MS_REC_SLAVE                                                                               \
+        ((1ul << 14) | (1ul << 19)) /* MS_REC | MS_SLAVE; sys/mount.h clashes with linux/mount.h   \
+                                     */
 #define UMOUNT_DETACH 2
 
 /* One record, with a file descriptor beside it if `fd` is not -1. */
@@ -72,7 +74,8 @@ static void wait_for(const SandboxPlan *plan, char word)
                 _exit(255);
 }
 
-/* A pid written by the service instead would stop all forks of the machine for 5 to 11 ms (measured). */
+/* A pid written by the service instead would stop all forks of the machine for 5 to 11 ms
+ * (measured). */
 static bool enter_cgroups(const SandboxPlan *plan)
 {
         for (const int *fd = plan->cgroup_fds; *fd >= 0; fd++)
@@ -97,8 +100,8 @@ static bool close_others(const SandboxPlan *plan)
         return syscall(SYS_close_range, first, ~0u, 0) == 0;
 }
 
-/* CLONE_CLEAR_SIGHAND has cleared all handlers, but what is ignored stays so, over exec too. The service ignores
- * SIGPIPE and, since its start, nothing else. */
+/* CLONE_CLEAR_SIGHAND has cleared all handlers, but what is ignored stays so, over exec too. The
+ * service ignores SIGPIPE and, since its start, nothing else. */
 static bool reset_signals(void)
 {
         struct sigaction action = {.sa_handler = SIG_DFL};
@@ -126,7 +129,8 @@ static int new_mount(const char *type, const MountOption *options, size_t n, uns
         if (fs < 0)
                 return -1;
         for (size_t i = 0; i < n; i++)
-                if (syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, options[i].key, options[i].value, 0) < 0)
+                if (syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, options[i].key, options[i].value,
+                            0) < 0)
                         return -1;
         if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
                 mount = (int) syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attributes);
@@ -143,7 +147,8 @@ static int open_target(const char *path, uint64_t flags)
         };
         int fd;
 
-        /* EAGAIN: somebody renames on the host while we look; bounded, or a race could hold us here */
+        /* EAGAIN: somebody renames on the host while we look; bounded, or a race could hold us here
+         */
         for (int tries = 0; tries < 32; tries++) {
                 fd = (int) syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
                 if (fd >= 0 || errno != EAGAIN)
@@ -166,8 +171,8 @@ static bool attach(int mount, const char *path, uint64_t flags)
         return done;
 }
 
-/* Covers one path of our own proc or sysfs. The sources are ours too: an empty tmpfs, our /dev/null, or
- * the path itself, never a file of the root tree. */
+/* Covers one path of our own proc or sysfs. The sources are ours too: an empty tmpfs, our
+ * /dev/null, or the path itself, never a file of the root tree. */
 static bool mask(const SandboxMask *what)
 {
         const char *source = what->kind == MASK_READ_ONLY ? what->path : "dev/null";
@@ -176,13 +181,15 @@ static bool mask(const SandboxMask *what)
 
         if (what->kind == MASK_EMPTY_DIRECTORY)
                 mount = new_mount("tmpfs", (MountOption[]){{"size", "4096"}, {"mode", "0555"}}, 2,
-                                  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+                                  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                                          MOUNT_ATTR_NOEXEC);
         else
-                mount = (int) syscall(SYS_open_tree, AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+                mount = (int) syscall(SYS_open_tree, AT_FDCWD, source,
+                                      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
         if (mount < 0)
                 return false;
-        if (what->kind == MASK_READ_ONLY &&
-            syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0)
+        if (what->kind == MASK_READ_ONLY && syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH,
+                                                    &attributes, sizeof attributes) < 0)
                 return false;
         return attach(mount, what->path, 0);
 }
@@ -201,8 +208,8 @@ static bool raise_loopback(void)
         return done;
 }
 
-/* The container's own terminal, made in its own devpts; the peer is opened through the master, never by
- * a name inside the tree. Returns the master, -1 on failure. */
+/* The container's own terminal, made in its own devpts; the peer is opened through the master,
+ * never by a name inside the tree. Returns the master, -1 on failure. */
 static int open_terminal(void)
 {
         int unlock = 0;
@@ -219,7 +226,8 @@ static int open_terminal(void)
                         return -1;
         if (slave > 2)
                 close(slave);
-        /* out of the way of the caller's fds: one of theirs must never go to the service as the terminal */
+        /* out of the way of the caller's fds: one of theirs must never go to the service as the
+         * terminal */
         slave = fcntl(master, F_DUPFD_CLOEXEC, SANDBOX_FD_BASE);
         close(master);
         return slave;
@@ -231,10 +239,11 @@ static bool reset_attributes(const SandboxPlan *plan)
         struct sched_param normal = {0};
 
         umask(022);
-        setpriority(PRIO_PROCESS, 0, 0); /* refused where the service is less than normal: then so are we */
+        setpriority(PRIO_PROCESS, 0,
+                    0); /* refused where the service is less than normal: then so are we */
         /* no core dumps: the host's handler would run as its root on our behalf */
         return setrlimit(RLIMIT_CORE, &none) == 0 && setrlimit(RLIMIT_NOFILE, &files) == 0 &&
-                prctl(PR_SET_TIMERSLACK, 0, 0, 0, 0) == 0 &&
+               prctl(PR_SET_TIMERSLACK, 0, 0, 0, 0) == 0 &&
                sched_setscheduler(0, SCHED_OTHER, &normal) == 0;
 }
 
@@ -242,14 +251,16 @@ static bool drop_capabilities(const SandboxPlan *plan)
 {
         struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
         struct __user_cap_data_struct data[2] = {
-                {.effective = (uint32_t) plan->capabilities, .permitted = (uint32_t) plan->capabilities},
+                {.effective = (uint32_t) plan->capabilities,
+                 .permitted = (uint32_t) plan->capabilities},
                 {.effective = (uint32_t) (plan->capabilities >> 32),
                  .permitted = (uint32_t) (plan->capabilities >> 32)},
         };
 
         /* the bounding set first: dropping from it needs CAP_SETPCAP */
         for (int i = 0; i <= plan->last_capability; i++)
-                if (!(plan->capabilities & (UINT64_C(1) << i)) && prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
+                if (!(plan->capabilities & (UINT64_C(1) << i)) &&
+                    prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
                         return false;
         return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 &&
                syscall(SYS_capset, &header, data) == 0;
@@ -263,8 +274,8 @@ static void mount_root(const SandboxPlan *plan)
         const MountOption tmp[] = {{"mode", "1777"}};
         int proc_fd, sys_fd, pts_fd, shm_fd, tmp_fd, mqueue_fd;
 
-        /* Made while the host's proc and sysfs are still visible: the kernel asks for that in a user
-         * namespace, so that nothing masked on the host comes to light here. */
+        /* Made while the host's proc and sysfs are still visible: the kernel asks for that in a
+         * user namespace, so that nothing masked on the host comes to light here. */
         if ((proc_fd = new_mount("proc", NULL, 0, safe)) < 0)
                 fail(plan, STAGE_NEW_PROC);
         if ((sys_fd = new_mount("sysfs", NULL, 0, safe | MOUNT_ATTR_RDONLY)) < 0)
@@ -278,8 +289,9 @@ static void mount_root(const SandboxPlan *plan)
         if ((mqueue_fd = new_mount("mqueue", NULL, 0, safe)) < 0)
                 fail(plan, STAGE_NEW_MQUEUE);
 
-        /* Attached on top of the host's "/", which needs no directory of its own; then "." is the new root
-         * for both arguments, and what is detached by "." is the host's tree, now on top of it. */
+        /* Attached on top of the host's "/", which needs no directory of its own; then "." is the
+         * new root for both arguments, and what is detached by "." is the host's tree, now on top
+         * of it. */
         if (syscall(SYS_move_mount, plan->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
                 fail(plan, STAGE_ATTACH_ROOT);
         if (fchdir(plan->root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
@@ -288,7 +300,8 @@ static void mount_root(const SandboxPlan *plan)
                 fail(plan, STAGE_DETACH_OLD_ROOT);
         close(plan->root_fd);
 
-        /* After the pivot links in the tree can lead nowhere but into it; ours are not followed at all. */
+        /* After the pivot links in the tree can lead nowhere but into it; ours are not followed at
+         * all. */
         if (!attach(proc_fd, "proc", O_DIRECTORY))
                 fail(plan, STAGE_MOUNT_PROC);
         if (!attach(sys_fd, "sys", O_DIRECTORY))
@@ -369,7 +382,8 @@ _Noreturn void sandbox_child(const SandboxPlan *plan)
                 fail(plan, STAGE_KEYRING);
         if (!drop_capabilities(plan))
                 fail(plan, STAGE_CAPABILITIES);
-        /* with the rights of the command, for a path it could not enter must not be its directory */
+        /* with the rights of the command, for a path it could not enter must not be its directory
+         */
         if (chdir(plan->working_directory) < 0)
                 fail(plan, STAGE_WORKING_DIRECTORY);
         if (plan->home_index >= 0 && faccessat(AT_FDCWD, "/root", X_OK, 0) < 0)
@@ -383,8 +397,8 @@ _Noreturn void sandbox_child(const SandboxPlan *plan)
                 _exit(255);
         if (plan->waits)
                 wait_for(plan, SANDBOX_EXEC);
-        /* All that is left above the targets, the sync socket included, goes at exec. A blocked signal would
-         * survive it: the service reads its own by signalfd. */
+        /* All that is left above the targets, the sync socket included, goes at exec. A blocked
+         * signal would survive it: the service reads its own by signalfd. */
         syscall(SYS_close_range, SANDBOX_FD_BASE, ~0u, CLOSE_RANGE_CLOEXEC);
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);

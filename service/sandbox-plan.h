@@ -1,8 +1,8 @@
 #pragma once
 
-/* The contract between the two halves of a launch: the parent (launch.c) fills a SandboxPlan completely
- * before clone3, the child (sandbox-child.c) walks it and makes system calls. Whatever the child would
- * have to compute, the parent computes. Plain data, kernel types only. */
+/* The contract between the two halves of a launch: the parent (launch.c) fills a SandboxPlan
+ * completely before clone3, the child (sandbox-child.c) walks it and makes system calls. Whatever
+ * the child would have to compute, the parent computes. Plain data, kernel types only. */
 
 #include <linux/filter.h>
 #include <stdbool.h>
@@ -48,12 +48,12 @@ typedef enum SandboxStage {
 #define X(stage, words) stage,
         SANDBOX_STAGES(X)
 #undef X
-        _STAGE_MAX,
+                _STAGE_MAX,
 } SandboxStage;
 
-/* One record from the child, one message on the sync socket. error 0 at STAGE_EXEC: "ready, about to
- * exec" (with the terminal's master attached, if there is one). The end of the stream after that means
- * that exec happened; the end without any record, that the child was killed. */
+/* One record from the child, one message on the sync socket. error 0 at STAGE_EXEC: "ready, about
+ * to exec" (with the terminal's master attached, if there is one). The end of the stream after that
+ * means that exec happened; the end without any record, that the child was killed. */
 typedef struct SandboxReport {
         uint32_t stage;
         int32_t error;
@@ -89,8 +89,8 @@ typedef struct SandboxPlan {
         const SandboxFd *fds;
         size_t n_fds;
 
-        bool waits; /* for SANDBOX_EXEC, before it executes the command */
-        bool set_groups; /* the id map allows setgroups() */
+        bool waits;       /* for SANDBOX_EXEC, before it executes the command */
+        bool set_groups;  /* the id map allows setgroups() */
         bool has_tty_gid; /* gid 5 is mapped: devpts can give terminals to it */
         bool terminal;
         const char *hostname;
@@ -107,6 +107,6 @@ typedef struct SandboxPlan {
 
         char *const *argv;
         char **environment;
-        int home_index;            /* environment[home_index] is "HOME=/root"; -1: HOME was given */
+        int home_index; /* environment[home_index] is "HOME=/root"; -1: HOME was given */
         const char *const *exec_paths; /* argv[0], or its candidates along PATH; NULL-terminated */
 } SandboxPlan;

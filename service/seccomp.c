@@ -203,36 +203,24 @@ static const ArgumentRule argument_rules[] = {
         {"personality", 0, OTHERWISE, REFUSE(EPERM)},
 };
 
-/* Where the host's root owns what the container writes: a set-id file made inside would be one on the host. By the
- * arguments that systemd's RestrictSUIDSGID= looks at; openat2 keeps its in memory, so libc has to do
- * without it. The kernel reads a mode only where a file may be made. */
+/* Where the host's root owns what the container writes: a set-id file made inside would be one on
+ * the host. By the arguments that systemd's RestrictSUIDSGID= looks at; openat2 keeps its in
+ * memory, so libc has to do without it. The kernel reads a mode only where a file may be made. */
 #define SET_ID      (S_ISUID | S_ISGID)
 #define MAKES_FILES (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))
 static const ArgumentRule set_id_rules[] = {
-        {"chmod", 1, NONE_OF(SET_ID), ALLOW},
-        {"chmod", 1, OTHERWISE, REFUSE(EPERM)},
-        {"fchmod", 1, NONE_OF(SET_ID), ALLOW},
-        {"fchmod", 1, OTHERWISE, REFUSE(EPERM)},
-        {"fchmodat", 2, NONE_OF(SET_ID), ALLOW},
-        {"fchmodat", 2, OTHERWISE, REFUSE(EPERM)},
-        {"fchmodat2", 2, NONE_OF(SET_ID), ALLOW},
-        {"fchmodat2", 2, OTHERWISE, REFUSE(EPERM)},
-        {"mkdir", 1, NONE_OF(SET_ID), ALLOW},
-        {"mkdir", 1, OTHERWISE, REFUSE(EPERM)},
-        {"mkdirat", 2, NONE_OF(SET_ID), ALLOW},
-        {"mkdirat", 2, OTHERWISE, REFUSE(EPERM)},
-        {"mknod", 1, NONE_OF(SET_ID), ALLOW},
-        {"mknod", 1, OTHERWISE, REFUSE(EPERM)},
-        {"mknodat", 2, NONE_OF(SET_ID), ALLOW},
-        {"mknodat", 2, OTHERWISE, REFUSE(EPERM)},
-        {"creat", 1, NONE_OF(SET_ID), ALLOW},
-        {"creat", 1, OTHERWISE, REFUSE(EPERM)},
-        {"open", 1, NONE_OF(MAKES_FILES), ALLOW},
-        {"open", 2, NONE_OF(SET_ID), ALLOW},
-        {"open", 2, OTHERWISE, REFUSE(EPERM)},
-        {"openat", 2, NONE_OF(MAKES_FILES), ALLOW},
-        {"openat", 3, NONE_OF(SET_ID), ALLOW},
-        {"openat", 3, OTHERWISE, REFUSE(EPERM)},
+        {"chmod", 1, NONE_OF(SET_ID), ALLOW},      {"chmod", 1, OTHERWISE, REFUSE(EPERM)},
+        {"fchmod", 1, NONE_OF(SET_ID), ALLOW},     {"fchmod", 1, OTHERWISE, REFUSE(EPERM)},
+        {"fchmodat", 2, NONE_OF(SET_ID), ALLOW},   {"fchmodat", 2, OTHERWISE, REFUSE(EPERM)},
+        {"fchmodat2", 2, NONE_OF(SET_ID), ALLOW},  {"fchmodat2", 2, OTHERWISE, REFUSE(EPERM)},
+        {"mkdir", 1, NONE_OF(SET_ID), ALLOW},      {"mkdir", 1, OTHERWISE, REFUSE(EPERM)},
+        {"mkdirat", 2, NONE_OF(SET_ID), ALLOW},    {"mkdirat", 2, OTHERWISE, REFUSE(EPERM)},
+        {"mknod", 1, NONE_OF(SET_ID), ALLOW},      {"mknod", 1, OTHERWISE, REFUSE(EPERM)},
+        {"mknodat", 2, NONE_OF(SET_ID), ALLOW},    {"mknodat", 2, OTHERWISE, REFUSE(EPERM)},
+        {"creat", 1, NONE_OF(SET_ID), ALLOW},      {"creat", 1, OTHERWISE, REFUSE(EPERM)},
+        {"open", 1, NONE_OF(MAKES_FILES), ALLOW},  {"open", 2, NONE_OF(SET_ID), ALLOW},
+        {"open", 2, OTHERWISE, REFUSE(EPERM)},     {"openat", 2, NONE_OF(MAKES_FILES), ALLOW},
+        {"openat", 3, NONE_OF(SET_ID), ALLOW},     {"openat", 3, OTHERWISE, REFUSE(EPERM)},
         {"openat2", 0, OTHERWISE, REFUSE(ENOSYS)},
 };
 

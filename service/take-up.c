@@ -1,5 +1,5 @@
-/* What a start finds: records of stopped containers, containers that a predecessor left running, and whatever else
- * lies in the leaves. Everything is either in the table afterwards, or ended. */
+/* What a start finds: records of stopped containers, containers that a predecessor left running,
+ * and whatever else lies in the leaves. Everything is either in the table afterwards, or ended. */
 
 #include "service/adoption.h"
 #include "service/manager-internal.h"
@@ -11,7 +11,8 @@ static void take_record(ContainerInfo *info, void *data)
 
         manager->next_serial = MAX(manager->next_serial, info->serial + 1);
         if (manager_find_slot(manager, info->owner, info->id)) {
-                g_warning("container %s of user %u has two records; ignoring that of serial %" G_GUINT64_FORMAT,
+                g_warning("container %s of user %u has two records; ignoring that of serial "
+                          "%" G_GUINT64_FORMAT,
                           info->id, info->owner, info->serial);
                 container_info_clear(info);
                 return;
@@ -79,12 +80,13 @@ static void end_leaf(uid_t owner, uint64_t serial, bool populated, void *data)
                 return; /* an empty one goes with the sweep */
         if (!cgroup_open(manager->options.cgroups, owner, serial, &cgroup, &error) ||
             !cgroup_kill(cgroup, &error)) {
-                g_warning("container %" G_GUINT64_FORMAT " of user %u runs unsupervised: %s", serial, owner,
-                          error->message);
+                g_warning("container %" G_GUINT64_FORMAT " of user %u runs unsupervised: %s",
+                          serial, owner, error->message);
                 return;
         }
-        g_warning("container %" G_GUINT64_FORMAT " of user %u was left by a service that died: ended", serial,
-                  owner);
+        g_warning("container %" G_GUINT64_FORMAT
+                  " of user %u was left by a service that died: ended",
+                  serial, owner);
         for (int tries = 0; tries < 100 && !cgroup_remove(cgroup, NULL); tries++)
                 g_usleep(10000); /* at start nobody is served yet */
 }

@@ -36,7 +36,9 @@ ssize_t fd_receive(int socket, void *record, size_t size, int *ret_fd)
                 struct cmsghdr header;
                 char space[CMSG_SPACE(sizeof(int))];
         } control;
-        struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+        struct msghdr message = {.msg_iov = &iov,
+                                 .msg_iovlen = 1,
+                                 .msg_control = &control,
                                  .msg_controllen = sizeof control};
         ssize_t n;
 
@@ -44,7 +46,8 @@ ssize_t fd_receive(int socket, void *record, size_t size, int *ret_fd)
         do
                 n = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
         while (n < 0 && errno == EINTR);
-        if (n >= 0 && message.msg_controllen >= CMSG_LEN(sizeof(int)) && control.header.cmsg_type == SCM_RIGHTS)
+        if (n >= 0 && message.msg_controllen >= CMSG_LEN(sizeof(int)) &&
+            control.header.cmsg_type == SCM_RIGHTS)
                 memcpy(ret_fd, CMSG_DATA(&control.header), sizeof *ret_fd);
         return n < 0 ? -errno : n;
 }

@@ -1,15 +1,15 @@
 #pragma once
 
-/* An owned file descriptor as a type of its own: `autofd int fd = open(...)` is closed at the end of
- * its scope, and only there, unless steal_fd() hands it on. -1 is "none". */
+/* An owned file descriptor as a type of its own: `autofd int fd = open(...)` is closed at the end
+ * of its scope, and only there, unless steal_fd() hands it on. -1 is "none". */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
-void fd_close(int fd);          /* -1 is fine; errno is kept */
-void fd_clear(int *fd);         /* closes and sets -1 */
-int steal_fd(int *fd);          /* returns *fd and sets -1 */
+void fd_close(int fd);  /* -1 is fine; errno is kept */
+void fd_clear(int *fd); /* closes and sets -1 */
+int steal_fd(int *fd);  /* returns *fd and sets -1 */
 
 static inline void fd_cleanup(int *fd)
 {
@@ -17,12 +17,12 @@ static inline void fd_cleanup(int *fd)
 }
 #define autofd __attribute__((cleanup(fd_cleanup)))
 
-/* Takes one message from a socket, without waiting: its length, or -errno (-EAGAIN: nothing there); 0 at the end. The one
- * descriptor that may come with it goes to `ret_fd`, or -1. */
+/* Takes one message from a socket, without waiting: its length, or -errno (-EAGAIN: nothing there);
+ * 0 at the end. The one descriptor that may come with it goes to `ret_fd`, or -1. */
 ssize_t fd_receive(int socket, void *record, size_t size, int *ret_fd);
 
-/* Reads a whole small file (a /proc or cgroup file) relative to `dirfd` into `buffer`, NUL-terminated.
- * Returns its length or -errno; -EFBIG if it does not fit. */
+/* Reads a whole small file (a /proc or cgroup file) relative to `dirfd` into `buffer`,
+ * NUL-terminated. Returns its length or -errno; -EFBIG if it does not fit. */
 ssize_t fd_read_file_at(int dirfd, const char *path, char *buffer, size_t size);
 
 /* Writes `text` to an existing file relative to `dirfd` in one write(). Returns 0 or -errno. */

@@ -10,7 +10,8 @@ void log_container(const ContainerInfo *info, const char *format, ...)
         va_start(arguments, format);
         g_autofree char *text = g_strdup_vprintf(format, arguments);
         va_end(arguments);
-        g_autofree char *line = g_strdup_printf("container %s of user %u %s", info->id, info->owner, text);
+        g_autofree char *line =
+                g_strdup_printf("container %s of user %u %s", info->id, info->owner, text);
         g_snprintf(owner, sizeof owner, "%u", info->owner);
         const GLogField fields[] = {
                 {"MESSAGE", line, -1},

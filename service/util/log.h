@@ -1,6 +1,7 @@
 #pragma once
 
-/* A line of the service's log about one container, with the fields by which the journal finds it. */
+/* A line of the service's log about one container, with the fields by which the journal finds it.
+ */
 
 #include <glib.h>
 

@@ -33,7 +33,8 @@ bool proc_start_time(pid_t pid, uint64_t *ret)
         /* the name, in parentheses, may contain anything: fields are counted behind the last one */
         const char *rest = strrchr(text, ')');
         if (!rest || sscanf(rest + 1,
-                            " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+                            " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
+                            "%*d %*d %llu",
                             &start) != 1)
                 return false;
         *ret = start;
@@ -44,7 +45,8 @@ bool proc_boot_id(char ret[BOOT_ID_SIZE])
 {
         char text[64];
 
-        if (fd_read_file_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", text, sizeof text) < BOOT_ID_SIZE - 1)
+        if (fd_read_file_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", text, sizeof text) <
+            BOOT_ID_SIZE - 1)
                 return false;
         memcpy(ret, text, BOOT_ID_SIZE - 1);
         ret[BOOT_ID_SIZE - 1] = '\0';

@@ -8,9 +8,9 @@
 
 #define BOOT_ID_SIZE 37
 
-/* For a throw-away child of `parent`, before it does anything that may take long: it dies with the service, and keeps
- * nothing of it (the bus connection, the lock, the sockets of others) but the fd `keep` (-1: none) and stdio. After any
- * change of ids, which would undo the first. */
+/* For a throw-away child of `parent`, before it does anything that may take long: it dies with the
+ * service, and keeps nothing of it (the bus connection, the lock, the sockets of others) but the fd
+ * `keep` (-1: none) and stdio. After any change of ids, which would undo the first. */
 void proc_detach(pid_t parent, int keep);
 
 /* The start of `pid` in clock ticks since boot, from /proc/PID/stat. */
@@ -20,6 +20,7 @@ bool proc_boot_id(char ret[BOOT_ID_SIZE]);
 /* Is `pid` in the cgroup `path`, in whichever hierarchy? */
 bool proc_is_in_cgroup(pid_t pid, const char *path);
 
-/* How the process of `pidfd`, which has ended and is no child of ours, has ended: 1 and the status as wait() gives
- * it; 0 as long as its parent has not reaped it; -1 if that will never be known (before Linux 6.15). */
+/* How the process of `pidfd`, which has ended and is no child of ours, has ended: 1 and the status
+ * as wait() gives it; 0 as long as its parent has not reaped it; -1 if that will never be known
+ * (before Linux 6.15). */
 int proc_exit_status(int pidfd, int *ret_status);

@@ -69,7 +69,8 @@ static void tear_down(Fixture *f, const void *unused)
         private_bus_free(f->bus);
 }
 
-/* A client of its own process that calls `n` times and then lives on. As another user, if asked and able. */
+/* A client of its own process that calls `n` times and then lives on. As another user, if asked and
+ * able. */
 static void add_client(Fixture *f, unsigned n, bool other_user)
 {
         const char *name;
@@ -79,12 +80,13 @@ static void add_client(Fixture *f, unsigned n, bool other_user)
         pid_t pid = fork();
         g_assert_cmpint(pid, >=, 0);
         if (pid == 0) {
-                if (other_user && (setgroups(0, NULL) < 0 || setgid(OTHER_GID) < 0 || setuid(OTHER_UID) < 0))
+                if (other_user &&
+                    (setgroups(0, NULL) < 0 || setgid(OTHER_GID) < 0 || setuid(OTHER_UID) < 0))
                         _exit(1);
                 sd_bus *bus = private_bus_connect(f->bus);
                 for (unsigned i = 0; i < n; i++)
-                        if (sd_bus_call_method_async(bus, NULL, name, "/who", "test.Who", "Hello", NULL, NULL,
-                                                     NULL) < 0)
+                        if (sd_bus_call_method_async(bus, NULL, name, "/who", "test.Who", "Hello",
+                                                     NULL, NULL, NULL) < 0)
                                 _exit(2);
                 sd_bus_flush(bus);
                 for (;;)
@@ -139,7 +141,8 @@ static void test_two(Fixture *f, const void *unused)
         g_assert_cmpuint(get(f)->uid, ==, 0);
 }
 
-/* The bus is asked once for each client: a client that is known is answered with a bus that hangs. */
+/* The bus is asked once for each client: a client that is known is answered with a bus that hangs.
+ */
 static void test_cached(Fixture *f, const void *unused)
 {
         add_client(f, 2, false);
@@ -184,16 +187,20 @@ static void test_bus_gone(Fixture *f, const void *unused)
         g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_ACCESS_DENIED);
 }
 
-/* A message without a sender's unique name is nobody's: the bus's own are no calls to be answered. */
+/* A message without a sender's unique name is nobody's: the bus's own are no calls to be answered.
+ */
 static void test_no_sender(Fixture *f, const void *unused)
 {
         g_autoptr(sd_bus_message) message = NULL, named = NULL;
         g_autoptr(GError) first = NULL, second = NULL;
 
-        g_assert_cmpint(sd_bus_message_new_method_call(f->service, &message, "a.b", "/a", "a.b", "C"), >=, 0);
+        g_assert_cmpint(
+                sd_bus_message_new_method_call(f->service, &message, "a.b", "/a", "a.b", "C"), >=,
+                0);
         g_assert_null(callers_get(f->callers, message, &first));
         g_assert_error(first, RUNTIME_ERROR, RUNTIME_ERROR_ACCESS_DENIED);
-        g_assert_cmpint(sd_bus_message_new_method_call(f->service, &named, "a.b", "/a", "a.b", "C"), >=, 0);
+        g_assert_cmpint(sd_bus_message_new_method_call(f->service, &named, "a.b", "/a", "a.b", "C"),
+                        >=, 0);
         g_assert_cmpint(sd_bus_message_set_sender(named, "org.freedesktop.DBus"), >=, 0);
         g_assert_null(callers_get(f->callers, named, &second));
         g_assert_error(second, RUNTIME_ERROR, RUNTIME_ERROR_ACCESS_DENIED);
@@ -207,7 +214,9 @@ static void test_peer(Fixture *f, const void *unused)
         g_autoptr(Callers) callers = callers_new(f->service, &peer);
         g_autoptr(sd_bus_message) message = NULL;
 
-        g_assert_cmpint(sd_bus_message_new_method_call(f->service, &message, "a.b", "/a", "a.b", "C"), >=, 0);
+        g_assert_cmpint(
+                sd_bus_message_new_method_call(f->service, &message, "a.b", "/a", "a.b", "C"), >=,
+                0);
         g_assert_cmpint(sd_bus_message_set_sender(message, ":1.0"), >=, 0);
         const Credentials *caller = callers_get(callers, message, NULL);
         groups[0] = 8; /* it keeps a copy */

@@ -34,9 +34,10 @@ static void test_set(void)
 {
         sd_bus_error mapped = SD_BUS_ERROR_NULL;
 
-        g_assert_cmpint(error_map_set(&mapped, g_error_new_literal(RUNTIME_ERROR,
-                                                                   RUNTIME_ERROR_CONTAINER_EXISTS, "why")),
-                        <, 0);
+        g_assert_cmpint(
+                error_map_set(&mapped, g_error_new_literal(RUNTIME_ERROR,
+                                                           RUNTIME_ERROR_CONTAINER_EXISTS, "why")),
+                <, 0);
         g_assert_cmpstr(mapped.name, ==, "org.naive.Runc.Error.ContainerExists");
         g_assert_cmpstr(mapped.message, ==, "why");
         sd_bus_error_free(&mapped);
@@ -47,8 +48,9 @@ static void test_other_domain(void)
 {
         sd_bus_error mapped = SD_BUS_ERROR_NULL;
 
-        g_assert_cmpint(error_map_set(&mapped, g_error_new_literal(G_FILE_ERROR, G_FILE_ERROR_NOENT, "x")), <,
-                        0);
+        g_assert_cmpint(
+                error_map_set(&mapped, g_error_new_literal(G_FILE_ERROR, G_FILE_ERROR_NOENT, "x")),
+                <, 0);
         g_assert_cmpstr(mapped.name, ==, SD_BUS_ERROR_FAILED);
         sd_bus_error_free(&mapped);
 }
@@ -56,9 +58,10 @@ static void test_other_domain(void)
 /* Whatever bytes a path or an argument puts into the text, what leaves is valid and printable. */
 static void test_any_bytes(void)
 {
-        const char *const texts[] = {"a\nb\tc",         "\x1b[31mred",         "\xff\xfe",        "cut \xe2\x82",
-                                     "\xed\xa0\x80",    "\xe2\x80\xae txt.exe", "\x7f\x01\x02",   "back\\slash",
-                                     "\xc2\x85 newline", "\xf4\x90\x80\x80",    "\xc0\x80 a NUL?"};
+        const char *const texts[] = {"a\nb\tc",          "\x1b[31mred",    "\xff\xfe",
+                                     "cut \xe2\x82",     "\xed\xa0\x80",   "\xe2\x80\xae txt.exe",
+                                     "\x7f\x01\x02",     "back\\slash",    "\xc2\x85 newline",
+                                     "\xf4\x90\x80\x80", "\xc0\x80 a NUL?"};
 
         for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
                 g_autofree char *text = text_of(texts[i]);

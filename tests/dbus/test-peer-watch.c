@@ -183,10 +183,11 @@ static void forge(Fixture *f, sd_bus *sender, const char *destination)
 {
         g_autoptr(sd_bus_message) signal = NULL;
 
-        g_assert_cmpint(sd_bus_message_new_signal(sender, &signal, "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                                  "NameOwnerChanged"),
+        g_assert_cmpint(sd_bus_message_new_signal(sender, &signal, "/org/freedesktop/DBus",
+                                                  "org.freedesktop.DBus", "NameOwnerChanged"),
                         >=, 0);
-        g_assert_cmpint(sd_bus_message_append(signal, "sss", f->client_name, f->client_name, ""), >=, 0);
+        g_assert_cmpint(sd_bus_message_append(signal, "sss", f->client_name, f->client_name, ""),
+                        >=, 0);
         if (destination)
                 g_assert_cmpint(sd_bus_message_set_destination(signal, destination), >=, 0);
         g_assert_cmpint(sd_bus_send(sender, signal, NULL), >=, 0);
@@ -259,7 +260,8 @@ static void test_frees_other(Fixture *f, const void *unused)
         g_assert_cmpuint(f->first.n_told + f->second.n_told, ==, 1);
 }
 
-/* A watch made anew by the function, of one that has left, is told as well: later, not from inside. */
+/* A watch made anew by the function, of one that has left, is told as well: later, not from inside.
+ */
 static void test_watch_anew(Fixture *f, const void *unused)
 {
         f->first.anew = true;
@@ -278,13 +280,15 @@ static void use_rules(Fixture *f, unsigned n)
                 g_autofree char *rule = g_strdup_printf("type='signal',member='Unused%u'", i);
                 g_autoptr(sd_bus_message) reply = NULL;
 
-                g_assert_cmpint(sd_bus_call_method(f->service, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                                                   "org.freedesktop.DBus", "AddMatch", NULL, &reply, "s", rule),
+                g_assert_cmpint(sd_bus_call_method(f->service, "org.freedesktop.DBus",
+                                                   "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                                   "AddMatch", NULL, &reply, "s", rule),
                                 >=, 0);
         }
 }
 
-/* All watches of one client share a rule: with one left there may be any number, but of no other client. */
+/* All watches of one client share a rule: with one left there may be any number, but of no other
+ * client. */
 static void test_share_a_rule(Fixture *f, const void *unused)
 {
         Watcher other = {.fixture = f};
@@ -324,7 +328,8 @@ static void test_rule_is_returned(Fixture *f, const void *unused)
         g_assert_cmpuint(f->first.n_told + f->second.n_told, ==, 0);
 }
 
-/* A rule that the bus refuses is said, to all who wait for it, and not as if the client had left. */
+/* A rule that the bus refuses is said, to all who wait for it, and not as if the client had left.
+ */
 static void test_refused_rule(Fixture *f, const void *unused)
 {
         use_rules(f, MATCH_RULES_MAX);
@@ -355,7 +360,8 @@ static void test_no_connection_freed(Fixture *f, const void *unused)
         peer_watches_free(NULL);
 }
 
-#define ADD(name, function) g_test_add("/peer-watch/" name, Fixture, NULL, set_up, function, tear_down)
+#define ADD(name, function)                                                                        \
+        g_test_add("/peer-watch/" name, Fixture, NULL, set_up, function, tear_down)
 
 int main(int argc, char **argv)
 {

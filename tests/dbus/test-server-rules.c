@@ -1,5 +1,6 @@
-/* Every method that the live objects offer has its row in the one table of who may do what, and what changes
- * anything has an action. Read from introspection, so that a new vtable cannot be forgotten here. */
+/* Every method that the live objects offer has its row in the one table of who may do what, and
+ * what changes anything has an action. Read from introspection, so that a new vtable cannot be
+ * forgotten here. */
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -19,7 +20,8 @@
 
 #define CONTAINER_PATH CONTAINER_PATH_PREFIX "/0/web"
 
-/* What only reads: everything else changes something. A new method belongs here only if it is one of them. */
+/* What only reads: everything else changes something. A new method belongs here only if it is one
+ * of them. */
 static const char *const reading[] = {
         INTERFACE_MANAGER ".GetContainer", INTERFACE_MANAGER ".ListContainers",
         INTERFACE_CONTAINER ".Wait",       INTERFACE_CONTAINER ".ReadLog",
@@ -52,7 +54,8 @@ static void on_element(GMarkupParseContext *context, const char *element, const 
         if (strcmp(element, "interface") == 0) {
                 g_free(parser->interface);
                 parser->interface = g_strdup(attribute(names, values, "name"));
-        } else if (strcmp(element, "method") == 0 && !g_str_has_prefix(parser->interface, "org.freedesktop."))
+        } else if (strcmp(element, "method") == 0 &&
+                   !g_str_has_prefix(parser->interface, "org.freedesktop."))
                 g_ptr_array_add(methods, g_strdup_printf("%s.%s", parser->interface,
                                                          attribute(names, values, "name")));
 }
@@ -62,7 +65,8 @@ static void collect(const char *xml)
         static const GMarkupParser functions = {.start_element = on_element};
         Parser parser = {0};
         g_autoptr(GError) error = NULL;
-        g_autoptr(GMarkupParseContext) context = g_markup_parse_context_new(&functions, 0, &parser, NULL);
+        g_autoptr(GMarkupParseContext) context =
+                g_markup_parse_context_new(&functions, 0, &parser, NULL);
         const char *start = strstr(xml, "<node"); /* GMarkup knows no document type with brackets */
 
         g_assert_true(g_markup_parse_context_parse(context, start, -1, &error));
@@ -87,8 +91,11 @@ static int on_introspected(sd_bus_message *reply, void *data, sd_bus_error *erro
 static void write_record(int directory)
 {
         g_auto(OutputLog) log = {0};
-        const ContainerInfo info = {.serial = 1, .id = (char *) "web", .control_group = (char *) "",
-                                    .state = CONTAINER_STOPPED, .result = RESULT_SUCCESS};
+        const ContainerInfo info = {.serial = 1,
+                                    .id = (char *) "web",
+                                    .control_group = (char *) "",
+                                    .state = CONTAINER_STOPPED,
+                                    .result = RESULT_SUCCESS};
 
         output_log_init(&log);
         g_assert_true(record_save(directory, &info, &log, NULL));
@@ -119,18 +126,21 @@ static void serve_and_collect(int records)
         g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), ==, 0);
         g_autoptr(sd_bus) bus = open_peer(sockets[0], true), client = open_peer(sockets[1], false);
         Server *server = server_new(&(ServerOptions){.bus = bus, .peer = &peer});
-        Manager *manager = manager_new(&(ManagerOptions){.config = &config, .cgroups = fake_cgroup_tree(),
-                                                         .profile = &profile, .records = records,
+        Manager *manager = manager_new(&(ManagerOptions){.config = &config,
+                                                         .cgroups = fake_cgroup_tree(),
+                                                         .profile = &profile,
+                                                         .records = records,
                                                          .launch = fake_launch},
                                        &server_events, server);
         manager_take_up(manager);
         g_assert_true(server_export(server, manager, &error));
         GSource *source = bus_source_attach(bus, NULL, NULL, NULL);
         GSource *client_source = bus_source_attach(client, NULL, NULL, NULL);
-        for (const char *const *path = (const char *const[]){MANAGER_PATH, CONTAINER_PATH, NULL}; *path; path++)
+        for (const char *const *path = (const char *const[]){MANAGER_PATH, CONTAINER_PATH, NULL};
+             *path; path++)
                 g_assert_cmpint(sd_bus_call_method_async(client, NULL, NULL, *path,
-                                                         "org.freedesktop.DBus.Introspectable", "Introspect",
-                                                         on_introspected, NULL, NULL),
+                                                         "org.freedesktop.DBus.Introspectable",
+                                                         "Introspect", on_introspected, NULL, NULL),
                                 >=, 0);
         g_assert_true(loop_until(&n_replies, 2, 5000));
         server_free(server);
@@ -179,7 +189,8 @@ static void test_sees_all(void)
 
         g_assert_cmpuint(methods->len, >=, 15);
         for (size_t i = 0; i < G_N_ELEMENTS(some); i++)
-                g_assert_true(g_ptr_array_find_with_equal_func(methods, some[i], g_str_equal, NULL));
+                g_assert_true(
+                        g_ptr_array_find_with_equal_func(methods, some[i], g_str_equal, NULL));
 }
 
 /* Every method has a row. */

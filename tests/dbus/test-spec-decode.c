@@ -255,13 +255,15 @@ static void test_wrong_type(Fixture *f, const void *unused)
                         new_message(f);
                         up_to_options(f);
                         if (strchr("sog", types[k][0]))
-                                must(sd_bus_message_append(f->message, "{sv}", options[i].key, types[k],
+                                must(sd_bus_message_append(f->message, "{sv}", options[i].key,
+                                                           types[k],
                                                            types[k][0] == 'o' ? "/" : "s"));
                         else if (types[k][0] == 'd')
-                                must(sd_bus_message_append(f->message, "{sv}", options[i].key, "d", 1.0));
+                                must(sd_bus_message_append(f->message, "{sv}", options[i].key, "d",
+                                                           1.0));
                         else
-                                must(sd_bus_message_append(f->message, "{sv}", options[i].key, types[k],
-                                                           UINT64_C(1)));
+                                must(sd_bus_message_append(f->message, "{sv}", options[i].key,
+                                                           types[k], UINT64_C(1)));
                         close_list(f);
                         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, options[i].key);
                 }
@@ -279,7 +281,8 @@ static void test_wrong_container(Fixture *f, const void *unused)
         up_to_options(f);
         must(sd_bus_message_append(f->message, "{sv}", "Environment", "as", 1, "A=b"));
         close_list(f);
-        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "option Environment has type 'as', not 'aay'");
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS,
+                       "option Environment has type 'as', not 'aay'");
 
         new_message(f);
         up_to_options(f);
@@ -330,7 +333,8 @@ static void test_user_namespace(Fixture *f, const void *unused)
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "UserNamespace is 'host'");
 }
 
-/* A NUL in a path, an argument or a variable would cut it short behind the caller's back: refused. */
+/* A NUL in a path, an argument or a variable would cut it short behind the caller's back: refused.
+ */
 static void test_nul(Fixture *f, const void *unused)
 {
         bytes(f, "/tree\0x", 7);
@@ -353,7 +357,8 @@ static void test_nul(Fixture *f, const void *unused)
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "argv contains a NUL byte");
 }
 
-/* One NUL at the end is how some languages write bytes that are a string: it is not part of it. Two are. */
+/* One NUL at the end is how some languages write bytes that are a string: it is not part of it. Two
+ * are. */
 static void test_nul_at_end(Fixture *f, const void *unused)
 {
         for (size_t n = 1; n <= 2; n++) {
@@ -460,7 +465,8 @@ static void test_four_million(Fixture *f, const void *unused)
         open_options(f);
         close_list(f);
         seal(f);
-        if (fd_write_file_at(AT_FDCWD, "/proc/self/clear_refs", "5") < 0) { /* forgets the peak so far */
+        if (fd_write_file_at(AT_FDCWD, "/proc/self/clear_refs", "5") <
+            0) { /* forgets the peak so far */
                 g_test_skip("the peak of memory cannot be measured here");
                 return;
         }
@@ -488,7 +494,8 @@ static void test_argv_bytes(Fixture *f, const void *unused)
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "argv has more than the 1048576 bytes");
 }
 
-/* What is well-formed but makes no sense is judged as well: the checks of the spec are part of decoding. */
+/* What is well-formed but makes no sense is judged as well: the checks of the spec are part of
+ * decoding. */
 static void test_validates(Fixture *f, const void *unused)
 {
         text(f, "tree");
@@ -574,7 +581,8 @@ static void test_fds_count(Fixture *f, const void *unused)
 /* A number above the highest is refused by its name, the largest of its type included. */
 static void test_fd_number(Fixture *f, const void *unused)
 {
-        static const unsigned numbers[] = {SPAWN_FD_NUMBER_MAX + 1, 0x7fffffff, 0x80000000, UINT32_MAX};
+        static const unsigned numbers[] = {SPAWN_FD_NUMBER_MAX + 1, 0x7fffffff, 0x80000000,
+                                           UINT32_MAX};
 
         for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++) {
                 g_autofree char *words = g_strdup_printf("fd number %u", numbers[i]);
@@ -610,7 +618,8 @@ static void test_fd_directory(Fixture *f, const void *unused)
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "fd 3 is a directory");
 }
 
-/* An fd that is a mere path is refused: it is there to be opened again with the service's rights. */
+/* An fd that is a mere path is refused: it is there to be opened again with the service's rights.
+ */
 static void test_fd_path(Fixture *f, const void *unused)
 {
         static const char *const paths[] = {"/", "/dev/null", "/etc/passwd"};
@@ -642,7 +651,8 @@ static void test_terminal_and_fds(Fixture *f, const void *unused)
                         assert_accepted(f);
                         continue;
                 }
-                g_autofree char *words = g_strdup_printf("Terminal and fd %u exclude each other", target);
+                g_autofree char *words =
+                        g_strdup_printf("Terminal and fd %u exclude each other", target);
                 assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, words);
         }
 }
@@ -705,7 +715,8 @@ static void test_other_signature(Fixture *f, const void *unused)
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "cannot read fds");
 }
 
-#define ADD(name, function) g_test_add("/spec-decode/" name, Fixture, NULL, set_up, function, tear_down)
+#define ADD(name, function)                                                                        \
+        g_test_add("/spec-decode/" name, Fixture, NULL, set_up, function, tear_down)
 
 int main(int argc, char **argv)
 {

@@ -1,5 +1,5 @@
-/* The input is a record's file, or with a first byte of 'L' its log. What is loaded is a stopped container
- * that can be saved and loaded again as the same; what is not, is set aside. */
+/* The input is a record's file, or with a first byte of 'L' its log. What is loaded is a stopped
+ * container that can be saved and loaded again as the same; what is not, is set aside. */
 
 #include <fcntl.h>
 #include <glib/gstdio.h>

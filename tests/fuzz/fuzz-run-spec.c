@@ -1,5 +1,6 @@
-/* The input is a spec: a byte of flags, then texts that end in NUL: rootfs, working directory, id, host name,
- * arguments up to an empty one, variables. What is accepted can be prepared for exec, and keeps its promises. */
+/* The input is a spec: a byte of flags, then texts that end in NUL: rootfs, working directory, id,
+ * host name, arguments up to an empty one, variables. What is accepted can be prepared for exec,
+ * and keeps its promises. */
 
 #include <string.h>
 
@@ -54,7 +55,8 @@ static void check_environment(char **environment, int home)
         for (guint i = 0; i < n; i++) {
                 g_assert_nonnull(strchr(environment[i], '='));
                 for (guint k = 0; k < i; k++)
-                        g_assert_true(strncmp(environment[i], environment[k], name_length(environment[i])) != 0);
+                        g_assert_true(strncmp(environment[i], environment[k],
+                                              name_length(environment[i])) != 0);
         }
 }
 

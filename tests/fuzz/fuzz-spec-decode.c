@@ -1,6 +1,6 @@
-/* The input is a little program that appends values to a message, right and wrong ones; the message is then
- * decoded as a Spawn and as a Run. What is accepted keeps all promises of a valid spec, what is refused has an
- * error and leaves nothing. */
+/* The input is a little program that appends values to a message, right and wrong ones; the message
+ * is then decoded as a Spawn and as a Run. What is accepted keeps all promises of a valid spec,
+ * what is refused has an error and leaves nothing. */
 
 #include <fcntl.h>
 #include <string.h>
@@ -22,9 +22,12 @@ static const char *const keys[] = {
 #define X(Key, signature, flag, metavar, help) #Key,
         SPAWN_OPTIONS(X)
 #undef X
-        "Seccomp", "id", "",
+                "Seccomp",
+        "id",
+        "",
 };
-static const char *const signatures[] = {"s", "t", "b", "u", "ay", "as", "aay", "v", "a{sv}", "(ss)"};
+static const char *const signatures[] = {"s",  "t",   "b", "u",     "ay",
+                                         "as", "aay", "v", "a{sv}", "(ss)"};
 
 static sd_bus *bus;
 static int null_fd;
@@ -56,7 +59,8 @@ static uint64_t take_number(Input *input)
 /* Up to 255 of the bytes that follow. */
 static size_t take_bytes(Input *input, char bytes[256])
 {
-        size_t wanted = take(input), left = (size_t) (input->end - input->at), n = MIN(wanted, left);
+        size_t wanted = take(input), left = (size_t) (input->end - input->at),
+               n = MIN(wanted, left);
 
         memcpy(bytes, input->at, n);
         bytes[n] = '\0';
@@ -90,7 +94,8 @@ static void append_many(sd_bus_message *message, Input *input)
                 sd_bus_message_append_array_space(message, 'y', 0, &space);
 }
 
-/* An instruction; returns by how much the depth has changed. Whatever sd-bus refuses to build is left out. */
+/* An instruction; returns by how much the depth has changed. Whatever sd-bus refuses to build is
+ * left out. */
 static int step(sd_bus_message *message, Input *input)
 {
         switch (take(input) % 16) {
@@ -119,7 +124,8 @@ static int step(sd_bus_message *message, Input *input)
                 return sd_bus_message_open_container(message, 'e', "sv") >= 0;
         case 9:
                 return sd_bus_message_open_container(
-                               message, 'v', signatures[take(input) % G_N_ELEMENTS(signatures)]) >= 0;
+                               message, 'v', signatures[take(input) % G_N_ELEMENTS(signatures)]) >=
+                       0;
         case 10:
                 return -(sd_bus_message_close_container(message) >= 0);
         case 11:
@@ -176,7 +182,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         if (!bus)
                 open_bus();
-        g_assert_cmpint(sd_bus_message_new_method_call(bus, &message, "a.b", "/a", "a.b", "M"), >=, 0);
+        g_assert_cmpint(sd_bus_message_new_method_call(bus, &message, "a.b", "/a", "a.b", "M"), >=,
+                        0);
         while (input.at < input.end)
                 depth += step(message, &input);
         while (depth-- > 0)

@@ -1,5 +1,5 @@
-/* Replays a corpus without libFuzzer: each file of the directories given, and each prefix of the small ones
- * (what is cut off is the commonest damage). Fails as the target does: by an abort. */
+/* Replays a corpus without libFuzzer: each file of the directories given, and each prefix of the
+ * small ones (what is cut off is the commonest damage). Fails as the target does: by an abort. */
 
 #include <glib.h>
 #include <stdio.h>
@@ -19,7 +19,8 @@ static unsigned replay(const char *directory)
                 g_autofree char *path = g_build_filename(directory, name, NULL), *bytes = NULL;
                 gsize length;
                 g_assert_true(g_file_get_contents(path, &bytes, &length, NULL));
-                for (gsize cut = 0; cut <= length; cut = length > PREFIXES_MAX ? length + 1 : cut + 1) {
+                for (gsize cut = 0; cut <= length;
+                     cut = length > PREFIXES_MAX ? length + 1 : cut + 1) {
                         /* a copy of that very size: a sanitizer sees what is read behind it */
                         g_autofree uint8_t *copy = g_memdup2(bytes, length - cut);
                         LLVMFuzzerTestOneInput(copy ? copy : (const uint8_t *) "", length - cut);

@@ -1,6 +1,7 @@
 #pragma once
 
-/* What libFuzzer, or tests/fuzz/replay.c, calls for each input. Returns 0; aborts when a promise is broken. */
+/* What libFuzzer, or tests/fuzz/replay.c, calls for each input. Returns 0; aborts when a promise is
+ * broken. */
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
-/* The one program of the tests' own root trees, without any library: "exit N" ends with N, "open" with the
- * number of fds that it finds open, anything else with 0. */
+/* The one program of the tests' own root trees, without any library: "exit N" ends with N, "open"
+ * with the number of fds that it finds open, anything else with 0. */
 
 #include <fcntl.h>
 #include <stdlib.h>

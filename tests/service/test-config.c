@@ -73,7 +73,8 @@ static char *setting(size_t key, guint64 value)
                             : strcmp(keys[key].key, "IdRangeCount") == 0 ? "IdRangeStart=65536\n"
                                                                          : "";
 
-        return g_strdup_printf("[Service]\n%s%s=%" G_GUINT64_FORMAT "\n", other, keys[key].key, value);
+        return g_strdup_printf("[Service]\n%s%s=%" G_GUINT64_FORMAT "\n", other, keys[key].key,
+                               value);
 }
 
 /* Without a file the defaults are those of limits.h. */
@@ -145,12 +146,24 @@ static void test_beyond_bounds(void)
 /* Every key refuses what is no plain number. */
 static void test_no_number(void)
 {
-        const char *const bad[] = {"", "x", "-1", "+1", "1.0", "0x10", "1 2", "10K", "1e3", "infinity",
-                                   "18446744073709551617", "99999999999999999999999", "\xff"};
+        const char *const bad[] = {"",
+                                   "x",
+                                   "-1",
+                                   "+1",
+                                   "1.0",
+                                   "0x10",
+                                   "1 2",
+                                   "10K",
+                                   "1e3",
+                                   "infinity",
+                                   "18446744073709551617",
+                                   "99999999999999999999999",
+                                   "\xff"};
 
         for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
                 for (size_t b = 0; b < G_N_ELEMENTS(bad); b++) {
-                        g_autofree char *text = g_strdup_printf("[Service]\n%s=%s\n", keys[i].key, bad[b]);
+                        g_autofree char *text =
+                                g_strdup_printf("[Service]\n%s=%s\n", keys[i].key, bad[b]);
                         assert_refused(text, keys[i].key);
                 }
 }
@@ -213,8 +226,8 @@ static void test_default_range(void)
         g_assert_cmpuint(config.id_range_count / ID_RANGE_SIZE, >=, CONTAINERS_MAX);
         for (size_t i = 0; i < G_N_ELEMENTS(others); i++)
                 if (first <= others[i].last && others[i].first <= last) {
-                        g_test_message("%#" G_GINT64_MODIFIER "x-%#" G_GINT64_MODIFIER "x meets %s", first,
-                                       last, others[i].who);
+                        g_test_message("%#" G_GINT64_MODIFIER "x-%#" G_GINT64_MODIFIER "x meets %s",
+                                       first, last, others[i].who);
                         g_test_fail();
                 }
 }

@@ -1,5 +1,5 @@
-/* One container around a fake child: what it says and how it ends decide the states, hooks and results. No
- * cgroup and no privilege: tests/integration shows the same with the kernel's. */
+/* One container around a fake child: what it says and how it ends decide the states, hooks and
+ * results. No cgroup and no privilege: tests/integration shows the same with the kernel's. */
 
 #include "service/container.h"
 
@@ -90,7 +90,8 @@ static const ContainerHooks hooks = {on_created, on_started, on_failed, on_exite
 
 static void set_up(Fixture *f, const void *unused)
 {
-        ContainerInfo info = {.serial = 1, .id = g_strdup("web"), .owner = 1000, .memory_max = UINT64_MAX};
+        ContainerInfo info = {
+                .serial = 1, .id = g_strdup("web"), .owner = 1000, .memory_max = UINT64_MAX};
         RunSpec *spec = run_spec_new();
 
         fake_launch_reset();
@@ -220,7 +221,8 @@ static void test_run_exit(Fixture *f, const void *unused)
         assert_ended(f, RESULT_EXIT_CODE, 7);
 }
 
-/* A command that has ended before the loop looks was started all the same, and its reason is not lost. */
+/* A command that has ended before the loop looks was started all the same, and its reason is not
+ * lost. */
 static void test_ended_before_look(Fixture *f, const void *unused)
 {
         begin(f, FAKE_EXIT, true);
@@ -268,7 +270,8 @@ static void test_stage_fails(Fixture *f, const void *unused)
         g_assert_nonnull(strstr(f->failure->message, "set the host name"));
 }
 
-/* Every stage can fail, and each error says what the stage's words say, on the rootfs it was for. */
+/* Every stage can fail, and each error says what the stage's words say, on the rootfs it was for.
+ */
 static void test_every_stage(void)
 {
         g_autoptr(RunSpec) spec = run_spec_new();
@@ -338,7 +341,8 @@ static void test_vanished_created(Fixture *f, const void *unused)
         assert_ended(f, RESULT_SIGNAL, SIGKILL);
 }
 
-/* Killed at the moment of exec: it counts as started and ended by that signal, never as a success. */
+/* Killed at the moment of exec: it counts as started and ended by that signal, never as a success.
+ */
 static void test_vanished_at_exec(Fixture *f, const void *unused)
 {
         begin(f, FAKE_VANISH_EXEC, true);
@@ -397,7 +401,8 @@ static void test_stop_obeyed(Fixture *f, const void *unused)
         assert_ended(f, RESULT_SIGNAL, SIGTERM);
 }
 
-/* Stop with a command that ignores the signal: killed when the grace time is over, and not before. */
+/* Stop with a command that ignores the signal: killed when the grace time is over, and not before.
+ */
 static void test_stop_ignored(Fixture *f, const void *unused)
 {
         run(f, FAKE_STUBBORN);
@@ -514,13 +519,15 @@ static void test_hostname(Fixture *f, const void *unused)
 /* Freed at any point of its life, it takes its process with it, and calls no hook. */
 static void test_free(Fixture *f, const void *data)
 {
-        static const FakeScript scripts[] = {FAKE_LIVE, FAKE_STUBBORN, FAKE_EXIT, FAKE_VANISH, FAKE_FAIL};
+        static const FakeScript scripts[] = {FAKE_LIVE, FAKE_STUBBORN, FAKE_EXIT, FAKE_VANISH,
+                                             FAKE_FAIL};
 
         for (size_t i = 0; i < G_N_ELEMENTS(scripts); i++)
                 for (int execute = 0; execute < 2; execute++) {
                         begin(f, scripts[i], execute);
                         container_free(f->container);
-                        ContainerInfo info = {.id = g_strdup("web"), .owner = 1000, .memory_max = UINT64_MAX};
+                        ContainerInfo info = {
+                                .id = g_strdup("web"), .owner = 1000, .memory_max = UINT64_MAX};
                         RunSpec *spec = run_spec_new();
                         spec->rootfs = g_strdup("/tree");
                         spec->argv = g_strsplit("cmd", " ", -1);
@@ -548,12 +555,14 @@ static void test_words(void)
         for (ContainerResult result = RESULT_NONE; result < _RESULT_MAX; result++)
                 g_assert_true(g_hash_table_add(seen, (char *) container_result_to_string(result)));
         for (ContainerResult result = RESULT_SUCCESS; result < _RESULT_MAX; result++)
-                g_assert_cmpint(container_result_from_string(container_result_to_string(result)), ==, result);
+                g_assert_cmpint(container_result_from_string(container_result_to_string(result)),
+                                ==, result);
         g_assert_cmpint(container_result_from_string("?"), ==, RESULT_UNKNOWN);
         g_assert_cmpint(container_result_from_string(""), ==, RESULT_UNKNOWN);
 }
 
-#define ADD(name, function) g_test_add("/container/" name, Fixture, NULL, set_up, function, tear_down)
+#define ADD(name, function)                                                                        \
+        g_test_add("/container/" name, Fixture, NULL, set_up, function, tear_down)
 
 int main(int argc, char **argv)
 {

@@ -22,7 +22,8 @@
 #define BOB   54322u
 
 static gid_t alices_groups[] = {54400, 54401};
-static const Credentials root = {.uid = 0}, alice = {.uid = ALICE, .groups = alices_groups, .n_groups = 2},
+static const Credentials root = {.uid = 0},
+                         alice = {.uid = ALICE, .groups = alices_groups, .n_groups = 2},
                          bob = {.uid = BOB};
 
 /* A process that waits in a user namespace of its own. */
@@ -55,11 +56,17 @@ static char *read_map(pid_t pid, const char *file)
         unsigned n = 0;
         for (char **word = words; *word; word++)
                 if (**word)
-                        g_string_append_printf(map, "%s%s", n == 0 ? "" : n % 3 ? " " : ",", *word), n++;
+                        g_string_append_printf(map, "%s%s",
+                                               n == 0  ? ""
+                                               : n % 3 ? " "
+                                                       : ",",
+                                               *word),
+                                n++;
         return g_string_free(map, FALSE);
 }
 
-static IdMap *make(IdRanges *ranges, UserNamespaceMode mode, const Credentials *owner, gid_t tree_gid)
+static IdMap *make(IdRanges *ranges, UserNamespaceMode mode, const Credentials *owner,
+                   gid_t tree_gid)
 {
         g_autoptr(GError) error = NULL;
         IdMap *map = NULL;
@@ -92,7 +99,8 @@ static void apply(const IdMap *map, pid_t pid)
         g_assert_no_error(error);
 }
 
-static void assert_maps(const IdMap *map, const char *uids, const char *gids, const char *set_groups)
+static void assert_maps(const IdMap *map, const char *uids, const char *gids,
+                        const char *set_groups)
 {
         pid_t pid = spawn();
 
@@ -184,7 +192,8 @@ static void test_auto_maps(void)
         g_assert_false(id_map_has_gid(map, 65536));
 }
 
-/* `self`: container root is the caller, there is nobody else, and no supplementary group can be dropped. */
+/* `self`: container root is the caller, there is nobody else, and no supplementary group can be
+ * dropped. */
 static void test_self_maps(void)
 {
         g_autoptr(IdRanges) ranges = id_ranges_new(START, 0);
@@ -279,7 +288,8 @@ static void test_namespace_self(void)
         g_assert_cmpint(open_namespace(map, getpid()), ==, -1);
 }
 
-/* Of root's container its own namespace serves: what is 0 on disk is 0 inside, and so on for all ids. */
+/* Of root's container its own namespace serves: what is 0 on disk is 0 inside, and so on for all
+ * ids. */
 static void test_namespace_root(void)
 {
         g_autoptr(IdRanges) ranges = id_ranges_new(START, ID_RANGE_SIZE);
@@ -302,7 +312,8 @@ static void test_namespace_user(void)
         g_autoptr(IdRanges) ranges = id_ranges_new(START, ID_RANGE_SIZE);
         g_autoptr(IdMap) map = make(ranges, USER_NAMESPACE_AUTO, &alice, 54401);
         autofd int fd = open_namespace(map, 0);
-        g_autofree char *uids = map_of_namespace(fd, "uid_map"), *gids = map_of_namespace(fd, "gid_map");
+        g_autofree char *uids = map_of_namespace(fd, "uid_map"),
+                        *gids = map_of_namespace(fd, "gid_map");
 
         g_assert_cmpstr(uids, ==, "54321 1879048192 1");
         g_assert_cmpstr(gids, ==, "54401 1879048192 1");
@@ -326,7 +337,8 @@ static void test_namespace_cached(void)
         id_map_free(map);
 }
 
-/* Another owner, and the same one with another group, never gets a namespace that was made for somebody. */
+/* Another owner, and the same one with another group, never gets a namespace that was made for
+ * somebody. */
 static void test_namespace_not_shared(void)
 {
         g_autoptr(IdRanges) ranges = id_ranges_new(START, ID_RANGE_SIZE);
@@ -374,7 +386,8 @@ static unsigned count_fds(void)
         return n;
 }
 
-/* A hundred containers leave one cached namespace, and with the ranges that is gone too. No process stays. */
+/* A hundred containers leave one cached namespace, and with the ranges that is gone too. No process
+ * stays. */
 static void test_nothing_left(void)
 {
         unsigned before = count_fds();

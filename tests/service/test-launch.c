@@ -1,5 +1,6 @@
-/* Real launches into a small root tree, with a failure provoked at each stage that can be: the error has its
- * code and its words, and no process, fd, mount or cgroup is more than before. Needs root. */
+/* Real launches into a small root tree, with a failure provoked at each stage that can be: the
+ * error has its code and its words, and no process, fd, mount or cgroup is more than before. Needs
+ * root. */
 
 #include "service/launch.h"
 #include "service/seccomp.h"
@@ -34,7 +35,7 @@ static char *cgroup_parent;
 typedef struct Fixture {
         char *path; /* the root tree, a tmpfs */
         RunSpec *spec;
-        Profile profile;   /* a copy, to be spoilt */
+        Profile profile; /* a copy, to be spoilt */
         Container *container;
         unsigned n_created, n_started, n_failed, n_exited, n_cleaned;
         GError *error;
@@ -81,8 +82,10 @@ static char *list_traces(void)
                 g_auto(GStrv) fields = g_strsplit(*line, " ", 6);
                 if (!strstr(*line, " - cgroup") || g_strv_length(fields) < 6)
                         continue;
-                for (const char *const *owner = (const char *const[]){"0", "54321", NULL}; *owner; owner++) {
-                        g_autofree char *path = g_strconcat(fields[4], cgroup_parent, "/", *owner, NULL);
+                for (const char *const *owner = (const char *const[]){"0", "54321", NULL}; *owner;
+                     owner++) {
+                        g_autofree char *path =
+                                g_strconcat(fields[4], cgroup_parent, "/", *owner, NULL);
                         GString *leaves = g_string_new(NULL);
                         list_cgroups(path, leaves);
                         const char *first = strchr(leaves->str, '\n');
@@ -233,7 +236,9 @@ static void set_command(Fixture *f, const char *words)
 static bool begin(Fixture *f, GError **error)
 {
         static uint64_t serial;
-        ContainerInfo info = {.serial = ++serial, .id = g_strdup("web"), .owner = f->owner,
+        ContainerInfo info = {.serial = ++serial,
+                              .id = g_strdup("web"),
+                              .owner = f->owner,
                               .memory_max = f->spec->memory_max};
         const Credentials owner = {.uid = f->owner};
         const CgroupLimits limits = {f->spec->memory_max, CGROUP_NO_LIMIT, f->spec->tasks_max};
@@ -425,7 +430,8 @@ static void test_tmp_link(Fixture *f, const void *unused)
 {
         remove_directory(f, "tmp");
         make_link(f, "tmp", "bin");
-        assert_fails(f, RUNTIME_ERROR_ROOTFS_INVALID, "'tmp' is not a directory but a symbolic link");
+        assert_fails(f, RUNTIME_ERROR_ROOTFS_INVALID,
+                     "'tmp' is not a directory but a symbolic link");
 }
 
 static void test_tmp_file(Fixture *f, const void *unused)
@@ -474,15 +480,18 @@ static const Command commands[] = {
         {"not-found-in-path", "nope", "/bin", RUNTIME_ERROR_COMMAND_NOT_FOUND, "'nope'"},
         {"empty-path", "helper", "", RUNTIME_ERROR_COMMAND_NOT_FOUND, "'helper'"},
         {"below-a-file", "/bin/helper/x", NULL, RUNTIME_ERROR_COMMAND_NOT_FOUND, "'/bin/helper/x'"},
-        {"dangling-link", "/bin/dangling", NULL, RUNTIME_ERROR_COMMAND_NOT_FOUND, "'/bin/dangling'"},
+        {"dangling-link", "/bin/dangling", NULL, RUNTIME_ERROR_COMMAND_NOT_FOUND,
+         "'/bin/dangling'"},
         {"link-loop", "/bin/loop", NULL, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE, "'/bin/loop'"},
         {"not-executable", "/bin/text", NULL, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE, "'/bin/text'"},
         {"not-executable-in-path", "text", "/bin", RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE, "'text'"},
         {"directory", "/bin", NULL, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE, "'/bin'"},
         {"wrong-format", "/bin/noise", NULL, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE, "format"},
         {"empty-file", "/bin/empty", NULL, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE, "format"},
-        {"no-interpreter", "/bin/script", NULL, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE, "interpreter"},
-        {"no-interpreter-in-path", "script", "/bin", RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE, "interpreter"},
+        {"no-interpreter", "/bin/script", NULL, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE,
+         "interpreter"},
+        {"no-interpreter-in-path", "script", "/bin", RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE,
+         "interpreter"},
         {"device", "/dev/null", NULL, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE, "'/dev/null'"},
 };
 
@@ -710,8 +719,10 @@ static void add_all(void)
         ADD("works/path-search-goes-on", test_path_search_goes_on);
         for (size_t i = 0; i < G_N_ELEMENTS(targets); i++) {
                 g_autofree char *missing = g_strdup_printf("/launch/tree/no-%s", targets[i].name);
-                g_autofree char *link = g_strdup_printf("/launch/tree/%s-is-a-link", targets[i].name);
-                g_autofree char *file = g_strdup_printf("/launch/tree/%s-is-a-file", targets[i].name);
+                g_autofree char *link =
+                        g_strdup_printf("/launch/tree/%s-is-a-link", targets[i].name);
+                g_autofree char *file =
+                        g_strdup_printf("/launch/tree/%s-is-a-file", targets[i].name);
                 g_test_add(missing, Fixture, &targets[i], set_up, test_target_missing, tear_down);
                 g_test_add(link, Fixture, &targets[i], set_up, test_target_link, tear_down);
                 g_test_add(file, Fixture, &targets[i], set_up, test_target_file, tear_down);

@@ -157,9 +157,10 @@ static void ask(Fixture *f, uid_t uid, RunSpec *spec, FakeScript script, bool ex
         const Credentials owner = {.uid = uid};
 
         fake_launch_how.script = script;
-        manager_create(f->manager,
-                       &(ManagerCreate){.spec = spec, .owner = &owner, .tree_fd = -1, .execute = execute},
-                       on_answer, f);
+        manager_create(
+                f->manager,
+                &(ManagerCreate){.spec = spec, .owner = &owner, .tree_fd = -1, .execute = execute},
+                on_answer, f);
 }
 
 static void await_answer(Fixture *f, unsigned n)
@@ -259,7 +260,8 @@ static void test_launch_fails(Fixture *f, const void *unused)
         make(f, ALICE, "web", FAKE_LIVE, true);
 }
 
-/* A Start whose exec fails is answered with the reason; the container is seen to end, and is kept. */
+/* A Start whose exec fails is answered with the reason; the container is seen to end, and is kept.
+ */
 static void test_start_fails(Fixture *f, const void *unused)
 {
         fake_launch_how.error = ENOENT;
@@ -310,8 +312,8 @@ static void test_creating_is_unknown(Fixture *f, const void *unused)
         g_assert_nonnull(manager_find(f->manager, ALICE, "web"));
 }
 
-/* What runs when the manager goes is left running for its successor, and its record tells of it; what has not
- * run yet is ended. Nobody is told of either. */
+/* What runs when the manager goes is left running for its successor, and its record tells of it;
+ * what has not run yet is ended. Nobody is told of either. */
 static void test_free_with_live(Fixture *f, const void *unused)
 {
         pid_t running = container_info(make(f, ALICE, "one", FAKE_STUBBORN, true))->pid;
@@ -339,8 +341,8 @@ static void test_free_without_records(Fixture *f, const void *unused)
         g_assert_cmpint(waitpid(pid, NULL, WNOHANG), ==, -1);
 }
 
-/* A process that only has the number of the one in the record is not taken over, nor touched: the container
- * has ended, nobody knows how. */
+/* A process that only has the number of the one in the record is not taken over, nor touched: the
+ * container has ended, nobody knows how. */
 static void test_take_up_number_reused(Fixture *f, const void *unused)
 {
         pid_t pid = container_info(make(f, ALICE, "one", FAKE_STUBBORN, true))->pid;
@@ -431,7 +433,8 @@ static void test_remove(Fixture *f, const void *unused)
 
 /* -- names -- */
 
-/* Without an id the owner's containers are container-1, container-2, …, each owner's on their own. */
+/* Without an id the owner's containers are container-1, container-2, …, each owner's on their own.
+ */
 static void test_generated_ids(Fixture *f, const void *unused)
 {
         make(f, ALICE, NULL, FAKE_LIVE, true);
@@ -478,7 +481,8 @@ static void test_list(Fixture *f, const void *unused)
 
         for (size_t i = 0; i < G_N_ELEMENTS(ids); i++)
                 make(f, i % 2 ? BOB : ALICE, ids[i], FAKE_LIVE, true);
-        g_autoptr(GPtrArray) all = manager_list(f->manager, UID_ANY), bobs = manager_list(f->manager, BOB),
+        g_autoptr(GPtrArray) all = manager_list(f->manager, UID_ANY),
+                             bobs = manager_list(f->manager, BOB),
                              none = manager_list(f->manager, 7);
         g_assert_cmpuint(all->len, ==, 4);
         for (size_t i = 0; i < G_N_ELEMENTS(ids); i++)
@@ -516,7 +520,8 @@ static void test_root_is_exempt(Fixture *f, const void *unused)
         make(f, 0, NULL, FAKE_LIVE, true);
 }
 
-/* All together have ContainersMax live ones and not one more, root included; those being made count. */
+/* All together have ContainersMax live ones and not one more, root included; those being made
+ * count. */
 static void test_total_limit(Fixture *f, const void *unused)
 {
         f->config.containers_max = 3;
@@ -571,7 +576,8 @@ static void test_retention_none(Fixture *f, const void *unused)
         g_assert_cmpuint(count_files(f), ==, 0);
 }
 
-/* Ranges of ids go round with the containers that end: a few are enough for many, one after another. */
+/* Ranges of ids go round with the containers that end: a few are enough for many, one after
+ * another. */
 static void test_id_ranges(Fixture *f, const void *unused)
 {
         g_clear_pointer(&f->manager, manager_free);
@@ -593,23 +599,26 @@ static void test_no_profile(Fixture *f, const void *unused)
         const Credentials owner = {.uid = ALICE};
         g_autoptr(RunSpec) spec = new_spec(NULL);
         g_autoptr(GError) error = NULL;
-        g_autoptr(Manager) manager = manager_new(
-                &(ManagerOptions){.config = &f->config, .profile_error = "no /dev here", .records = -1},
-                &events, f);
+        g_autoptr(Manager) manager = manager_new(&(ManagerOptions){.config = &f->config,
+                                                                   .profile_error = "no /dev here",
+                                                                   .records = -1},
+                                                 &events, f);
 
         g_assert_false(manager_admit(manager, spec, &owner, &error));
         g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_NOT_SUPPORTED);
         g_assert_cmpstr(error->message, ==, "no /dev here");
 }
 
-/* A service without ranges gives `self` by default, and refuses `auto` to who asked for it by name. */
+/* A service without ranges gives `self` by default, and refuses `auto` to who asked for it by name.
+ */
 static void test_no_ranges(Fixture *f, const void *unused)
 {
         const Credentials owner = {.uid = ALICE};
         g_autoptr(RunSpec) spec = new_spec(NULL);
         g_autoptr(GError) error = NULL;
         g_autoptr(Manager) manager = manager_new(
-                &(ManagerOptions){.config = &f->config, .profile = &f->profile, .records = -1}, &events, f);
+                &(ManagerOptions){.config = &f->config, .profile = &f->profile, .records = -1},
+                &events, f);
 
         g_assert_true(manager_admit(manager, spec, &owner, NULL));
         g_assert_cmpint(spec->user_namespace, ==, USER_NAMESPACE_SELF);
@@ -648,7 +657,8 @@ static void test_limit_without_cgroups(Fixture *f, const void *unused)
 
 /* -- records -- */
 
-/* What a predecessor left is there again: results, output, the names it holds, the serials it had. */
+/* What a predecessor left is there again: results, output, the names it holds, the serials it had.
+ */
 static void test_take_up(Fixture *f, const void *unused)
 {
         fake_launch_how.code = 4;
@@ -685,8 +695,8 @@ static void test_take_up_output(Fixture *f, const void *unused)
         manager_take_up(f->manager);
         for (int i = 0; i < 2; i++) {
                 uint64_t offset = 0;
-                g_assert_true(manager_load_output(f->manager, manager_find(f->manager, ALICE, "one"), &output,
-                                                  &error));
+                g_assert_true(manager_load_output(
+                        f->manager, manager_find(f->manager, ALICE, "one"), &output, &error));
                 g_assert_no_error(error);
                 size_t n = output_log_read(output_log(output), &offset, text, sizeof text);
                 g_assert_cmpmem(text, n, "hello\n", 6);
@@ -731,8 +741,11 @@ static void test_take_up_twice(Fixture *f, const void *unused)
 
         output_log_init(&log);
         for (uint64_t serial = 5; serial < 7; serial++) {
-                const ContainerInfo info = {.serial = serial, .id = (char *) "web", .owner = ALICE,
-                                            .control_group = (char *) "", .state = CONTAINER_STOPPED,
+                const ContainerInfo info = {.serial = serial,
+                                            .id = (char *) "web",
+                                            .owner = ALICE,
+                                            .control_group = (char *) "",
+                                            .state = CONTAINER_STOPPED,
                                             .result = RESULT_SUCCESS};
                 g_assert_true(record_save(f->records, &info, &log, NULL));
         }
@@ -754,7 +767,8 @@ static void test_no_records(Fixture *f, const void *unused)
         begin(f);
         manager_take_up(f->manager);
         make_stopped(f, ALICE, "one");
-        g_assert_true(manager_load_output(f->manager, manager_find(f->manager, ALICE, "one"), &output, NULL));
+        g_assert_true(manager_load_output(f->manager, manager_find(f->manager, ALICE, "one"),
+                                          &output, NULL));
         g_assert_cmpuint(output_log_end(output_log(output)), ==, 6);
         g_assert_cmpuint(count_files(f), ==, 0);
 }

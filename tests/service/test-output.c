@@ -168,7 +168,8 @@ static void test_never_blocks(Fixture *f, const void *unused)
         g_assert_cmpuint(output_log_start(output_log(f->output)), ==, 2 * LOG_BYTES_MAX);
 }
 
-/* A command that closes its output has not ended: nobody is told, and the loop has nothing to do. */
+/* A command that closes its output has not ended: nobody is told, and the loop has nothing to do.
+ */
 static void test_pipe_closed(Fixture *f, const void *unused)
 {
         autofd int reader = attach(f, 0, true, false);
@@ -180,7 +181,8 @@ static void test_pipe_closed(Fixture *f, const void *unused)
         g_assert_false(g_main_context_pending(NULL));
 }
 
-/* A reader gets what there is from its offset on, then what comes, then the end with the command's. */
+/* A reader gets what there is from its offset on, then what comes, then the end with the command's.
+ */
 static void test_follow(Fixture *f, const void *unused)
 {
         put(f->theirs, "abc");
@@ -329,7 +331,8 @@ static void test_attach_after_end(Fixture *f, const void *unused)
         }
 }
 
-/* A reader that is behind when the container is forgotten still gets all of it; then nothing is left. */
+/* A reader that is behind when the container is forgotten still gets all of it; then nothing is
+ * left. */
 static void test_free_lingers(Fixture *f, const void *unused)
 {
         autofd int reader = attach(f, 0, true, false);
@@ -402,8 +405,8 @@ static void test_resize_nothing(Fixture *f, const void *unused)
         g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_NO_TERMINAL);
 }
 
-/* A person at the terminal who does not read stops the command's output, as a terminal does, and gets every
- * byte of it afterwards. */
+/* A person at the terminal who does not read stops the command's output, as a terminal does, and
+ * gets every byte of it afterwards. */
 static void test_writer_holds_back(Fixture *f, const void *unused)
 {
         autofd int person = attach(f, 0, true, true);
@@ -444,7 +447,8 @@ static void test_writer_beyond(Fixture *f, const void *unused)
         assert_gets(person, "");
 }
 
-/* What is typed while the command does not read waits, does not get lost, and arrives in its order. */
+/* What is typed while the command does not read waits, does not get lost, and arrives in its order.
+ */
 static void test_typed_ahead(Fixture *f, const void *unused)
 {
         autofd int person = attach(f, 0, true, true);
@@ -506,8 +510,9 @@ static void test_reopened(Fixture *f, const void *unused)
         g_assert_cmpint(read(f->theirs, line, sizeof line), ==, 6);
 }
 
-#define PIPE(name, function) g_test_add("/output/pipe/" name, Fixture, NULL, set_up, function, tear_down)
-#define TERMINAL(name, function)                                                                           \
+#define PIPE(name, function)                                                                       \
+        g_test_add("/output/pipe/" name, Fixture, NULL, set_up, function, tear_down)
+#define TERMINAL(name, function)                                                                   \
         g_test_add("/output/terminal/" name, Fixture, NULL, set_up_terminal, function, tear_down)
 
 int main(int argc, char **argv)

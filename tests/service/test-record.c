@@ -1,5 +1,5 @@
-/* Records in a directory of the test's own. What is in a file may be anything: a crash of the machine, a
- * full disk, a version to come. */
+/* Records in a directory of the test's own. What is in a file may be anything: a crash of the
+ * machine, a full disk, a version to come. */
 
 #include "service/record.h"
 #include "service/run-spec.h"
@@ -228,8 +228,10 @@ static void test_delete(Fixture *f, const void *unused)
 static void test_newlines(Fixture *f, const void *unused)
 {
         ContainerInfo info = make_info(7, "web");
-        const char *const hostile[] = {"/x\nOwner=0\n", "/x\n[Container]\nId=other\n", "  lead", "trail  ",
-                                       "back\\nslash\\", "\r\n", "tab\t;semi;", ""};
+        const char *const hostile[] = {"/x\nOwner=0\n",  "/x\n[Container]\nId=other\n",
+                                       "  lead",         "trail  ",
+                                       "back\\nslash\\", "\r\n",
+                                       "tab\t;semi;",    ""};
 
         for (size_t i = 0; i < G_N_ELEMENTS(hostile); i++) {
                 info.control_group = (char *) hostile[i];
@@ -250,7 +252,8 @@ static void test_truncated(Fixture *f, const void *unused)
         save(f, &info, "");
         g_autofree char *text = read_text(f, "7.conf");
         size_t length = strlen(text);
-        for (size_t n = 0; n < length - 2; n++) { /* the last value without its end is another number */
+        for (size_t n = 0; n < length - 2;
+             n++) { /* the last value without its end is another number */
                 write_bytes(f, "7.conf", text, n);
                 expect_set_aside();
                 guint found = load(f);
@@ -266,7 +269,8 @@ static void test_truncated(Fixture *f, const void *unused)
         }
 }
 
-/* With any byte changed, a record is refused or still makes sense: never a crash, never a live one. */
+/* With any byte changed, a record is refused or still makes sense: never a crash, never a live one.
+ */
 static void test_each_byte_flipped(Fixture *f, const void *unused)
 {
         ContainerInfo info = make_info(7, "web");
@@ -316,7 +320,8 @@ static char *edit(const char *text, const char *key, const char *value)
         return g_strjoinv("\n", lines);
 }
 
-/* A record of another version, one that lacks a value, and one with a value that cannot be are set aside. */
+/* A record of another version, one that lacks a value, and one with a value that cannot be are set
+ * aside. */
 static void test_refused(Fixture *f, const void *unused)
 {
         static const char *const changes[][2] = {
@@ -425,7 +430,8 @@ static void test_temporary_symlink(Fixture *f, const void *unused)
 /* Other names in the directory are not records and stay. */
 static void test_other_names(Fixture *f, const void *unused)
 {
-        static const char *const names[] = {"7.conf.bad", "7.conf.new", "7.log", "a.conf", ".conf", "7.confx", "7"};
+        static const char *const names[] = {"7.conf.bad", "7.conf.new", "7.log", "a.conf",
+                                            ".conf",      "7.confx",    "7"};
 
         for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
                 write_text(f, names[i], "[Container]\n");

@@ -1,5 +1,5 @@
-/* Root trees looked up with a caller's rights, and what their mounts become. Needs root; mounts are made
- * in a namespace of the test's own. */
+/* Root trees looked up with a caller's rights, and what their mounts become. Needs root; mounts are
+ * made in a namespace of the test's own. */
 
 #include "service/rootfs.h"
 
@@ -27,7 +27,8 @@
 #define GROUP 54400u
 
 static gid_t users_groups[] = {65533, GROUP};
-static const Credentials root = {.uid = 0}, user = {.uid = USER, .groups = users_groups, .n_groups = 2};
+static const Credentials root = {.uid = 0},
+                         user = {.uid = USER, .groups = users_groups, .n_groups = 2};
 
 typedef struct Fixture {
         RootfsLookups *lookups;
@@ -163,7 +164,8 @@ static void test_cached(Fixture *f, const void *unused)
         assert_found(f, "tree", &root);
 }
 
-/* What is missing, no directory, or a circle of links is refused with that reason, to root and to users. */
+/* What is missing, no directory, or a circle of links is refused with that reason, to root and to
+ * users. */
 static void test_not_a_directory(Fixture *f, const void *unused)
 {
         const Credentials *const owners[] = {&root, &user};
@@ -237,11 +239,12 @@ static void test_groups(Fixture *f, const void *unused)
         assert_refused(f, "wheel", &alone, EACCES);
 }
 
-/* Links of /proc that lead by magic, not by a path, would lead from the service's own place: refused. */
+/* Links of /proc that lead by magic, not by a path, would lead from the service's own place:
+ * refused. */
 static void test_magic_links(Fixture *f, const void *unused)
 {
-        static const char *const paths[] = {"/proc/self/root", "/proc/self/cwd", "/proc/self/root/tmp",
-                                            "/proc/thread-self/root"};
+        static const char *const paths[] = {"/proc/self/root", "/proc/self/cwd",
+                                            "/proc/self/root/tmp", "/proc/thread-self/root"};
         g_autofree char *link = below(f, "link");
 
         for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
@@ -260,7 +263,8 @@ static void test_fd_links(Fixture *f, const void *unused)
         autofd int secret = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", secret);
 
-        /* a link that must not be followed, or not even there: the child keeps nothing of the service's */
+        /* a link that must not be followed, or not even there: the child keeps nothing of the
+         * service's */
         look_up(f, path, &root);
         g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_ROOTFS_INVALID);
         look_up(f, path, &user);
@@ -272,7 +276,8 @@ static void test_fd_links(Fixture *f, const void *unused)
 static int mount_silence(const Fixture *f)
 {
         int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-        g_autofree char *options = g_strdup_printf("fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", fd);
+        g_autofree char *options =
+                g_strdup_printf("fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", fd);
         g_autofree char *path = below(f, "silence");
 
         make_directory(f, "silence", 0, 0, 0755);
@@ -305,7 +310,8 @@ static void test_silence(Fixture *f, const void *data)
                 rootfs_lookup(f->lookups, path, owners[i], on_tree, f);
                 g_assert_cmpuint(f->n_answers, ==, 0);
         }
-        g_assert_cmpint(g_get_monotonic_time() - start, <, 500000); /* the call itself does not wait */
+        g_assert_cmpint(g_get_monotonic_time() - start, <,
+                        500000); /* the call itself does not wait */
         g_assert_true(loop_until(&f->n_answers, 2, RESOLVE_TIMEOUT_MSEC + 2000));
         g_assert_cmpint(g_get_monotonic_time() - start, >=, RESOLVE_TIMEOUT_MSEC * 1000);
         g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_ROOTFS_INVALID);
@@ -325,7 +331,8 @@ static void test_cancel(Fixture *f, const void *unused)
         if (server < 0)
                 return;
         for (int i = 0; i < 10; i++) {
-                RootfsLookup *lookup = rootfs_lookup(f->lookups, path, i % 2 ? &user : &root, on_tree, f);
+                RootfsLookup *lookup =
+                        rootfs_lookup(f->lookups, path, i % 2 ? &user : &root, on_tree, f);
                 g_assert_nonnull(lookup);
                 if (i % 3)
                         loop_for(2);
@@ -393,7 +400,8 @@ static void make_tree(const Fixture *f)
         g_assert_cmpint(mount("tmpfs", sub, "tmpfs", 0, "mode=0777"), ==, 0);
 }
 
-/* A read-only root is read-only, nosuid and nodev, with all that is mounted in it; the host's stays as it is. */
+/* A read-only root is read-only, nosuid and nodev, with all that is mounted in it; the host's stays
+ * as it is. */
 static void test_read_only(Fixture *f, const void *unused)
 {
         make_tree(f);
@@ -457,7 +465,8 @@ static int make_user_namespace(unsigned inside, unsigned outside)
         return fd;
 }
 
-/* An id-mapped tree shows the caller's files as the mapped id's and everybody else's as nobody's. */
+/* An id-mapped tree shows the caller's files as the mapped id's and everybody else's as nobody's.
+ */
 static void test_id_mapped(Fixture *f, const void *unused)
 {
         struct stat status;
@@ -489,10 +498,12 @@ static void assert_unmappable(Fixture *f, const char *name, const char *culprit)
         }
 }
 
-/* A file system that cannot be id-mapped is named: as the tree itself, and mounted somewhere in it. */
+/* A file system that cannot be id-mapped is named: as the tree itself, and mounted somewhere in it.
+ */
 static void test_unmappable(Fixture *f, const void *unused)
 {
-        g_autofree char *deep = below(f, "tree/a/proc"), *named = g_strdup_printf("'%s' (proc)", deep);
+        g_autofree char *deep = below(f, "tree/a/proc"),
+                        *named = g_strdup_printf("'%s' (proc)", deep);
 
         assert_unmappable(f, "/proc", "'/proc' (proc)");
         make_directory(f, "tree", 0, 0, 0755);
@@ -519,7 +530,8 @@ static void test_unmappable_neighbour(Fixture *f, const void *unused)
 /* A path with a blank in it is named as it is, not as the kernel writes it. */
 static void test_unmappable_blank(Fixture *f, const void *unused)
 {
-        g_autofree char *deep = below(f, "a tree/pr oc"), *named = g_strdup_printf("'%s' (proc)", deep);
+        g_autofree char *deep = below(f, "a tree/pr oc"),
+                        *named = g_strdup_printf("'%s' (proc)", deep);
 
         make_directory(f, "a tree", 0, 0, 0755);
         make_directory(f, "a tree/pr oc", 0, 0, 0755);

@@ -56,7 +56,8 @@ static void assert_refused(const RunSpec *spec, RuntimeError code, const char *w
         g_assert_nonnull(strstr(error->message, word));
 }
 
-/* The default profile is the confined one: read-only root, a private range of ids, no swap, bounded tasks. */
+/* The default profile is the confined one: read-only root, a private range of ids, no swap, bounded
+ * tasks. */
 static void test_default_profile(void)
 {
         g_autoptr(RunSpec) spec = run_spec_new();
@@ -67,7 +68,8 @@ static void test_default_profile(void)
         g_assert_cmpuint(spec->memory_swap_max, ==, 0);
         g_assert_cmpuint(spec->tasks_max, ==, TASKS_MAX_DEFAULT);
         g_assert_false(spec->terminal || spec->watch_bus || spec->remove);
-        g_assert_false(spec->has_user_namespace || spec->has_tasks_max || spec->has_memory_swap_max);
+        g_assert_false(spec->has_user_namespace || spec->has_tasks_max ||
+                       spec->has_memory_swap_max);
 }
 
 /* A spec can be freed at any point of its making, NULL included. */
@@ -147,7 +149,8 @@ static void test_counts(void)
         assert_refused(spec, RUNTIME_ERROR_INVALID_ARGS, "argv has more than the 1024");
 }
 
-/* One string may have as many bytes as the kernel takes at exec, its NUL included, and not one more. */
+/* One string may have as many bytes as the kernel takes at exec, its NUL included, and not one
+ * more. */
 static void test_string_length(void)
 {
         g_autoptr(RunSpec) spec = new_spec();
@@ -166,7 +169,8 @@ static void test_string_length(void)
         assert_refused(spec, RUNTIME_ERROR_INVALID_ARGS, "argv[0] has 131072 bytes");
 }
 
-/* argv and the environment together, NULs included, may have ARGV_BYTES_MAX bytes and not one more. */
+/* argv and the environment together, NULs included, may have ARGV_BYTES_MAX bytes and not one more.
+ */
 static void test_total_bytes(void)
 {
         g_autoptr(RunSpec) spec = new_spec();
@@ -193,7 +197,8 @@ static void test_environment_form(void)
         for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
                 g_strfreev(spec->environment);
                 spec->environment = g_strdupv((char *[]){(char *) "A=b", (char *) bad[i], NULL});
-                assert_refused(spec, RUNTIME_ERROR_INVALID_ARGS, "Environment[1] is not NAME=VALUE");
+                assert_refused(spec, RUNTIME_ERROR_INVALID_ARGS,
+                               "Environment[1] is not NAME=VALUE");
         }
 }
 
@@ -203,14 +208,16 @@ static void test_environment_twice(void)
         g_autoptr(RunSpec) spec = new_spec();
 
         replace_list(&spec->environment, "A=1|AB=2|A=3");
-        assert_refused(spec, RUNTIME_ERROR_INVALID_ARGS, "Environment[2] sets a variable a second time");
+        assert_refused(spec, RUNTIME_ERROR_INVALID_ARGS,
+                       "Environment[2] sets a variable a second time");
 }
 
 /* An id is 1 to 64 of [a-zA-Z0-9_.-], the first a letter or digit. */
 static void test_id(void)
 {
         const char *const good[] = {"a", "Z9", "0", "a_.-", "container-1"};
-        const char *const bad[] = {"", ".", "..", "-a", "_a", "a/b", "a b", "a\n", "\xc3\xa9", "a\x7f", "a:"};
+        const char *const bad[] = {"",    ".",   "..",       "-a",    "_a", "a/b",
+                                   "a b", "a\n", "\xc3\xa9", "a\x7f", "a:"};
         g_autofree char *longest = g_strnfill(ID_LENGTH_MAX, 'a');
         g_autofree char *longer = g_strnfill(ID_LENGTH_MAX + 1, 'a');
         g_autoptr(RunSpec) spec = new_spec();
@@ -286,10 +293,11 @@ static char *environment_of(const RunSpec *spec, int *ret_home)
         return g_strjoinv("|", environment);
 }
 
-#define PATH_AND_PS1                                                                                       \
+#define PATH_AND_PS1                                                                               \
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin|PS1=[\\u@\\h \\W]\\$ "
 
-/* Without a word of the caller's the environment is HOME, PATH and PS1, and TERM only on a terminal. */
+/* Without a word of the caller's the environment is HOME, PATH and PS1, and TERM only on a
+ * terminal. */
 static void test_environment_defaults(void)
 {
         g_autoptr(RunSpec) spec = new_spec();
@@ -312,7 +320,8 @@ static void test_environment_overrides(void)
         spec->terminal = true;
         replace_list(&spec->environment, "TERM=vt100|PATHS=/x|PATH=/bin|A=1");
         g_autofree char *built = environment_of(spec, &home);
-        g_assert_cmpstr(built, ==, "HOME=/root|PS1=[\\u@\\h \\W]\\$ |TERM=vt100|PATHS=/x|PATH=/bin|A=1");
+        g_assert_cmpstr(built, ==,
+                        "HOME=/root|PS1=[\\u@\\h \\W]\\$ |TERM=vt100|PATHS=/x|PATH=/bin|A=1");
         g_assert_cmpint(home, ==, 0);
 }
 

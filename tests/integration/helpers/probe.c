@@ -33,7 +33,8 @@ static void signals(void)
 
 static void old_root(void)
 {
-        /* Ways back that a wrong pivot leaves: "..", and a second chroot (which needs a capability). */
+        /* Ways back that a wrong pivot leaves: "..", and a second chroot (which needs a
+         * capability). */
         report("chdir ..", chdir(".."));
         report("access /etc/marker", access("/etc/marker", F_OK));
         report("access ../../../../etc/marker", access("../../../../etc/marker", F_OK));
