@@ -14,9 +14,6 @@ SHIMS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'shims')
 
 def run_integration(case, *shims):
     """Streams its output; it must end with no test failed and none skipped."""
-    release = tuple(int(part) for part in os.uname().release.split('.')[:2])
-    if release < (6, 3):
-        shims += ('disk',)
     path = ':'.join([f'{SHIMS}/{shim}' for shim in shims] + [os.environ['PATH']])
     environment = dict(os.environ, PATH=path)
     # logind keeps a user's directory for some seconds after the logout; the tests watch the mount table.
