@@ -94,7 +94,7 @@ static void print_row(const char *indent, const char *left, int width, const cha
 static void print_flags(const Flag *flags)
 {
         for (; flags && flags->name; flags++) {
-                bool has_equals = flags->metavar && !strchr(flags->metavar, '=');
+                bool has_equals = flags->metavar && flags->metavar[0] != '[';
                 g_autofree char *form =
                         g_strdup_printf("--%s%s%s", flags->name, has_equals ? "=" : "",
                                         flags->metavar ? flags->metavar : "");

@@ -9,8 +9,7 @@
 #include "service/limits.h"
 #include "service/util/fd.h"
 
-/* -- methods: each is called once its caller may; true: answered, or kept to be answered
- * ------------- */
+/* -- methods: each is called once its caller may; true: answered, or kept to be answered -- */
 
 typedef bool (*MethodFunc)(Server *server, Container *container, sd_bus_message *message,
                            GError **error);
@@ -64,7 +63,8 @@ static bool method_stop(Server *server, Container *container, sd_bus_message *me
                 signal = SIGTERM;
         if (timeout == UINT64_MAX)
                 timeout = STOP_TIMEOUT_USEC;
-        return check_signal(signal, error) && container_stop(container, signal, timeout, error) &&
+        return check_signal(signal, error) && server_may_wait(server, message, error) &&
+               container_stop(container, signal, timeout, error) &&
                server_wait(server, container, message, error);
 }
 
@@ -91,7 +91,8 @@ static bool method_delete(Server *server, Container *container, sd_bus_message *
         bool is_live = container_is_live(container);
 
         /* a created one ends first: its end answers */
-        if (!manager_delete(server->manager, container, error))
+        if (!server_may_wait(server, message, error) ||
+            !manager_delete(server->manager, container, error))
                 return false;
         return is_live ? server_wait(server, container, message, error) : answer(message);
 }
@@ -262,8 +263,7 @@ static const struct {
         {"OpenPIDFD", method_open_pidfd},
 };
 
-/* -- dispatch: find, judge, call
- * --------------------------------------------------------------------- */
+/* -- dispatch: find, judge, call -- */
 
 static int unknown_object(sd_bus_message *message, sd_bus_error *ret_error)
 {
@@ -357,8 +357,7 @@ static int method(sd_bus_message *message, void *data, sd_bus_error *ret_error)
         return 1;
 }
 
-/* -- properties
- * ------------------------------------------------------------------------------------ */
+/* -- properties -- */
 
 typedef enum Property {
         PROPERTY_ID,
@@ -479,8 +478,7 @@ static const sd_bus_vtable container_vtable[] = {
         SD_BUS_VTABLE_END,
 };
 
-/* -- objects
- * --------------------------------------------------------------------------------------- */
+/* -- objects -- */
 
 static bool is_our_call(sd_bus_message *message)
 {

@@ -41,18 +41,30 @@ static void forget(const char *serial)
         sd_notify(0, state);
 }
 
-void fd_store_free(FdStore *store)
+static void close_all(FdStore *store, bool forgets)
 {
         GHashTableIter iterator;
         void *serial, *value;
 
-        if (!store)
-                return;
         g_hash_table_iter_init(&iterator, store->kept);
         while (g_hash_table_iter_next(&iterator, &serial, &value)) {
                 fd_close(GPOINTER_TO_INT(value) - 1);
-                forget(serial); /* nobody took it: its container is gone */
+                if (forgets)
+                        forget(serial);
         }
+        g_hash_table_remove_all(store->kept);
+}
+
+void fd_store_forget_untaken(FdStore *store)
+{
+        close_all(store, true);
+}
+
+void fd_store_free(FdStore *store)
+{
+        if (!store)
+                return;
+        close_all(store, false);
         g_hash_table_destroy(store->kept);
         g_free(store);
 }

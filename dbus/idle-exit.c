@@ -60,7 +60,10 @@ static int on_taken_back(sd_bus_message *reply, void *data, sd_bus_error *error)
         IdleExit *idle = data;
 
         idle->phase = PHASE_SERVING;
-        if (sd_bus_message_is_method_error(reply, NULL)) {
+        uint32_t answer = 0;
+        if (sd_bus_message_is_method_error(reply, NULL) ||
+            sd_bus_message_read(reply, "u", &answer) < 0 ||
+            (answer != 1 && answer != 4)) { /* owner now, or already */
                 g_warning("cannot take the bus name back");
                 done(idle, EXIT_FAILURE);
         } else
@@ -111,6 +114,8 @@ static gboolean on_timer(void *data)
 {
         IdleExit *idle = data;
 
+        if (manager_has_readers(idle->options.manager))
+                return G_SOURCE_CONTINUE; /* of a log: they would be cut off */
         idle->timer = 0;
         idle->phase = PHASE_RELEASING;
         idle->calls = server_calls(idle->options.server);

@@ -8,8 +8,7 @@
 #include "service/rootfs.h"
 #include "service/util/fd.h"
 
-/* -- Run, Spawn, Create: decode, look the tree up, ask, create, answer
- * ------------------------------ */
+/* -- Run, Spawn, Create: decode, look the tree up, ask, create, answer -- */
 
 typedef struct Spawn {
         Request *request;
@@ -86,8 +85,14 @@ static void on_tree(int fd, gid_t gid, GError *error, void *data)
         g_autoptr(Spawn) spawn = data;
         Request *request = spawn->request;
 
+        request_set_looking(request, false);
         if (error) {
                 request_refuse(request, error);
+                return;
+        }
+        if (request_server(request)->refuses) {
+                fd_close(fd);
+                request_cancel_all(request_server(request));
                 return;
         }
         spawn->tree_fd = fd;
@@ -142,6 +147,7 @@ static int begin_spawn(Server *server, sd_bus_message *message, Spawn *consumed,
             !(spawn->request = request_new(server, message, caller, &error)))
                 return reply_error(ret_error, error);
         g_autofree char *path = g_strdup(spawn->spec->rootfs);
+        request_set_looking(spawn->request, true);
         rootfs_lookup(server->lookups, path, caller, on_tree, g_steal_pointer(&spawn));
         return 1;
 }
@@ -171,8 +177,7 @@ static int method_spawn(sd_bus_message *message, void *data, sd_bus_error *ret_e
         return begin_spawn(data, message, g_steal_pointer(&spawn), ret_error);
 }
 
-/* -- reading
- * --------------------------------------------------------------------------------------- */
+/* -- reading -- */
 
 static bool parse_name(const char *name, const Credentials *caller, uid_t *ret_owner,
                        const char **ret_id, GError **error)
@@ -346,8 +351,7 @@ static int get_cgroup_mode(sd_bus *bus, const char *path, const char *interface,
                                      cgroup_mode_to_string(server->options.cgroup_mode));
 }
 
-/* -- vtables: entries are open to all, for it is polkit that decides, in one place
- * ------------------- */
+/* -- vtables: entries are open to all, for it is polkit that decides, in one place -- */
 
 static const sd_bus_vtable runc_vtable[] = {
         SD_BUS_VTABLE_START(0),

@@ -14,6 +14,7 @@ struct Request {
         sd_bus_message *message;
         Credentials *caller;
         AuthorityQuery *query;
+        bool is_looking; /* for its tree */
         PeerWatch *watch;
         RequestQuestion question;
 };
@@ -134,6 +135,11 @@ void request_done(Request *request, const char *types, ...)
         request_free(request);
 }
 
+void request_set_looking(Request *request, bool is_looking)
+{
+        request->is_looking = is_looking;
+}
+
 sd_bus_message *request_message(Request *request)
 {
         return request->message;
@@ -155,9 +161,13 @@ void request_cancel_all(Server *server)
         g_autoptr(GError) error = NULL;
 
         error_set(&error, RUNTIME_ERROR_CANCELLED, "the service is stopping");
-        for (GList *link = all; link; link = link->next)
-                if (((Request *) link->data)->query)
-                        request_fail(link->data, error);
+        for (GList *link = all; link; link = link->next) {
+                Request *request = link->data;
+                if (request->is_looking)
+                        continue; /* comes back with an answer, and is refused then */
+                manager_forget(server->manager, request);
+                request_fail(request, error);
+        }
 }
 
 static void on_answer(GError *error, void *data)

@@ -48,6 +48,7 @@ unsigned server_count(GHashTable *counts, uid_t uid, int change); /* the new cou
 ContainerBond *server_bond(Server *server, Container *container);
 /* WatchBus: its end comes with its watcher's. */
 void server_watch_caller(Server *server, Container *container);
+bool server_may_wait(Server *server, sd_bus_message *message, GError **error);
 /* Keeps `message` to be answered when the container ends. */
 bool server_wait(Server *server, Container *container, sd_bus_message *message, GError **error);
 void server_activity(Server *server);
@@ -62,8 +63,9 @@ void request_refuse(
         Request *request,
         const GError *error); /* the same, for what the caller did wrong: logged, counted */
 void request_done(Request *request, const char *types, ...); /* answers and frees */
-void request_cancel_all(
-        Server *server);             /* those that polkit is asked about: answered "cancelled" */
+/* All that can be answered now: "cancelled". */
+void request_cancel_all(Server *server);
+void request_set_looking(Request *request, bool is_looking); /* a look-up will come back with it */
 void request_drop(Request *request); /* frees; the call is answered elsewhere */
 sd_bus_message *request_message(Request *request);
 Server *request_server(Request *request);

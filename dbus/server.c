@@ -54,8 +54,7 @@ bool server_may_see(const Credentials *caller, uid_t owner)
         return caller->uid == 0 || caller->uid == owner;
 }
 
-/* -- paths
- * ----------------------------------------------------------------------------------------- */
+/* -- paths -- */
 
 char *server_container_path(const ContainerInfo *info)
 {
@@ -83,19 +82,24 @@ bool server_parse_path(const char *path, uid_t *ret_owner, char **ret_id)
         return true;
 }
 
-/* -- bonds
- * ----------------------------------------------------------------------------------------- */
+/* -- bonds -- */
 
 /* Somebody's call that is answered at a container's end. */
 typedef struct Waiting {
+        ContainerBond *bond;
         sd_bus_message *message;
+        PeerWatch *caller; /* NULL on a private connection */
         uid_t uid;
 } Waiting;
 
 static void waiting_free(void *data)
 {
         Waiting *waiting = data;
+        Server *server = waiting->bond->server;
 
+        peer_watch_free(waiting->caller);
+        server_count(server->waiting, waiting->uid, -1);
+        server->n_waiting--;
         sd_bus_message_unref(waiting->message);
         g_free(waiting);
 }
@@ -117,11 +121,6 @@ static void bond_free(void *data)
         ContainerBond *bond = data;
 
         peer_watch_free(bond->caller);
-        for (guint i = 0; bond->waiting && i < bond->waiting->len; i++) {
-                const Waiting *waiting = bond->waiting->pdata[i];
-                server_count(bond->server->waiting, waiting->uid, -1);
-                bond->server->n_waiting--;
-        }
         if (bond->waiting)
                 g_ptr_array_free(bond->waiting, TRUE);
         g_free(bond->id);
@@ -165,27 +164,51 @@ void server_watch_caller(Server *server, Container *container)
                         server->watches, watcher, on_caller_left, server_bond(server, container));
 }
 
-bool server_wait(Server *server, Container *container, sd_bus_message *message, GError **error)
+bool server_may_wait(Server *server, sd_bus_message *message, GError **error)
 {
         const Credentials *caller = server_caller(server, message, error);
 
         if (!caller)
                 return false;
-        if (sd_bus_message_get_expect_reply(message) <= 0)
-                return true; /* nobody to answer */
         if (caller->uid != 0 &&
             server_count(server->waiting, caller->uid, 0) >= WAITING_PER_UID_MAX)
                 return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
                                  "%u calls of yours are waiting already", WAITING_PER_UID_MAX);
+        return true;
+}
+
+/* Nobody is left to be answered; or the caller cannot be watched, and is answered all the same. */
+static void on_waiting_left(bool gone, void *data)
+{
+        Waiting *waiting = data;
+
+        if (gone)
+                g_ptr_array_remove_fast(waiting->bond->waiting, waiting);
+}
+
+bool server_wait(Server *server, Container *container, sd_bus_message *message, GError **error)
+{
+        const Credentials *caller = server_caller(server, message, error);
+
+        if (!caller || !server_may_wait(server, message, error))
+                return false;
+        if (sd_bus_message_get_expect_reply(message) <= 0)
+                return true; /* nobody to answer */
         ContainerBond *bond = server_bond(server, container);
         if (!bond->waiting)
                 bond->waiting = g_ptr_array_new_with_free_func(waiting_free);
         Waiting *waiting = g_new0(Waiting, 1);
+        waiting->bond = bond;
         waiting->message = sd_bus_message_ref(message);
         waiting->uid = caller->uid;
+        if (!server->options.peer)
+                waiting->caller =
+                        peer_watch_new(server->watches, sd_bus_message_get_sender(message),
+                                       on_waiting_left, waiting);
         g_ptr_array_add(bond->waiting, waiting);
-        server_count(server->waiting, caller->uid, 1);
+        server_count(server->waiting, waiting->uid, 1);
         server->n_waiting++;
+        server_activity(server);
         return true;
 }
 
@@ -207,8 +230,7 @@ static void answer_waiting(Server *server, Container *container)
         g_hash_table_remove(server->bonds, container);
 }
 
-/* -- what the manager tells
- * ------------------------------------------------------------------------ */
+/* -- what the manager tells -- */
 
 static void emit_changed(Server *server, Container *container, const char *path)
 {
@@ -259,7 +281,8 @@ static void on_added(Container *container, void *data)
 
         g_queue_push_tail(&server->unannounced, container);
         if (!server->announce_source)
-                server->announce_source = g_idle_add(on_announce, server);
+                server->announce_source =
+                        g_idle_add_full(G_PRIORITY_DEFAULT, on_announce, server, NULL);
         server_activity(server);
 }
 
@@ -316,8 +339,7 @@ static void on_settled(void *data)
 
 const ManagerEvents server_events = {on_added, on_changed, on_exited, on_removed, on_settled};
 
-/* -- life
- * ------------------------------------------------------------------------------------------ */
+/* -- life -- */
 
 void server_activity(Server *server)
 {

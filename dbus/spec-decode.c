@@ -22,8 +22,7 @@ void spawn_fds_clear(SpawnFds *fds)
         fds->n = 0;
 }
 
-/* -- bytes and lists of them
- * ----------------------------------------------------------------------- */
+/* -- bytes and lists of them -- */
 
 /* `ay` or `s`, as a C string. One NUL at the end is what GLib's byte strings carry; one inside
  * would cut it short behind its caller's back. */
@@ -83,8 +82,7 @@ static bool read_list(sd_bus_message *message, const char *element, const char *
         return true;
 }
 
-/* -- options
- * --------------------------------------------------------------------------------------- */
+/* -- options -- */
 
 static bool read_uint64(sd_bus_message *message, const char *what, uint64_t *ret, GError **error)
 {
@@ -236,8 +234,7 @@ static bool read_options(sd_bus_message *message, RunSpec *spec, GError **error)
         return true;
 }
 
-/* -- fds
- * ------------------------------------------------------------------------------------------- */
+/* -- fds -- */
 
 /* What could be used to reach beyond what the fd itself gives: a directory, or a mere path. */
 static bool check_fd(int fd, unsigned target, GError **error)
@@ -305,8 +302,7 @@ static bool check_terminal(const RunSpec *spec, const SpawnFds *fds, GError **er
         return true;
 }
 
-/* -- methods
- * --------------------------------------------------------------------------------------- */
+/* -- methods -- */
 
 bool spec_decode_run(sd_bus_message *message, RunSpec **ret, GError **error)
 {

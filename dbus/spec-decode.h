@@ -7,12 +7,13 @@
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
 
+#include "service/limits.h"
 #include "service/run-spec.h"
 #include "service/sandbox-plan.h"
 
 /* Fds of our own, closed with it. */
 typedef struct SpawnFds {
-        SandboxFd list[16];
+        SandboxFd list[SPAWN_FDS_MAX];
         size_t n;
 } SpawnFds;
 void spawn_fds_clear(SpawnFds *fds);

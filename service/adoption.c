@@ -11,6 +11,8 @@
 #include "service/util/fd.h"
 #include "service/util/proc.h"
 
+#define FDS_LOOKED_AT 256u /* a container must not make a start of the service long by many */
+
 /* The other end of the container's pipe, through any fd of its process that is this pipe and no
  * other. */
 static int find_pipe(pid_t pid, uint64_t inode)
@@ -20,7 +22,8 @@ static int find_pipe(pid_t pid, uint64_t inode)
         g_autoptr(GDir) directory = g_dir_open(path, 0, NULL);
         const char *name;
 
-        while (directory && (name = g_dir_read_name(directory))) {
+        for (unsigned i = 0; directory && i < FDS_LOOKED_AT && (name = g_dir_read_name(directory));
+             i++) {
                 g_autofree char *link = g_build_filename(path, name, NULL);
                 g_autofree char *target = g_file_read_link(link, NULL);
                 struct stat status;

@@ -68,8 +68,7 @@ static void set_state(Container *container, ContainerState state)
         container->info.state = state;
 }
 
-/* -- clean-up: an exit is told before it, a failure after it
- * --------------------------------------- */
+/* -- clean-up: an exit is told before it, a failure after it -- */
 
 static gboolean on_clean(void *data)
 {
@@ -104,8 +103,7 @@ static void begin_clean(Container *container)
         on_clean(container);
 }
 
-/* -- the end
- * --------------------------------------------------------------------------------------- */
+/* -- the end -- */
 
 static void close_process(Container *container)
 {
@@ -125,10 +123,14 @@ static void set_result(Container *container, const siginfo_t *status)
         info->code = status->si_status;
         if (status->si_code == 0)
                 info->result = info->oom_kills > 0 ? RESULT_OOM_KILL : RESULT_UNKNOWN;
-        else if (status->si_code == CLD_EXITED)
-                info->result = info->code == 0 ? RESULT_SUCCESS : RESULT_EXIT_CODE;
-        else if (info->oom_kills > 0 && info->code == SIGKILL)
+        else if (status->si_code == CLD_EXITED && info->code == 0)
+                info->result = RESULT_SUCCESS;
+        else if (info->oom_kills >
+                 0) { /* a shell may have told of its child's end before its own came */
                 info->result = RESULT_OOM_KILL;
+                info->code = SIGKILL;
+        } else if (status->si_code == CLD_EXITED)
+                info->result = RESULT_EXIT_CODE;
         else if (container->timed_out && info->code == SIGKILL)
                 info->result = RESULT_TIMEOUT;
         else
@@ -140,14 +142,14 @@ static void set_silent_failure(Container *container, const siginfo_t *status)
 {
         if (container->failure)
                 return;
-        if (container->timed_out)
-                error_set(&container->failure, RUNTIME_ERROR_SETUP_FAILED,
-                          "the container was not set up within %u ms", SETUP_TIMEOUT_MSEC);
-        else if (container->info.oom_kills > 0)
+        if (container->info.oom_kills > 0)
                 error_set(&container->failure, RUNTIME_ERROR_MEMORY_TOO_LOW,
                           "a memory limit of %" G_GUINT64_FORMAT
                           " bytes is too low to start the command: killed for memory",
                           container->info.memory_max);
+        else if (container->timed_out)
+                error_set(&container->failure, RUNTIME_ERROR_SETUP_FAILED,
+                          "the container was not set up within %u ms", SETUP_TIMEOUT_MSEC);
         else
                 error_set(&container->failure, RUNTIME_ERROR_SETUP_FAILED,
                           "the container's process ended during set-up (%s %d)",
@@ -222,8 +224,7 @@ static gboolean on_process_end(int fd, GIOCondition condition, void *data)
         return G_SOURCE_REMOVE;
 }
 
-/* -- set-up
- * ---------------------------------------------------------------------------------------- */
+/* -- set-up -- */
 
 static gboolean on_timer(void *data)
 {
@@ -256,8 +257,11 @@ static void handle_ready(Container *container, int terminal)
  * the rest. */
 static void handle_executed(Container *container)
 {
-        if (container->info.memory_max != UINT64_MAX && cgroup_oom_kills(container->cgroup) > 0)
+        if (container->info.memory_max != UINT64_MAX && cgroup_oom_kills(container->cgroup) > 0) {
+                /* looking has taken the event: whoever is left would stay */
+                cgroup_kill(container->cgroup, NULL);
                 return;
+        }
         watch_clear(&container->timer);
         container->info.started_usec = (uint64_t) g_get_real_time();
         set_state(container, CONTAINER_RUNNING);
@@ -337,10 +341,12 @@ static gboolean on_oom(int fd, GIOCondition condition, void *data)
 {
         Container *container = data;
 
-        if (!end_for_memory(container)) {
-                container->oom_looks = OOM_LOOKS;
-                container->oom_watch = g_timeout_add(OOM_LOOK_MSEC, on_oom_soon, container);
-        }
+        if (end_for_memory(container))
+                return G_SOURCE_REMOVE;
+        if (condition & G_IO_PRI)
+                return G_SOURCE_CONTINUE; /* v2 counts first, and tells of pressure as well */
+        container->oom_looks = OOM_LOOKS;
+        container->oom_watch = g_timeout_add(OOM_LOOK_MSEC, on_oom_soon, container);
         return G_SOURCE_REMOVE;
 }
 
@@ -438,8 +444,7 @@ void container_adopt(Container *container, const ContainerAdoption *how)
         watch_oom(container);
 }
 
-/* -- verbs
- * ----------------------------------------------------------------------------------------- */
+/* -- verbs -- */
 
 static bool wrong_state(const Container *container, const char *verb, GError **error)
 {
@@ -493,8 +498,7 @@ bool container_stop(Container *container, int signal, uint64_t timeout_usec, GEr
         return true;
 }
 
-/* -- life
- * ------------------------------------------------------------------------------------------ */
+/* -- life -- */
 
 Container *container_new(ContainerInfo *info, RunSpec *spec, const ContainerHooks *hooks,
                          void *data)

@@ -61,8 +61,7 @@ typedef struct Service {
         bool stopping;
 } Service;
 
-/* -- the end
- * --------------------------------------------------------------------------------------- */
+/* -- the end -- */
 
 static void quit(Service *service, int status)
 {
@@ -143,8 +142,7 @@ static void raise_file_limit(void)
         }
 }
 
-/* -- the beginning
- * --------------------------------------------------------------------------------- */
+/* -- the beginning -- */
 
 static bool parse_options(Options *options, int argc, char **argv, GError **error)
 {
@@ -323,6 +321,8 @@ static bool build(Service *service, GError **error)
                 },
                 &server_events, service->server);
         manager_take_up(service->manager);
+        if (!is_embedded)
+                fd_store_forget_untaken(service->store);
         if (!server_export(service->server, service->manager, error))
                 return false;
         service->source = bus_source_attach(service->bus, NULL, on_bus_lost, service);

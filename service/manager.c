@@ -60,8 +60,7 @@ Slot *manager_slot_of(Manager *manager, Container *container)
         return manager_find_slot(manager, info->owner, info->id);
 }
 
-/* -- leaving the table
- * ----------------------------------------------------------------------------- */
+/* -- leaving the table -- */
 
 void slot_drop(Slot *slot)
 {
@@ -133,8 +132,7 @@ static void save_soon(Slot *slot)
                 slot->save_timer = g_timeout_add(SAVE_DELAY_MSEC, on_save, slot);
 }
 
-/* -- what containers tell
- * -------------------------------------------------------------------------- */
+/* -- what containers tell -- */
 
 static void answer(Slot *slot, GError *error)
 {
@@ -257,8 +255,7 @@ Slot *manager_add_slot(Manager *manager, ContainerInfo *info, RunSpec *spec)
         return slot;
 }
 
-/* -- admission
- * ------------------------------------------------------------------------------------- */
+/* -- admission -- */
 
 static bool check_counts(Manager *manager, uid_t uid, GError **error)
 {
@@ -311,8 +308,7 @@ static char *next_id(Manager *manager, Owner *owner)
         }
 }
 
-/* -- create, start, delete
- * ------------------------------------------------------------------------- */
+/* -- create, start, delete -- */
 
 static bool start_process(Slot *slot, const ManagerCreate *create, GError **error)
 {
@@ -422,8 +418,7 @@ bool manager_load_output(Manager *manager, Container *container, Output **ret, G
         return true;
 }
 
-/* -- reading the table
- * ----------------------------------------------------------------------------- */
+/* -- reading the table -- */
 
 Container *manager_find(Manager *manager, uid_t owner, const char *id)
 {
@@ -461,6 +456,17 @@ unsigned manager_count(Manager *manager)
         return manager->seen;
 }
 
+void manager_forget(Manager *manager, const void *data)
+{
+        GHashTableIter iterator;
+        void *value;
+
+        g_hash_table_iter_init(&iterator, manager->slots);
+        while (g_hash_table_iter_next(&iterator, NULL, &value))
+                if (((Slot *) value)->data == data)
+                        ((Slot *) value)->function = NULL;
+}
+
 void manager_kill_all(Manager *manager)
 {
         GHashTableIter iterator;
@@ -474,13 +480,24 @@ void manager_kill_all(Manager *manager)
         }
 }
 
+bool manager_has_readers(Manager *manager)
+{
+        GHashTableIter iterator;
+        void *value;
+
+        g_hash_table_iter_init(&iterator, manager->slots);
+        while (g_hash_table_iter_next(&iterator, NULL, &value))
+                if (output_has_readers(container_output(((Slot *) value)->container)))
+                        return true;
+        return false;
+}
+
 bool manager_is_idle(Manager *manager)
 {
         return manager->live == 0;
 }
 
-/* -- life
- * ------------------------------------------------------------------------------------------ */
+/* -- life -- */
 
 Manager *manager_new(const ManagerOptions *options, const ManagerEvents *events, void *data)
 {
@@ -506,12 +523,15 @@ static void release(Manager *manager)
         g_hash_table_iter_init(&iterator, manager->slots);
         while (g_hash_table_iter_next(&iterator, NULL, &value)) {
                 Slot *slot = value;
-                ContainerState state = container_info(slot->container)->state;
-                if (slot->save_timer || state == CONTAINER_RUNNING)
+                const ContainerInfo *info = container_info(slot->container);
+                bool is_known_end = info->state == CONTAINER_STOPPED && slot->is_seen &&
+                                    !info->remove && !container_is_clean(slot->container);
+                if (slot->save_timer || info->state == CONTAINER_RUNNING || is_known_end)
                         slot_save(slot);
-                if (state != CONTAINER_RUNNING)
+                if (info->state != CONTAINER_RUNNING)
                         continue;
-                record_save_log(manager->options.records, container_info(slot->container)->serial,
+                output_finish(container_output(slot->container)); /* with what waits in the pipe */
+                record_save_log(manager->options.records, info->serial,
                                 output_log(container_output(slot->container)), NULL);
                 container_release(slot->container);
         }

@@ -71,7 +71,8 @@ void manager_create(Manager *manager, const ManagerCreate *create, ManagerFunc f
 /* Executes a created one; the answer comes from the loop, or from inside for a wrong state. */
 void manager_start(Manager *manager, Container *container, ManagerFunc function, void *data);
 
-/* A stopped one is gone at once; a created one is ended first, and `removed` follows. */
+/* A stopped one is gone at once, if its leaf is; a created one is ended first, and `removed`
+ * follows. */
 bool manager_delete(Manager *manager, Container *container, GError **error);
 
 /* The output, read back from the record if need be. */
@@ -84,5 +85,10 @@ Container *manager_find(Manager *manager, uid_t owner, const char *id);
 #define UID_ANY ((uid_t) -1)
 GPtrArray *manager_list(Manager *manager, uid_t owner);
 unsigned manager_count(Manager *manager);
+/* Nobody waits any more for the answer to the create or start with this `data`. Looks at all: for
+ * the end. */
+void manager_forget(Manager *manager, const void *data);
+bool manager_has_readers(
+        Manager *manager); /* somebody still reads a log. Looks at all: not for every event */
 void manager_kill_all(Manager *manager); /* those that are being created as well */
 bool manager_is_idle(Manager *manager);  /* nothing lives, nothing waits to be cleaned up */

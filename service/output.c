@@ -69,8 +69,7 @@ static void reader_free(void *data)
         g_free(reader);
 }
 
-/* -- from the container
- * ---------------------------------------------------------------------------- */
+/* -- from the container -- */
 
 static bool is_held_back(const Output *output)
 {
@@ -133,8 +132,7 @@ static void source_start(Output *output)
                 output->source_watch = g_unix_fd_add(output->source, G_IO_IN, on_source, output);
 }
 
-/* -- to the container
- * ------------------------------------------------------------------------------ */
+/* -- to the container -- */
 
 static gboolean on_source_writable(int fd, GIOCondition condition, void *data);
 
@@ -181,7 +179,8 @@ static gboolean on_reader_input(int fd, GIOCondition condition, void *data)
         reader_type(reader);
         if (reader->n_pending == 0)
                 return G_SOURCE_CONTINUE;
-        reader->in_watch = 0;
+        /* no more is read until the terminal has taken this; that the reader leaves still shows */
+        reader->in_watch = g_unix_fd_add(fd, G_IO_HUP, on_reader_gone, reader);
         return G_SOURCE_REMOVE;
 }
 
@@ -193,15 +192,15 @@ static gboolean on_source_writable(int fd, GIOCondition condition, void *data)
         for (guint i = 0; i < output->readers->len; i++) {
                 Reader *reader = output->readers->pdata[i];
                 reader_type(reader);
-                if (reader->n_pending == 0 && !reader->in_watch)
-                        reader->in_watch =
-                                g_unix_fd_add(reader->fd, G_IO_IN, on_reader_input, reader);
+                if (!reader->how.writes || reader->n_pending > 0)
+                        continue;
+                watch_clear(&reader->in_watch);
+                reader->in_watch = g_unix_fd_add(reader->fd, G_IO_IN, on_reader_input, reader);
         }
         return G_SOURCE_REMOVE;
 }
 
-/* -- readers
- * --------------------------------------------------------------------------------------- */
+/* -- readers -- */
 
 /* One is gone or has caught up: what waited for that goes on. */
 static void readers_changed(Output *output)
@@ -276,8 +275,7 @@ bool output_attach(Output *output, const OutputReader *how, int *ret_fd, GError 
         return true;
 }
 
-/* -- life
- * ------------------------------------------------------------------------------------------ */
+/* -- life -- */
 
 Output *output_new(void)
 {
@@ -359,6 +357,11 @@ void output_set_sink(Output *output, OutputFunc function, void *data)
 OutputLog *output_log(Output *output)
 {
         return &output->log;
+}
+
+bool output_has_readers(const Output *output)
+{
+        return output->readers->len > 0;
 }
 
 bool output_is_terminal(const Output *output)

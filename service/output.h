@@ -33,6 +33,7 @@ void output_finish(Output *output);
 /* Fills a finished one from what was saved. */
 OutputLog *output_log(Output *output);
 
+bool output_has_readers(const Output *output);
 bool output_is_terminal(const Output *output);
 bool output_resize(Output *output, uint16_t rows, uint16_t columns, GError **error);
 

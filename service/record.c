@@ -96,14 +96,21 @@ bool record_save(int dirfd, const ContainerInfo *info, const OutputLog *log, GEr
         return write_file(dirfd, name, text, length, error);
 }
 
+void record_delete_log(int dirfd, uint64_t serial)
+{
+        char name[32];
+
+        log_name(serial, name);
+        unlinkat(dirfd, name, 0);
+}
+
 void record_delete(int dirfd, uint64_t serial)
 {
         char name[32];
 
         record_name(serial, name);
         unlinkat(dirfd, name, 0);
-        log_name(serial, name);
-        unlinkat(dirfd, name, 0);
+        record_delete_log(dirfd, serial);
 }
 
 static bool get_uint64(GKeyFile *file, const char *key, uint64_t *ret, GError **error)

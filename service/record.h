@@ -15,6 +15,7 @@
 bool record_save(int dirfd, const ContainerInfo *info, const OutputLog *log, GError **error);
 bool record_save_log(int dirfd, uint64_t serial, const OutputLog *log, GError **error);
 void record_delete(int dirfd, uint64_t serial);
+void record_delete_log(int dirfd, uint64_t serial);
 
 /* Calls back with each record (a live one of another boot is one whose end is unknown) (the callee
  * takes over what `info` points to); one that is malformed or of another version is set aside as

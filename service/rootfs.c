@@ -117,8 +117,7 @@ static _Noreturn void lookup_child(pid_t parent, const char *path, const Credent
         _exit(0);
 }
 
-/* -- in the service
- * -------------------------------------------------------------------------------- */
+/* -- in the service -- */
 
 static GError *lookup_error(const char *path, int errnum)
 {

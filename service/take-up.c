@@ -39,6 +39,9 @@ static void take_record(ContainerInfo *info, void *data)
         if (is_ours) {
                 record_load_log(manager->options.records, container_info(slot->container)->serial,
                                 output_log(container_output(slot->container)), NULL);
+                /* a later crash must not bring it back: from here on it is in memory */
+                record_delete_log(manager->options.records,
+                                  container_info(slot->container)->serial);
                 container_adopt(slot->container, &adoption);
                 manager->live++;
                 slot->owner->live++;
