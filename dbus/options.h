@@ -14,7 +14,8 @@
           "memory limit; K, M, G, T suffixes; 'infinity' for none")                                \
         X(MemorySwapMax, "t", "memory-swap-max", "BYTES",                                          \
           "swap allowed beside the memory (default: 0)")                                           \
-        X(TasksMax, "t", "pids-limit", "N", "limit of processes and threads; root may say 'infinity'") \
+        X(TasksMax, "t", "pids-limit", "N",                                                        \
+          "limit of processes and threads; root may say 'infinity'")                               \
         X(Environment, "aay", "env", "NAME=VALUE", "set an environment variable; may be repeated") \
         X(WorkingDirectory, "ay", "workdir", "DIR",                                                \
           "working directory inside the container (default: /)")                                   \

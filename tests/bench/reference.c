@@ -93,8 +93,7 @@
 #define ID_COUNT        65536u
 #define TASKS_MAX       "4096"
 
-/* -- marks: when each step was done
- * ---------------------------------------------------------------- */
+/* -- marks: when each step was done -- */
 
 #define PARENT_STEPS(X)                                                                            \
         X(P_BEGIN, "begin")                                                                        \
@@ -164,8 +163,7 @@ static inline void mark(int step)
         shared->at[step] = now_nsec();
 }
 
-/* -- what does not depend on the run
- * --------------------------------------------------------------- */
+/* -- what does not depend on the run -- */
 
 enum { V2, MEMORY, PIDS, _HIERARCHIES };
 
@@ -353,8 +351,7 @@ static void unprepare(void)
         seccomp_program_free(reference.filter);
 }
 
-/* -- the child
- * ------------------------------------------------------------------------------------- */
+/* -- the child -- */
 
 typedef struct Run {
         int tree, root, dev;
@@ -572,8 +569,7 @@ static _Noreturn void child(const Run *run)
         fail(C_EXECUTE);
 }
 
-/* -- the parent
- * ------------------------------------------------------------------------------------ */
+/* -- the parent -- */
 
 static void clone_mounts(Run *run)
 {
@@ -782,8 +778,7 @@ static Sample run_once(void *data)
         return sample;
 }
 
-/* -- profile
- * --------------------------------------------------------------------------------------- */
+/* -- profile -- */
 
 static int compare(const void *a, const void *b)
 {
@@ -823,8 +818,7 @@ static int profile(size_t count)
         return 0;
 }
 
-/* -- modes
- * ----------------------------------------------------------------------------------------- */
+/* -- modes -- */
 
 static _Noreturn void usage(void)
 {
