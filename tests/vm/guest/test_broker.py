@@ -6,7 +6,7 @@ import test_cgroups
 import test_session
 import test_survival
 from machine import Case, output
-from test_integration import run_integration
+from test_integration import classes_without, run_integration
 
 
 class Bus(Case):
@@ -35,5 +35,6 @@ class Survival(test_survival.Survival):
 class Integration(Case):
     def test_all(self):
         """the integration tests pass with a dbus-broker as their private bus"""
-        run_integration(self, 'broker')
+        # A bus that executes services by itself is dbus-daemon's alone; here Activation does it through systemd.
+        run_integration(self, classes_without('IdleExit'), 'broker')
     test_all.limit = 1800
