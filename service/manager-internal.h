@@ -21,6 +21,8 @@ typedef struct Slot {
         bool is_seen; /* was told of by `added`: it has been created */
         JournalStream *journal;
         guint save_timer;     /* its record is to be written */
+        bool is_log_on_disk;  /* it was stopped before this service: its output is read when asked
+                                 for */
         ManagerFunc function; /* of a pending create or start; NULL: nobody waits */
         void *data;
 } Slot;

@@ -93,7 +93,7 @@ static bool save(Slot *slot, GError **error)
 {
         int records = slot->manager->options.records;
         ContainerInfo info = *container_info(slot->container);
-        Output *output;
+        Output *output = container_output(slot->container);
 
         if (info.state != CONTAINER_STOPPED) {
                 if (!proc_start_time(info.pid, &info.start_time))
@@ -406,14 +406,14 @@ bool manager_delete(Manager *manager, Container *container, GError **error)
 
 bool manager_load_output(Manager *manager, Container *container, Output **ret, GError **error)
 {
+        Slot *slot = manager_slot_of(manager, container);
         Output *output = container_output(container);
-        const ContainerInfo *info = container_info(container);
 
-        /* one from a record comes without its bytes, which nobody may ever ask for */
-        if (!container_spec(container) && info->state == CONTAINER_STOPPED &&
-            output_log_end(output_log(output)) == 0 &&
-            !record_load_log(manager->options.records, info->serial, output_log(output), error))
+        if (slot->is_log_on_disk &&
+            !record_load_log(manager->options.records, container_info(container)->serial,
+                             output_log(output), error))
                 return false;
+        slot->is_log_on_disk = false;
         *ret = output;
         return true;
 }

@@ -45,8 +45,10 @@ static void take_record(ContainerInfo *info, void *data)
                 container_adopt(slot->container, &adoption);
                 manager->live++;
                 slot->owner->live++;
-        } else
+        } else {
+                slot->is_log_on_disk = true;
                 output_finish(container_output(slot->container));
+        }
 }
 
 static bool is_adopted(Manager *manager, uint64_t serial)

@@ -501,3 +501,27 @@ class Limits(Case):
         with self.refused('LimitsExceeded'):
             user.create(self.rootfs_of('alice'), ['/bin/true'])
         self.user('bob').create(self.rootfs_of('bob'), ['/bin/true'])
+
+
+class Waits(Case):
+    def test_left_ones_are_forgotten(self):
+        """Waits of clients that have left do not count: twice 200 of them lock nobody out."""
+        container = self.user('alice').spawn(self.rootfs_of('alice'), ['/bin/sleep', '60'])
+        for _ in range(2):
+            alice = self.user('alice')
+            for _ in range(200):
+                alice.send(container.path, 'org.naive.Runc.Container1', 'Wait', GLib.Variant('()', ()))
+            time.sleep(0.3)
+            alice.process.kill()
+            alice.process.wait()
+            time.sleep(0.3)
+        again = Container(self.user('alice'), container.path)
+        again.stop(timeout=0)
+        self.assertEqual(again.state, 'stopped')
+
+    def test_group_out_of_memory_at_once(self):
+        """A child over the limit right after the start ends its container for memory, and not by a time-out."""
+        for _ in range(20):
+            container = self.root.run(self.rootfs, 6 << 20,
+                                      ['/bin/sh', '-c', 'head -c 30000000 /dev/zero | tail >/dev/null; sleep 100'])
+            self.assertEqual(container.wait(timeout=20), ('oom-kill', 9))

@@ -1,0 +1,120 @@
+"""Containers outlive the service: what the next one finds, without any service manager's help."""
+
+import os
+import platform
+import signal
+import time
+
+from harness.case import Case
+from harness.client import BusError
+from test_service import Place
+
+TICKS = 'i=0; while :; do i=$((i+1)); echo tick $i; sleep .05; done'
+# the kernel tells strangers how a process ended since 6.15
+TELLS_EXIT = tuple(int(n) for n in platform.release().split('.')[:2]) >= (6, 15)
+
+
+class Survival(Case):
+    def place(self, name):
+        place = Place(self, name)
+        # whatever a failed test leaves must not outlive it
+        self.addCleanup(self.end_all, place)
+        return place
+
+    def end_all(self, place):
+        if place.process.poll() is None:
+            for name, *_, path in place.client.containers():
+                try:
+                    place.client.call(path, 'org.naive.Runc.Container1', 'Kill', 'si', ('all', 9))
+                except BusError:
+                    pass
+
+    def again(self, place, number):
+        """Ends the service by a signal, and starts the next one."""
+        place.process.send_signal(number)
+        place.process.wait(timeout=10)
+        time.sleep(0.2)
+        place.start()
+
+    def test_running(self):
+        """After SIGTERM and after SIGKILL what ran is listed as before: same id, state, process and limits."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with self.subTest(number=number):
+                place = self.place(f'running{number}')
+                before = {}
+                for i in range(5):
+                    container = place.client.spawn(self.rootfs, ['/bin/sleep', '60'], Id=f'c{i}',
+                                                   MemoryMax=64 << 20)
+                    before[container.path] = container.props()
+                time.sleep(0.2)  # records are written a little later
+                self.again(place, number)
+                for path, props in before.items():
+                    now = place.client.get_container(props['Id'])
+                    self.assertEqual(now.path, path)
+                    self.assertEqual(now.props(), props)
+                    now.stop(timeout=0)
+                    self.assertEqual(now.state, 'stopped')
+
+    def test_output_goes_on(self):
+        """Nobody who writes is hurt, and after an orderly stop no line is missing: not one that waited in the pipe."""
+        place = self.place('output')
+        container = place.client.spawn(self.rootfs, ['/bin/sh', '-c', 'seq 1 2000; sleep .5; ' + TICKS], Id='talker')
+        time.sleep(0.1)
+        self.again(place, signal.SIGTERM)
+        container = place.client.get_container('talker')
+        self.eventually(lambda: b'tick 20\n' in container.log())
+        container.stop(timeout=0)
+        lines = container.log().split(b'\n')
+        self.assertEqual(lines[:2000], [b'%d' % n for n in range(1, 2001)])
+        self.assertEqual(lines[2000:2020], [b'tick %d' % n for n in range(1, 21)])
+
+    def test_no_old_output(self):
+        """After a crash the log has nothing twice: what an earlier stop had kept does not come back."""
+        place = self.place('old')
+        place.client.spawn(self.rootfs, ['/bin/sh', '-c', TICKS], Id='talker')
+        time.sleep(0.2)
+        self.again(place, signal.SIGTERM)
+        time.sleep(0.2)
+        self.again(place, signal.SIGKILL)
+        container = place.client.get_container('talker')
+        self.eventually(lambda: container.log())
+        container.stop(timeout=0)
+        numbers = [int(line.split()[1]) for line in container.log().split(b'\n')[:-1]]
+        self.assertEqual(numbers, list(range(numbers[0], numbers[0] + len(numbers))))
+        self.assertGreater(numbers[0], 1)
+
+    def test_exit_code(self):
+        """One that ends under the next service has its true exit code, or none: never one that nobody saw."""
+        place = self.place('code')
+        place.client.spawn(self.rootfs, ['/bin/sh', '-c', 'sleep 1; exit 7'], Id='seven')
+        time.sleep(0.2)
+        self.again(place, signal.SIGKILL)
+        container = place.client.get_container('seven')
+        self.assertEqual(container.state, 'running')
+        self.assertEqual(container.wait(), ('exit-code', 7) if TELLS_EXIT else ('unknown', 0))
+
+    def test_ended_meanwhile(self):
+        """One that ends while no service runs is stopped, and nobody makes a success of it."""
+        place = self.place('meanwhile')
+        pid = place.client.spawn(self.rootfs, ['/bin/sleep', '60'], Id='gone').pid
+        time.sleep(0.2)
+        place.process.kill()
+        place.process.wait(timeout=10)
+        os.kill(pid, signal.SIGKILL)
+        time.sleep(0.3)
+        place.start()
+        container = place.client.get_container('gone')
+        self.assertIn(container.wait(timeout=20), (('unknown', 0), ('signal', 9)))
+
+    def test_unrecorded(self):
+        """What runs and has no record is ended: nothing is left running unlisted."""
+        place = self.place('unrecorded')
+        pid = place.client.spawn(self.rootfs, ['/bin/sleep', '60'], Id='lost').pid
+        time.sleep(0.2)
+        place.process.kill()
+        place.process.wait(timeout=10)
+        for name in os.listdir(f'{place.state}/containers'):
+            os.unlink(f'{place.state}/containers/{name}')
+        place.start()
+        self.assertEqual(place.client.containers(), [])
+        self.eventually(lambda: not os.path.exists(f'/proc/{pid}') or ' Z ' in open(f'/proc/{pid}/stat').read())
