@@ -6,7 +6,7 @@ import signal
 import time
 
 from harness.case import Case
-from harness.client import CONTAINER, MANAGER, PATH, BusError, GLib, pump
+from harness.client import CONTAINER, MANAGER, PATH, BusError, Container, GLib, pump
 
 
 class States(Case):
