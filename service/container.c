@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -252,15 +253,25 @@ static void handle_ready(Container *container, int terminal)
         container->hooks->created(container, container->data);
 }
 
+/* Asked of one that was killed for memory: a zombie keeps its name. */
+static bool has_executed(const Container *container)
+{
+        char path[32], name[32];
+
+        snprintf(path, sizeof path, "/proc/%d/comm", (int) container->info.pid);
+        return fd_read_file_at(AT_FDCWD, path, name, sizeof name) > 0 &&
+               strcmp(name, SANDBOX_COMM "\n") != 0;
+}
+
 /* The stream ended when nothing but exec was left to do: either exec closed it, or the process
- * died. If it died for memory the kernel has counted that before; then its exit is near, and tells
- * the rest. */
+ * died. If it died for memory the kernel has counted that before. Looking has taken the event, so
+ * whoever is left goes too; and if that was before exec, its end is near, and tells the rest. */
 static void handle_executed(Container *container)
 {
         if (container->info.memory_max != UINT64_MAX && cgroup_oom_kills(container->cgroup) > 0) {
-                /* looking has taken the event: whoever is left would stay */
                 cgroup_kill(container->cgroup, NULL);
-                return;
+                if (!has_executed(container))
+                        return;
         }
         watch_clear(&container->timer);
         container->info.started_usec = (uint64_t) g_get_real_time();

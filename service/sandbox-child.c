@@ -347,6 +347,7 @@ _Noreturn void sandbox_child(const SandboxPlan *plan)
         int master = -1;
         sigset_t none;
 
+        prctl(PR_SET_NAME, SANDBOX_COMM, 0, 0, 0);
         if (!enter_cgroups(plan))
                 fail(plan, STAGE_CGROUP);
         if (!close_others(plan))

@@ -59,6 +59,10 @@ typedef struct SandboxReport {
         int32_t error;
 } SandboxReport;
 
+/* The name of the child's process until exec gives it another: by it the parent tells, of one that
+ * was killed for memory, whether that was before or after. */
+#define SANDBOX_COMM "(naive-runc)"
+
 /* What the parent says on the sync socket, one byte each. */
 #define SANDBOX_GO   'g' /* ids are mapped, limits are in place: set the sandbox up */
 #define SANDBOX_EXEC 'x' /* execute the command; only if the plan waits for it */
