@@ -1,10 +1,12 @@
 """Run: what the original page of Go did, seen from inside a container and from outside."""
 
 import os
+import signal
+import subprocess
 import time
 
 from harness.case import Case
-from harness.client import INFINITY
+from harness.client import INFINITY, Container
 
 MIB = 1 << 20
 
@@ -28,6 +30,27 @@ class Memory(Case):
         self.assertEqual(container.wait(timeout=20)[0], 'oom-kill')
         if self.root.prop('/org/naive/Runc', 'org.naive.Runc.Manager1', 'CgroupMode') == 'unified':  # v1 kills one; the service ends the others right after
             self.assertNotIn(b'survived', container.log())
+
+    def test_death_seen_late(self):
+        """A command that was executed and killed before the service could look is oom-kill, not MemoryTooLow."""
+        service = self.world.service_pid
+        for _ in range(15):
+            call = subprocess.Popen(
+                ['busctl', f'--address={self.world.address}', 'call', 'org.naive.Runc', '/org/naive/Runc',
+                 'org.naive.Runc', 'Run', 'stas', self.rootfs, str(10 * MIB), '2', '/bin/touchmem', '32'],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            deadline = time.monotonic() + 5
+            while time.monotonic() < deadline:  # for the child, which goes on to exec by itself
+                with open(f'/proc/{service}/task/{service}/children') as f:
+                    if f.read():
+                        break
+            time.sleep(0.001)
+            os.kill(service, signal.SIGSTOP)
+            time.sleep(0.15)
+            os.kill(service, signal.SIGCONT)
+            reply, words = call.communicate(timeout=20)
+            self.assertEqual(call.returncode, 0, words)
+            self.assertEqual(Container(self.root, reply.split('"')[1]).wait(), ('oom-kill', 9))
 
     def test_limit_file(self):
         """While it runs, the limit stands in the container's own leaf, with no swap beside it."""
