@@ -127,7 +127,7 @@ static void test_fifty_calls(Fixture *fixture, const void *data)
 
         for (unsigned i = 0; i < 50; i++)
                 call(fixture, name, 0);
-        g_assert_true(loop_until(&fixture->n_replies, 50, 10000));
+        g_assert_true(loop_until(&fixture->n_replies, 50, 900));
         g_assert_cmpuint(fixture->n_errors, ==, 0);
         g_assert_cmpuint(fixture->n_lost, ==, 0);
         release_source(&source);
@@ -140,12 +140,12 @@ static void test_time_out_on_time(Fixture *fixture, const void *data)
         int64_t start = g_get_monotonic_time();
 
         call(fixture, name, 200 * 1000);
-        g_assert_true(loop_until(&fixture->n_replies, 1, 10000));
+        g_assert_true(loop_until(&fixture->n_replies, 1, 900));
 
         int64_t took = g_get_monotonic_time() - start;
 
         g_assert_cmpint(took, >=, 200 * 1000);
-        g_assert_cmpint(took, <, 10 * 1000 * 1000); /* a loaded machine, valgrind: not never */
+        g_assert_cmpint(took, <, 500 * 1000);
         g_assert_cmpstr(fixture->error_name, ==, SD_BUS_ERROR_NO_REPLY);
         g_assert_cmpuint(fixture->n_lost, ==, 0);
 }
@@ -158,7 +158,7 @@ static void test_deadlines_do_not_spin(Fixture *fixture, const void *data)
 
         for (unsigned i = 0; i < 10; i++)
                 call(fixture, name, 20 * 1000 + i * 10 * 1000 + 900);
-        g_assert_true(loop_until(&fixture->n_replies, 10, 10000));
+        g_assert_true(loop_until(&fixture->n_replies, 10, 900));
         g_assert_cmpuint(n_polls, <, 40);
 }
 
@@ -175,7 +175,7 @@ static void test_idle_is_idle(Fixture *fixture, const void *data)
 static void test_loss_is_told_once(Fixture *fixture, const void *data)
 {
         private_bus_kill(fixture->bus);
-        g_assert_true(loop_until(&fixture->n_lost, 1, 10000));
+        g_assert_true(loop_until(&fixture->n_lost, 1, 900));
         g_assert_cmpint(fixture->lost_error, >, 0);
         g_assert_true(g_source_is_destroyed(fixture->source));
 
@@ -205,7 +205,7 @@ static void test_loss_ends_pending_calls(Fixture *fixture, const void *data)
         for (unsigned i = 0; i < 3; i++)
                 call(fixture, name, UINT64_MAX);
         private_bus_kill(fixture->bus);
-        g_assert_true(loop_until(&fixture->n_lost, 1, 10000));
+        g_assert_true(loop_until(&fixture->n_lost, 1, 900));
 }
 
 static void on_lost_release(int error, void *data)
@@ -225,7 +225,7 @@ static void test_loss_may_release(Fixture *fixture, const void *data)
         fixture->client = private_bus_connect(fixture->bus);
         fixture->source = bus_source_attach(fixture->client, NULL, on_lost_release, fixture);
         private_bus_kill(fixture->bus);
-        g_assert_true(loop_until(&fixture->n_lost, 1, 10000));
+        g_assert_true(loop_until(&fixture->n_lost, 1, 900));
         loop_for(50);
         g_assert_cmpuint(fixture->n_lost, ==, 1);
 }
@@ -273,7 +273,7 @@ static void test_queue_starves_nobody(Fixture *fixture, const void *data)
         g_source_set_priority(other, G_PRIORITY_DEFAULT);
         g_source_set_callback(other, on_other_source, &fairness, NULL);
         g_source_attach(other, NULL);
-        g_assert_true(loop_until(&fairness.n_signals, 50, 10000));
+        g_assert_true(loop_until(&fairness.n_signals, 50, 900));
         g_assert_cmpuint(fairness.longest, <=, 1);
         release_source(&other);
 }
@@ -302,7 +302,7 @@ static void test_fd_changes_while_connecting(Fixture *fixture, const void *data)
         call(fixture, "org.freedesktop.DBus", 0);
         loop_for(50);
         g_assert_cmpint(symlink(private_bus_socket_path(fixture->bus), path), ==, 0);
-        g_assert_true(loop_until(&fixture->n_replies, 1, 10000));
+        g_assert_true(loop_until(&fixture->n_replies, 1, 900));
         g_assert_cmpint(sd_bus_get_fd(fixture->client), !=, first);
         n_polls = 0;
         loop_for(100);
@@ -319,7 +319,7 @@ static void test_unstarted_bus_is_lost(Fixture *fixture, const void *data)
         sd_bus_unref(fixture->client);
         g_assert_cmpint(sd_bus_new(&fixture->client), >=, 0);
         fixture->source = bus_source_attach(fixture->client, NULL, on_lost, fixture);
-        g_assert_true(loop_until(&fixture->n_lost, 1, 10000));
+        g_assert_true(loop_until(&fixture->n_lost, 1, 900));
         g_assert_cmpint(fixture->lost_error, ==, ENOTCONN);
 }
 
@@ -338,7 +338,7 @@ static void test_refused_connection_is_lost(Fixture *fixture, const void *data)
         fixture->source = bus_source_attach(fixture->client, NULL, on_lost, fixture);
         call(fixture, "org.freedesktop.DBus", 0);
         close(fds[1]);
-        g_assert_true(loop_until(&fixture->n_lost, 1, 10000));
+        g_assert_true(loop_until(&fixture->n_lost, 1, 900));
         g_assert_cmpuint(fixture->n_errors, ==, 1);
 }
 
@@ -355,7 +355,7 @@ static void test_two_fds_are_refused(Fixture *fixture, const void *data)
         g_assert_cmpint(sd_bus_set_fd(fixture->client, in[0], out[1]), >=, 0);
         g_assert_cmpint(sd_bus_start(fixture->client), >=, 0);
         fixture->source = bus_source_attach(fixture->client, NULL, on_lost, fixture);
-        g_assert_true(loop_until(&fixture->n_lost, 1, 10000));
+        g_assert_true(loop_until(&fixture->n_lost, 1, 900));
         close(in[1]);
         close(out[0]);
 }

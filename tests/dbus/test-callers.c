@@ -151,7 +151,7 @@ static void test_cached(Fixture *f, const void *unused)
         gint64 start = g_get_monotonic_time();
         for (int i = 0; i < 1000; i++)
                 g_assert_cmpuint(get(f)->uid, ==, geteuid());
-        g_assert_cmpint(g_get_monotonic_time() - start, <, 10 * 1000 * 1000);
+        g_assert_cmpint(g_get_monotonic_time() - start, <, 1000000);
 }
 
 /* A client that left before anybody asked is nobody: AccessDenied, not root. */

@@ -473,7 +473,7 @@ static void test_four_million(Fixture *f, const void *unused)
         guint64 before = memory("VmRSS:");
         gint64 start = g_get_monotonic_time();
         g_assert_false(spec_decode_spawn(f->message, &f->spec, &f->fds, &f->error));
-        g_assert_cmpint(g_get_monotonic_time() - start, <, 2 * 1000 * 1000);
+        g_assert_cmpint(g_get_monotonic_time() - start, <, 200 * 1000);
         g_assert_cmpuint(memory("VmHWM:"), <, before + 4096);
         g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_INVALID_ARGS);
 }

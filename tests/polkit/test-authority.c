@@ -72,7 +72,7 @@ static AuthorityQuery *ask(Fixture *fixture, bool interactive)
 static void assert_answer(Fixture *fixture, bool interactive)
 {
         ask(fixture, interactive);
-        g_assert_true(loop_until(&fixture->n_answers, 1, 10000));
+        g_assert_true(loop_until(&fixture->n_answers, 1, 900));
         loop_for(20);
         g_assert_cmpuint(fixture->n_answers, ==, 1);
         fixture->n_answers = 0;
@@ -271,7 +271,7 @@ static void test_details(Fixture *fixture, const void *data)
                 .sender = ":1.77", .action = ACTION_MANAGE, .details = details};
 
         authority_check(fixture->authority, &request, on_answer, fixture);
-        g_assert_true(loop_until(&fixture->n_answers, 1, 10000));
+        g_assert_true(loop_until(&fixture->n_answers, 1, 900));
         g_assert_true(fixture->authorized);
 
         const FakePolkitCheck *check = fake_polkit_last(fixture->polkit);
@@ -289,7 +289,7 @@ static void test_cancellation_ids_differ(Fixture *fixture, const void *data)
 {
         for (unsigned i = 0; i < 5; i++)
                 ask(fixture, false);
-        g_assert_true(loop_until(&fixture->n_answers, 5, 10000));
+        g_assert_true(loop_until(&fixture->n_answers, 5, 900));
 
         g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
 
@@ -313,7 +313,7 @@ static void test_never_from_inside(Fixture *fixture, const void *data)
         authority_check(fixture->authority, &impostor, on_answer, fixture);
         authority_check(fixture->authority, &invalid, on_answer, fixture);
         g_assert_cmpuint(fixture->n_answers, ==, 0);
-        g_assert_true(loop_until(&fixture->n_answers, 4, 10000));
+        g_assert_true(loop_until(&fixture->n_answers, 4, 900));
         g_assert_cmpuint(fixture->polkit->n_checks, ==, 1);
 }
 
@@ -326,7 +326,7 @@ static void test_no_unique_name(Fixture *fixture, const void *data)
                 const AuthorityRequest request = {.sender = senders[i], .action = ACTION_RUN};
 
                 authority_check(fixture->authority, &request, on_answer, fixture);
-                g_assert_true(loop_until(&fixture->n_answers, i + 1, 10000));
+                g_assert_true(loop_until(&fixture->n_answers, i + 1, 900));
                 g_assert_error(fixture->error, RUNTIME_ERROR,
                                RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE);
         }
@@ -409,10 +409,10 @@ static void test_free_from_callback(Fixture *fixture, const void *data)
         const AuthorityRequest nobody = {.sender = NULL, .action = ACTION_RUN};
 
         authority_check(fixture->authority, &request, on_answer_free, fixture);
-        g_assert_true(loop_until(&fixture->n_answers, 1, 10000));
+        g_assert_true(loop_until(&fixture->n_answers, 1, 900));
         fixture->authority = authority_new(fixture->service, PERSON_USEC);
         authority_check(fixture->authority, &nobody, on_answer_free, fixture);
-        g_assert_true(loop_until(&fixture->n_answers, 2, 10000));
+        g_assert_true(loop_until(&fixture->n_answers, 2, 900));
         loop_for(20);
         g_assert_cmpuint(fixture->n_answers, ==, 2);
 }
@@ -431,7 +431,7 @@ static void test_ask_from_callback(Fixture *fixture, const void *data)
         const AuthorityRequest request = {.sender = ":1.77", .action = ACTION_RUN};
 
         authority_check(fixture->authority, &request, on_answer_again, fixture);
-        g_assert_true(loop_until(&fixture->n_answers, 2, 10000));
+        g_assert_true(loop_until(&fixture->n_answers, 2, 900));
         g_assert_true(fixture->authorized);
 }
 
@@ -454,7 +454,7 @@ static void test_never_blocks(Fixture *fixture, const void *data)
                 authority_query_cancel(
                         authority_check(fixture->authority, &request, on_answer, fixture));
         authority_free(g_steal_pointer(&fixture->authority));
-        g_assert_cmpint(g_get_monotonic_time() - start, <, 10 * 1000 * 1000);
+        g_assert_cmpint(g_get_monotonic_time() - start, <, 900 * 1000);
         g_assert_cmpuint(fixture->n_answers, ==, 0);
         private_bus_kill(fixture->bus);
 }

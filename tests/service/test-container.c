@@ -397,7 +397,7 @@ static void test_stop_obeyed(Fixture *f, const void *unused)
         gint64 start_time = g_get_monotonic_time();
         g_assert_true(container_stop(f->container, SIGTERM, 5000000, NULL));
         finish(f, "se.");
-        g_assert_cmpint(g_get_monotonic_time() - start_time, <, 5000000);
+        g_assert_cmpint(g_get_monotonic_time() - start_time, <, 2000000);
         assert_ended(f, RESULT_SIGNAL, SIGTERM);
 }
 
@@ -410,7 +410,7 @@ static void test_stop_ignored(Fixture *f, const void *unused)
         g_assert_true(container_stop(f->container, SIGTERM, 60000, NULL));
         finish(f, "se.");
         g_assert_cmpint(g_get_monotonic_time() - start_time, >=, 60000);
-        g_assert_cmpint(g_get_monotonic_time() - start_time, <, 10 * 1000 * 1000);
+        g_assert_cmpint(g_get_monotonic_time() - start_time, <, 2000000);
         assert_ended(f, RESULT_TIMEOUT, SIGKILL);
 }
 
