@@ -1,6 +1,7 @@
 /* One call that cannot be answered at once. It keeps the message, counts against its caller while
- * it is pending, and ends in exactly one of request_done() and request_fail(), or when its caller
- * leaves while polkit is asked: then the question is cancelled and nobody is answered. */
+ * it is pending, and ends in exactly one of request_done(), request_fail(), request_refuse() and
+ * request_drop(), or when its caller leaves while polkit is asked: then the question is cancelled
+ * and nobody is answered. */
 
 #include <stdarg.h>
 

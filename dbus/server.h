@@ -37,7 +37,7 @@ bool server_is_idle(const Server *server);   /* no request, no question, no wait
 uint64_t server_calls(const Server *server); /* method calls that have come in so far */
 void server_refuse(Server *server);          /* new requests, from now on: the service stops */
 
-/* The vtables, for the test that every state-changing method has its action. */
+/* One row of who may call what; a test holds the rows against the live vtables. */
 typedef struct MethodRule {
         const char *interface, *member;
         const char *action; /* polkit's; NULL: changes nothing and tells nothing of others */

@@ -1,7 +1,7 @@
 #pragma once
 
 /* What every container shares and nothing of it depends on a call: made once at start. The /dev
- * that is cloned read-only for each, the seccomp program, the default capabilities, and the paths
+ * that is cloned read-only for each, the seccomp programs, the default capabilities, and the paths
  * of /proc and /sys to cover (those that this kernel has). */
 
 #include <glib.h>
@@ -14,7 +14,7 @@ typedef struct Profile {
         bool dev_in_mount_namespace; /* a tmpfs of our own with bound nodes, for lack of mknod */
         bool is_spared; /* the service from the OOM killer, which its containers must not be */
         uint64_t files_soft, files_hard; /* RLIMIT_NOFILE before the service raised its own */
-        const SandboxMask *masks;
+        SandboxMask *masks;              /* owned */
         size_t n_masks;
         uint64_t capabilities;
         uint64_t file_capabilities; /* of these, those that could put rights into a file of the
@@ -22,7 +22,6 @@ typedef struct Profile {
         int last_capability;
         struct SeccompProgram *seccomp;
         struct SeccompProgram *seccomp_set_id; /* the same, and set-id bits are refused */
-        SandboxMask *owned_masks;
 } Profile;
 
 /* `state_dir`: where /dev is made with mknod, or -1: in a mount namespace of our own (already

@@ -17,9 +17,9 @@ bool record_save_log(int dirfd, uint64_t serial, const OutputLog *log, GError **
 void record_delete(int dirfd, uint64_t serial);
 void record_delete_log(int dirfd, uint64_t serial);
 
-/* Calls back with each record (a live one of another boot is one whose end is unknown) (the callee
- * takes over what `info` points to); one that is malformed or of another version is set aside as
- * <name>.bad and told of on the log. */
+/* Calls back with each record, whose `info` the callee takes over; a live one of another boot is
+ * one whose end is unknown. One that is malformed or of another version is set aside as <name>.bad
+ * and told of on the log. */
 typedef void (*RecordFunc)(ContainerInfo *info, void *data);
 void record_load_all(int dirfd, RecordFunc function, void *data);
 

@@ -1,8 +1,9 @@
 #pragma once
 
-/* The system call filter of the default profile: built once, when the service starts, as a classic
- * BPF program that every container's child installs unchanged. It knows names and numbers of system
- * calls, not containers: a run without the filter is the launcher's business.
+/* The system call filter of the default profile: built once, when the service starts, in two
+ * variants of a classic BPF program, of which every container's child installs one unchanged. It
+ * knows names and numbers of system calls, not containers: a run without the filter is the
+ * launcher's business.
  *
  * The child installs `program` by seccomp(SECCOMP_SET_MODE_FILTER, 0, &program) as its last
  * privileged step, with no_new_privs set. From then on setns, mount, unshare, chroot and their like
@@ -16,11 +17,12 @@ typedef struct SeccompProgram {
         struct sock_fprog program; /* owns program.filter; never changes once made */
 } SeccompProgram;
 
-/* Fails with RUNTIME_ERROR_FAILED, only for want of memory or a kernel without seccomp filters. */
 typedef enum SeccompSetId {
         SECCOMP_SET_ID_ALLOWED,
         SECCOMP_SET_ID_REFUSED, /* no file can be given a set-id bit, and no capability */
 } SeccompSetId;
+
+/* Fails with RUNTIME_ERROR_FAILED, only for want of memory or a kernel without seccomp filters. */
 bool seccomp_program_new(SeccompSetId set_id, SeccompProgram **ret, GError **error);
 void seccomp_program_free(SeccompProgram *program);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SeccompProgram, seccomp_program_free)
