@@ -149,13 +149,15 @@ static bool open_dev(Profile *profile, int state_dir, GError **error)
 
 static void probe_masks(Profile *profile)
 {
-        profile->masks = g_new0(SandboxMask, G_N_ELEMENTS(masks));
+        SandboxMask *found = g_new0(SandboxMask, G_N_ELEMENTS(masks));
+
+        profile->masks = found;
         for (size_t i = 0; i < G_N_ELEMENTS(masks); i++) {
                 g_autofree char *path = g_strconcat("/", masks[i].path, NULL);
                 struct stat status;
                 if (stat(path, &status) < 0)
                         continue;
-                SandboxMask *mask = &profile->masks[profile->n_masks++];
+                SandboxMask *mask = &found[profile->n_masks++];
                 *mask = masks[i];
                 if (mask->kind != MASK_READ_ONLY)
                         mask->kind =
@@ -211,7 +213,7 @@ void profile_free(Profile *profile)
         fd_close(profile->dev_fd);
         seccomp_program_free(profile->seccomp);
         seccomp_program_free(profile->seccomp_set_id);
-        g_free(profile->masks);
+        g_free((void *) profile->masks);
         g_free(profile);
 }
 
