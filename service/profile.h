@@ -14,7 +14,7 @@ typedef struct Profile {
         bool dev_in_mount_namespace; /* a tmpfs of our own with bound nodes, for lack of mknod */
         bool is_spared; /* the service from the OOM killer, which its containers must not be */
         uint64_t files_soft, files_hard; /* RLIMIT_NOFILE before the service raised its own */
-        SandboxMask *masks;              /* owned */
+        const SandboxMask *masks;        /* owned */
         size_t n_masks;
         uint64_t capabilities;
         uint64_t file_capabilities; /* of these, those that could put rights into a file of the
