@@ -9,6 +9,7 @@
 #include "dbus/names.h"
 #include "dbus/server-internal.h"
 #include "service/limits.h"
+#include "service/util/log.h"
 
 struct Request {
         Server *server;
@@ -107,7 +108,7 @@ void request_refuse(Request *request, const GError *error)
 {
         g_autofree char *text = authority_escape(error->message);
 
-        g_message("user %u: %s", request->caller->uid, text);
+        log_decision(request->caller->uid, NULL, text);
         refusals_of(request->server, request->caller->uid)->count++;
         request_fail(request, error);
 }
@@ -179,8 +180,8 @@ static void on_answer(GError *error, void *data)
         request->query = NULL;
         peer_watch_free(request->watch);
         request->watch = NULL;
-        g_message("user %u, %s: %s", request->caller->uid, question.action,
-                  error ? error->message : "authorized by polkit");
+        log_decision(request->caller->uid, question.action,
+                     error ? error->message : "authorized by polkit");
         if (error)
                 refusals_of(request->server, request->caller->uid)->count++;
         if (!error) {

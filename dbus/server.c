@@ -148,7 +148,7 @@ static void on_caller_left(bool gone, void *data)
         Container *container = manager_find(bond->server->manager, bond->owner, bond->id);
 
         if (container && container_is_live(container)) {
-                log_container(container_info(container),
+                log_container(container_info(container), NULL, "%s",
                               gone ? "ends: its caller left"
                                    : "ends: the bus lets no more callers be watched");
                 container_kill(container, true, SIGKILL, NULL);
@@ -253,7 +253,7 @@ static void announce(Server *server, Container *container)
         sd_bus_emit_signal(server->options.bus, MANAGER_PATH, INTERFACE_MANAGER, "ContainerNew",
                            "so", info->id, path);
         server->emitting = false;
-        log_container(info, "is %s", container_state_to_string(info->state));
+        log_container(info, LOG_ID_NEW, "is %s", container_state_to_string(info->state));
 }
 
 /* In order, and before anything else is said of them. */
@@ -312,7 +312,7 @@ static void on_exited(Container *container, void *data)
                            info->code);
         emit_changed(server, container, path);
         server->emitting = false;
-        log_container(info, "has ended: %s %d", result, info->code);
+        log_container(info, LOG_ID_ENDED, "has ended: %s %d", result, info->code);
         server_activity(server);
 }
 

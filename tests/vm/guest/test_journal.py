@@ -1,5 +1,7 @@
 """Output and decisions in the journal, found by field."""
 
+import re
+
 import machine
 from machine import ROOTFS, UNIT, Case, naivec, run
 
@@ -38,6 +40,18 @@ class Journal(Case):
         said = [e for e in self.journal('CONTAINER_ID=j-said', f'_SYSTEMD_UNIT={UNIT}')
                 if e.get('SYSLOG_IDENTIFIER') != 'j-said']
         self.assertTrue(said)
+
+    def test_kinds(self):
+        """start, end and decision are found by the ids that naive-runcd(8) names"""
+        with open('/vm/src/service/naive-runcd.8') as f:
+            new, ended, decision = re.findall(r'^\.It Li ([0-9a-f]{32})$', f.read(), re.MULTILINE)
+        self.finished('j-kinds', 'exit 3')
+        for kind, word in ((new, 'running'), (ended, 'exit-code 3')):
+            entry, = self.journal(f'MESSAGE_ID={kind}', 'CONTAINER_ID=j-kinds')
+            self.assertIn(word, text_of(entry))
+        run('naivec', 'run', '--name=j-asked', ROOTFS, '/bin/true', user='bob', check=False)
+        said = [e for e in self.journal(f'MESSAGE_ID={decision}') if e['SENDER_UID'] == '1001']
+        self.assertEqual(said[-1]['ACTION'], 'org.naive.Runc.run')
 
     def test_same_id_of_two_users(self):
         """two users' containers with one id are told apart"""
