@@ -329,12 +329,42 @@ static void mount_root(const SandboxPlan *plan)
         syscall(SYS_close_range, 3, SANDBOX_FD_BASE - 1, 0);
 }
 
+/* A name in the tree, with its links, but none of those in /proc that lead to whatever a process
+ * holds: by them runc's hosts were entered and its own program was replaced (CVE-2024-21626,
+ * CVE-2019-5736). ELOOP if there is one. */
+static int open_inside(const char *path, uint64_t flags)
+{
+        struct open_how how = {
+                .flags = O_PATH | O_CLOEXEC | flags,
+                .resolve = RESOLVE_NO_MAGICLINKS,
+        };
+
+        return (int) syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+}
+
+static bool enter_directory(const char *path)
+{
+        int fd = open_inside(path, O_DIRECTORY);
+
+        if (fd < 0 || fchdir(fd) < 0)
+                return false;
+        close(fd);
+        return true;
+}
+
 /* Candidates in order, as execvp does: EACCES is remembered, absence goes on to the next. */
 static _Noreturn void execute(const SandboxPlan *plan)
 {
         int error = ENOENT;
 
         for (const char *const *path = plan->exec_paths; *path; path++) {
+                int fd = open_inside(*path, 0);
+                if (fd < 0 && errno == ELOOP) {
+                        error = ELOOP;
+                        break;
+                }
+                if (fd >= 0)
+                        close(fd);
                 execve(*path, plan->argv, plan->environment);
                 if (errno == EACCES)
                         error = EACCES;
@@ -396,7 +426,7 @@ _Noreturn void sandbox_child(const SandboxPlan *plan)
                 fail(plan, STAGE_CAPABILITIES);
         /* with the rights of the command, for a path it could not enter must not be its directory
          */
-        if (chdir(plan->working_directory) < 0)
+        if (!enter_directory(plan->working_directory))
                 fail(plan, STAGE_WORKING_DIRECTORY);
         if (plan->home_index >= 0 && faccessat(AT_FDCWD, "/root", X_OK, 0) < 0)
                 plan->environment[plan->home_index] = (char *) "HOME=/";
