@@ -38,23 +38,23 @@ static const char *const directories[] = {"pts", "shm", "mqueue"};
 
 /* The OCI's lists: what tells of the host, or would change it. */
 static const SandboxMask masks[] = {
-        {"proc/acpi", MASK_EMPTY_DIRECTORY},
-        {"proc/asound", MASK_EMPTY_DIRECTORY},
-        {"proc/interrupts", MASK_EMPTY_FILE},
-        {"proc/kcore", MASK_EMPTY_FILE},
-        {"proc/keys", MASK_EMPTY_FILE},
-        {"proc/latency_stats", MASK_EMPTY_FILE},
-        {"proc/sched_debug", MASK_EMPTY_FILE},
-        {"proc/scsi", MASK_EMPTY_DIRECTORY},
-        {"proc/timer_list", MASK_EMPTY_FILE},
-        {"proc/timer_stats", MASK_EMPTY_FILE},
-        {"proc/bus", MASK_READ_ONLY},
-        {"proc/fs", MASK_READ_ONLY},
-        {"proc/irq", MASK_READ_ONLY},
-        {"proc/sys", MASK_READ_ONLY},
-        {"proc/sysrq-trigger", MASK_READ_ONLY},
-        {"sys/firmware", MASK_EMPTY_DIRECTORY},
-        {"sys/devices/virtual/powercap", MASK_EMPTY_DIRECTORY},
+        {"acpi", MASK_EMPTY_DIRECTORY, false},
+        {"asound", MASK_EMPTY_DIRECTORY, false},
+        {"interrupts", MASK_EMPTY_FILE, false},
+        {"kcore", MASK_EMPTY_FILE, false},
+        {"keys", MASK_EMPTY_FILE, false},
+        {"latency_stats", MASK_EMPTY_FILE, false},
+        {"sched_debug", MASK_EMPTY_FILE, false},
+        {"scsi", MASK_EMPTY_DIRECTORY, false},
+        {"timer_list", MASK_EMPTY_FILE, false},
+        {"timer_stats", MASK_EMPTY_FILE, false},
+        {"bus", MASK_READ_ONLY, false},
+        {"fs", MASK_READ_ONLY, false},
+        {"irq", MASK_READ_ONLY, false},
+        {"sys", MASK_READ_ONLY, false},
+        {"sysrq-trigger", MASK_READ_ONLY, false},
+        {"firmware", MASK_EMPTY_DIRECTORY, true},
+        {"devices/virtual/powercap", MASK_EMPTY_DIRECTORY, true},
 };
 
 #define CAP(name) (UINT64_C(1) << CAP_##name)
@@ -153,7 +153,8 @@ static void probe_masks(Profile *profile)
 
         profile->masks = found;
         for (size_t i = 0; i < G_N_ELEMENTS(masks); i++) {
-                g_autofree char *path = g_strconcat("/", masks[i].path, NULL);
+                g_autofree char *path =
+                        g_strconcat(masks[i].in_sys ? "/sys/" : "/proc/", masks[i].path, NULL);
                 struct stat status;
                 if (stat(path, &status) < 0)
                         continue;

@@ -139,7 +139,7 @@ static int new_mount(const char *type, const MountOption *options, size_t n, uns
 }
 
 /* Opens a mount point that must be a real one: the root tree is hostile, no link is followed. */
-static int open_target(const char *path, uint64_t flags)
+static int open_target(int dir, const char *path, uint64_t flags)
 {
         struct open_how how = {
                 .flags = O_PATH | O_CLOEXEC | flags,
@@ -150,16 +150,16 @@ static int open_target(const char *path, uint64_t flags)
         /* EAGAIN: somebody renames on the host while we look; bounded, or a race could hold us here
          */
         for (int tries = 0; tries < 32; tries++) {
-                fd = (int) syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+                fd = (int) syscall(SYS_openat2, dir, path, &how, sizeof how);
                 if (fd >= 0 || errno != EAGAIN)
                         return fd;
         }
         return fd;
 }
 
-static bool attach(int mount, const char *path, uint64_t flags)
+static bool attach(int mount, int dir, const char *path, uint64_t flags)
 {
-        int target = open_target(path, flags);
+        int target = open_target(dir, path, flags);
         bool done;
 
         if (target < 0)
@@ -167,15 +167,15 @@ static bool attach(int mount, const char *path, uint64_t flags)
         done = syscall(SYS_move_mount, mount, "", target, "",
                        MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0;
         close(target);
-        close(mount);
         return done;
 }
 
-/* Covers one path of our own proc or sysfs. The sources are ours too: an empty tmpfs, our
- * /dev/null, or the path itself, never a file of the root tree. */
-static bool mask(const SandboxMask *what)
+/* Covers one path of our own proc or sysfs, found from its mount: the directory that it is mounted
+ * on may have got another name meanwhile. The sources are ours too: an empty tmpfs, our /dev/null,
+ * or the path itself, never a file of the root tree. */
+static bool mask(const SandboxMask *what, int dir, int dev)
 {
-        const char *source = what->kind == MASK_READ_ONLY ? what->path : "dev/null";
+        const bool is_read_only = what->kind == MASK_READ_ONLY;
         struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
         int mount;
 
@@ -184,14 +184,18 @@ static bool mask(const SandboxMask *what)
                                   MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
                                           MOUNT_ATTR_NOEXEC);
         else
-                mount = (int) syscall(SYS_open_tree, AT_FDCWD, source,
+                mount = (int) syscall(SYS_open_tree, is_read_only ? dir : dev,
+                                      is_read_only ? what->path : "null",
                                       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
         if (mount < 0)
                 return false;
-        if (what->kind == MASK_READ_ONLY && syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH,
-                                                    &attributes, sizeof attributes) < 0)
+        if (is_read_only && syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attributes,
+                                    sizeof attributes) < 0)
                 return false;
-        return attach(mount, what->path, 0);
+        if (!attach(mount, dir, what->path, 0))
+                return false;
+        close(mount);
+        return true;
 }
 
 static bool raise_loopback(void)
@@ -302,20 +306,50 @@ static void mount_root(const SandboxPlan *plan)
 
         /* After the pivot links in the tree can lead nowhere but into it; ours are not followed at
          * all. */
-        if (!attach(proc_fd, "proc", O_DIRECTORY))
+        if (!attach(proc_fd, AT_FDCWD, "proc", O_DIRECTORY))
                 fail(plan, STAGE_MOUNT_PROC);
-        if (!attach(sys_fd, "sys", O_DIRECTORY))
+        if (!attach(sys_fd, AT_FDCWD, "sys", O_DIRECTORY))
                 fail(plan, STAGE_MOUNT_SYS);
-        if (!attach(plan->dev_fd, "dev", O_DIRECTORY))
+        if (!attach(plan->dev_fd, AT_FDCWD, "dev", O_DIRECTORY))
                 fail(plan, STAGE_MOUNT_DEV);
-        if (!attach(pts_fd, "dev/pts", O_DIRECTORY) || !attach(shm_fd, "dev/shm", O_DIRECTORY) ||
-            !attach(mqueue_fd, "dev/mqueue", O_DIRECTORY))
+        if (!attach(pts_fd, plan->dev_fd, "pts", O_DIRECTORY) ||
+            !attach(shm_fd, plan->dev_fd, "shm", O_DIRECTORY) ||
+            !attach(mqueue_fd, plan->dev_fd, "mqueue", O_DIRECTORY))
                 fail(plan, STAGE_MOUNT_DEV_ENTRY);
-        if (!attach(tmp_fd, "tmp", O_DIRECTORY) && errno != ENOENT) /* a tree need not have one */
+        if (!attach(tmp_fd, AT_FDCWD, "tmp", O_DIRECTORY) &&
+            errno != ENOENT) /* a tree need not have one */
                 fail(plan, STAGE_MOUNT_TMP);
         for (size_t i = 0; i < plan->n_masks; i++)
-                if (!mask(&plan->masks[i]) && errno != ENOENT)
+                if (!mask(&plan->masks[i], plan->masks[i].in_sys ? sys_fd : proc_fd,
+                          plan->dev_fd) &&
+                    errno != ENOENT) /* was there when the service began */
                         fail(plan, STAGE_MASK);
+        /* the mounts' own fds: all that was kept has higher numbers */
+        close(plan->dev_fd);
+        syscall(SYS_close_range, 3, SANDBOX_FD_BASE - 1, 0);
+}
+
+/* A name in the tree, with its links, but none of those in /proc that lead to whatever a process
+ * holds: by them runc's hosts were entered and its own program was replaced (CVE-2024-21626,
+ * CVE-2019-5736). ELOOP if there is one. */
+static int open_inside(const char *path, uint64_t flags)
+{
+        struct open_how how = {
+                .flags = O_PATH | O_CLOEXEC | flags,
+                .resolve = RESOLVE_NO_MAGICLINKS,
+        };
+
+        return (int) syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+}
+
+static bool enter_directory(const char *path)
+{
+        int fd = open_inside(path, O_DIRECTORY);
+
+        if (fd < 0 || fchdir(fd) < 0)
+                return false;
+        close(fd);
+        return true;
 }
 
 /* Candidates in order, as execvp does: EACCES is remembered, absence goes on to the next. */
@@ -324,6 +358,13 @@ static _Noreturn void execute(const SandboxPlan *plan)
         int error = ENOENT;
 
         for (const char *const *path = plan->exec_paths; *path; path++) {
+                int fd = open_inside(*path, 0);
+                if (fd < 0 && errno == ELOOP) {
+                        error = ELOOP;
+                        break;
+                }
+                if (fd >= 0)
+                        close(fd);
                 execve(*path, plan->argv, plan->environment);
                 if (errno == EACCES)
                         error = EACCES;
@@ -385,7 +426,7 @@ _Noreturn void sandbox_child(const SandboxPlan *plan)
                 fail(plan, STAGE_CAPABILITIES);
         /* with the rights of the command, for a path it could not enter must not be its directory
          */
-        if (chdir(plan->working_directory) < 0)
+        if (!enter_directory(plan->working_directory))
                 fail(plan, STAGE_WORKING_DIRECTORY);
         if (plan->home_index >= 0 && faccessat(AT_FDCWD, "/root", X_OK, 0) < 0)
                 plan->environment[plan->home_index] = (char *) "HOME=/";

@@ -77,8 +77,9 @@ typedef struct SandboxFd {
 } SandboxFd;
 
 typedef struct SandboxMask {
-        const char *path; /* below /proc or /sys, without the leading slash */
+        const char *path; /* below /proc */
         enum { MASK_EMPTY_FILE, MASK_EMPTY_DIRECTORY, MASK_READ_ONLY } kind;
+        bool in_sys; /* below /sys instead */
 } SandboxMask;
 
 typedef struct SandboxPlan {

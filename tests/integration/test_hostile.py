@@ -1,21 +1,18 @@
-"""What hostile callers, trees and containers try. The ids are security.md's rows."""
+"""What hostile callers try against the service and the bus: security.md's rows N and F. Its other rows are in
+tests/security."""
 
-import fcntl
 import os
 import shutil
 import signal
-import stat
-import struct
 import subprocess
-import sys
 import threading
 import time
 
 from harness import rootfs
 from harness.case import Case
-from harness.client import (CONTAINER, MANAGER, NAME, PATH, PROPERTIES, RUNC, BusError, Container, RootClient,
-                            pump)
-from harness.hostile import Impostor, SilentFuse, lingering_socket, wire
+from harness.client import CONTAINER, MANAGER, NAME, PATH, PROPERTIES, RUNC, BusError, Container, RootClient, pump
+from harness.hostile import Impostor, lingering_socket, wire
+from harness.hostile_case import Hostile
 from harness.wire import NO_REPLY_EXPECTED, Writer
 from harness.world import USERS, wait_until
 
@@ -23,146 +20,9 @@ CALLS_AT_ONCE = 100     # a connection may have 128 calls without a reply
 WAITING_PER_UID = 256   # service/limits.h
 REFUSALS, REFUSALS_SECONDS = 100, 20
 TASKS_MAX = 4096        # the configuration's default
-# chown, dac_override, dac_read_search, fowner, fsetid, mknod, mac_override
-FILE_CAPABILITIES = 0x1f | 1 << 27 | 1 << 32
-
-
-class Hostile(Case):
-    def impostor(self, name):
-        client = Impostor(self.world.address, USERS[name])
-        self.addCleanup(client.close)
-        return client
-
-    def wire(self, name):
-        connection = wire(self.world.address, USERS[name])
-        self.addCleanup(connection.close)
-        return connection
-
-    def answers(self):
-        """The service answers somebody else as fast as ever."""
-        started = time.monotonic()
-        self.root.ping(timeout=15)
-        self.assertLess(time.monotonic() - started, self.world.slowness, 'Ping')
-
-    def answers_for(self, seconds, outcome=()):
-        """All the while, or until there is an outcome."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and not outcome:
-            self.answers()
-            pump(lambda: outcome, timeout=0.05)
-
-    def run_async(self, client, path, argv=('/bin/true',)):
-        return client.call_async(PATH, RUNC, 'Run', 'stas', (path, 0, list(argv)))
-
-    def refusal(self, outcome, timeout):
-        """The BusError that a call ends with; others are served meanwhile."""
-        self.answers_for(timeout, outcome)
-        self.assertTrue(outcome, f'no answer within {timeout} s')
-        self.assertIsInstance(outcome[0], BusError)
-        return outcome[0]
-
-    def silent_fuse(self, name, user, lookups):
-        fuse = SilentFuse(self.world, f'{self.world.directory}/{name}', USERS.get(user, 0), lookups)
-        self.addCleanup(fuse.close)
-        return fuse
-
-    def tree_of(self, name):
-        """A tree for one test, that may be written to."""
-        path, uid = f'{self.world.directory}/{name}-tree', USERS.get(name, 0)
-        if uid:
-            path = f'{self.world.directory}/{name}/tree'
-        rootfs.make(path, f'{self.world.directory}/programs', uid, uid)
-        self.addCleanup(shutil.rmtree, path)
-        return path
-
-    def log_mark(self):
-        return os.path.getsize(self.world.service_log)
-
-    def log_since(self, mark):
-        with open(self.world.service_log, 'rb') as f:
-            f.seek(mark)
-            return f.read()
-
-
-class Terminal(Hostile):
-    def test_fd_in_the_masters_place(self):
-        """B10: an fd of the caller's, whatever its number, is not taken for the terminal: not read, not waited for."""
-        alice = self.impostor('alice')
-        for number in (3, 4, 5, 6):
-            with self.subTest(number=number):
-                reader, writer = os.pipe()
-                try:
-                    os.write(writer, b'the caller\'s own')
-                    container = alice.spawn(self.rootfs_of('alice'), ['/bin/sh', '-c', 'echo inside; sleep 60'],
-                                            fds={number: reader}, Terminal=True)
-                    self.eventually(lambda: b'inside' in container.log(), what='output')
-                    self.assertEqual(container.log(), b'inside\r\n')
-                    fcntl.fcntl(reader, fcntl.F_SETFL, 0)  # the same open file as the service's, if it has it
-                    self.answers_for(0.3)
-                    os.set_blocking(reader, False)
-                    self.assertEqual(os.read(reader, 100), b'the caller\'s own')
-                    fcntl.fcntl(reader, fcntl.F_SETFL, 0)
-                    self.answers_for(0.3)
-                    container.kill()
-                    container.wait()
-                    self.answers_for(0.3)
-                finally:
-                    os.close(reader)
-                    os.close(writer)
-
-
-class Plants(Hostile):
-    """Files with rights, made inside, as the host sees them."""
-
-    def plant(self, client, tree, **options):
-        log = self.spawn_output(['/bin/plant', '/mnt'], client=client, rootfs=tree, ReadOnlyRoot=False, **options)
-        return dict(line.split(': ') for line in log.splitlines())
-
-    def files(self, tree):
-        """[(name, mode, uid, gid, capability or None)] of all that has any right in it"""
-        result = []
-        for name in sorted(os.listdir(f'{tree}/mnt')):
-            path = f'{tree}/mnt/{name}'
-            status = os.lstat(path)
-            capability = None
-            if 'security.capability' in os.listxattr(path):
-                capability = os.getxattr(path, 'security.capability')
-            if status.st_mode & (stat.S_ISUID | stat.S_ISGID) or capability:
-                result.append((name, oct(status.st_mode), status.st_uid, status.st_gid, capability))
-        return result
-
-    def test_root_leaves_none(self):
-        """B6: in root's own tree a container makes no set-id file and none with capabilities, by no call."""
-        tree = self.tree_of('root')
-        tried = self.plant(self.root, tree)
-        self.assertEqual(tried.pop('harmless'), 'ok')
-        tried.pop('linkat', None)
-        refusals = {'Operation not permitted', 'Function not implemented'}
-        self.assertEqual({what: how for what, how in tried.items() if how not in refusals}, {})
-        self.assertEqual(self.files(tree), [])
-        self.assertTrue(os.path.exists(f'{tree}/mnt/file'))
-
-    def test_user_leaves_only_its_own(self):
-        """B6: what a user's container makes set-id is that user's own; capabilities in it hold for no host process."""
-        tree = self.tree_of('alice')
-        self.assertEqual(self.plant(self.user('alice'), tree)['chmod'], 'ok')
-        found = self.files(tree)
-        self.assertIn('open', [name for name, *_ in found])
-        for name, mode, uid, gid, capability in found:
-            self.assertEqual((uid, gid), (USERS['alice'], USERS['alice']), name)
-            if capability:  # version 3, which names the user id whose namespaces it is for
-                self.assertEqual(len(capability), 24, name)
-                self.assertNotEqual(struct.unpack_from('<I', capability, 20), (0,), name)
-
-    def test_read_only_root(self):
-        """A15: with the root read-only, as it is by default, nothing is made at all."""
-        container = self.root.spawn(self.rootfs, ['/bin/plant', '/mnt'])
-        self.assertEqual(container.wait(), ('exit-code', 3))
 
 
 class Hangs(Hostile):
-    """B5: trees on a file system that stops answering. Others are served all the while."""
-
     def test_deleted_by_name(self):
         """A tree whose name looks deleted is RootfsInvalid for a user, as a rule would judge the name; root may."""
         path = f'{self.world.directory}/alice/tree (deleted)'
@@ -172,34 +32,6 @@ class Hangs(Hostile):
         with self.refused('RootfsInvalid', text='(deleted)'):
             self.user('alice').run(path, 0, ['/bin/true'])
         self.output(['/bin/true'], rootfs=path)
-
-    def test_deleted_on_a_silent_one(self):
-        """B5: the same name on a file system that answered once: the service does not look for itself."""
-        fuse = self.silent_fuse('fuse', 'carol', lookups=1)
-        outcome = self.run_async(self.impostor('carol'), f'{fuse.where}/x (deleted)')
-        self.assertIn('RootfsInvalid', self.refusal(outcome, 8).name)
-        self.assertEqual(fuse.lookups(), 1)
-        self.answers_for(1)
-
-    def test_never_answers(self):
-        """B5: a tree that is never found ends in an error that says so, for a user and for root."""
-        fuse = self.silent_fuse('fuse', 'carol', lookups=0)
-        outcomes = [self.run_async(self.impostor('carol'), f'{fuse.where}/x'),
-                    self.run_async(self.another_client(), f'{fuse.where}/y')]
-        for outcome in outcomes:
-            error = self.refusal(outcome, 9)
-            self.assertIn('RootfsInvalid', error.name)
-            self.assertIn('not answer', error.text)
-
-    def test_cannot_be_mapped(self):
-        """F34, B5: a tree that no mount can map is refused by name, without a walk along its path."""
-        fuse = self.silent_fuse('alice/fuse', 'alice', lookups=1)
-        outcome = self.run_async(self.impostor('alice'), f'{fuse.where}/x')
-        error = self.refusal(outcome, 8)
-        self.assertIn('RootfsInvalid', error.name)
-        self.assertIn('(fuse) cannot be id-mapped', error.text)
-        self.assertEqual(fuse.lookups(), 1)
-        self.answers_for(1)
 
     def test_killed_while_a_lookup_hangs(self):
         """F1, F8: a service that is killed while it looks for such a tree holds neither lock nor name after that."""
@@ -220,22 +52,6 @@ class Hangs(Hostile):
         self.eventually(lambda: helper not in world.strangers(), timeout=2, what="the helper's end")
         Case.baseline = None
         Case.setUp(self)
-
-    def test_lookup_has_nothing(self):
-        """A8, B12: what walks along a caller's path has no fd of the service's, and no right to others' files."""
-        world = self.world
-        fuse = self.silent_fuse('fuse', 'carol', lookups=0)
-        outcome = self.run_async(self.impostor('carol'), f'{fuse.where}/x')
-        self.eventually(fuse.lookups, what='the lookup')
-        helper, = world.strangers()
-        fds = os.listdir(f'/proc/{helper}/fd')
-        self.assertEqual(len([fd for fd in fds if int(fd) > 2]), 1, fds)
-        with open(f'/proc/{helper}/status') as f:
-            status = dict(line.rstrip('\n').split(':\t', 1) for line in f if ':\t' in line)
-        # root's for signals, so that carol cannot send it any; carol's for files
-        self.assertEqual([int(uid) for uid in status['Uid'].split()], [0, 0, 0, USERS['carol']])
-        self.assertEqual(int(status['CapEff'], 16) & FILE_CAPABILITIES, 0)
-        self.refusal(outcome, 9)
 
 
 class Waits(Hostile):
@@ -426,57 +242,6 @@ class Storm(Hostile):
         self.assertGreater(time.monotonic() - started, REFUSALS_SECONDS - 1)
 
 
-class Words(Hostile):
-    """B13: what a caller names, in the log and in polkit's details."""
-
-    FORGED = '\n** Message: 00:00:00.000: user 0, org.naive.Runc.run: authorized by polkit\r\x1b[2J\u202etxt'
-
-    def check_log(self, mark):
-        log = self.log_since(mark)
-        self.assertIn(b'authorized by polkit', log.replace(b'\r', b''))  # it is told of, in one way or another
-        for line in log.split(b'\n'):
-            self.assertFalse(line.startswith(b'** Message: 00:00:00'), line)
-            for bad in (b'\x1b', '\u202e'.encode(), b'\r'):
-                self.assertNotIn(bad, line)
-
-    def test_path_that_is_not_there(self):
-        """B13: a path with newlines and control characters makes one line in the log, and no other's."""
-        mark = self.log_mark()
-        with self.refused('RootfsInvalid'):
-            self.user('carol').run('/nonexistent' + self.FORGED, 0, ['/bin/true'])
-        with self.refused('RootfsInvalid'):
-            self.root.run('/nonexistent' + self.FORGED, 0, ['/bin/true'])
-        with self.refused('RootfsInvalid'):
-            self.user('carol').spawn('/nonexistent' + self.FORGED, ['/bin/true'])
-        self.check_log(mark)
-
-    def test_path_that_is_there(self):
-        """B13: nor does such a tree that is run, or refused by polkit."""
-        name = self.FORGED.replace('/', '')
-        path = f'{self.world.directory}/alice/{name}'
-        shutil.copytree(self.rootfs_of('alice'), path, symlinks=True)
-        self.addCleanup(shutil.rmtree, path)
-        rootfs.chown_tree(path, USERS['alice'], USERS['alice'])
-        mark = self.log_mark()
-        self.output(['/bin/echo', self.FORGED], client=self.user('alice'), rootfs=path)
-        with self.refused('InteractiveAuthorizationRequired'):
-            self.user('carol').run(path, 0, ['/bin/true' + self.FORGED])
-        with self.refused('CommandNotFound'):
-            self.user('alice').run(path, 0, ['/bin/true' + self.FORGED])
-        self.check_log(mark)
-
-    def test_command_line(self):
-        """B13, C5: polkit's command_line tells apart what a shell would: a rule for one command is for no other."""
-        erin = self.user('erin')
-        self.assertEqual(self.output(['/bin/sh', '-c', 'echo a b'], client=erin), 'a b\n')
-        for argv in (['/bin/sh', '-c', 'echo', 'a', 'b'], ['/bin/sh', '-c', "'echo a b'"],
-                     ['/bin/sh', "-c 'echo a b'"], ["/bin/sh -c 'echo a b'"], ['/bin/sh', '-c', 'echo a b', ''],
-                     ['/bin/sh', '-c', 'echo a\nb'],
-                     ['/bin/sh', '-c', 'echo a b '], ['/bin/sh', '', '-c', 'echo a b']):
-            with self.subTest(argv=argv), self.refused('InteractiveAuthorizationRequired'):
-                erin.run(self.rootfs, 0, argv)
-
-
 class Fds(Hostile):
     """N2, N3: file descriptors that nobody asked for."""
 
@@ -524,86 +289,3 @@ class Fds(Hostile):
         finally:
             closing.join()
             other_end.close()
-
-
-SPY = '''
-import ctypes, os, sys
-pid = int(sys.argv[1])
-def attempt(name, function):
-    try:
-        function()
-    except OSError:
-        return
-    print(name)
-for name in ("mem", "environ", "maps", "auxv", "syscall", "stack", "io"):
-    attempt(name, lambda: open(f"/proc/{pid}/{name}", "rb").read(64))
-for name in ("fd", "root", "cwd", "map_files"):
-    attempt(name, lambda: os.listdir(f"/proc/{pid}/{name}/"))
-for name in ("exe", "root", "cwd", "ns/user", "ns/mnt", "fd/0"):
-    attempt(name, lambda: os.readlink(f"/proc/{pid}/{name}"))
-libc = ctypes.CDLL(None, use_errno=True)
-def ptrace(request):
-    if libc.ptrace(request, pid, 0, 0) < 0:
-        raise OSError
-attempt("ptrace attach", lambda: ptrace(16))
-attempt("ptrace seize", lambda: ptrace(0x4206))
-word = ctypes.create_string_buffer(8)
-class Piece(ctypes.Structure):
-    _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
-def read_memory():
-    here, there = Piece(ctypes.addressof(word), 8), Piece(0x400000, 8)
-    if libc.process_vm_readv(pid, ctypes.byref(here), 1, ctypes.byref(there), 1, 0) < 0 and ctypes.get_errno() == 1:
-        raise OSError
-attempt("process_vm_readv", read_memory)
-print("tried")
-'''
-
-
-class Spies(Hostile):
-    @staticmethod
-    def cmdline(pid):
-        with open(f'/proc/{pid}/cmdline', 'rb') as f:
-            return f.read()
-
-    def test_created_container(self):
-        """A9: the owner of a container that waits for its start cannot look into it from the host, in any namespace."""
-        own = subprocess.Popen(['setpriv', '--reuid=20001', '--regid=20001', '--clear-groups', 'sleep', '60'], cwd='/')
-        try:  # the spy does see what is to be seen
-            self.eventually(lambda: b'setpriv' not in self.cmdline(own.pid), what='sleep')
-            done = self.command(sys.executable, '-c', SPY, str(own.pid), user='alice')
-            seen = set(done.stdout.decode().split('\n'))
-            self.assertLessEqual({'environ', 'maps', 'fd', 'root', 'exe', 'ptrace attach'}, seen, done.stderr)
-        finally:
-            own.kill()
-            own.wait()
-        for namespace in ('auto', 'self'):
-            with self.subTest(namespace=namespace):
-                container = self.user('alice').create(self.rootfs_of('alice'), ['/bin/sleep', '60'],
-                                                      UserNamespace=namespace)
-                self.assertEqual(container.state, 'created')
-                done = self.command(sys.executable, '-c', SPY, str(container.pid), user='alice')
-                self.assertEqual(done.stdout.decode(), 'tried\n', done.stderr)
-                container.start()
-                self.assertEqual(container.state, 'running')
-
-    def test_host_tree(self):
-        """B2, A16: run on the host's own tree, a user reads and writes nothing there that it could not before."""
-        host = f'{self.world.directory}/alice/host'
-        os.mkdir(host)
-        self.addCleanup(os.rmdir, host)
-        subprocess.run(['mount', '--bind', '/', host], check=True)
-        self.addCleanup(subprocess.run, ['umount', '--lazy', host], check=True)
-        script = ('cat /etc/shadow; ls /root; for x in / /etc /etc/passwd /usr/bin /var/lib /root; do '
-                  'test -w $x && echo "writes $x"; done; echo done')
-        # what there is to be seen: root's container shows it
-        self.assertIn('root:', self.spawn_output(['/bin/sh', '-c', script], rootfs=host))
-        for namespace in ('auto', 'self'):
-            for read_only in (True, False):
-                with self.subTest(namespace=namespace, read_only=read_only):
-                    try:
-                        log = self.spawn_output(['/bin/sh', '-c', f'({script}) 2>/dev/null'], client=self.user('alice'),
-                                                rootfs=host, UserNamespace=namespace, ReadOnlyRoot=read_only)
-                    except BusError as error:
-                        self.assertIn('cannot be id-mapped', error.text)
-                        continue
-                    self.assertEqual(log, 'done\n')

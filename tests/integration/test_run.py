@@ -263,7 +263,7 @@ class Process(Case):
             output = self.output(['/bin/env'], client=self.user('alice'), rootfs=self.rootfs_of('alice'))
         finally:
             os.rename(f'{self.rootfs_of("alice")}/root.gone', f'{self.rootfs_of("alice")}/root')
-            os.utime(self.rootfs_of('alice'), ns=(1, Case.baseline.rootfs[self.rootfs_of('alice')]['.'][3]))
+            os.utime(self.rootfs_of('alice'), ns=(1, Case.baseline.trees[self.rootfs_of('alice')]['.'][3]))
         self.assertIn('HOME=/\n', output)
 
     def test_stdin(self):

@@ -8,8 +8,9 @@ import subprocess
 import time
 import unittest
 
-from . import invariants
-from .client import BusError, RootClient
+from . import hostile, invariants
+from .client import BusError, Client, RootClient
+from .world import USERS
 
 ERROR_PREFIX = {
     'InvalidArgs': 'org.freedesktop.DBus.Error.', 'AccessDenied': 'org.freedesktop.DBus.Error.',
@@ -23,6 +24,8 @@ ERROR_PREFIX = {
 class Case(unittest.TestCase):
     world = None     # set by the runner
     baseline = None  # taken once for each life of the service
+    stranger = None  # of the whole run
+    raced = None     # (rounds, won) of a test that races
     starts_nothing = False  # True: a test of this class must leave no container, not even a stopped one
     longMessage = True
 
@@ -38,13 +41,16 @@ class Case(unittest.TestCase):
             Case.baseline = invariants.Snapshot(world)
         self.root = world.root
         self.rootfs = world.rootfs
+        if Case.stranger is None:
+            Case.stranger = hostile.Stranger(world, USERS['mallory'])
+        Client.told.clear()
         self.unread = {}
         self.reports = len(world.sanitizer_reports())
 
     def tearDown(self):
         world = self.world
         self.doCleanups()  # unittest would do them after this, and then they would count as left behind
-        broken = []
+        broken = self.stranger.learns(Client.told) if world.service_alive() else []
 
         def clean():
             for name, state, owner, _, path in self.root.containers() if world.service_alive() else []:
@@ -142,12 +148,34 @@ class Case(unittest.TestCase):
         """A program of the machine, perhaps as another user; a CompletedProcess with bytes."""
         line = list(arguments)
         if user:
-            from .world import USERS
             uid = USERS[user]
             line = ['setpriv', f'--reuid={uid}', f'--regid={uid}', '--clear-groups', *line]
         environment = dict(os.environ, **(env or {}))
         return subprocess.run(line, input=input if input is not None else b'', capture_output=True,
                               timeout=timeout, env=environment, cwd='/')
+
+    def race(self, rounds, won):
+        """At the end of a test that races: how often the state that it swaps in was really seen."""
+        self.raced = rounds, won
+        if not won:
+            self.skipTest(f'NOT RUN: the race was not won once in {rounds} rounds')
+
+    @contextlib.contextmanager
+    def swapping(self, a, b, user='root', pause=2000):
+        """Meanwhile the two names are exchanged over and over, with up to `pause` µs between, from the last CPU."""
+        line = [f'{self.world.directory}/programs/swap', str(max(os.sched_getaffinity(0))), str(pause), a, b]
+        if user != 'root':
+            line = ['setpriv', f'--reuid={USERS[user]}', f'--regid={USERS[user]}', '--clear-groups', *line]
+        process = subprocess.Popen(line, cwd='/', stdout=subprocess.PIPE)
+        self.world.extra.append(process)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            swaps = process.communicate()[0]
+            self.world.extra.remove(process)
+            self.assertEqual(process.returncode, 0)
+            self.assertGreater(int(swaps), 0)
 
     def nothing_started(self, client=None):
         """No container exists (for `client`), running or not."""

@@ -9,8 +9,8 @@ import struct
 import subprocess
 import sys
 
-from .client import RootClient
-from .wire import Wire
+from .client import MANAGER, NAME, PATH, RootClient
+from .wire import SIGNAL, Wire, Writer
 from .world import wait_until
 
 SILENT_FUSE = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'silent_fuse.py')
@@ -42,6 +42,39 @@ class Impostor(RootClient):
 def wire(address, uid):
     with identity(uid):
         return Wire(address)
+
+
+class Stranger:
+    """A user whom nothing concerns: hears all signals that it can, and asks what there is."""
+
+    def __init__(self, world, uid):
+        self.wire = wire(world.address, uid)
+        self.wire.socket.settimeout(10)
+        self.heard = b''
+        self._ask('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', 'AddMatch', 's',
+                  Writer().s(f"type='signal',sender='{NAME}'"))
+
+    def _ask(self, *call):
+        *head, body = call
+        serial = self.wire.send(*head, bytes(body.data))
+        while True:
+            kind, reply, _, data = self.wire.receive()
+            if kind == SIGNAL:
+                self.heard += data
+            elif reply == serial:
+                return data
+
+    def learns(self, told):
+        """Words for what it got to know and must not."""
+        found = []
+        for interface, member, signature, body in (
+                (MANAGER, 'ListContainers', 'a{sv}', Writer().array(8, [], None)),
+                ('org.freedesktop.DBus.ObjectManager', 'GetManagedObjects', '', Writer())):
+            if b'/container/' in self._ask(NAME, PATH, interface, member, signature, body):
+                found.append(f'I8 {member} shows a stranger the containers of others')
+        found += [f'I8 a signal says {word}' for word in told if word in self.heard]
+        self.heard = b''
+        return found
 
 
 class SilentFuse:

@@ -1,7 +1,8 @@
-"""What must be the same after every test as before: security.md's I1 to I7."""
+"""What must hold after every test: security.md's I1 to I8."""
 
 import os
 import re
+import stat
 import time
 from collections import Counter
 
@@ -68,10 +69,22 @@ def file_list(directory):
             for top, directories, files in os.walk(directory) for name in directories + files}
 
 
+def device_nodes(*directories):
+    """{path: mode, owner, group and number} of each."""
+    result = {}
+    for directory in directories:
+        for entry in os.scandir(directory) if os.path.isdir(directory) else ():
+            status = entry.stat(follow_symlinks=False)
+            if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
+                result[entry.path] = oct(status.st_mode), status.st_uid, status.st_gid, status.st_rdev
+    return result
+
+
 class Snapshot:
     def __init__(self, world):
         self.mounts = world.mountinfo()
-        self.rootfs = {path: rootfs.fingerprint(path) for path in world.rootfs_paths()}
+        self.trees = {path: rootfs.fingerprint(path) for path in world.watched_trees()}
+        self.nodes = device_nodes('/dev', f'{world.state_dir}/dev')
         # A user namespace stays open for each range of ids that was ever in use: kept for the next container.
         self.fds = sorted(plain(target) for target in world.service_fds().values()
                           if not target.startswith('user:')) if world.service_alive() else []
@@ -93,8 +106,9 @@ class Snapshot:
             if before != after:
                 result.append(f'{what}: gone {sorted(before - after)}, new {sorted(after - before)}')
         differ('I1 mount table', set(self.mounts), set(other.mounts))
-        for path, before in self.rootfs.items():
-            after = other.rootfs.get(path, {})
+        differ('I2 device nodes', set(self.nodes.items()), set(other.nodes.items()))
+        for path, before in self.trees.items():
+            after = other.trees.get(path, {})
             changed = sorted(n for n in set(before) | set(after) if before.get(n) != after.get(n))
             if changed:
                 result.append(f'I2 {path} changed: {changed[:10]}')

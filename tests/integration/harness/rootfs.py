@@ -40,6 +40,19 @@ def make(path, programs=None, uid=0, gid=0, without=()):
     return path
 
 
+def make_canary(path, uid):
+    """What hostile trees lead to: names that a careless set-up would create, replace or read, and another's secrets."""
+    os.makedirs(f'{path}/sub')
+    os.mkdir(f'{path}/closed', 0o700)
+    for name in ('ptmx', 'null', 'fd', 'console', 'secret', 'bobs', 'sub/file', 'closed/file', 'set-id'):
+        with open(f'{path}/{name}', 'w') as f:
+            f.write(f'canary {name}\n')
+    os.setxattr(f'{path}/sub', 'trusted.canary', b'sings')
+    os.chown(f'{path}/bobs', uid, uid)
+    for name, mode in (('secret', 0o600), ('bobs', 0o600), ('set-id', 0o4755), ('sub', 0o777), ('sub/file', 0o666)):
+        os.chmod(f'{path}/{name}', mode)
+
+
 def chown_tree(path, uid, gid):
     os.lchown(path, uid, gid)
     for top, directories, files in os.walk(path):

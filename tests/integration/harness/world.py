@@ -14,7 +14,7 @@ from .invariants import cgroup_roots, cgroup_tree, descendants_of, own_processes
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
-USERS = {'alice': 20001, 'bob': 20002, 'carol': 20003, 'dave': 20004, 'erin': 20005}
+USERS = {'alice': 20001, 'bob': 20002, 'carol': 20003, 'dave': 20004, 'erin': 20005, 'mallory': 20006}
 
 
 def mount(*arguments):
@@ -71,6 +71,7 @@ class World:
         self.sanitized = b'__asan_init' in open(self.daemon, 'rb').read()
         self.slowness = 3.0 if self.sanitized else 1.0
         self.users, self.extra = {}, []
+        self.canary = f'{directory}/canary'
         self.service = self.polkit = self.bus = self.root = None
         self.hidden_mountinfo = int(os.environ.get('NAIVE_HOST_MOUNTINFO', '-1'))
 
@@ -87,6 +88,7 @@ class World:
             os.mkdir(home)
             rootfs.make(f'{home}/rootfs', f'{self.directory}/programs', USERS[name], USERS[name])
             os.chown(home, USERS[name], USERS[name])
+        rootfs.make_canary(self.canary, USERS['bob'])
         self.bus = Bus(f'{self.directory}/bus')
         self.address = self.bus.address
         os.environ['DBUS_SYSTEM_BUS_ADDRESS'] = self.address
@@ -131,11 +133,11 @@ class World:
                 f'--config={self.directory}/naive-runc.conf',
                 f'--cgroup-parent={parent or self.cgroup_parent}', f'--idle-timeout={idle}']
 
-    def start_service(self):
+    def start_service(self, pass_fds=()):
         self.service_log = f'{self.directory}/service.log'
         with open(self.service_log, 'a') as log:
             self.service = subprocess.Popen([self.daemon, *self.service_arguments()], stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log, cwd='/')
+                                            stdout=log, stderr=log, cwd='/', pass_fds=pass_fds)
         try:
             wait_until(lambda: NAME in self.bus_names() or not self.service_alive(), what='the service')
         except TimeoutError:
@@ -161,7 +163,7 @@ class World:
             self.service.wait()
             return None
 
-    def restart_service(self):
+    def restart_service(self, pass_fds=()):
         if self.service_alive():
             self.stop_service()
         for pid in self.strangers():
@@ -171,7 +173,7 @@ class World:
                 pass
         self.remove_cgroups(self.cgroup_parent)
         shutil.rmtree(self.state_dir, ignore_errors=True)
-        self.start_service()
+        self.start_service(pass_fds)
 
     def close(self):
         for user in self.users.values():
@@ -252,8 +254,8 @@ class World:
             return [line for line in f.read().splitlines()
                     if re.match(r'/($|proc|sys|dev|run|etc|usr)', line.split()[4]) or self.directory in line]
 
-    def rootfs_paths(self):
-        return [self.rootfs] + [f'{self.directory}/{name}/rootfs' for name in ('alice', 'bob')]
+    def watched_trees(self):
+        return [self.canary, self.rootfs] + [f'{self.directory}/{name}/rootfs' for name in ('alice', 'bob')]
 
     def bus_names(self):
         names = self.root.call('/org/freedesktop/DBus', 'org.freedesktop.DBus', 'ListNames',

@@ -1,0 +1,68 @@
+"""The test case of those who attack."""
+
+import os
+import shutil
+import time
+
+from . import rootfs
+from .case import Case
+from .client import PATH, RUNC, BusError, pump
+from .hostile import Impostor, SilentFuse, wire
+from .world import USERS
+
+
+class Hostile(Case):
+    def impostor(self, name):
+        client = Impostor(self.world.address, USERS[name])
+        self.addCleanup(client.close)
+        return client
+
+    def wire(self, name):
+        connection = wire(self.world.address, USERS[name])
+        self.addCleanup(connection.close)
+        return connection
+
+    def answers(self):
+        """The service answers somebody else as fast as ever."""
+        started = time.monotonic()
+        self.root.ping(timeout=15)
+        self.assertLess(time.monotonic() - started, self.world.slowness, 'Ping')
+
+    def answers_for(self, seconds, outcome=()):
+        """All the while, or until there is an outcome."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not outcome:
+            self.answers()
+            pump(lambda: outcome, timeout=0.05)
+
+    def run_async(self, client, path, argv=('/bin/true',)):
+        return client.call_async(PATH, RUNC, 'Run', 'stas', (path, 0, list(argv)))
+
+    def refusal(self, outcome, timeout):
+        """The BusError that a call ends with; others are served meanwhile."""
+        self.answers_for(timeout, outcome)
+        self.assertTrue(outcome, f'no answer within {timeout} s')
+        self.assertIsInstance(outcome[0], BusError)
+        return outcome[0]
+
+    def silent_fuse(self, name, user, lookups):
+        fuse = SilentFuse(self.world, f'{self.world.directory}/{name}', USERS.get(user, 0), lookups)
+        self.addCleanup(fuse.close)
+        return fuse
+
+    def tree_of(self, name):
+        """A tree for one test, that may be written to."""
+        path, uid = f'{self.world.directory}/{name}-tree', USERS.get(name, 0)
+        if uid:
+            path = f'{self.world.directory}/{name}/tree'
+        rootfs.make(path, f'{self.world.directory}/programs', uid, uid)
+        self.addCleanup(shutil.rmtree, path)
+        return path
+
+    def log_mark(self):
+        return os.path.getsize(self.world.service_log)
+
+    def log_since(self, mark):
+        with open(self.world.service_log, 'rb') as f:
+            f.seek(mark)
+            return f.read()

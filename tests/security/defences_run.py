@@ -1,0 +1,28 @@
+"""What a container is promised beside security.md's rows; see defences.py."""
+
+CHILD, LAUNCH = 'service/sandbox-child.c', 'service/launch.c'
+
+DEFENCES = [
+    ('', 'the IPC namespace', LAUNCH, 'CLONE_NEWIPC | ', '', 'test_run.Namespaces'),
+    ('', 'the network namespace', LAUNCH, ' | CLONE_NEWNET', '', 'test_run.Namespaces'),
+    ('', 'the UTS namespace', LAUNCH, ' | CLONE_NEWUTS', '', 'test_run.Namespaces'),
+    ('', 'the PID namespace', LAUNCH, ' | CLONE_NEWPID', '', 'test_run.Namespaces'),
+    ('', 'the host name', CHILD, 'sethostname(plan->hostname, plan->hostname_length) < 0', 'false',
+     'test_run.Namespaces'),
+    ('', 'the loopback interface', CHILD, '!raise_loopback()', 'false', 'test_run.Namespaces'),
+    ('', 'the private /tmp', CHILD, '!attach(tmp_fd, "tmp", O_DIRECTORY) && errno != ENOENT', 'false', 'test_run.Files'),
+    ('', 'the fall-back of HOME', CHILD, 'plan->environment[plan->home_index] = (char *) "HOME=/"', '(void) 0',
+     'test_run.Process'),
+    ('', 'the reset of signals', CHILD, '!reset_signals()', 'false', 'test_run.Process'),
+    ('', 'the empty signal mask at exec', CHILD, 'sigemptyset(&none);', 'sigfillset(&none);', 'test_run.Process'),
+    ('', 'a session of its own', CHILD, 'setsid() < 0', 'false', 'test_terminal'),
+    ('', 'the filter', CHILD, 'plan->seccomp && syscall', 'false && syscall', 'test_run.Process'),
+    ('', 'no_new_privs', CHILD, 'prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0', 'false', 'test_run.Process'),
+    ('', 'the dropping of capabilities', CHILD, '!drop_capabilities(plan)', 'false', 'test_run.Process'),
+    ('', 'the limit of memory in v1', 'service/cgroup-legacy.c', 'static bool legacy_set_memory(int leaf, uint64_t '
+     'memory_max, uint64_t swap_max, GError **error)\n{', 'static bool legacy_set_memory(int leaf, uint64_t '
+     'memory_max, uint64_t swap_max, GError **error)\n{\n        if (memory_max < UINT64_MAX) return true;',
+     'test_run.Memory'),
+]
+
+LASTING = {}

@@ -1,0 +1,8 @@
+"""The rows of security.md that tests/security answers for, and why some of them do not apply to this code."""
+
+ROWS = [f'{letter}{number}' for letter, last in (('A', 17), ('B', 14), ('C', 9), ('D', 13))
+        for number in range(1, last + 1)]
+
+NOT_APPLICABLE = {
+    'A17': 'no capability can be added and the filter cannot be switched off',
+}

@@ -1,0 +1,323 @@
+"""Rows A8 to A11 and A13: the process between the service and the command, and what of the service it could leak."""
+
+import ctypes
+import errno
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import struct
+import subprocess
+import sys
+
+from harness.case import Case
+
+from harness.hostile_case import Hostile
+from harness.world import USERS
+from harness import rootfs
+
+SPY = '''
+import ctypes, os, sys
+pid = int(sys.argv[1])
+def attempt(name, function):
+    try:
+        function()
+    except OSError:
+        return
+    print(name)
+for name in ("mem", "environ", "maps", "auxv", "syscall", "stack", "io"):
+    attempt(name, lambda: open(f"/proc/{pid}/{name}", "rb").read(64))
+for name in ("fd", "root", "cwd", "map_files"):
+    attempt(name, lambda: os.listdir(f"/proc/{pid}/{name}/"))
+for name in ("exe", "root", "cwd", "ns/user", "ns/mnt", "fd/0"):
+    attempt(name, lambda: os.readlink(f"/proc/{pid}/{name}"))
+libc = ctypes.CDLL(None, use_errno=True)
+def ptrace(request):
+    if libc.ptrace(request, pid, 0, 0) < 0:
+        raise OSError
+attempt("ptrace attach", lambda: ptrace(16))
+attempt("ptrace seize", lambda: ptrace(0x4206))
+word = ctypes.create_string_buffer(8)
+class Piece(ctypes.Structure):
+    _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+def read_memory():
+    here, there = Piece(ctypes.addressof(word), 8), Piece(0x400000, 8)
+    if libc.process_vm_readv(pid, ctypes.byref(here), 1, ctypes.byref(there), 1, 0) < 0 and ctypes.get_errno() == 1:
+        raise OSError
+attempt("process_vm_readv", read_memory)
+print("tried")
+'''
+
+
+class Descriptors(Hostile):
+    FDS = range(1024)
+
+    def test_names_of_descriptors(self):
+        """A8 CVE-2024-21626: no number of an fd is a working directory or a command, nor another of /proc's links."""
+        places = [f'/proc/self/fd/{number}' for number in self.FDS] + [
+            '/proc/self/root', '/proc/self/cwd', '/proc/1/root', '/proc/thread-self/root/etc', '/dev/fd/3', '/dev/fd/0/..']
+        for place in places:
+            with self.refused('SetupFailed', text='WorkingDirectory'):
+                self.root.spawn(self.rootfs, ['/bin/true'], WorkingDirectory=place)
+        with open(f'{self.rootfs}/bin/busybox', 'rb') as program:
+            for number in self.FDS:
+                with self.refused('CommandNotFound', 'CommandNotExecutable'):
+                    self.root.spawn(self.rootfs, [f'/proc/self/fd/{number}', 'true'], fds={5: program.fileno()})
+        self.assertEqual(self.root.containers(), [])
+
+    def test_leaked_by_the_service(self):
+        """A8 CVE-2024-21626: a directory that the service itself was started with, or opened, is not there inside."""
+        leaked = os.open('/', os.O_PATH)
+        numbers = [fcntl.fcntl(leaked, fcntl.F_DUPFD, at) for at in (10, 100, 300, 900)]
+        os.close(leaked)
+        try:
+            self.world.restart_service(numbers)
+            self.assertLessEqual(set(numbers), set(self.world.service_fds()))
+            for terminal in (False, True):
+                log = self.spawn_output(['/bin/sh', '-c', 'ls /proc/self/fd; for n in /proc/self/fd/*; do '
+                                         'ls $n/etc/hostname $n/../etc/hostname 2>/dev/null; done; true'],
+                                        Terminal=terminal)
+                self.assertEqual(log.split(), ['0', '1', '2', '3'])
+        finally:
+            for number in numbers:
+                os.close(number)
+            self.world.restart_service()
+            Case.baseline = None
+            Case.setUp(self)
+
+
+class Spies(Hostile):
+    @staticmethod
+    def cmdline(pid):
+        with open(f'/proc/{pid}/cmdline', 'rb') as f:
+            return f.read()
+
+    def spy(self, pid, uid):
+        """What a process of `uid` gets to see of `pid`."""
+        done = subprocess.run(['setpriv', f'--reuid={uid}', f'--regid={uid}', '--clear-groups', sys.executable, '-c', SPY,
+                               str(pid)], capture_output=True, cwd='/')
+        return done.stdout.decode(), done.stderr
+
+    def test_created_container(self):
+        """A9 CVE-2016-9962: what waits for its start shows nothing on the host, to its owner or to its own mapped ids."""
+        own = subprocess.Popen(['setpriv', '--reuid=20001', '--regid=20001', '--clear-groups', 'sleep', '60'], cwd='/')
+        try:  # the spy does see what is to be seen
+            self.eventually(lambda: b'setpriv' not in self.cmdline(own.pid), what='sleep')
+            seen, words = self.spy(own.pid, USERS['alice'])
+            self.assertLessEqual({'environ', 'maps', 'fd', 'root', 'exe', 'ptrace attach'}, set(seen.split('\n')), words)
+        finally:
+            own.kill()
+            own.wait()
+        for namespace in ('auto', 'self'):
+            container = self.user('alice').create(self.rootfs_of('alice'), ['/bin/sleep', '60'], UserNamespace=namespace)
+            self.assertEqual(container.state, 'created')
+            with open(f'/proc/{container.pid}/uid_map') as f:
+                mapped = int(f.read().split()[1])
+            for uid in {USERS['alice'], mapped}:
+                with self.subTest(namespace=namespace, uid=uid):
+                    self.assertEqual(self.spy(container.pid, uid), ('tried\n', b''))
+            container.start()
+            self.assertEqual(container.state, 'running')
+
+    def test_service(self):
+        """A9: nor does the service show anything to a user."""
+        self.assertEqual(self.spy(self.world.service_pid, USERS['alice']), ('tried\n', b''))
+
+
+class Identity(Hostile):
+    NS_GET_OWNER_UID = 0xb704
+
+    def status(self, pid):
+        with open(f'/proc/{pid}/status') as f:
+            return dict(line.rstrip('\n').split(':\t', 1) for line in f if ':\t' in line)
+
+    def test_ids(self):
+        """A10 CVE-2020-5291 CVE-2016-8659: root owns the namespaces; all four ids are mapped ones, and no group is left."""
+        for state in ('created', 'running'):
+            for namespace in ('auto', 'self'):
+                with self.subTest(state=state, namespace=namespace):
+                    container = self.user('alice').create(self.rootfs_of('alice'), ['/bin/sleep', '60'],
+                                                          UserNamespace=namespace)
+                    if state == 'running':
+                        container.start()
+                    with open(f'/proc/{container.pid}/uid_map') as f:
+                        base = int(f.read().split()[1])
+                    status = self.status(container.pid)
+                    self.assertEqual(set(map(int, status['Uid'].split())), {base})
+                    self.assertEqual(len(set(map(int, status['Gid'].split()))), 1)
+                    self.assertNotIn('0', status['Gid'].split())
+                    self.assertEqual(status['Groups'].split(), [])
+                    self.assertEqual(status['CapPrm'], status['CapBnd'])
+                    self.assertEqual(status['CapInh'], f'{0:016x}')
+                    self.check_owner(container.pid)
+
+    def check_owner(self, pid):
+        with open(f'/proc/{pid}/ns/user') as namespace:
+            owner = fcntl.ioctl(namespace, self.NS_GET_OWNER_UID, bytes(4))
+            self.assertEqual(struct.unpack('I', owner), (0,))
+        done = self.command(sys.executable, '-c', f'''
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+for name in ("user", "mnt", "pid", "net", "ipc", "uts", "cgroup"):
+    try:
+        fd = os.open("/proc/{pid}/ns/" + name, os.O_RDONLY)
+    except PermissionError:
+        continue
+    if libc.setns(fd, 0) == 0:
+        print("entered", name)
+''', user='alice')
+        self.assertEqual((done.stdout, done.stderr), (b'', b''))
+
+
+OVERWRITE = r'''
+static long call(long number, long a, long b, long c)
+{
+        long result;
+        __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+        return result;
+}
+
+void _start(void)
+{
+        char link[256], text[8];
+        long size = call(89, (long) "/proc/self/exe", (long) link, sizeof link);
+        long error = -call(2, (long) "/proc/self/exe", 01001, 0);
+        call(1, 1, (long) link, size);
+        text[0] = ' ', text[1] = '0' + error / 10 % 10, text[2] = '0' + error % 10, text[3] = '\n';
+        call(1, 1, (long) text, 4);
+        call(60, 0, 0, 0);
+}
+'''
+
+
+class Program(Hostile):
+    """A11: the service's own program, which its child still is until exec."""
+    REPEATS = 500
+
+    def digest(self):
+        with open(self.world.daemon, 'rb') as f:
+            return hashlib.sha256(f.read()).hexdigest()
+
+    def setUp(self):
+        super().setUp()
+        self.before = self.digest()
+
+    def tearDown(self):
+        super().tearDown()
+        self.assertEqual(self.digest(), self.before)
+
+    def test_as_the_command(self):
+        """A11 CVE-2019-5736 CVE-2019-8308: /proc/self/exe is no command, by itself or through links in the tree."""
+        tree = self.tree_of('alice')
+        os.symlink('/proc/self/exe', f'{tree}/bin/exe')
+        os.symlink('exe', f'{tree}/bin/further')
+        for command in ('/proc/self/exe', '/proc/1/exe', '/proc/thread-self/exe', '/bin/exe', '/bin/further', 'further'):
+            with self.subTest(command=command), self.refused('CommandNotExecutable', text='symbolic link'):
+                self.user('alice').spawn(tree, [command])
+
+    @staticmethod
+    def interpreter(program):
+        """The ELF interpreter that a program names."""
+        with open(program, 'rb') as f:
+            data = f.read()
+        offset, = struct.unpack_from('<Q', data, 32)
+        size, count = struct.unpack_from('<HH', data, 54)
+        for i in range(count):
+            kind, _, at, _, _, length = struct.unpack_from('<IIQQQQ', data, offset + i * size)
+            if kind == 3:
+                return data[at:at + length - 1].decode()
+        raise ValueError(program)
+
+    def test_as_the_interpreter(self):
+        """A11 CVE-2019-5736: a script that has it executed with a loader of the tree's own: the file stays closed."""
+        if platform.machine() != 'x86_64':
+            self.skipTest('the attack is written for x86_64')
+        tree = self.tree_of('alice')
+        loader = tree + self.interpreter(self.world.daemon)
+        os.makedirs(os.path.dirname(loader), exist_ok=True)
+        subprocess.run(['gcc', '-static', '-nostdlib', '-fno-stack-protector', '-O1', '-x', 'c', '-', '-o', loader],
+                       input=OVERWRITE.encode(), check=True)
+        with open(f'{tree}/bin/script', 'w') as f:
+            f.write('#!/proc/self/exe\n')
+        os.chmod(f'{tree}/bin/script', 0o755)
+        for client, options in ((self.user('alice'), {}), (self.user('alice'), {'UserNamespace': 'self'}),
+                                (self.root, {})):
+            container = client.spawn(tree, ['/bin/script'], **options)
+            container.wait()
+            link, error = container.log().decode().rsplit(' ', 1)
+            self.assertTrue(link.endswith('naive-runcd'), link)  # it is what runs
+            self.assertEqual(errno.errorcode[int(error)], 'EACCES')
+
+    def test_opened_in_time(self):
+        """A11 CVE-2019-5736: nor can it be opened from within while containers start, by whoever looks all the time."""
+        tree = self.tree_of('alice')
+        alice = self.user('alice')
+        watch = alice.spawn(tree, ['/bin/sh', '-c', 'while :; do for p in 1 self; do (: >/proc/$p/exe) && echo opened; '
+                                   'done; done 2>/dev/null'], ReadOnlyRoot=True)
+        for _ in range(self.REPEATS):
+            container = self.root.spawn(tree, ['/bin/sh', '-c', ': >/proc/1/exe'])
+            self.assertNotEqual(container.wait(), ('success', 0))
+            container.delete()
+        watch.kill()
+        watch.wait()
+        self.assertEqual(watch.log(), b'')
+
+
+class Untouched(Hostile):
+    """A13: nothing of the tree is opened before the command."""
+    IN_OPEN, IN_ACCESS, IN_MODIFY, IN_NONBLOCK = 0x20, 0x1, 0x2, 0o4000
+    LURES = ('etc/passwd', 'etc/group', 'etc/nsswitch.conf', 'etc/ld.so.preload', 'etc/ld.so.cache', 'etc/localtime',
+             'etc/shadow', 'etc/subuid', 'etc/resolv.conf', 'etc/systemd/nspawn/r.nspawn', 'etc/os-release',
+             'usr/lib/locale/locale-archive', 'usr/lib/gconv/gconv-modules', 'lib/libnss_files.so.2', 'root/.profile')
+
+    def watch(self, tree):
+        """An inotify fd on all that is in the tree, and {watch: directory}."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        fd = libc.inotify_init1(self.IN_NONBLOCK)
+        names = {}
+        for top in [top for top, _, _ in os.walk(tree)]:
+            number = libc.inotify_add_watch(fd, top.encode(), self.IN_OPEN | self.IN_ACCESS | self.IN_MODIFY)
+            self.assertGreaterEqual(number, 0)
+            names[number] = os.path.relpath(top, tree)
+        return fd, names
+
+    def opened(self, fd, names):
+        try:
+            data = os.read(fd, 1 << 16)
+        except BlockingIOError:
+            return set()
+        found, at = set(), 0
+        while at < len(data):
+            number, _, _, length = struct.unpack_from('iIII', data, at)
+            name = data[at + 16:at + 16 + length].rstrip(b'\0').decode()
+            found.add(os.path.normpath(f'{names[number]}/{name}'))
+            at += 16 + length
+        return found
+
+    def test_lures(self):
+        """A13 CVE-2026-40226: FIFOs and files that a set-up might read are not opened: only the command is."""
+        tree = self.tree_of('alice')
+        for number, name in enumerate(self.LURES):
+            path = f'{tree}/{name}'
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            if number % 2:
+                os.mkfifo(path)
+            else:
+                with open(path, 'w') as f:
+                    f.write('evil:x:0:0::/:/bin/sh\n')
+        rootfs.chown_tree(tree, USERS['alice'], USERS['alice'])
+        with open(f'{tree}/etc/nsswitch.conf', 'r+') as f:
+            f.write('passwd: evil\n')
+        fd, names = self.watch(tree)
+        try:
+            with open(f'{tree}/etc/marker') as f:
+                f.read()
+            self.assertEqual(self.opened(fd, names), {'etc/marker'})  # it does see what is opened
+            for options in ({}, {'UserNamespace': 'self'}, {'Terminal': True}, {'ReadOnlyRoot': False}):
+                with self.subTest(options=options):
+                    container = self.user('alice').spawn(tree, ['/bin/probe', 'signals'], **options)
+                    self.assertEqual(container.wait(), ('success', 0))
+                    self.assertEqual(self.opened(fd, names), {'bin/probe'})
+        finally:
+            os.close(fd)
