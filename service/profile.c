@@ -51,6 +51,7 @@ static const SandboxMask masks[] = {
         {"proc/bus", MASK_READ_ONLY},
         {"proc/fs", MASK_READ_ONLY},
         {"proc/irq", MASK_READ_ONLY},
+        {"proc/pressure", MASK_READ_ONLY}, /* to write here sets a trigger on the whole machine's */
         {"proc/sys", MASK_READ_ONLY},
         {"proc/sysrq-trigger", MASK_READ_ONLY},
         {"sys/firmware", MASK_EMPTY_DIRECTORY},

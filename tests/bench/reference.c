@@ -173,23 +173,15 @@ typedef struct Mask {
 } Mask;
 
 static Mask masks[] = {
-        {"proc/acpi", EMPTY_DIRECTORY},
-        {"proc/asound", EMPTY_DIRECTORY},
-        {"proc/interrupts", EMPTY_FILE},
-        {"proc/kcore", EMPTY_FILE},
-        {"proc/keys", EMPTY_FILE},
-        {"proc/latency_stats", EMPTY_FILE},
-        {"proc/sched_debug", EMPTY_FILE},
-        {"proc/scsi", EMPTY_DIRECTORY},
-        {"proc/timer_list", EMPTY_FILE},
-        {"proc/timer_stats", EMPTY_FILE},
-        {"proc/bus", READ_ONLY},
-        {"proc/fs", READ_ONLY},
-        {"proc/irq", READ_ONLY},
-        {"proc/sys", READ_ONLY},
-        {"proc/sysrq-trigger", READ_ONLY},
-        {"sys/firmware", EMPTY_DIRECTORY},
-        {"sys/devices/virtual/powercap", EMPTY_DIRECTORY},
+        {"proc/acpi", EMPTY_DIRECTORY},    {"proc/asound", EMPTY_DIRECTORY},
+        {"proc/interrupts", EMPTY_FILE},   {"proc/kcore", EMPTY_FILE},
+        {"proc/keys", EMPTY_FILE},         {"proc/latency_stats", EMPTY_FILE},
+        {"proc/sched_debug", EMPTY_FILE},  {"proc/scsi", EMPTY_DIRECTORY},
+        {"proc/timer_list", EMPTY_FILE},   {"proc/timer_stats", EMPTY_FILE},
+        {"proc/bus", READ_ONLY},           {"proc/fs", READ_ONLY},
+        {"proc/irq", READ_ONLY},           {"proc/pressure", READ_ONLY},
+        {"proc/sys", READ_ONLY},           {"proc/sysrq-trigger", READ_ONLY},
+        {"sys/firmware", EMPTY_DIRECTORY}, {"sys/devices/virtual/powercap", EMPTY_DIRECTORY},
 };
 
 static struct Reference {
