@@ -176,8 +176,8 @@ int main(int argc, char **argv)
                 namespaces();
         else if (strcmp(what, "connect") == 0 && argc == 5) {
                 report("abstract socket", to_name(argv[2]));
-                report("127.0.0.1", to_port("127.0.0.1", atoi(argv[3])));
-                report("the host's address", to_port(argv[4], atoi(argv[3])));
+                report("127.0.0.1", to_port("127.0.0.1", (int) strtol(argv[3], NULL, 10)));
+                report("the host's address", to_port(argv[4], (int) strtol(argv[3], NULL, 10)));
         } else if (strcmp(what, "keys") == 0)
                 keys();
         else if (strcmp(what, "groups") == 0)

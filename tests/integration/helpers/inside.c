@@ -192,7 +192,8 @@ static void links(const char *name, const char *directory)
         open_(name, '{');
         for (struct dirent *entry; handle && (entry = readdir(handle));) {
                 ssize_t n;
-                if (entry->d_name[0] == '.' || atoi(entry->d_name) == dirfd(handle))
+                if (entry->d_name[0] == '.' ||
+                    (int) strtol(entry->d_name, NULL, 10) == dirfd(handle))
                         continue;
                 snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
                 n = readlink(path, target, sizeof target - 1);
