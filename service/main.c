@@ -5,14 +5,19 @@
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <grp.h>
+#include <linux/ioprio.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -177,6 +182,24 @@ static bool parse_options(Options *options, int argc, char **argv, GError **erro
         return true;
 }
 
+/* What a container inherits of whoever started the service, an administrator's shell perhaps or a
+ * unit with a Nice= of its own. It is ours to lose: afterwards the kernel would refuse some of it.
+ * On a private connection it is the caller's, who may well have meant it. */
+static void reset_attributes(void)
+{
+        struct sched_param normal = {0};
+        cpu_set_t all;
+
+        memset(&all, 0xff, sizeof all);
+        personality(PER_LINUX);
+        prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+        prctl(PR_SET_TIMERSLACK, 50000, 0, 0, 0); /* the kernel's default; 0 would be our own */
+        syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, 0);
+        sched_setscheduler(0, SCHED_OTHER, &normal);
+        sched_setaffinity(0, sizeof all, &all);
+        setpriority(PRIO_PROCESS, 0, 0);
+}
+
 /* Nothing of ours may be inherited by what we start, read by it, or signalled by a caller. */
 static bool settle_process(Service *service, GError **error)
 {
@@ -184,6 +207,13 @@ static bool settle_process(Service *service, GError **error)
 
         if (geteuid() == 0 && (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setgroups(0, NULL) < 0))
                 return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot drop groups");
+        /* No core dumps, neither ours nor, since they inherit it, the containers': the host's
+         * handler would run as its root on their behalf (CVE-2025-4598). No limit keeps the kernel
+         * from piping to a handler, not even 0, except 1, its word for a crash of the handler
+         * itself. */
+        setrlimit(RLIMIT_CORE, &(struct rlimit){1, 1});
+        if (service->options.embedded < 0)
+                reset_attributes();
         /* whoever started us may have ignored some; those that cannot be set are not ours to set */
         for (int i = 1; i < _NSIG; i++)
                 sigaction(i, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);

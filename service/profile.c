@@ -51,6 +51,8 @@ static const SandboxMask masks[] = {
         {"bus", MASK_READ_ONLY, false},
         {"fs", MASK_READ_ONLY, false},
         {"irq", MASK_READ_ONLY, false},
+        {"pressure", MASK_READ_ONLY,
+         false}, /* to write here sets a trigger on the whole machine's */
         {"sys", MASK_READ_ONLY, false},
         {"sysrq-trigger", MASK_READ_ONLY, false},
         {"firmware", MASK_EMPTY_DIRECTORY, true},

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "service/error.h"
@@ -27,13 +28,27 @@ static void record_name(uint64_t serial, char name[32])
         g_snprintf(name, 32, "%" G_GUINT64_FORMAT ".conf", serial);
 }
 
+/* What a byte that has changed could make of a record is another user's container, or another live
+ * one. Of the name too, for by its serial a record has its cgroup. */
+static char *head_line(const char *name, const char *text, size_t length)
+{
+        g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+
+        g_checksum_update(sum, (const guchar *) name, (gssize) strlen(name));
+        g_checksum_update(sum, (const guchar *) text, (gssize) length);
+        return g_strconcat("# ", g_checksum_get_string(sum), "\n", NULL);
+}
+
 static bool write_file(int dirfd, const char *name, const char *text, size_t length, GError **error)
 {
         g_autofree char *temporary = g_strconcat(name, ".new", NULL);
+        g_autofree char *head = head_line(name, text, length);
+        struct iovec parts[] = {{head, strlen(head)}, {(char *) text, length}};
+        ssize_t size = (ssize_t) (parts[0].iov_len + parts[1].iov_len);
         autofd int fd = openat(dirfd, temporary,
                                O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 
-        if (fd < 0 || write(fd, text, length) != (ssize_t) length ||
+        if (fd < 0 || writev(fd, parts, G_N_ELEMENTS(parts)) != size ||
             renameat(dirfd, temporary, dirfd, name) < 0) {
                 int errnum = errno;
                 unlinkat(dirfd, temporary, 0);
@@ -191,7 +206,13 @@ static bool load(int dirfd, const char *name, ContainerInfo *info, GError **erro
         ssize_t length = fd_read_file_at(dirfd, name, text, sizeof text);
         if (length < 0)
                 return error_set_errno(error, RUNTIME_ERROR_FAILED, (int) -length, "cannot read");
-        if (!g_key_file_load_from_data(file, text, (gsize) length, G_KEY_FILE_NONE, &local))
+        const char *body = memchr(text, '\n', (size_t) length);
+        body = body ? body + 1 : text + length;
+        size_t rest = (size_t) (text + length - body);
+        g_autofree char *head = head_line(name, body, rest);
+        if ((size_t) (body - text) != strlen(head) || memcmp(text, head, strlen(head)) != 0)
+                return error_set(error, RUNTIME_ERROR_FAILED, "its checksum is wrong");
+        if (!g_key_file_load_from_data(file, body, rest, G_KEY_FILE_NONE, &local))
                 return error_set(error, RUNTIME_ERROR_FAILED, "%s", local->message);
         return parse(file, info, error);
 }

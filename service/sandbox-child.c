@@ -239,15 +239,13 @@ static int open_terminal(void)
 
 static bool reset_attributes(const SandboxPlan *plan)
 {
-        struct rlimit none = {0, 0}, files = {plan->files_soft, plan->files_hard};
+        struct rlimit files = {plan->files_soft, plan->files_hard};
         struct sched_param normal = {0};
 
         umask(022);
         setpriority(PRIO_PROCESS, 0,
                     0); /* refused where the service is less than normal: then so are we */
-        /* no core dumps: the host's handler would run as its root on our behalf */
-        return setrlimit(RLIMIT_CORE, &none) == 0 && setrlimit(RLIMIT_NOFILE, &files) == 0 &&
-               prctl(PR_SET_TIMERSLACK, 0, 0, 0, 0) == 0 &&
+        return setrlimit(RLIMIT_NOFILE, &files) == 0 &&
                sched_setscheduler(0, SCHED_OTHER, &normal) == 0;
 }
 

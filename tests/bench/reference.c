@@ -35,9 +35,9 @@
  *  17. the root                          move_mount, fchdir, pivot_root, umount2(detach), chdir
  *  18. attach the mounts                 openat2(no links), move_mount, each of seven
  *  19. mask                              as the kernel has them: up to five empty tmpfs, seven
- * /dev/null, five read-only binds
+ * /dev/null, six read-only binds
  *  20. host name and loopback            sethostname, socket, ioctl(SIOCSIFFLAGS)
- *  21. stdio, attributes, keyring        dup2, umask, setpriority, setrlimit, prctl,
+ *  21. stdio, attributes, keyring        dup2, umask, setpriority, setrlimit,
  * sched_setscheduler, keyctl
  *  22. capabilities and filter           prctl(bounding set, ambient), capset, chdir, faccessat,
  * no_new_privs, seccomp
@@ -173,23 +173,15 @@ typedef struct Mask {
 } Mask;
 
 static Mask masks[] = {
-        {"proc/acpi", EMPTY_DIRECTORY},
-        {"proc/asound", EMPTY_DIRECTORY},
-        {"proc/interrupts", EMPTY_FILE},
-        {"proc/kcore", EMPTY_FILE},
-        {"proc/keys", EMPTY_FILE},
-        {"proc/latency_stats", EMPTY_FILE},
-        {"proc/sched_debug", EMPTY_FILE},
-        {"proc/scsi", EMPTY_DIRECTORY},
-        {"proc/timer_list", EMPTY_FILE},
-        {"proc/timer_stats", EMPTY_FILE},
-        {"proc/bus", READ_ONLY},
-        {"proc/fs", READ_ONLY},
-        {"proc/irq", READ_ONLY},
-        {"proc/sys", READ_ONLY},
-        {"proc/sysrq-trigger", READ_ONLY},
-        {"sys/firmware", EMPTY_DIRECTORY},
-        {"sys/devices/virtual/powercap", EMPTY_DIRECTORY},
+        {"proc/acpi", EMPTY_DIRECTORY},    {"proc/asound", EMPTY_DIRECTORY},
+        {"proc/interrupts", EMPTY_FILE},   {"proc/kcore", EMPTY_FILE},
+        {"proc/keys", EMPTY_FILE},         {"proc/latency_stats", EMPTY_FILE},
+        {"proc/sched_debug", EMPTY_FILE},  {"proc/scsi", EMPTY_DIRECTORY},
+        {"proc/timer_list", EMPTY_FILE},   {"proc/timer_stats", EMPTY_FILE},
+        {"proc/bus", READ_ONLY},           {"proc/fs", READ_ONLY},
+        {"proc/irq", READ_ONLY},           {"proc/pressure", READ_ONLY},
+        {"proc/sys", READ_ONLY},           {"proc/sysrq-trigger", READ_ONLY},
+        {"sys/firmware", EMPTY_DIRECTORY}, {"sys/devices/virtual/powercap", EMPTY_DIRECTORY},
 };
 
 static struct Reference {
@@ -490,7 +482,7 @@ static bool settle(const Run *run)
         umask(022);
         setpriority(PRIO_PROCESS, 0, 0);
         return dup2(null, 0) >= 0 && dup2(run->output[1], 1) >= 0 && dup2(run->output[1], 2) >= 0 &&
-               setrlimit(RLIMIT_CORE, &none) == 0 && prctl(PR_SET_TIMERSLACK, 0, 0, 0, 0) == 0 &&
+               setrlimit(RLIMIT_CORE, &none) == 0 &&
                sched_setscheduler(0, SCHED_OTHER, &normal) == 0 &&
                (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 || errno == ENOSYS);
 }

@@ -1,4 +1,4 @@
-/* The input is a record's file, or with a first byte of 'L' its log. What is loaded is a stopped
+/* The input is what a record says, or with a first byte of 'L' its log. What is loaded is a stopped
  * container that can be saved and loaded again as the same; what is not, is set aside. */
 
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 #include "service/run-spec.h"
 #include "service/util/fd.h"
 #include "tests/fuzz/target.h"
+#include "tests/lib/sealed-record.h"
 
 static char *path;
 static int directory = -1;
@@ -78,7 +79,8 @@ static void load_record(const uint8_t *data, size_t size)
 {
         ContainerInfo info = {0};
 
-        write_bytes("1.conf", data, size);
+        g_autofree char *sealed = sealed_record("1.conf", (const char *) data, size);
+        write_bytes("1.conf", (const uint8_t *) sealed, strlen(sealed));
         record_load_all(directory, on_record, &info);
         if (info.id) {
                 g_assert_true(run_spec_id_is_valid(info.id));

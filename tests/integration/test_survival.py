@@ -7,7 +7,7 @@ import time
 
 from harness.case import Case
 from harness.client import BusError
-from test_service import Place
+from harness.place import Place
 
 TICKS = 'i=0; while :; do i=$((i+1)); echo tick $i; sleep .05; done'
 # the kernel tells strangers how a process ended since 6.15

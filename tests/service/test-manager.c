@@ -16,6 +16,7 @@
 #include "service/util/fd.h"
 #include "tests/lib/fake-launch.h"
 #include "tests/lib/loop.h"
+#include "tests/lib/sealed-record.h"
 
 #define ALICE 1000u
 #define BOB   1001u
@@ -353,7 +354,9 @@ static void test_take_up_number_reused(Fixture *f, const void *unused)
         g_autoptr(GKeyFile) file = g_key_file_new();
         g_assert_true(g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, NULL));
         g_key_file_set_uint64(file, "Container", "StartTime", 1);
-        g_assert_true(g_key_file_save_to_file(file, path, NULL));
+        g_autofree char *text = g_key_file_to_data(file, NULL, NULL);
+        g_autofree char *sealed = sealed_record("1.conf", text, strlen(text));
+        g_assert_true(g_file_set_contents(path, sealed, -1, NULL));
         begin(f);
         g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*one*cannot be taken over*");
         manager_take_up(f->manager);

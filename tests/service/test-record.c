@@ -12,6 +12,7 @@
 
 #include "service/error.h"
 #include "service/util/fd.h"
+#include "tests/lib/sealed-record.h"
 
 typedef struct Fixture {
         char *path;
@@ -134,6 +135,19 @@ static void write_text(const Fixture *f, const char *name, const char *text)
         write_bytes(f, name, text, strlen(text));
 }
 
+/* What a record says, without the line that vouches for it. */
+static const char *body_of(const char *text)
+{
+        return strchr(text, '\n') + 1;
+}
+
+static void write_sealed(const Fixture *f, const char *name, const char *text)
+{
+        g_autofree char *sealed = sealed_record(name, text, strlen(text));
+
+        write_text(f, name, sealed);
+}
+
 static void expect_set_aside(void)
 {
         g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "record *set aside*");
@@ -244,37 +258,33 @@ static void test_newlines(Fixture *f, const void *unused)
         }
 }
 
-/* Cut off at any byte, a record is refused and set aside, or what is left of it makes sense. */
+static void assert_set_aside(Fixture *f)
+{
+        expect_set_aside();
+        g_assert_cmpuint(load(f), ==, 0);
+        g_test_assert_expected_messages();
+        g_assert_true(exists(f, "7.conf.bad"));
+        g_assert_false(exists(f, "7.conf"));
+}
+
+/* Cut off at any byte, a record is refused and set aside. */
 static void test_truncated(Fixture *f, const void *unused)
 {
         ContainerInfo info = make_info(7, "web");
 
         save(f, &info, "");
         g_autofree char *text = read_text(f, "7.conf");
-        size_t length = strlen(text);
-        for (size_t n = 0; n < length - 2;
-             n++) { /* the last value without its end is another number */
+        for (size_t n = 0; n < strlen(text); n++) {
                 write_bytes(f, "7.conf", text, n);
-                expect_set_aside();
-                guint found = load(f);
-                if (found) { /* cut inside the last number */
-                        assert_sane(f->loaded->pdata[0]);
-                        g_assert_cmpuint(n, >, length - 22);
-                        g_log(NULL, G_LOG_LEVEL_WARNING, "record ... set aside: none");
-                } else {
-                        g_assert_true(exists(f, "7.conf.bad"));
-                        g_assert_false(exists(f, "7.conf"));
-                }
-                g_test_assert_expected_messages();
+                assert_set_aside(f);
         }
 }
 
-/* With any byte changed, a record is refused or still makes sense: never a crash, never a live one.
- */
+/* With any byte changed, a record is refused: never another container, owner or process. */
 static void test_each_byte_flipped(Fixture *f, const void *unused)
 {
         ContainerInfo info = make_info(7, "web");
-        static const uint8_t flips[] = {0x01, 0x80, 0xff};
+        static const uint8_t flips[] = {0x01, 0x02, 0x20, 0x80, 0xff};
 
         save(f, &info, "");
         g_autofree char *text = read_text(f, "7.conf");
@@ -284,26 +294,28 @@ static void test_each_byte_flipped(Fixture *f, const void *unused)
                 for (size_t k = 0; k < G_N_ELEMENTS(flips); k++) {
                         damaged[i] = (char) (text[i] ^ flips[k]);
                         write_bytes(f, "7.conf", damaged, length);
-                        expect_set_aside();
-                        if (load(f)) {
-                                assert_sane(f->loaded->pdata[0]);
-                                g_log(NULL, G_LOG_LEVEL_WARNING, "record ... set aside: none");
-                        } else
-                                g_assert_true(exists(f, "7.conf.bad"));
-                        g_test_assert_expected_messages();
+                        assert_set_aside(f);
                         damaged[i] = text[i];
                 }
 }
 
-static void assert_set_aside(Fixture *f, const char *text)
+/* Under another name it is refused: by its serial a record has its cgroup. */
+static void test_renamed(Fixture *f, const void *unused)
 {
-        empty(f);
-        write_text(f, "7.conf", text);
+        ContainerInfo info = make_info(7, "web");
+
+        save(f, &info, "");
+        g_assert_cmpint(renameat(f->fd, "7.conf", f->fd, "8.conf"), ==, 0);
         expect_set_aside();
         g_assert_cmpuint(load(f), ==, 0);
         g_test_assert_expected_messages();
-        g_assert_true(exists(f, "7.conf.bad"));
-        g_assert_false(exists(f, "7.conf"));
+}
+
+static void assert_refused(Fixture *f, const char *text)
+{
+        empty(f);
+        write_sealed(f, "7.conf", text);
+        assert_set_aside(f);
         /* and is not looked at again */
         g_assert_cmpuint(load(f), ==, 0);
 }
@@ -354,10 +366,10 @@ static void test_refused(Fixture *f, const void *unused)
                 g_autofree char *changed = edit(text, changes[i][0], changes[i][1]);
                 g_assert_cmpstr(changed, !=, text);
                 g_test_message("'%s' becomes '%s'", changes[i][0], changes[i][1]);
-                assert_set_aside(f, changed);
+                assert_refused(f, body_of(changed));
         }
-        assert_set_aside(f, "");
-        assert_set_aside(f, "\n\n\n");
+        assert_refused(f, "");
+        assert_refused(f, "\n\n\n");
 }
 
 /* A result that this version does not know is "unknown", not a guess. */
@@ -368,7 +380,7 @@ static void test_unknown_result(Fixture *f, const void *unused)
         save(f, &info, "");
         g_autofree char *text = read_text(f, "7.conf");
         g_autofree char *changed = edit(text, "Result=", "Result=melted");
-        write_text(f, "7.conf", changed);
+        write_sealed(f, "7.conf", body_of(changed));
         g_assert_cmpuint(load(f), ==, 1);
         const ContainerInfo *loaded = f->loaded->pdata[0];
         g_assert_cmpint(loaded->result, ==, RESULT_UNKNOWN);
@@ -379,7 +391,8 @@ static void test_too_large(Fixture *f, const void *unused)
 {
         g_autofree char *huge = g_strnfill(1000000, '#');
 
-        assert_set_aside(f, huge);
+        write_text(f, "7.conf", huge);
+        assert_set_aside(f);
 }
 
 /* A symbolic link in a record's place is not followed, wherever it leads. */
@@ -485,6 +498,7 @@ int main(int argc, char **argv)
         ADD("newlines", test_newlines);
         ADD("truncated", test_truncated);
         ADD("each-byte-flipped", test_each_byte_flipped);
+        ADD("renamed", test_renamed);
         ADD("refused", test_refused);
         ADD("unknown-result", test_unknown_result);
         ADD("too-large", test_too_large);

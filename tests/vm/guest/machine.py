@@ -11,7 +11,7 @@ import subprocess
 import time
 import unittest
 
-from harness import rootfs
+from harness import record, rootfs
 from harness.client import Container, RootClient
 
 UNIT = 'naive-runc.service'
@@ -109,6 +109,15 @@ def edit(path, pattern, replacement):
     assert count > 0, f'{pattern} is not in {path}'
     with open(path, 'w') as f:
         f.write(changed)
+
+
+def edit_record(path, pattern, replacement):
+    """A container's record, that still looks as the service wrote it."""
+    edit(path, pattern, replacement)
+    with open(path) as f:
+        text = record.sealed(os.path.basename(path), record.body_of(f.read()))
+    with open(path, 'w') as f:
+        f.write(text)
 
 
 def switch_to_broker():

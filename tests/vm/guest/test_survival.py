@@ -202,7 +202,7 @@ class Survival(Case):
         """a record that was written before a reboot is of no running container"""
         record = self.record_of('c8')
         run('systemctl', 'stop', UNIT)
-        machine.edit(record, '^BootId=.*$', 'BootId=00000000-0000-0000-0000-000000000000')
+        machine.edit_record(record, '^BootId=.*$', 'BootId=00000000-0000-0000-0000-000000000000')
         machine.start_service()
         self.ends_truthfully('c8')
         self.assertNotIn('c8', self.look())
