@@ -4,11 +4,12 @@
 
 #include "dbus/names.h"
 
-/* One property of any basic type; the reply owns the texts. */
+/* One property of any basic type, or of strings; the reply owns the texts. */
 typedef struct {
         const char *name;
-        char type;
+        char type; /* 'a': as */
         const char *text;
+        char **strings;  /* owned */
         uint64_t number; /* of u and t; i as a sign-extended bit pattern; b */
 } Property;
 
@@ -19,6 +20,11 @@ static int read_value(sd_bus_message *reply, char type, Property *property)
         int r;
 
         switch (type) {
+        case 'a':
+                r = sd_bus_message_read_strv(reply, &property->strings);
+                if (r >= 0 && !property->strings)
+                        property->strings = g_new0(char *, 1);
+                return r;
         case 's':
         case 'o':
                 return sd_bus_message_read_basic(reply, type, (void *) &property->text);
@@ -38,7 +44,12 @@ static int read_value(sd_bus_message *reply, char type, Property *property)
         }
 }
 
-/* Adds the next property if it is of a basic type: a later service may have more of others. */
+static void property_clear(void *data)
+{
+        g_strfreev(((Property *) data)->strings);
+}
+
+/* Adds the next property if it is of a known type: a later service may have more of others. */
 static int read_property(sd_bus_message *reply, GArray *properties)
 {
         Property property = {0};
@@ -50,7 +61,7 @@ static int read_property(sd_bus_message *reply, GArray *properties)
         if (r < 0)
                 return r;
         property.type = contents[0];
-        if (contents[1] || !strchr("sotuib", property.type))
+        if (strcmp(contents, "as") != 0 && (contents[1] || !strchr("sotuib", property.type)))
                 return sd_bus_message_skip(reply, "v");
         r = sd_bus_message_enter_container(reply, 'v', contents);
         if (r >= 0)
@@ -80,6 +91,7 @@ int properties_fetch(Properties *properties, Client *client, const char *path, s
         int r = client_new_call(client, path, "org.freedesktop.DBus.Properties", "GetAll", &call);
 
         *properties = (Properties){.list = g_array_new(FALSE, FALSE, sizeof(Property))};
+        g_array_set_clear_func(properties->list, property_clear);
         if (r >= 0)
                 r = sd_bus_message_append(call, "s", INTERFACE_CONTAINER);
         if (r < 0)
@@ -119,6 +131,21 @@ uint64_t properties_number(const Properties *properties, const char *name)
         return find(properties, name)->number;
 }
 
+char *properties_line(const Properties *properties, const char *name)
+{
+        const Property *property = find(properties, name);
+
+        return property->strings ? g_strjoinv(" ", property->strings) : g_strdup("");
+}
+
+static void strings_to_json(char *const *strings, Json *json)
+{
+        json_open(json, '[');
+        for (; *strings; strings++)
+                json_string(json, *strings);
+        json_close(json, ']');
+}
+
 void properties_to_json(const Properties *properties, Json *json)
 {
         json_open(json, '{');
@@ -128,6 +155,8 @@ void properties_to_json(const Properties *properties, Json *json)
                 json_key(json, property->name);
                 if (property->text)
                         json_string(json, property->text);
+                else if (property->strings)
+                        strings_to_json(property->strings, json);
                 else if (property->type == 'i')
                         json_signed(json, (int64_t) property->number);
                 else if (property->type == 'b')

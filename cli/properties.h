@@ -15,6 +15,9 @@ int properties_fetch(Properties *properties, Client *client, const char *path, s
 void properties_clear(Properties *properties);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Properties, properties_clear)
 
+/* The strings of an `as` in one line; "" if there are none. Owned. */
+char *properties_line(const Properties *properties, const char *name);
+
 /* "" and 0 for what is missing or of another type. */
 const char *properties_text(const Properties *properties, const char *name);
 uint64_t properties_number(const Properties *properties, const char *name);

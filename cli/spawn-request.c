@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/values.h"
+#include "service/util/capability.h"
 
 typedef struct {
         const char *key;
@@ -152,6 +153,25 @@ static char *take_variable(SpawnRequest *request, const char *text)
         return NULL;
 }
 
+/* One name, with or without "CAP_", in upper or lower case; or "all". */
+static char *take_capability(SpawnRequest *request, const char *text)
+{
+        g_autofree char *upper = g_ascii_strup(text, -1);
+        g_autofree char *name = g_str_has_prefix(upper, "CAP_") ? g_strdup(upper)
+                                                                : g_strconcat("CAP_", upper, NULL);
+        uint64_t bit;
+
+        if (g_str_equal(upper, "ALL")) {
+                for (unsigned i = 0; capability_name(i); i++)
+                        add_value(request, SPAWN_Capabilities, capability_name(i));
+                return NULL;
+        }
+        if (!capability_from_name(name, &bit))
+                return g_strdup_printf("--cap-add=%s: there is no such capability", text);
+        add_value(request, SPAWN_Capabilities, name);
+        return NULL;
+}
+
 static const char *wrong_value(const OptionRow *row, const char *value)
 {
         uint64_t number;
@@ -181,6 +201,8 @@ char *spawn_request_take(SpawnRequest *request, int id, const char *value)
         g_assert(option < N_SPAWN_OPTIONS);
         if (option == SPAWN_Environment)
                 return take_variable(request, value);
+        if (option == SPAWN_Capabilities)
+                return take_capability(request, value);
         if (!value)
                 value = "yes";
         wanted = wrong_value(&rows[option], value);
@@ -203,6 +225,15 @@ void spawn_request_add_fd(SpawnRequest *request, int fd, int number)
 static int append_bytes(sd_bus_message *call, const char *text)
 {
         return sd_bus_message_append_array(call, 'y', text, strlen(text));
+}
+
+static int append_strings(sd_bus_message *call, const GPtrArray *strings)
+{
+        int r = sd_bus_message_open_container(call, 'a', "s");
+
+        for (unsigned i = 0; r >= 0 && i < strings->len; i++)
+                r = sd_bus_message_append(call, "s", strings->pdata[i]);
+        return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
 static int append_byte_strings(sd_bus_message *call, const void *const *strings, unsigned n)
@@ -237,6 +268,8 @@ static int append_value(const SpawnRequest *request, sd_bus_message *call, unsig
                 return append_number(call, option, last);
         if (!strcmp(signature, "s"))
                 return sd_bus_message_append(call, "s", last);
+        if (!strcmp(signature, "as"))
+                return append_strings(call, request->values[option]);
         if (!strcmp(signature, "ay"))
                 return append_bytes(call, last);
         if (!strcmp(signature, "aay"))

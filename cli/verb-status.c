@@ -68,6 +68,13 @@ static void append_memory(GString *text, const Properties *properties)
         append_line(text, "Memory", kills ? with_kills : line);
 }
 
+static void append_isolation(GString *text, const Properties *properties)
+{
+        g_autofree char *deviations = properties_line(properties, "Deviations");
+
+        append_line(text, "Isolation", *deviations ? deviations : "default");
+}
+
 static void append_summary(GString *text, Client *client, const Properties *properties)
 {
         unsigned owner = (unsigned) properties_number(properties, "OwnerUID");
@@ -85,6 +92,7 @@ static void append_summary(GString *text, Client *client, const Properties *prop
         append_line(text, "Created", created);
         append_line(text, "Main PID", pid_line);
         append_memory(text, properties);
+        append_isolation(text, properties);
         append_line(text, "CGroup", properties_text(properties, "ControlGroup"));
 }
 

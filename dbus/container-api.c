@@ -372,6 +372,7 @@ typedef enum Property {
         PROPERTY_CODE,
         PROPERTY_OOM,
         PROPERTY_MEMORY,
+        PROPERTY_DEVIATIONS,
 } Property;
 
 static int append_property(sd_bus_message *reply, const ContainerInfo *info, Property property)
@@ -402,6 +403,8 @@ static int append_property(sd_bus_message *reply, const ContainerInfo *info, Pro
                 return sd_bus_message_append(reply, "t", info->oom_kills);
         case PROPERTY_MEMORY:
                 return sd_bus_message_append(reply, "t", info->memory_max);
+        case PROPERTY_DEVIATIONS:
+                return sd_bus_message_append_strv(reply, info->deviations);
         }
         return -EINVAL;
 }
@@ -425,6 +428,7 @@ static int get_property(sd_bus *bus, const char *path, const char *interface, co
                 {"ExitCode", PROPERTY_CODE},
                 {"OOMKills", PROPERTY_OOM},
                 {"MemoryMax", PROPERTY_MEMORY},
+                {"Deviations", PROPERTY_DEVIATIONS},
         };
         Container *container = find_by_path(data, path);
 
@@ -475,6 +479,7 @@ static const sd_bus_vtable container_vtable[] = {
         PROPERTY("ExitCode", "i", CHANGE),
         PROPERTY("OOMKills", "t", CHANGE),
         PROPERTY("MemoryMax", "t", CHANGE),
+        PROPERTY("Deviations", "as", CONST),
         SD_BUS_VTABLE_END,
 };
 

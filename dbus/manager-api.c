@@ -111,6 +111,8 @@ static void on_tree(int fd, gid_t gid, GError *error, void *data)
                 return;
         }
         g_autofree char *command = quote(spawn->spec->argv);
+        g_auto(GStrv) deviations = run_spec_deviations(spawn->spec);
+        g_autofree char *deviations_line = g_strjoinv(" ", deviations);
         g_autofree char *memory = g_strdup_printf("%" G_GUINT64_FORMAT, spawn->spec->memory_max);
         const char *const details[] = {
                 DETAIL_ROOTFS,
@@ -121,12 +123,16 @@ static void on_tree(int fd, gid_t gid, GError *error, void *data)
                 spawn->spec->memory_max == UINT64_MAX ? "infinity" : memory,
                 DETAIL_ID,
                 spawn->spec->id ? spawn->spec->id : "",
+                DETAIL_DEVIATIONS,
+                deviations_line,
                 DETAIL_VERB,
                 sd_bus_message_get_member(request_message(request)),
                 NULL,
         };
         request_authorize(request, &(RequestQuestion){
-                                           .action = ACTION_RUN,
+                                           .action = run_spec_is_privileged(spawn->spec)
+                                                             ? ACTION_RUN_PRIVILEGED
+                                                             : ACTION_RUN,
                                            .details = details,
                                            .next = on_authorized,
                                            .free_data = spawn_free,

@@ -24,6 +24,13 @@
         X(ReadOnlyRoot, "b", "read-only", "BOOL",                                                  \
           "mount the root file system read-only (default: yes)")                                   \
         X(UserNamespace, "s", "userns", "MODE",                                                    \
-          "'auto': a private range of ids; 'self': root is you")                                   \
+          "'auto': a private range of ids; 'self': root is you; 'host': the host's root")          \
+        X(Network, "s", "network", "MODE", "'private': loopback only; 'host': the host's network") \
+        X(Capabilities, "as", "cap-add", "CAP",                                                    \
+          "add a capability to the default set, or 'all'; may be repeated")                        \
+        X(Seccomp, "s", "seccomp", "MODE",                                                         \
+          "'default': the filter of system calls; 'unconfined': none")                             \
+        X(NoNewPrivileges, "b", "no-new-privileges", "BOOL",                                       \
+          "let no program gain rights by exec (default: yes)")                                     \
         X(WatchBus, "b", "", "", "end the container when the caller leaves the bus")               \
         X(Remove, "b", "rm", "BOOL", "forget the container once it has ended")

@@ -8,6 +8,7 @@
 #include "dbus/options.h"
 #include "service/error.h"
 #include "service/limits.h"
+#include "service/util/capability.h"
 #include "service/util/fd.h"
 
 static bool malformed(GError **error, int r, const char *what)
@@ -101,6 +102,24 @@ static bool read_bool(sd_bus_message *message, const char *what, bool *ret, GErr
         return true;
 }
 
+/* One of `words`, NULL-terminated; *ret is its place. */
+static bool read_word(sd_bus_message *message, const char *what, const char *const *words,
+                      unsigned *ret, GError **error)
+{
+        g_autofree char *word = NULL, *all = NULL;
+
+        if (!read_bytes(message, 's', what, &word, error))
+                return false;
+        for (unsigned i = 0; words[i]; i++)
+                if (strcmp(words[i], word) == 0) {
+                        *ret = i;
+                        return true;
+                }
+        all = g_strjoinv("', '", (char **) words);
+        return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "%s is '%s', not one of '%s'", what,
+                         word, all);
+}
+
 static bool decode_Id(sd_bus_message *message, RunSpec *spec, GError **error)
 {
         return read_bytes(message, 's', "Id", &spec->id, error);
@@ -154,19 +173,61 @@ static bool decode_ReadOnlyRoot(sd_bus_message *message, RunSpec *spec, GError *
 
 static bool decode_UserNamespace(sd_bus_message *message, RunSpec *spec, GError **error)
 {
-        g_autofree char *mode = NULL;
+        static const char *const modes[] = {[USER_NAMESPACE_AUTO] = "auto",
+                                            [USER_NAMESPACE_SELF] = "self",
+                                            [USER_NAMESPACE_HOST] = "host",
+                                            NULL};
+        unsigned mode;
 
-        if (!read_bytes(message, 's', "UserNamespace", &mode, error))
+        if (!read_word(message, "UserNamespace", modes, &mode, error))
                 return false;
         spec->has_user_namespace = true;
-        if (strcmp(mode, "auto") == 0)
-                spec->user_namespace = USER_NAMESPACE_AUTO;
-        else if (strcmp(mode, "self") == 0)
-                spec->user_namespace = USER_NAMESPACE_SELF;
-        else
-                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                 "UserNamespace is '%s', not 'auto' or 'self'", mode);
+        spec->user_namespace = (UserNamespaceMode) mode;
         return true;
+}
+
+static bool decode_Network(sd_bus_message *message, RunSpec *spec, GError **error)
+{
+        static const char *const modes[] = {"private", "host", NULL};
+        unsigned mode;
+
+        if (!read_word(message, "Network", modes, &mode, error))
+                return false;
+        spec->host_network = mode == 1;
+        return true;
+}
+
+/* What is in the default set anyway adds nothing. */
+static bool decode_Capabilities(sd_bus_message *message, RunSpec *spec, GError **error)
+{
+        g_auto(GStrv) names = NULL;
+        uint64_t bit;
+
+        if (!read_list(message, "s", "Capabilities", &names, error))
+                return false;
+        for (char **name = names; *name; name++) {
+                if (!capability_from_name(*name, &bit))
+                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                         "Capabilities: there is no capability '%s'", *name);
+                spec->capabilities |= bit & ~CAPABILITIES_DEFAULT;
+        }
+        return true;
+}
+
+static bool decode_Seccomp(sd_bus_message *message, RunSpec *spec, GError **error)
+{
+        static const char *const modes[] = {"default", "unconfined", NULL};
+        unsigned mode;
+
+        if (!read_word(message, "Seccomp", modes, &mode, error))
+                return false;
+        spec->seccomp = mode == 0;
+        return true;
+}
+
+static bool decode_NoNewPrivileges(sd_bus_message *message, RunSpec *spec, GError **error)
+{
+        return read_bool(message, "NoNewPrivileges", &spec->no_new_privileges, error);
 }
 
 static bool decode_WatchBus(sd_bus_message *message, RunSpec *spec, GError **error)

@@ -10,11 +10,12 @@
 #define ACTION_EXEC           "org.naive.Runc.exec"
 
 /* polkit shows an absent detail as "$(key)" in its prompt, so give every key that the action's
- * message names: run, run-privileged: rootfs, command_line; manage, inspect: id, owner; exec: those
- * and command_line. */
+ * message names: run: rootfs, command_line; run-privileged: those and deviations; manage, inspect:
+ * id, owner; exec: those and command_line. */
 #define DETAIL_ROOTFS       "rootfs"
 #define DETAIL_COMMAND_LINE "command_line"
 #define DETAIL_MEMORY_MAX   "memory_max"
+#define DETAIL_DEVIATIONS   "deviations"
 #define DETAIL_ID           "id"
 #define DETAIL_OWNER        "owner"
 #define DETAIL_VERB         "verb"

@@ -39,5 +39,6 @@ void container_info_clear(ContainerInfo *info)
         g_free(info->id);
         g_free(info->control_group);
         g_free(info->watcher);
+        g_strfreev(info->deviations);
         *info = (ContainerInfo){0};
 }

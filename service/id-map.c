@@ -34,7 +34,8 @@ struct IdRanges {
 
 struct IdMap {
         IdRanges *ranges;
-        IdRange *range; /* NULL: self */
+        IdRange *range; /* NULL: self or host */
+        bool is_host;
         uid_t uid;
         gid_t gid;
 };
@@ -99,6 +100,7 @@ bool id_map_new(IdRanges *ranges, UserNamespaceMode mode, const Credentials *own
 
         map->ranges = ranges;
         map->uid = owner->uid;
+        map->is_host = mode == USER_NAMESPACE_HOST;
         if (owner->uid == 0 || credentials_has_group(owner, tree_gid))
                 map->gid = tree_gid;
         else
@@ -155,17 +157,22 @@ void id_map_free(IdMap *map)
 
 bool id_map_shows_root(const IdMap *map)
 {
-        return map->uid == 0;
+        return map->uid == 0 || map->is_host;
+}
+
+uint32_t id_map_size(const IdMap *map)
+{
+        return map->is_host ? 0 : map->range ? ID_RANGE_SIZE : 1;
 }
 
 bool id_map_allows_set_groups(const IdMap *map)
 {
-        return map->range != NULL;
+        return map->range || map->is_host;
 }
 
 bool id_map_has_gid(const IdMap *map, gid_t gid)
 {
-        return map->range ? gid < ID_RANGE_SIZE : gid == 0;
+        return map->is_host || gid < id_map_size(map);
 }
 
 static bool write_maps(pid_t pid, const char *uids, const char *gids, bool deny_groups,
@@ -195,6 +202,8 @@ bool id_map_apply(const IdMap *map, pid_t pid, GError **error)
 {
         g_autofree char *uids = NULL, *gids = NULL;
 
+        if (map->is_host)
+                return true;
         if (map->range) {
                 uids = g_strdup_printf("0 %u %u", map->range->base, ID_RANGE_SIZE);
                 return write_maps(pid, uids, uids, false, error);

@@ -3,7 +3,7 @@
 /* Whose host ids a container's ids are. `auto`: each container has a range of its own that nobody
  * else on the host uses, taken back only when its cgroup is empty; an id-mapped clone of the root
  * tree shows the caller's own files as container root's. `self`: container root is the caller, as
- * the original did. Knows user namespaces and maps, no containers. */
+ * the original did. `host`: nothing is mapped. Knows user namespaces and maps, no containers. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -28,22 +28,23 @@ typedef struct IdMap IdMap;
  * free. */
 bool id_map_new(IdRanges *ranges, UserNamespaceMode mode, const Credentials *owner, gid_t tree_gid,
                 IdMap **ret, GError **error);
-/* For a container that runs already: takes the range that begins at `base` (0: it is `self`), which
- * must be one of ours and free. */
+/* For a container that runs already: takes the range that begins at `base` (0: it is not `auto`),
+ * which must be one of ours and free. */
 bool id_map_adopt(IdRanges *ranges, uint32_t base, IdMap **ret, GError **error);
-uint32_t id_map_base(const IdMap *map); /* 0: `self` */
+uint32_t id_map_base(const IdMap *map); /* 0: not `auto` */
 void id_map_free(IdMap *map);           /* gives the range back */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(IdMap, id_map_free)
 
-/* Writes the maps of the waiting child `pid`, whose user namespace is new. */
+/* Writes the maps of the waiting child `pid`, whose user namespace is new, unless it is `host`. */
 bool id_map_apply(const IdMap *map, pid_t pid, GError **error);
 
 /* The user namespace for MOUNT_ATTR_IDMAP on the root tree, or -1 when the tree needs no map
- * (`self`). `pid`: the child after id_map_apply(); its own namespace serves where the owner is
- * root. Owned. */
+ * (`self`, `host`). `pid`: the child after id_map_apply(); its own namespace serves where the owner
+ * is root. Owned. */
 bool id_map_open_mount_namespace(IdMap *map, pid_t pid, int *ret_fd, GError **error);
 
 bool id_map_shows_root(
         const IdMap *map); /* files of the host's root are among those it shows as its own */
+uint32_t id_map_size(const IdMap *map); /* how many ids the container has; 0: all of the host's */
 bool id_map_allows_set_groups(const IdMap *map);
 bool id_map_has_gid(const IdMap *map, gid_t gid);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mount.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "service/rootfs.h"
 #include "service/sandbox-child.h"
 #include "service/seccomp.h"
+#include "service/util/capability.h"
 #include "service/util/fd.h"
 
 #define TTY_GID 5
@@ -118,16 +120,25 @@ static bool clone_error(const LaunchInput *input, int errnum, GError **error)
         }
 }
 
+/* Those that a command with more capabilities may want to work on. */
+static uint64_t work_namespaces(const RunSpec *spec)
+{
+        return CLONE_NEWUTS | CLONE_NEWIPC | (spec->host_network ? 0 : CLONE_NEWNET);
+}
+
 static pid_t clone_child(const LaunchInput *input, const SandboxPlan *plan, int *ret_pidfd)
 {
         struct clone_args args = {
-                .flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND | CLONE_NEWUSER | CLONE_NEWNS |
-                         CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET,
+                .flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND | CLONE_NEWNS | CLONE_NEWPID,
                 .exit_signal = SIGCHLD,
                 .pidfd = (uint64_t) (uintptr_t) ret_pidfd,
         };
         int birth = cgroup_birth_fd(input->cgroup);
 
+        if (input->spec->user_namespace != USER_NAMESPACE_HOST)
+                args.flags |= CLONE_NEWUSER;
+        if (!plan->inner_namespaces)
+                args.flags |= work_namespaces(input->spec);
         if (birth >= 0) {
                 args.flags |= CLONE_INTO_CGROUP;
                 args.cgroup = (uint64_t) birth;
@@ -153,14 +164,17 @@ static bool unspare(pid_t pid, GError **error)
 /* While the child waits: whatever needs its pid or its user namespace. */
 static bool prepare_child(const LaunchInput *input, pid_t pid, int mount, GError **error)
 {
+        const RunSpec *spec = input->spec;
         autofd int user_namespace = -1;
+        uint64_t attributes = (spec->read_only_root ? MOUNT_ATTR_RDONLY : 0) |
+                              (spec->no_new_privileges ? MOUNT_ATTR_NOSUID : 0);
 
         if (input->profile->is_spared && !unspare(pid, error))
                 return false;
         return id_map_apply(input->map, pid, error) &&
                id_map_open_mount_namespace(input->map, pid, &user_namespace, error) &&
-               rootfs_protect(mount, input->tree_fd, input->spec->rootfs,
-                              input->spec->read_only_root, user_namespace, error);
+               rootfs_protect(mount, input->tree_fd, spec->rootfs, attributes, user_namespace,
+                              error);
 }
 
 /* It waits for GO or sets itself up; killed, it is gone at once. */
@@ -195,14 +209,34 @@ static bool run_child(const LaunchInput *input, const SandboxPlan *plan, int mou
         return true;
 }
 
+/* What the options take from the default profile, or add to it. */
+static void plan_rights(const LaunchInput *input, SandboxPlan *plan)
+{
+        const Profile *profile = input->profile;
+        const RunSpec *spec = input->spec;
+        bool has_user_namespace = spec->user_namespace != USER_NAMESPACE_HOST;
+        /* what it writes belongs to the host's root there */
+        bool plants = !spec->read_only_root && id_map_shows_root(input->map);
+
+        plan->capabilities = profile->capabilities & ~(plants ? profile->file_capabilities : 0);
+        if (!has_user_namespace)
+                plan->capabilities &= profile->own_capabilities;
+        plan->capabilities |= spec->capabilities;
+        plan->no_new_privileges = spec->no_new_privileges;
+        if (spec->seccomp)
+                plan->seccomp = &(plants ? profile->seccomp_set_id : profile->seccomp)->program;
+        /* without a user namespace it is root, whom no lock would hold */
+        if (has_user_namespace && spec->capabilities & CAPABILITY(SYS_ADMIN))
+                plan->inner_namespaces = work_namespaces(spec) | CLONE_NEWCGROUP;
+}
+
 bool launch(const LaunchInput *input, Launched *ret, GError **error)
 {
         g_auto(LaunchFds) lifted = {.n = 0};
         SandboxFd fds[SPAWN_FDS_MAX + 3];
-        autofd int tree = -1, dev = -1, mine = -1, theirs = -1;
+        autofd int tree = -1, dev = -1, sys = -1, mine = -1, theirs = -1;
         const Profile *profile = input->profile;
-        /* what it writes belongs to the host's root there */
-        bool plants = !input->spec->read_only_root && id_map_shows_root(input->map);
+        char inner_map[32];
         int sockets[2], entries[CGROUP_ENTRY_FDS_MAX + 1];
         SandboxPlan plan = {
                 .cgroup_fds = entries,
@@ -218,15 +252,18 @@ bool launch(const LaunchInput *input, Launched *ret, GError **error)
                 .n_masks = profile->n_masks,
                 .files_soft = profile->files_soft,
                 .files_hard = profile->files_hard,
-                .capabilities = profile->capabilities & ~(plants ? profile->file_capabilities : 0),
                 .last_capability = profile->last_capability,
-                .seccomp = plants ? &profile->seccomp_set_id->program : &profile->seccomp->program,
+                .sys_fd = -1,
+                .inner_map = inner_map,
                 .argv = input->spec->argv,
                 .fds = fds,
         };
 
+        plan_rights(input, &plan);
+        g_snprintf(inner_map, sizeof inner_map, "0 0 %u", id_map_size(input->map));
         if (!rootfs_clone(input->tree_fd, input->spec->rootfs, &tree, error) ||
-            !profile_clone_dev(input->profile, &dev, error))
+            !profile_clone_dev(profile, &dev, error) ||
+            (input->spec->host_network && !profile_make_host_sys(&sys, error)))
                 return false;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
                 return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
@@ -235,6 +272,7 @@ bool launch(const LaunchInput *input, Launched *ret, GError **error)
         theirs = sockets[1];
         if ((plan.sync_fd = lift(&lifted, theirs)) < 0 ||
             (plan.root_fd = lift(&lifted, tree)) < 0 || (plan.dev_fd = lift(&lifted, dev)) < 0 ||
+            (sys >= 0 && (plan.sys_fd = lift(&lifted, sys)) < 0) ||
             !plan_fds(input, &lifted, fds, &plan.n_fds))
                 return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
                                        "cannot copy a file descriptor");

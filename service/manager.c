@@ -6,6 +6,7 @@
 #include "service/limits.h"
 #include "service/manager-internal.h"
 #include "service/record.h"
+#include "service/util/capability.h"
 #include "service/util/proc.h"
 
 static void slot_free(void *data)
@@ -274,17 +275,33 @@ static bool check_counts(Manager *manager, uid_t uid, GError **error)
         return true;
 }
 
+/* In a user namespace all can be had. */
+static bool check_capabilities(const Profile *profile, const RunSpec *spec, GError **error)
+{
+        uint64_t missing = spec->capabilities & ~profile->own_capabilities;
+
+        if (spec->user_namespace != USER_NAMESPACE_HOST || !missing)
+                return true;
+        return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
+                         "the service itself has no %s to give without a user namespace",
+                         capability_name((unsigned) __builtin_ctzll(missing)));
+}
+
 bool manager_admit(Manager *manager, RunSpec *spec, const Credentials *owner, GError **error)
 {
         if (!manager->options.profile)
                 return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED, "%s",
                                  manager->options.profile_error);
         if (!manager->options.has_id_ranges) {
-                if (spec->has_user_namespace && spec->user_namespace == USER_NAMESPACE_AUTO)
+                if (spec->has_user_namespace && spec->user_namespace != USER_NAMESPACE_SELF)
                         return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
-                                         "UserNamespace 'auto' needs a service that runs as root");
+                                         "UserNamespace '%s' needs a service that runs as root",
+                                         spec->user_namespace == USER_NAMESPACE_AUTO ? "auto"
+                                                                                     : "host");
                 spec->user_namespace = USER_NAMESPACE_SELF;
         }
+        if (!check_capabilities(manager->options.profile, spec, error))
+                return false;
         if (!spec->has_tasks_max)
                 spec->tasks_max = manager->options.config->tasks_max;
         else if (owner->uid != 0 && spec->tasks_max > manager->options.config->tasks_max)
@@ -361,6 +378,7 @@ void manager_create(Manager *manager, const ManagerCreate *create, ManagerFunc f
                 .created_usec = (uint64_t) g_get_real_time(),
                 .memory_max = spec->memory_max,
                 .remove = spec->remove,
+                .deviations = run_spec_deviations(spec),
                 .watcher = g_strdup(create->watcher),
         };
         Slot *slot = manager_add_slot(manager, &info, g_steal_pointer(&spec));

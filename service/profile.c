@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/mount.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -13,6 +12,7 @@
 
 #include "service/error.h"
 #include "service/seccomp.h"
+#include "service/util/capability.h"
 #include "service/util/fd.h"
 
 #ifndef AT_RECURSIVE
@@ -58,14 +58,6 @@ static const SandboxMask masks[] = {
         {"firmware", MASK_EMPTY_DIRECTORY, true},
         {"devices/virtual/powercap", MASK_EMPTY_DIRECTORY, true},
 };
-
-#define CAP(name) (UINT64_C(1) << CAP_##name)
-/* The OCI's default set; in a user namespace it counts only against the container's own resources.
- */
-#define DEFAULT_CAPABILITIES                                                                       \
-        (CAP(AUDIT_WRITE) | CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(FSETID) |           \
-         CAP(KILL) | CAP(MKNOD) | CAP(NET_BIND_SERVICE) | CAP(NET_RAW) | CAP(SETFCAP) |            \
-         CAP(SETGID) | CAP(SETPCAP) | CAP(SETUID) | CAP(SYS_CHROOT))
 
 static bool is_node(int dir, const char *name, unsigned major, unsigned minor)
 {
@@ -177,6 +169,15 @@ static int read_last_capability(void)
         return (int) g_ascii_strtoll(text, NULL, 10);
 }
 
+static uint64_t read_own_capabilities(void)
+{
+        struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+        struct __user_cap_data_struct data[2] = {{0}};
+
+        syscall(SYS_capget, &header, data);
+        return (uint64_t) data[1].permitted << 32 | data[0].permitted;
+}
+
 static bool read_is_spared(void)
 {
         char text[16];
@@ -197,8 +198,9 @@ bool profile_new(int state_dir, Profile **ret, GError **error)
         profile->files_soft = files.rlim_cur;
         profile->files_hard = files.rlim_max;
         profile->is_spared = read_is_spared();
-        profile->capabilities = DEFAULT_CAPABILITIES;
-        profile->file_capabilities = CAP(SETFCAP);
+        profile->capabilities = CAPABILITIES_DEFAULT;
+        profile->file_capabilities = CAPABILITY(SETFCAP) | CAPABILITY(MKNOD);
+        profile->own_capabilities = read_own_capabilities();
         profile->last_capability = read_last_capability();
         if (!open_dev(profile, state_dir, error) ||
             !seccomp_program_new(SECCOMP_SET_ID_ALLOWED, &profile->seccomp, error) ||
@@ -241,6 +243,33 @@ bool profile_clone_dev(const Profile *profile, int *ret_mount, GError **error)
                     &attributes, sizeof attributes) < 0)
                 return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
                                        "cannot clone the containers' /dev");
+        *ret_mount = steal_fd(&mount);
+        return true;
+}
+
+bool profile_make_host_sys(int *ret_mount, GError **error)
+{
+        const unsigned safe =
+                MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+        struct mount_attr attributes = {.attr_set = safe, .propagation = MOUNT_PRIVATE};
+        autofd int fs = (int) syscall(SYS_fsopen, "sysfs", FSOPEN_CLOEXEC);
+        autofd int mount = -1;
+
+        if (fs >= 0 && syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+                mount = (int) syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, safe);
+        /* A service that does not own the network either can only hand on what it sees itself: with
+         * all that is mounted there, for nothing that is covered must come to light. */
+        if (mount < 0 && errno == EPERM) {
+                mount = (int) syscall(SYS_open_tree, AT_FDCWD, "/sys",
+                                      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+                if (mount >= 0 &&
+                    syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes,
+                            sizeof attributes) < 0)
+                        fd_clear(&mount);
+        }
+        if (mount < 0)
+                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
+                                       "cannot make a sysfs of the host's network");
         *ret_mount = steal_fd(&mount);
         return true;
 }

@@ -19,6 +19,7 @@ typedef struct Profile {
         uint64_t capabilities;
         uint64_t file_capabilities; /* of these, those that could put rights into a file of the
                                        host's root */
+        uint64_t own_capabilities;  /* the service's: more cannot be had without a user namespace */
         int last_capability;
         struct SeccompProgram *seccomp;
         struct SeccompProgram *seccomp_set_id; /* the same, and set-id bits are refused */
@@ -32,3 +33,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Profile, profile_free)
 
 /* A detached read-only clone of /dev for one container. */
 bool profile_clone_dev(const Profile *profile, int *ret_mount, GError **error);
+/* A detached read-only sysfs of the host's network, for a container that has it. */
+bool profile_make_host_sys(int *ret_mount, GError **error);

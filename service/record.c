@@ -15,7 +15,7 @@
 #include "service/util/proc.h"
 
 #define GROUP          "Container"
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2
 #define RECORD_MAX     16384
 
 static void log_name(uint64_t serial, char name[32])
@@ -94,6 +94,9 @@ bool record_save(int dirfd, const ContainerInfo *info, const OutputLog *log, GEr
         g_key_file_set_uint64(file, GROUP, "Owner", info->owner);
         g_key_file_set_string(file, GROUP, "ControlGroup",
                               info->control_group ? info->control_group : "");
+        g_key_file_set_string_list(file, GROUP, "Deviations",
+                                   (const char *const *) info->deviations,
+                                   g_strv_length(info->deviations));
         g_key_file_set_uint64(file, GROUP, "CreatedUSec", info->created_usec);
         g_key_file_set_uint64(file, GROUP, "StartedUSec", info->started_usec);
         g_key_file_set_uint64(file, GROUP, "ExitedUSec", info->exited_usec);
@@ -174,9 +177,11 @@ static bool parse(GKeyFile *file, ContainerInfo *info, GError **error)
                 return error_set(error, RUNTIME_ERROR_FAILED, "not of version %d", RECORD_VERSION);
         info->id = g_key_file_get_string(file, GROUP, "Id", NULL);
         info->control_group = g_key_file_get_string(file, GROUP, "ControlGroup", NULL);
-        if (!info->id || !run_spec_id_is_valid(info->id) || !info->control_group || !result)
+        info->deviations = g_key_file_get_string_list(file, GROUP, "Deviations", NULL, NULL);
+        if (!info->id || !run_spec_id_is_valid(info->id) || !info->control_group || !result ||
+            !info->deviations)
                 return error_set(error, RUNTIME_ERROR_FAILED,
-                                 "Id, ControlGroup or Result is missing or bad");
+                                 "Id, ControlGroup, Result or Deviations is missing or bad");
         if (!get_uint64(file, "Owner", &owner, error) ||
             !get_uint64(file, "ExitCode", &code, error) ||
             !get_uint64(file, "CreatedUSec", &info->created_usec, error) ||

@@ -368,22 +368,20 @@ static char *find_unmappable(int fd, int user_namespace)
                                                : g_steal_pointer(&below);
 }
 
-bool rootfs_protect(int mount, int fd, const char *path, bool read_only, int user_namespace,
+bool rootfs_protect(int mount, int fd, const char *path, uint64_t attributes, int user_namespace,
                     GError **error)
 {
-        struct mount_attr attributes = {
-                .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+        struct mount_attr change = {
+                .attr_set = attributes | MOUNT_ATTR_NODEV,
                 .propagation = MOUNT_PRIVATE,
         };
 
-        if (read_only)
-                attributes.attr_set |= MOUNT_ATTR_RDONLY;
         if (user_namespace >= 0) {
-                attributes.attr_set |= MOUNT_ATTR_IDMAP;
-                attributes.userns_fd = (uint64_t) user_namespace;
+                change.attr_set |= MOUNT_ATTR_IDMAP;
+                change.userns_fd = (uint64_t) user_namespace;
         }
-        if (syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes,
-                    sizeof attributes) == 0)
+        if (syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH | AT_RECURSIVE, &change,
+                    sizeof change) == 0)
                 return true;
         int errnum = errno;
         g_autofree char *culprit = user_namespace >= 0 ? find_unmappable(fd, user_namespace) : NULL;

@@ -5,6 +5,7 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "service/credentials.h"
@@ -38,8 +39,9 @@ char *rootfs_path_of(int fd);
 /* A detached, recursive clone of the tree. `path` is for words only. */
 bool rootfs_clone(int fd, const char *path, int *ret_mount, GError **error);
 
-/* Sets the clone's attributes, recursively: nosuid, nodev, private, read-only or not, and id-mapped
- * by `user_namespace` (-1: no map). A submount that cannot be id-mapped is RootfsInvalid naming it.
+/* Sets the clone's attributes, recursively: `attributes` (MOUNT_ATTR_…), nodev, private, and
+ * id-mapped by `user_namespace` (-1: no map). A submount that cannot be id-mapped is RootfsInvalid
+ * naming it.
  */
-bool rootfs_protect(int mount, int fd, const char *path, bool read_only, int user_namespace,
+bool rootfs_protect(int mount, int fd, const char *path, uint64_t attributes, int user_namespace,
                     GError **error);

@@ -4,6 +4,7 @@
 
 #include "service/error.h"
 #include "service/limits.h"
+#include "service/util/capability.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 /* what the original page of Go gave its shell */
@@ -17,6 +18,8 @@ RunSpec *run_spec_new(void)
         spec->memory_swap_max = 0;
         spec->tasks_max = TASKS_MAX_DEFAULT;
         spec->read_only_root = true;
+        spec->seccomp = true;
+        spec->no_new_privileges = true;
         return spec;
 }
 
@@ -168,6 +171,46 @@ bool run_spec_validate(const RunSpec *spec, GError **error)
                 if (!checks[i](spec, error))
                         return false;
         return true;
+}
+
+static char *list_capabilities(uint64_t mask)
+{
+        GString *text = g_string_new("Capabilities=");
+
+        for (unsigned i = 0; capability_name(i); i++)
+                if (mask & UINT64_C(1) << i)
+                        g_string_append_printf(text, "%s+%s",
+                                               mask & ((UINT64_C(1) << i) - 1) ? "," : "",
+                                               capability_name(i));
+        return g_string_free(text, FALSE);
+}
+
+char **run_spec_deviations(const RunSpec *spec)
+{
+        static const char *const user_namespaces[] = {[USER_NAMESPACE_SELF] = "UserNamespace=self",
+                                                      [USER_NAMESPACE_HOST] = "UserNamespace=host"};
+        g_autoptr(GStrvBuilder) list = g_strv_builder_new();
+        g_autofree char *capabilities = list_capabilities(spec->capabilities);
+
+        if (spec->user_namespace != USER_NAMESPACE_AUTO)
+                g_strv_builder_add(list, user_namespaces[spec->user_namespace]);
+        if (spec->host_network)
+                g_strv_builder_add(list, "Network=host");
+        if (spec->capabilities)
+                g_strv_builder_add(list, capabilities);
+        if (!spec->seccomp)
+                g_strv_builder_add(list, "Seccomp=unconfined");
+        if (!spec->no_new_privileges)
+                g_strv_builder_add(list, "NoNewPrivileges=no");
+        if (!spec->read_only_root)
+                g_strv_builder_add(list, "ReadOnlyRoot=no");
+        return g_strv_builder_end(list);
+}
+
+bool run_spec_is_privileged(const RunSpec *spec)
+{
+        return spec->user_namespace == USER_NAMESPACE_HOST || spec->host_network ||
+               spec->capabilities || !spec->seccomp || !spec->no_new_privileges;
 }
 
 static bool is_set(char *const *environment, const char *pair)

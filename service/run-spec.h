@@ -10,6 +10,7 @@
 typedef enum UserNamespaceMode {
         USER_NAMESPACE_AUTO, /* a range of host ids that nobody else uses */
         USER_NAMESPACE_SELF, /* container root is the caller, and there is nobody else */
+        USER_NAMESPACE_HOST, /* none: container root is the host's */
 } UserNamespaceMode;
 
 typedef struct RunSpec {
@@ -24,10 +25,14 @@ typedef struct RunSpec {
         uint64_t tasks_max;       /* UINT64_MAX: no limit */
         UserNamespaceMode user_namespace;
         bool has_user_namespace; /* said by the caller, not the default */
+        uint64_t capabilities;   /* beside the default set, a mask */
         bool has_memory_swap_max;
         bool has_tasks_max;
         bool terminal;
         bool read_only_root;
+        bool host_network;
+        bool seccomp;
+        bool no_new_privileges;
         bool watch_bus;
         bool remove;
 } RunSpec;
@@ -38,6 +43,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(RunSpec, run_spec_free)
 
 /* A list of small pure checks; the first that fails names the option and the reason. */
 bool run_spec_validate(const RunSpec *spec, GError **error);
+
+/* In which options its isolation is less than the default profile's: "Network=host" and so on.
+ * Owned strv, empty for the default. */
+char **run_spec_deviations(const RunSpec *spec);
+/* Asks for what may equal root on the host; a user namespace of the caller alone does not. */
+bool run_spec_is_privileged(const RunSpec *spec);
 
 /* [a-zA-Z0-9][a-zA-Z0-9_.-]{0,63} */
 bool run_spec_id_is_valid(const char *id);

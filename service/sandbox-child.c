@@ -27,6 +27,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define MS_REC_SLAVE                                                                               \
@@ -198,6 +199,67 @@ static bool mask(const SandboxMask *what, int dir, int dev)
         return true;
 }
 
+static bool write_map(int proc, pid_t pid, const char *file, const char *map)
+{
+        char path[32], *start = path + 16;
+        bool done;
+        int fd;
+
+        memcpy(start, file, strlen(file) + 1);
+        for (; pid > 0; pid /= 10)
+                *--start = (char) ('0' + pid % 10);
+        fd = (int) syscall(SYS_openat, proc, start, O_WRONLY | O_CLOEXEC);
+        if (fd < 0)
+                return false;
+        done = write(fd, map, strlen(map)) == (ssize_t) strlen(map);
+        close(fd);
+        return done;
+}
+
+/* CAP_SYS_ADMIN in the user namespace that owns our mounts could clear their flags and take them
+ * down: they are locked only in a copy that another one owns. But capabilities count for what their
+ * own namespace owns, so network, host name and IPC have to be the second one's, from the start:
+ * the mounts show them. A process holds it until all is mounted, for we cannot come back from it;
+ * and only from outside can more than one id be mapped. Returns its pidfd, -1 on failure. */
+static int hold_inner(const SandboxPlan *plan)
+{
+        int pidfd = -1, proc = new_mount("proc", NULL, 0, 0);
+        struct clone_args args = {
+                .flags = CLONE_NEWUSER | CLONE_PIDFD | plan->inner_namespaces,
+                .exit_signal = SIGCHLD,
+                .pidfd = (uint64_t) (uintptr_t) &pidfd,
+        };
+        pid_t pid;
+        bool done;
+
+        if (proc < 0)
+                return -1;
+        /* its files in /proc are its own, and so ours, only if it may be traced: nobody but us can
+         */
+        prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+        pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
+        if (pid == 0)
+                for (;;)
+                        syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+        done = pid > 0 && write_map(proc, pid, "/uid_map", plan->inner_map) &&
+               write_map(proc, pid, "/gid_map", plan->inner_map) &&
+               syscall(SYS_setns, pidfd, plan->inner_namespaces) == 0;
+        close(proc);
+        return done ? pidfd : -1;
+}
+
+static bool enter_inner(int holder)
+{
+        if (syscall(SYS_setns, holder, CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNS) < 0 ||
+            syscall(SYS_pidfd_send_signal, holder, SIGKILL, NULL, 0) < 0)
+                return false;
+        while (syscall(SYS_waitid, P_PIDFD, holder, NULL, WEXITED, NULL) < 0)
+                if (errno != EINTR)
+                        return false;
+        return true;
+}
+
 static bool raise_loopback(void)
 {
         struct ifreq request = {.ifr_name = "lo"};
@@ -280,7 +342,8 @@ static void mount_root(const SandboxPlan *plan)
          * user namespace, so that nothing masked on the host comes to light here. */
         if ((proc_fd = new_mount("proc", NULL, 0, safe)) < 0)
                 fail(plan, STAGE_NEW_PROC);
-        if ((sys_fd = new_mount("sysfs", NULL, 0, safe | MOUNT_ATTR_RDONLY)) < 0)
+        if ((sys_fd = plan->sys_fd) < 0 &&
+            (sys_fd = new_mount("sysfs", NULL, 0, safe | MOUNT_ATTR_RDONLY)) < 0)
                 fail(plan, STAGE_NEW_SYS);
         if ((pts_fd = new_mount("devpts", pts, plan->has_tty_gid ? 3 : 2,
                                 MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)) < 0)
@@ -383,7 +446,7 @@ static _Noreturn void execute(const SandboxPlan *plan)
 
 _Noreturn void sandbox_child(const SandboxPlan *plan)
 {
-        int master = -1;
+        int master = -1, holder = -1;
         sigset_t none;
 
         prctl(PR_SET_NAME, SANDBOX_COMM, 0, 0, 0);
@@ -405,10 +468,12 @@ _Noreturn void sandbox_child(const SandboxPlan *plan)
         /* before any file is made: an unmapped id can own none */
         if (!set_ids(plan))
                 fail(plan, STAGE_IDS);
+        if (plan->inner_namespaces && (holder = hold_inner(plan)) < 0)
+                fail(plan, STAGE_INNER);
         mount_root(plan);
         if (sethostname(plan->hostname, plan->hostname_length) < 0)
                 fail(plan, STAGE_HOSTNAME);
-        if (!raise_loopback())
+        if (plan->sys_fd < 0 && !raise_loopback())
                 fail(plan, STAGE_LOOPBACK);
         if (plan->terminal && (master = open_terminal()) < 0)
                 fail(plan, STAGE_TERMINAL);
@@ -417,9 +482,16 @@ _Noreturn void sandbox_child(const SandboxPlan *plan)
                         fail(plan, STAGE_STDIO);
         if (!reset_attributes(plan))
                 fail(plan, STAGE_LIMITS);
+        /* after all that needs rights over the mounts, before those that are kept are chosen */
+        if (holder >= 0 && !enter_inner(holder))
+                fail(plan, STAGE_INNER);
         /* the service's keyring must not be ours; a kernel without keyrings has none to share */
         if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
                 fail(plan, STAGE_KEYRING);
+        /* after all that needs a call which the filter refuses; while we may load one without
+         * no_new_privs */
+        if (plan->seccomp && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, plan->seccomp) < 0)
+                fail(plan, STAGE_SECCOMP);
         if (!drop_capabilities(plan))
                 fail(plan, STAGE_CAPABILITIES);
         /* with the rights of the command, for a path it could not enter must not be its directory
@@ -428,11 +500,8 @@ _Noreturn void sandbox_child(const SandboxPlan *plan)
                 fail(plan, STAGE_WORKING_DIRECTORY);
         if (plan->home_index >= 0 && faccessat(AT_FDCWD, "/root", X_OK, 0) < 0)
                 plan->environment[plan->home_index] = (char *) "HOME=/";
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        if (plan->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 fail(plan, STAGE_NO_NEW_PRIVS);
-        /* last of all that needs a call which the filter refuses */
-        if (plan->seccomp && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, plan->seccomp) < 0)
-                fail(plan, STAGE_SECCOMP);
         if (!report(plan, STAGE_EXEC, 0, master))
                 _exit(255);
         if (plan->waits)

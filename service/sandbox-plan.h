@@ -18,6 +18,7 @@
         X(STAGE_SESSION, "start a new session")                                                    \
         X(STAGE_CGROUP_NAMESPACE, "enter a cgroup namespace")                                      \
         X(STAGE_PROPAGATION, "cut mount propagation")                                              \
+        X(STAGE_INNER, "enter a second user namespace, that locks the mounts")                     \
         X(STAGE_NEW_PROC, "make a new proc file system")                                           \
         X(STAGE_NEW_SYS, "make a new sysfs")                                                       \
         X(STAGE_NEW_PTS, "make a new devpts")                                                      \
@@ -38,10 +39,10 @@
         X(STAGE_STDIO, "place the file descriptors")                                               \
         X(STAGE_LIMITS, "reset process attributes")                                                \
         X(STAGE_KEYRING, "join a new session keyring")                                             \
-        X(STAGE_CAPABILITIES, "drop capabilities")                                                 \
-        X(STAGE_NO_NEW_PRIVS, "set no_new_privs")                                                  \
         X(STAGE_SECCOMP, "load the seccomp filter")                                                \
+        X(STAGE_CAPABILITIES, "drop capabilities")                                                 \
         X(STAGE_WORKING_DIRECTORY, "change into the working directory")                            \
+        X(STAGE_NO_NEW_PRIVS, "set no_new_privs")                                                  \
         X(STAGE_EXEC, "execute the command")
 
 typedef enum SandboxStage {
@@ -59,16 +60,15 @@ typedef struct SandboxReport {
         int32_t error;
 } SandboxReport;
 
-/* The name of the child's process until exec gives it another: by it the parent tells, of one that
- * was killed for memory, whether that was before or after. */
+/* The process's name until exec: was one that was killed for memory killed before or after that? */
 #define SANDBOX_COMM "(naive-runc)"
 
 /* What the parent says on the sync socket, one byte each. */
 #define SANDBOX_GO   'g' /* ids are mapped, limits are in place: set the sandbox up */
 #define SANDBOX_EXEC 'x' /* execute the command; only if the plan waits for it */
 
-/* Every fd of the plan has at least this number and every target a smaller one, so that placing one
- * never hits another. */
+/* Every fd of the plan has at least this number and every target a smaller one: none hits another.
+ */
 #define SANDBOX_FD_BASE 256
 
 typedef struct SandboxFd {
@@ -86,6 +86,9 @@ typedef struct SandboxPlan {
         int sync_fd; /* the child's end of a SOCK_SEQPACKET pair */
         int root_fd; /* detached mount of the root tree, attributes and id map applied before GO */
         int dev_fd;  /* detached, read-only mount of the service's /dev */
+        int sys_fd;  /* detached, read-only sysfs; -1: one of our own network is to be made */
+        uint64_t inner_namespaces; /* made with a second user namespace; 0: there is none */
+        const char *inner_map;     /* its ids, all those of the first */
 
         const int *cgroup_fds; /* "0" written to each enters the v1 leaves; -1 ends the list */
 
@@ -108,7 +111,8 @@ typedef struct SandboxPlan {
         uint64_t files_soft, files_hard; /* RLIMIT_NOFILE, as the service found it */
         uint64_t capabilities; /* what stays in the bounding, permitted and effective sets */
         int last_capability;   /* the kernel's highest */
-        const struct sock_fprog *seccomp;
+        const struct sock_fprog *seccomp; /* NULL: no filter */
+        bool no_new_privileges;
 
         char *const *argv;
         char **environment;

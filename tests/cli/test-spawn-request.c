@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "service/util/bus-auto.h"
+#include "service/util/capability.h"
 
 static const Flag more[] = {{"more", NULL, "", 'x'}, {0}};
 
@@ -110,7 +111,9 @@ static void test_every_row(void)
 
         spawn_request_init(&request);
         for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
-                const char *value = strchr("tb", rows[i].signature[0]) ? "1" : "v=w";
+                const char *value = strchr("tb", rows[i].signature[0])     ? "1"
+                                    : strcmp(rows[i].signature, "as") == 0 ? "CAP_BPF"
+                                                                           : "v=w";
 
                 if (*rows[i].flag)
                         take(&request, rows[i].flag, value);
@@ -120,6 +123,40 @@ static void test_every_row(void)
         g_autoptr(sd_bus_message) call = sealed(bus, &request, argv);
         for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++)
                 enter_option(call, rows[i].key, rows[i].signature);
+}
+
+static char *capabilities_of(sd_bus *bus, const SpawnRequest *request)
+{
+        static const char *const argv[] = {"x", NULL};
+        g_autoptr(sd_bus_message) call = sealed(bus, request, argv);
+        char **list = NULL;
+
+        enter_option(call, "Capabilities", "as");
+        g_assert_cmpint(sd_bus_message_read_strv(call, &list), >, 0);
+        char *line = g_strjoinv(" ", list);
+        g_strfreev(list);
+        return line;
+}
+
+/* Capabilities add up, however they are written; "all" is every one there is. */
+static void test_capabilities(void)
+{
+        g_autoptr(sd_bus) bus = make_bus();
+        g_auto(SpawnRequest) request, all;
+
+        spawn_request_init(&request);
+        take(&request, "cap-add", "CAP_NET_ADMIN");
+        take(&request, "cap-add", "sys_ptrace");
+        take(&request, "cap-add", "cap_bpf");
+        g_autofree char *line = capabilities_of(bus, &request);
+        g_assert_cmpstr(line, ==, "CAP_NET_ADMIN CAP_SYS_PTRACE CAP_BPF");
+        spawn_request_init(&all);
+        take(&all, "cap-add", "ALL");
+        g_autofree char *every = capabilities_of(bus, &all);
+        for (unsigned i = 0; capability_name(i); i++)
+                g_assert_nonnull(strstr(every, capability_name(i)));
+        assert_refused("cap-add", "SYS_NOTHING");
+        assert_refused("cap-add", "");
 }
 
 /* No two flags share an id, and none is taken for another command's. */
@@ -298,6 +335,7 @@ int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/spawn-request/every-row", test_every_row);
+        g_test_add_func("/spawn-request/capabilities", test_capabilities);
         g_test_add_func("/spawn-request/ids", test_ids);
         g_test_add_func("/spawn-request/manual", test_manual);
         g_test_add_func("/spawn-request/zero", test_zero);

@@ -11,6 +11,7 @@
 #include "dbus/options.h"
 #include "service/error.h"
 #include "service/limits.h"
+#include "service/util/capability.h"
 #include "service/util/bus-auto.h"
 #include "service/util/fd.h"
 
@@ -200,11 +201,16 @@ static void test_every_option(Fixture *f, const void *unused)
         must(sd_bus_message_append(f->message, "{sv}", "Terminal", "b", 1));
         must(sd_bus_message_append(f->message, "{sv}", "ReadOnlyRoot", "b", 0));
         must(sd_bus_message_append(f->message, "{sv}", "UserNamespace", "s", "self"));
+        must(sd_bus_message_append(f->message, "{sv}", "Network", "s", "host"));
+        must(sd_bus_message_append(f->message, "{sv}", "Capabilities", "as", 2, "CAP_BPF",
+                                   "CAP_SYS_ADMIN"));
+        must(sd_bus_message_append(f->message, "{sv}", "Seccomp", "s", "unconfined"));
+        must(sd_bus_message_append(f->message, "{sv}", "NoNewPrivileges", "b", 0));
         must(sd_bus_message_append(f->message, "{sv}", "WatchBus", "b", 1));
         must(sd_bus_message_append(f->message, "{sv}", "Remove", "b", 1));
         close_list(f);
         assert_accepted(f);
-        g_assert_cmpuint(n, ==, 12); /* a new one belongs into this test */
+        g_assert_cmpuint(n, ==, 16); /* a new one belongs into this test */
         g_assert_cmpstr(f->spec->id, ==, "web");
         g_assert_cmpuint(f->spec->memory_max, ==, 10485760);
         g_assert_cmpuint(f->spec->memory_swap_max, ==, 4096);
@@ -220,6 +226,10 @@ static void test_every_option(Fixture *f, const void *unused)
         g_assert_false(f->spec->read_only_root);
         g_assert_cmpint(f->spec->user_namespace, ==, USER_NAMESPACE_SELF);
         g_assert_true(f->spec->has_user_namespace);
+        g_assert_true(f->spec->host_network);
+        g_assert_cmpuint(f->spec->capabilities, ==, CAPABILITY(BPF) | CAPABILITY(SYS_ADMIN));
+        g_assert_false(f->spec->seccomp);
+        g_assert_false(f->spec->no_new_privileges);
         g_assert_true(f->spec->watch_bus);
         g_assert_true(f->spec->remove);
 }
@@ -294,7 +304,7 @@ static void test_wrong_container(Fixture *f, const void *unused)
 /* An unknown key is refused by its name: a security option silently ignored is worse. */
 static void test_unknown_key(Fixture *f, const void *unused)
 {
-        static const char *const keys[] = {"Seccomp", "id", "ID", "Id ", "", "Id\xc2\xa0"};
+        static const char *const keys[] = {"Devices", "id", "ID", "Id ", "", "Id\xc2\xa0"};
 
         for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
                 g_autofree char *words = g_strdup_printf("unknown option '%s'", keys[i]);
@@ -317,20 +327,60 @@ static void test_repeated_key(Fixture *f, const void *unused)
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "option Id is given twice");
 }
 
-/* A user namespace mode is one of two words. */
-static void test_user_namespace(Fixture *f, const void *unused)
+static void word_option(Fixture *f, const char *key, const char *word)
 {
-        up_to_options(f);
-        must(sd_bus_message_append(f->message, "{sv}", "UserNamespace", "s", "auto"));
-        close_list(f);
-        assert_accepted(f);
-        g_assert_cmpint(f->spec->user_namespace, ==, USER_NAMESPACE_AUTO);
-        g_assert_true(f->spec->has_user_namespace);
         new_message(f);
         up_to_options(f);
-        must(sd_bus_message_append(f->message, "{sv}", "UserNamespace", "s", "host"));
+        must(sd_bus_message_append(f->message, "{sv}", key, "s", word));
         close_list(f);
-        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "UserNamespace is 'host'");
+}
+
+/* A user namespace mode is one of three words. */
+static void test_user_namespace(Fixture *f, const void *unused)
+{
+        static const char *const modes[] = {"auto", "self", "host"};
+
+        for (unsigned mode = 0; mode < G_N_ELEMENTS(modes); mode++) {
+                word_option(f, "UserNamespace", modes[mode]);
+                assert_accepted(f);
+                g_assert_cmpint(f->spec->user_namespace, ==, mode);
+                g_assert_true(f->spec->has_user_namespace);
+        }
+        word_option(f, "UserNamespace", "keep-id");
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS,
+                       "UserNamespace is 'keep-id', not one of 'auto', 'self', 'host'");
+}
+
+/* Network and filter are what they are by default, or not. */
+static void test_words(Fixture *f, const void *unused)
+{
+        word_option(f, "Network", "private");
+        assert_accepted(f);
+        g_assert_false(f->spec->host_network);
+        word_option(f, "Network", "none");
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "Network is 'none'");
+        word_option(f, "Seccomp", "default");
+        assert_accepted(f);
+        g_assert_true(f->spec->seccomp);
+        word_option(f, "Seccomp", "");
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "Seccomp is ''");
+}
+
+/* One of the default set adds nothing; a name that is none is refused, and told. */
+static void test_capabilities(Fixture *f, const void *unused)
+{
+        up_to_options(f);
+        must(sd_bus_message_append(f->message, "{sv}", "Capabilities", "as", 3, "CAP_CHOWN",
+                                   "CAP_SYSLOG", "CAP_SYSLOG"));
+        close_list(f);
+        assert_accepted(f);
+        g_assert_cmpuint(f->spec->capabilities, ==, CAPABILITY(SYSLOG));
+        new_message(f);
+        up_to_options(f);
+        must(sd_bus_message_append(f->message, "{sv}", "Capabilities", "as", 2, "CAP_SYSLOG",
+                                   "SYS_ADMIN"));
+        close_list(f);
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "no capability 'SYS_ADMIN'");
 }
 
 /* A NUL in a path, an argument or a variable would cut it short behind the caller's back: refused.
@@ -729,6 +779,8 @@ int main(int argc, char **argv)
         ADD("options/unknown-key", test_unknown_key);
         ADD("options/repeated-key", test_repeated_key);
         ADD("options/user-namespace", test_user_namespace);
+        ADD("options/words", test_words);
+        ADD("options/capabilities", test_capabilities);
         ADD("bytes/nul", test_nul);
         ADD("bytes/nul-at-end", test_nul_at_end);
         ADD("bytes/any", test_any_bytes);

@@ -72,6 +72,7 @@ static void save_and_load(const ContainerInfo *info)
         g_assert_cmpint(again.result, ==, info->result);
         g_assert_cmpint(again.code, ==, info->code);
         g_assert_cmpuint(again.exited_usec, ==, info->exited_usec);
+        g_assert_cmpstrv(again.deviations, info->deviations);
         container_info_clear(&again);
 }
 

@@ -139,11 +139,13 @@ static void assert_keys(const Policy *policy, const char *id, const char *const 
 static void test_messages(Policy *policy, const void *data)
 {
         static const char *const run[] = {DETAIL_ROOTFS, DETAIL_COMMAND_LINE, NULL};
+        static const char *const privileged[] = {DETAIL_ROOTFS, DETAIL_COMMAND_LINE,
+                                                 DETAIL_DEVIATIONS, NULL};
         static const char *const manage[] = {DETAIL_ID, DETAIL_OWNER, NULL};
         static const char *const exec[] = {DETAIL_ID, DETAIL_OWNER, DETAIL_COMMAND_LINE, NULL};
 
         assert_keys(policy, ACTION_RUN, run);
-        assert_keys(policy, ACTION_RUN_PRIVILEGED, run);
+        assert_keys(policy, ACTION_RUN_PRIVILEGED, privileged);
         assert_keys(policy, ACTION_MANAGE, manage);
         assert_keys(policy, ACTION_INSPECT, manage);
         assert_keys(policy, ACTION_EXEC, exec);

@@ -279,6 +279,23 @@ static char *map_of_namespace(int fd, const char *file)
         return map;
 }
 
+/* `host`: no range is taken, nothing is mapped, every id is there, and root's files are root's. */
+static void test_host(void)
+{
+        g_autoptr(IdRanges) ranges = id_ranges_new(START, 0);
+        g_autoptr(IdMap) map = make(ranges, USER_NAMESPACE_HOST, &alice, 0);
+        int fd = 0;
+
+        g_assert_cmpuint(id_map_base(map), ==, 0);
+        g_assert_cmpuint(id_map_size(map), ==, 0);
+        apply(map, 0); /* touches no process */
+        g_assert_true(id_map_open_mount_namespace(map, 0, &fd, NULL));
+        g_assert_cmpint(fd, ==, -1);
+        g_assert_true(id_map_allows_set_groups(map));
+        g_assert_true(id_map_has_gid(map, 4000000));
+        g_assert_true(id_map_shows_root(map));
+}
+
 /* With `self` the tree is shown as it is. */
 static void test_namespace_self(void)
 {
@@ -434,6 +451,7 @@ int main(int argc, char **argv)
         g_test_add_func("/id-map/maps/tree-gid", test_tree_gid);
         g_test_add_func("/id-map/maps/fails", test_apply_fails);
         g_test_add_func("/id-map/namespace/self", test_namespace_self);
+        g_test_add_func("/id-map/host", test_host);
         g_test_add_func("/id-map/namespace/root", test_namespace_root);
         g_test_add_func("/id-map/namespace/user", test_namespace_user);
         g_test_add_func("/id-map/namespace/cached", test_namespace_cached);

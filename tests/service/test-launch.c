@@ -22,6 +22,7 @@
 #include "service/container.h"
 #include "service/error.h"
 #include "service/limits.h"
+#include "service/util/capability.h"
 #include "service/util/fd.h"
 #include "tests/lib/loop.h"
 
@@ -252,10 +253,10 @@ static bool begin(Fixture *f, GError **error)
         autofd int root = open(f->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
         how.tree_fd = root;
+        g_assert_true(id_map_new(ranges, f->spec->user_namespace, &owner, 0, &how.map, NULL));
         container_free(f->container);
         f->container = container_new(&info, g_steal_pointer(&f->spec), &hooks, f);
         f->spec = run_spec_new(); /* for whoever looks at it */
-        g_assert_true(id_map_new(ranges, USER_NAMESPACE_AUTO, &owner, 0, &how.map, NULL));
         g_assert_true(cgroup_new(tree, f->owner, serial, &limits, &how.cgroup, error));
         return container_launch(f->container, &how, error);
 }
@@ -383,6 +384,36 @@ static void test_path_search_goes_on(Fixture *f, const void *unused)
         f->spec->environment = g_strsplit("PATH=/first:/bin", " ", -1);
         set_command(f, "helper exit 9");
         assert_runs(f, RESULT_EXIT_CODE, 9);
+}
+
+/* -- options that take from the isolation -- */
+
+/* Each works, and all of them together, in every user namespace. */
+static void test_options(Fixture *f, const void *data)
+{
+        static const uint64_t capabilities[] = {0, CAPABILITY(NET_ADMIN), CAPABILITY(SYS_ADMIN)};
+
+        for (unsigned i = 0; i < 3 * 3; i++) {
+                f->spec->rootfs = g_strdup(f->path);
+                f->spec->tasks_max = UINT64_MAX;
+                set_command(f, "helper exit 7");
+                f->spec->user_namespace = (UserNamespaceMode) (i / 3);
+                f->spec->capabilities = capabilities[i % 3];
+                f->spec->host_network = i & 1;
+                f->spec->seccomp = i & 2;
+                f->spec->no_new_privileges = i & 4;
+                f->n_started = f->n_cleaned = 0;
+                g_test_message("%u", i);
+                assert_runs(f, RESULT_EXIT_CODE, 7);
+        }
+}
+
+/* A second user namespace needs a second process for a moment. */
+static void test_inner(Fixture *f, const void *unused)
+{
+        f->spec->capabilities = CAPABILITY(SYS_ADMIN);
+        f->spec->tasks_max = 1;
+        assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, "enter a second user namespace");
 }
 
 /* -- what the tree lacks -- */
@@ -717,6 +748,7 @@ static void add_all(void)
         ADD("works/command-path", test_command_path);
         ADD("works/path-search", test_path_search);
         ADD("works/path-search-goes-on", test_path_search_goes_on);
+        ADD("works/options", test_options);
         for (size_t i = 0; i < G_N_ELEMENTS(targets); i++) {
                 g_autofree char *missing = g_strdup_printf("/launch/tree/no-%s", targets[i].name);
                 g_autofree char *link =
@@ -736,6 +768,7 @@ static void add_all(void)
                 g_autofree char *name = g_strdup_printf("/launch/command/%s", commands[i].name);
                 g_test_add(name, Fixture, &commands[i], set_up, test_command, tear_down);
         }
+        ADD("stage/inner", test_inner);
         ADD("stage/hostname", test_hostname);
         ADD("stage/seccomp", test_seccomp);
         ADD("stage/capabilities", test_capabilities);

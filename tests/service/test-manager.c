@@ -13,6 +13,7 @@
 
 #include "service/error.h"
 #include "service/record.h"
+#include "service/util/capability.h"
 #include "service/util/fd.h"
 #include "tests/lib/fake-launch.h"
 #include "tests/lib/loop.h"
@@ -612,8 +613,8 @@ static void test_no_profile(Fixture *f, const void *unused)
         g_assert_cmpstr(error->message, ==, "no /dev here");
 }
 
-/* A service without ranges gives `self` by default, and refuses `auto` to who asked for it by name.
- */
+/* A service without ranges gives `self` by default, and refuses another to who asked for it by
+ * name. */
 static void test_no_ranges(Fixture *f, const void *unused)
 {
         const Credentials owner = {.uid = ALICE};
@@ -626,9 +627,32 @@ static void test_no_ranges(Fixture *f, const void *unused)
         g_assert_true(manager_admit(manager, spec, &owner, NULL));
         g_assert_cmpint(spec->user_namespace, ==, USER_NAMESPACE_SELF);
         spec->has_user_namespace = true;
-        spec->user_namespace = USER_NAMESPACE_AUTO;
-        g_assert_false(manager_admit(manager, spec, &owner, &error));
+        for (unsigned i = 0; i < 2; i++) {
+                spec->user_namespace = i ? USER_NAMESPACE_AUTO : USER_NAMESPACE_HOST;
+                g_assert_false(manager_admit(manager, spec, &owner, &error));
+                g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_NOT_SUPPORTED);
+                g_assert_nonnull(strstr(error->message, i ? "'auto'" : "'host'"));
+                g_clear_error(&error);
+        }
+}
+
+/* A capability that the service lacks can be given in a user namespace only; elsewhere it is named.
+ */
+static void test_own_capabilities(Fixture *f, const void *unused)
+{
+        const Credentials owner = {.uid = 0};
+        g_autoptr(RunSpec) spec = new_spec(NULL);
+        g_autoptr(GError) error = NULL;
+
+        f->profile.own_capabilities = CAPABILITY(SYS_ADMIN);
+        spec->capabilities = CAPABILITY(SYS_ADMIN) | CAPABILITY(SYS_TIME);
+        g_assert_true(manager_admit(f->manager, spec, &owner, NULL));
+        spec->user_namespace = USER_NAMESPACE_HOST;
+        g_assert_false(manager_admit(f->manager, spec, &owner, &error));
         g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_NOT_SUPPORTED);
+        g_assert_nonnull(strstr(error->message, "CAP_SYS_TIME"));
+        spec->capabilities = CAPABILITY(SYS_ADMIN);
+        g_assert_true(manager_admit(f->manager, spec, &owner, NULL));
 }
 
 /* The configured limit of tasks is the default, not more than that: a caller's own word counts. */
@@ -742,6 +766,8 @@ static void test_take_up_twice(Fixture *f, const void *unused)
 {
         g_auto(OutputLog) log = {0};
 
+        char *none = NULL;
+
         output_log_init(&log);
         for (uint64_t serial = 5; serial < 7; serial++) {
                 const ContainerInfo info = {.serial = serial,
@@ -749,7 +775,8 @@ static void test_take_up_twice(Fixture *f, const void *unused)
                                             .owner = ALICE,
                                             .control_group = (char *) "",
                                             .state = CONTAINER_STOPPED,
-                                            .result = RESULT_SUCCESS};
+                                            .result = RESULT_SUCCESS,
+                                            .deviations = &none};
                 g_assert_true(record_save(f->records, &info, &log, NULL));
         }
         g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*two records*");
@@ -846,6 +873,7 @@ int main(int argc, char **argv)
         ADD("retention/oldest-first", test_retention);
         ADD("retention/none", test_retention_none);
         ADD("service/no-profile", test_no_profile);
+        ADD("service/own-capabilities", test_own_capabilities);
         ADD("service/no-ranges", test_no_ranges);
         ADD("service/tasks-max", test_tasks_max);
         ADD("service/limit-without-cgroups", test_limit_without_cgroups);

@@ -69,6 +69,9 @@ static bool exists(const Fixture *f, const char *name)
         return fstatat(f->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+static char *deviations[] = {(char *) "Network=host", (char *) "Capabilities=+CAP_BPF,+CAP_LEASE",
+                             NULL};
+
 static ContainerInfo make_info(uint64_t serial, const char *id)
 {
         return (ContainerInfo){
@@ -84,6 +87,7 @@ static ContainerInfo make_info(uint64_t serial, const char *id)
                 .code = 15,
                 .oom_kills = 3,
                 .memory_max = UINT64_MAX,
+                .deviations = deviations,
         };
 }
 
@@ -190,6 +194,7 @@ static void test_round_trip(Fixture *f, const void *unused)
         g_assert_cmpint(loaded->code, ==, 15);
         g_assert_cmpuint(loaded->oom_kills, ==, 3);
         g_assert_cmpuint(loaded->memory_max, ==, UINT64_MAX);
+        g_assert_cmpstrv(loaded->deviations, deviations);
         output_log_init(&log);
         g_assert_true(record_load_log(f->fd, 7, &log, NULL));
         size_t n = output_log_peek(&log, &offset, &bytes);
@@ -337,7 +342,8 @@ static char *edit(const char *text, const char *key, const char *value)
 static void test_refused(Fixture *f, const void *unused)
 {
         static const char *const changes[][2] = {
-                {"Version=", "Version=2"},
+                {"Version=", "Version=1"},
+                {"Version=", "Version=3"},
                 {"Version=", "Version=0"},
                 {"Version=", ""},
                 {"Id=", ""},
@@ -356,6 +362,7 @@ static void test_refused(Fixture *f, const void *unused)
                 {"ExitCode=", "ExitCode=-1"},
                 {"OOMKills=", "OOMKills=x"},
                 {"MemoryMax=", ""},
+                {"Deviations=", ""},
                 {"[Container]", "[Containers]"},
         };
         ContainerInfo info = make_info(7, "web");

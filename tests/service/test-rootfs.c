@@ -387,7 +387,9 @@ static void protect(Fixture *f, int mounted, bool read_only, int user_namespace)
 {
         g_autoptr(GError) error = NULL;
 
-        rootfs_protect(mounted, f->fd, "tree", read_only, user_namespace, &error);
+        rootfs_protect(mounted, f->fd, "tree",
+                       MOUNT_ATTR_NOSUID | (read_only ? MOUNT_ATTR_RDONLY : 0), user_namespace,
+                       &error);
         g_assert_no_error(error);
 }
 
@@ -490,7 +492,8 @@ static void assert_unmappable(Fixture *f, const char *name, const char *culprit)
         autofd int user_namespace = make_user_namespace(USER, 0x70000000);
         autofd int mounted = clone_tree(f, name);
 
-        g_assert_false(rootfs_protect(mounted, f->fd, name, true, user_namespace, &error));
+        g_assert_false(
+                rootfs_protect(mounted, f->fd, name, MOUNT_ATTR_RDONLY, user_namespace, &error));
         g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_ROOTFS_INVALID);
         if (!strstr(error->message, culprit)) {
                 g_test_message("'%s' does not name %s", error->message, culprit);

@@ -4,6 +4,7 @@
 
 #include "service/error.h"
 #include "service/limits.h"
+#include "service/util/capability.h"
 
 static RunSpec *new_spec(void)
 {
@@ -67,9 +68,86 @@ static void test_default_profile(void)
         g_assert_cmpuint(spec->memory_max, ==, UINT64_MAX);
         g_assert_cmpuint(spec->memory_swap_max, ==, 0);
         g_assert_cmpuint(spec->tasks_max, ==, TASKS_MAX_DEFAULT);
+        g_assert_true(spec->seccomp && spec->no_new_privileges);
+        g_assert_false(spec->host_network || spec->capabilities);
         g_assert_false(spec->terminal || spec->watch_bus || spec->remove);
         g_assert_false(spec->has_user_namespace || spec->has_tasks_max ||
                        spec->has_memory_swap_max);
+}
+
+static void assert_deviations(const RunSpec *spec, const char *expected, bool is_privileged)
+{
+        g_auto(GStrv) list = run_spec_deviations(spec);
+        g_autofree char *line = g_strjoinv(" ", list);
+
+        g_assert_cmpstr(line, ==, expected);
+        g_assert_true(run_spec_is_privileged(spec) == is_privileged);
+}
+
+/* The default deviates in nothing. */
+static void test_no_deviation(void)
+{
+        g_autoptr(RunSpec) spec = run_spec_new();
+
+        assert_deviations(spec, "", false);
+}
+
+/* What gives a caller nothing that it has not is told, but is not privileged. */
+static void test_own_deviations(void)
+{
+        g_autoptr(RunSpec) spec = run_spec_new();
+
+        spec->read_only_root = false;
+        assert_deviations(spec, "ReadOnlyRoot=no", false);
+        spec->user_namespace = USER_NAMESPACE_SELF;
+        assert_deviations(spec, "UserNamespace=self ReadOnlyRoot=no", false);
+}
+
+/* Each of the others is, alone and with all. */
+static void test_privileged_deviations(void)
+{
+        static const char *const lines[] = {
+                "UserNamespace=host",
+                "Network=host",
+                "Capabilities=+CAP_NET_ADMIN,+CAP_BPF",
+                "Seccomp=unconfined",
+                "NoNewPrivileges=no",
+                "UserNamespace=host Network=host Capabilities=+CAP_NET_ADMIN,+CAP_BPF "
+                "Seccomp=unconfined NoNewPrivileges=no",
+        };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(lines); i++) {
+                g_autoptr(RunSpec) spec = run_spec_new();
+                bool is_all = i == 5;
+                if (i == 0 || is_all)
+                        spec->user_namespace = USER_NAMESPACE_HOST;
+                if (i == 1 || is_all)
+                        spec->host_network = true;
+                if (i == 2 || is_all)
+                        spec->capabilities = CAPABILITY(BPF) | CAPABILITY(NET_ADMIN);
+                if (i == 3 || is_all)
+                        spec->seccomp = false;
+                if (i == 4 || is_all)
+                        spec->no_new_privileges = false;
+                assert_deviations(spec, lines[i], true);
+        }
+}
+
+/* Every name leads to its own bit, and back. */
+static void test_capabilities(void)
+{
+        uint64_t all = 0, bit;
+
+        for (unsigned i = 0; capability_name(i); i++) {
+                g_assert_true(capability_from_name(capability_name(i), &bit));
+                g_assert_cmpuint(bit, ==, UINT64_C(1) << i);
+                all |= bit;
+        }
+        g_assert_cmpuint(all, ==, (UINT64_C(2) << CAP_LAST_CAP) - 1);
+        g_assert_false(capability_from_name("CAP_NOTHING", &bit));
+        g_assert_false(capability_from_name("CHOWN", &bit));
+        g_assert_false(capability_from_name("", &bit));
+        g_assert_null(capability_name(64));
 }
 
 /* A spec can be freed at any point of its making, NULL included. */
@@ -394,6 +472,10 @@ int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/run-spec/default-profile", test_default_profile);
+        g_test_add_func("/run-spec/no-deviation", test_no_deviation);
+        g_test_add_func("/run-spec/own-deviations", test_own_deviations);
+        g_test_add_func("/run-spec/privileged-deviations", test_privileged_deviations);
+        g_test_add_func("/run-spec/capabilities", test_capabilities);
         g_test_add_func("/run-spec/free", test_free);
         g_test_add_func("/run-spec/minimal", test_minimal);
         g_test_add_func("/run-spec/rootfs/form", test_rootfs_form);

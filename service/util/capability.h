@@ -1,0 +1,20 @@
+#pragma once
+
+/* Capabilities by their names in capabilities(7), as bits of a mask. */
+
+#include <linux/capability.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CAPABILITY(name) (UINT64_C(1) << CAP_##name)
+
+/* The OCI's default set; in a user namespace it counts only against the container's own resources.
+ */
+#define CAPABILITIES_DEFAULT                                                                       \
+        (CAPABILITY(AUDIT_WRITE) | CAPABILITY(CHOWN) | CAPABILITY(DAC_OVERRIDE) |                  \
+         CAPABILITY(FOWNER) | CAPABILITY(FSETID) | CAPABILITY(KILL) | CAPABILITY(MKNOD) |          \
+         CAPABILITY(NET_BIND_SERVICE) | CAPABILITY(NET_RAW) | CAPABILITY(SETFCAP) |                \
+         CAPABILITY(SETGID) | CAPABILITY(SETPCAP) | CAPABILITY(SETUID) | CAPABILITY(SYS_CHROOT))
+
+bool capability_from_name(const char *name, uint64_t *ret_bit); /* "CAP_CHOWN" */
+const char *capability_name(unsigned number);                   /* NULL: none of that number */
