@@ -297,18 +297,19 @@ static bool read_options(sd_bus_message *message, RunSpec *spec, GError **error)
 
 /* -- fds -- */
 
-/* What could be used to reach beyond what the fd itself gives: a directory, or a mere path. */
+/* What could be used to reach beyond what the fd itself gives: a directory, or a mere path. Its
+ * file system is not asked, for it might never answer: the kernel knows the type. */
 static bool check_fd(int fd, unsigned target, GError **error)
 {
-        struct stat status;
+        struct statx status;
         int flags = fcntl(fd, F_GETFL);
 
-        if (flags < 0 || fstat(fd, &status) < 0)
+        if (flags < 0 || statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0)
                 return error_set_errno(error, RUNTIME_ERROR_INVALID_ARGS, errno, "fd %u", target);
         if (flags & O_PATH)
                 return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
                                  "fd %u is open as a path only, not to read or write", target);
-        if (S_ISDIR(status.st_mode))
+        if (S_ISDIR(status.stx_mode))
                 return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "fd %u is a directory", target);
         return true;
 }
