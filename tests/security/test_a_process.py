@@ -11,7 +11,6 @@ import struct
 import subprocess
 import sys
 
-from harness.case import Case
 
 from harness.hostile_case import Hostile
 from harness.world import USERS
@@ -82,9 +81,7 @@ class Descriptors(Hostile):
         finally:
             for number in numbers:
                 os.close(number)
-            self.world.restart_service()
-            Case.baseline = None
-            Case.setUp(self)
+            self.fresh_service()
 
 
 class Spies(Hostile):

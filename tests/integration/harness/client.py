@@ -86,12 +86,14 @@ class Client:
         path, = self.call(PATH, RUNC, 'Run', 'stas', (rootfs, memory, argv), **kwargs)
         return Container(self, path)
 
-    def _new(self, member, rootfs, argv, fds, options, **kwargs):
+    def _arguments(self, rootfs, argv, fds, options):
         if not isinstance(options.get('Environment'), GLib.Variant):
             self.tell(rootfs, *argv, *options.get('Environment', ()))
         handles = {number: index for index, number in enumerate(fds)}
-        path, = self.call(PATH, MANAGER, member, 'ayaaya{uh}a{sv}',
-                          (raw(rootfs), [raw(a) for a in argv], handles, options_variant(options)),
+        return raw(rootfs), [raw(a) for a in argv], handles, options_variant(options)
+
+    def _new(self, member, rootfs, argv, fds, options, **kwargs):
+        path, = self.call(PATH, MANAGER, member, 'ayaaya{uh}a{sv}', self._arguments(rootfs, argv, fds, options),
                           fds=tuple(fds.values()), **kwargs)
         return Container(self, path)
 
@@ -203,20 +205,28 @@ class RootClient(Client):
         self.fds = received.steal_fds() if received else []
         return reply.unpack()
 
-    def call_async(self, path, interface, member, signature='()', arguments=(), timeout=60, flags=0):
+    def spawn_async(self, rootfs, argv, fds={}, **options):
+        return self.call_async(PATH, MANAGER, 'Spawn', 'ayaaya{uh}a{sv}', self._arguments(rootfs, argv, fds, options),
+                               fds=tuple(fds.values()))
+
+    def call_async(self, path, interface, member, signature='()', arguments=(), timeout=60, flags=0, fds=()):
         """Sends now; returns a list that receives one entry when the reply is here: a value or a BusError."""
         outcome = []
+        fd_list = Gio.UnixFDList.new()
+        for fd in fds:
+            fd_list.append(fd)
         if not signature.startswith('('):
             signature = f'({signature})'
 
         def done(connection, result):
             try:
-                outcome.append(connection.call_finish(result).unpack())
+                outcome.append(connection.call_with_unix_fd_list_finish(result)[0].unpack())
             except GLib.Error as error:
                 name = Gio.dbus_error_get_remote_error(error) or 'local.Error'
                 outcome.append(BusError(name, words(error, name)))
-        self.connection.call(NAME, path, interface, member, GLib.Variant(signature, tuple(arguments)), None,
-                             Gio.DBusCallFlags(flags), int(timeout * 1000), None, done)
+        self.connection.call_with_unix_fd_list(
+            NAME, path, interface, member, GLib.Variant(signature, tuple(arguments)), None, Gio.DBusCallFlags(flags),
+            int(timeout * 1000), fd_list, None, done)
         return outcome
 
     def subscribe(self, interface=None, member=None, path=None):
@@ -247,10 +257,11 @@ def pump(until, timeout=5.0):
 class UserClient(Client):
     """A process of another user with one connection; calls cross a pipe as GVariant text."""
 
-    def __init__(self, address, uid):
+    def __init__(self, address, uid, within=()):
+        """`within`: a command that executes what follows it."""
         self.uid = uid
         self.process = subprocess.Popen(
-            ['setpriv', f'--reuid={uid}', f'--regid={uid}', '--clear-groups', sys.executable, AS_USER, address],
+            [*within, 'setpriv', f'--reuid={uid}', f'--regid={uid}', '--clear-groups', sys.executable, AS_USER, address],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd='/')
         self.name = json.loads(self.process.stdout.readline())['name']
 

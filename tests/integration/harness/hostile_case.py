@@ -12,6 +12,12 @@ from .world import USERS
 
 
 class Hostile(Case):
+    def fresh_service(self, pass_fds=()):
+        """Another service, that has not refused anybody yet, with a baseline of its own."""
+        self.world.restart_service(pass_fds)
+        Case.baseline = None
+        Case.setUp(self)
+
     def impostor(self, name):
         client = Impostor(self.world.address, USERS[name])
         self.addCleanup(client.close)

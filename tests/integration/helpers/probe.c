@@ -1,4 +1,5 @@
 /* probe WHAT: tries one thing that the shell cannot, and prints the outcome. */
+#define _GNU_SOURCE /* getresuid */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -44,6 +45,24 @@ static void old_root(void)
         report("open_tree", syscall(SYS_open_tree, AT_FDCWD, "/", 1));
 }
 
+static void ids(void)
+{
+        uid_t uid[3];
+        gid_t gid[3];
+        char line[256];
+        unsigned long long permitted = 0, effective = 0;
+        FILE *status = fopen("/proc/self/status", "re");
+
+        while (status && fgets(line, sizeof line, status)) {
+                sscanf(line, "CapPrm: %llx", &permitted);
+                sscanf(line, "CapEff: %llx", &effective);
+        }
+        getresuid(&uid[0], &uid[1], &uid[2]);
+        getresgid(&gid[0], &gid[1], &gid[2]);
+        printf("uid %u %u %u gid %u %u %u effective %llx permitted %llx\n", uid[0], uid[1], uid[2],
+               gid[0], gid[1], gid[2], effective, permitted);
+}
+
 int main(int argc, char **argv)
 {
         const char *what = argc > 1 ? argv[1] : "";
@@ -53,6 +72,8 @@ int main(int argc, char **argv)
                 signals();
         else if (strcmp(what, "old-root") == 0)
                 old_root();
+        else if (strcmp(what, "ids") == 0)
+                ids();
         else if (strcmp(what, "abort") == 0)
                 raise(SIGABRT);
         else if (strcmp(what, "sleep") == 0)
