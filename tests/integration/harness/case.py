@@ -17,7 +17,7 @@ ERROR_PREFIX = {
     'InteractiveAuthorizationRequired': 'org.freedesktop.DBus.Error.',
     'LimitsExceeded': 'org.freedesktop.DBus.Error.', 'NotSupported': 'org.freedesktop.DBus.Error.',
     'NoMemory': 'org.freedesktop.DBus.Error.', 'UnknownObject': 'org.freedesktop.DBus.Error.',
-    'UnknownMethod': 'org.freedesktop.DBus.Error.',
+    'UnknownMethod': 'org.freedesktop.DBus.Error.', 'PropertyReadOnly': 'org.freedesktop.DBus.Error.',
 }
 
 

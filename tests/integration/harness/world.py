@@ -244,8 +244,8 @@ class World:
             data = b''
             while piece := os.read(self.hidden_mountinfo, 1 << 16):
                 data += piece
-            # Others may mount there while we test; what would be ours has our name in it.
-            lines += ['machine: ' + line for line in data.decode().splitlines() if 'naive' in line]
+            # Others may mount there while we test; what would be ours has our directory in it.
+            lines += ['machine: ' + line for line in data.decode().splitlines() if self.directory in line]
         return lines
 
     def mounts_of(self, pid):
