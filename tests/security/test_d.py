@@ -4,12 +4,16 @@ import os
 import pty
 import resource
 import select
+import signal
 import socket
 import sys
 
 import test_d_inherited
+from harness import record
 from harness.case import Case
+from harness.client import Container
 from harness.place import Place
+from harness.world import USERS
 
 REFUSALS = {'EPERM', 'ENOSYS', 'signal 31'}
 
@@ -120,3 +124,190 @@ class Attempts(Case):
         # The machine's core_pattern is not the test's to set: by the limit that keeps the kernel from a pipe as well.
         container = self.root.spawn(self.rootfs, ['/bin/sleep', '60'])
         self.assertEqual(resource.prlimit(container.pid, resource.RLIMIT_CORE), (1, 1))
+
+
+class Ranges(Case):
+    """D9: the ids of containers on the host."""
+
+    def range_of(self, container):
+        with open(f'/proc/{container.pid}/uid_map') as f:
+            inside, first, size = map(int, f.read().split()[:3])
+        self.assertEqual(inside, 0)
+        return range(first, first + size)
+
+    def assert_apart(self, ranges):
+        for first, second in zip(sorted(ranges, key=lambda r: r.start), sorted(ranges, key=lambda r: r.start)[1:]):
+            self.assertGreaterEqual(second.start, first.stop, ranges)
+
+    def test_of_two_users(self):
+        """D9: containers of two users share no id, and none is an id of the host's users."""
+        ranges = [self.range_of(client.spawn(self.rootfs_of(name), ['/bin/sleep', '60']))
+                  for _ in range(3) for name, client in (('alice', self.user('alice')), ('bob', self.user('bob')))]
+        self.assert_apart(ranges)
+        for one in ranges:
+            self.assertGreater(one.start, 65536 * 2)
+            self.assertEqual(set(USERS.values()) & set(one), set())
+
+    def test_over_restarts(self):
+        """D9 F1: of 300 containers in sequence, with the service killed at times, no two that live at a time share an id."""
+        place = Place(self, 'ranges')
+        alive = []
+        for i in range(300):
+            container = place.client.spawn(self.rootfs, ['/bin/sleep', '600'])
+            alive.append((container.path, self.range_of(container)))
+            self.assert_apart([one for _, one in alive])
+            if i % 50 == 49:
+                self.eventually(lambda: all(self.has_record(place, path) for path, _ in alive), what='the records')
+                place.process.kill()
+                place.process.wait()
+                place.start()
+                for path, expected in alive:
+                    self.assertEqual(self.range_of(Container(place.client, path)), expected)
+            if len(alive) > 6:
+                path, _ = alive.pop(i % len(alive))
+                self.end(place, path)
+        for path, _ in alive:
+            self.end(place, path)
+
+    def end(self, place, path):
+        container = Container(place.client, path)
+        container.kill(signal.SIGKILL)
+        container.wait()
+        container.delete()
+
+    def has_record(self, place, path):
+        name = path.rsplit('/', 1)[1].replace('_2d', '-')
+        for entry in os.scandir(f'{place.state}/containers'):
+            if entry.name.endswith('.conf'):
+                with open(entry.path) as f:
+                    if f'\nId={name}\n' in f.read():
+                        return True
+        return False
+
+
+class Sizes(Case):
+    def test_arguments(self):
+        """D11 CVE-2021-43784: arguments, environment and ids arrive whole at the sizes where a length may overflow, or are refused."""
+        for size in (0, 1, 255, 256, 32767, 32768, 65534, 65535, 65536, 65537, 131071):
+            with self.subTest(size=size):
+                self.assertEqual(self.output(['/bin/sh', '-c', 'echo ${#1} ${#2}', 'sh', 'x' * size, 'end']),
+                                 f'{size} 3\n')
+        for size in (0, 65535, 65536, 131069):
+            with self.subTest(environment=size):
+                self.assertEqual(self.spawn_output(['/bin/sh', '-c', 'echo ${#V}'],
+                                                   Environment=['PATH=/bin', 'V=' + 'x' * size]), f'{size}\n')
+        for words in (['x' * 131072], ['x' * 200000], ['x' * 131071] * 9):
+            with self.subTest(words=len(words)), self.refused('InvalidArgs', 'LimitsExceeded'):
+                self.root.run(self.rootfs, 0, ['/bin/true', *words])
+        with self.refused('InvalidArgs', 'LimitsExceeded'):
+            self.root.spawn(self.rootfs, ['/bin/true'], Environment=['A=' + 'x' * 131070])
+
+    def test_counts(self):
+        """D11: so do as many of them as there may be."""
+        for n in (1, 255, 256, 1020):
+            with self.subTest(n=n):
+                log = self.spawn_output(['/bin/sh', '-c', 'echo $#; env | grep -c ^V', 'sh', *['x'] * n],
+                                        Environment=['PATH=/bin', *(f'V{i}=' for i in range(n))])
+                self.assertEqual(log, f'{n}\n{n}\n')
+        for options in ({'argv': ['x'] * 1025}, {'Environment': ['A='] * 1025}, {'argv': ['x'] * 65537}):
+            with self.refused('InvalidArgs', 'LimitsExceeded'):
+                self.root.spawn(self.rootfs, options.pop('argv', ['/bin/true']), **options)
+
+    def test_names(self):
+        """D11: ids, host names and paths of the greatest length are taken whole, one more is refused."""
+        container = self.root.spawn(self.rootfs, ['/bin/hostname'], Id='i' * 64, Hostname='h' * 64)
+        container.wait()
+        self.assertEqual((container.id, container.log()), ('i' * 64, b'h' * 64 + b'\n'))
+        for options in ({'Id': 'i' * 65}, {'Id': 'i' * 65536}, {'Hostname': 'h' * 65}, {'Hostname': 'h' * 65600},
+                        {'WorkingDirectory': '/' + 'w' * 70000}):
+            with self.subTest(options=list(options)), self.refused('InvalidArgs', 'LimitsExceeded'):
+                self.root.spawn(self.rootfs, ['/bin/true'], **options)
+        for length in (4096, 65535, 65536):
+            with self.refused('InvalidArgs', 'LimitsExceeded', 'RootfsInvalid'):
+                self.root.spawn('/' + 'r' * (length - 1), ['/bin/true'])
+
+
+class Records(Case):
+    """D12: what the service finds written when it starts."""
+
+    def test_every_byte(self):
+        """D12 CVE-2018-15686: records of which a byte has changed, or the end is lost, are set aside, and a running container is nobody else's."""
+        place = Place(self, 'records-flipped')
+        victim = place.client.spawn(self.rootfs, ['/bin/sleep', '600'], Id='victim')
+        facts = victim.pid, victim.prop('OwnerUID'), victim.prop('ControlGroup')
+        where = f'{place.state}/containers'
+        self.eventually(lambda: any(name.endswith('.conf') for name in os.listdir(where)), what='its record')
+        name, = [name for name in os.listdir(where) if name.endswith('.conf')]
+        with open(f'{where}/{name}') as f:
+            whole = f.read()
+        place.process.kill()
+        place.process.wait()
+        self.assertEqual(record.sealed(name, record.body_of(whole)), whole)
+        # each under a serial of its own, whole but for one byte: so with the victim's process, cgroup and range
+        bad = 0
+        for serial, (at, flip) in enumerate(((at, flip) for at in range(len(whole)) for flip in (1, 0xff)), 1000):
+            data = bytearray(record.sealed(f'{serial}.conf', record.body_of(whole)).encode())
+            data[at] ^= flip
+            with open(f'{where}/{serial}.conf', 'wb') as f:
+                f.write(data)
+            bad += 1
+        for length in range(0, len(whole), 7):
+            with open(f'{where}/{5000 + length}.conf', 'w') as f:
+                f.write(record.sealed(f'{5000 + length}.conf', record.body_of(whole))[:length])
+            bad += 1
+        place.start()
+        self.assertEqual([(c[0], c[1], c[2]) for c in place.client.containers()], [('victim', 'running', 0)])
+        self.assertEqual((victim.pid, victim.prop('OwnerUID'), victim.prop('ControlGroup')), facts)
+        self.assertEqual(len([name for name in os.listdir(where) if name.endswith('.bad')]), bad)
+        victim.kill()
+        self.assertEqual(victim.wait(), ('signal', 9))
+
+    def test_forged(self):
+        """D12: a record that is whole and claims another container's process is not believed."""
+        place = Place(self, 'records-forged')
+        victim = place.client.spawn(self.rootfs, ['/bin/sleep', '600'], Id='victim')
+        pid, where = victim.pid, f'{place.state}/containers'
+        self.eventually(lambda: any(name.endswith('.conf') for name in os.listdir(where)), what='its record')
+        name, = [name for name in os.listdir(where) if name.endswith('.conf')]
+        with open(f'{where}/{name}') as f:
+            body = record.body_of(f.read())
+        place.process.kill()
+        place.process.wait()
+        forged = body.replace('Id=victim', 'Id=thief').replace('Owner=0', f'Owner={USERS["alice"]}')
+        with open(f'{where}/77.conf', 'w') as f:
+            f.write(record.sealed('77.conf', forged))
+        place.start()
+        states = {c[0]: (c[1], c[2]) for c in place.client.containers()}
+        self.assertEqual(states, {'victim': ('running', 0), 'thief': ('stopped', USERS['alice'])})
+        self.assertEqual(victim.pid, pid)
+        place.client.get_container(f'{USERS["alice"]}/thief').delete()
+        self.assertEqual(victim.state, 'running')
+        victim.kill()
+        self.assertEqual(victim.wait(), ('signal', 9))
+
+    def test_names_that_would_be_fields(self):
+        """D12: no name that could end a field of a record is taken."""
+        for name in ('a\nOwner=0', 'a=b', 'a\n[Container]\nId=b', '[Container]', '#a', 'a;b', ' a', 'a\\n', 'ä', '..', ''):
+            with self.subTest(name=name), self.refused('InvalidArgs'):
+                self.root.spawn(self.rootfs, ['/bin/true'], Id=name)
+
+    def test_modes(self):
+        """D12: the state is root's alone; a directory that others can look into, or a link, is none to start with."""
+        place = Place(self, 'records-modes')
+        place.client.run(self.rootfs, 0, ['/bin/true']).wait()
+        place.process.terminate()
+        place.process.wait()
+        for top, directories, files in os.walk(place.state):
+            if 'dev' in directories:
+                directories.remove('dev')  # every container's, behind a directory that is closed
+            self.assertEqual((os.stat(top).st_mode & 0o7777, os.stat(top).st_uid), (0o700, 0), top)
+            for name in files:
+                self.assertEqual(os.stat(f'{top}/{name}').st_mode & 0o7777, 0o600, name)
+        os.chmod(place.state, 0o711)
+        refusal = self.command(self.world.daemon, *place.arguments)
+        self.assertNotEqual(refusal.returncode, 0)
+        self.assertIn(b'0700', refusal.stderr)
+        os.rename(place.state, f'{place.state}-real')
+        os.chmod(f'{place.state}-real', 0o700)
+        os.symlink(f'{place.state}-real', place.state)
+        self.assertNotEqual(self.command(self.world.daemon, *place.arguments).returncode, 0)
