@@ -1,8 +1,10 @@
 /* probe WHAT: tries one thing that the shell cannot, and prints the outcome. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -44,6 +46,15 @@ static void old_root(void)
         report("open_tree", syscall(SYS_open_tree, AT_FDCWD, "/", 1));
 }
 
+/* drop UID PROGRAM…: executes it as that user. */
+static int drop(char **argv)
+{
+        if (setresuid((uid_t) atoi(argv[0]), (uid_t) atoi(argv[0]), (uid_t) atoi(argv[0])) < 0)
+                return 1;
+        execv(argv[1], argv + 1);
+        return 1;
+}
+
 int main(int argc, char **argv)
 {
         const char *what = argc > 1 ? argv[1] : "";
@@ -55,6 +66,10 @@ int main(int argc, char **argv)
                 old_root();
         else if (strcmp(what, "abort") == 0)
                 raise(SIGABRT);
+        else if (strcmp(what, "euid") == 0)
+                printf("%u\n", geteuid());
+        else if (strcmp(what, "drop") == 0 && argc > 3)
+                return drop(argv + 2);
         else if (strcmp(what, "sleep") == 0)
                 pause();
         else
