@@ -42,13 +42,17 @@ class Unmaking(Hostile):
         for namespace in ('auto', 'self'):
             for network in ('private', 'host'):
                 with self.subTest(namespace=namespace, network=network):
-                    rights, tries = self.unmake(tree, UserNamespace=namespace, Network=network, Capabilities=CAPABILITIES,
-                                                Seccomp='unconfined')
+                    rights, tries = self.unmake(tree, UserNamespace=namespace, Network=network,
+                                                Capabilities=CAPABILITIES, Seccomp='unconfined')
                     # the rights are there, for what is the container's own
                     if network == 'host':
                         self.assertEqual(rights.pop('network'), 'Operation not permitted')
                     self.assertEqual(set(rights.values()), {'ok'}, rights)
                     self.assert_locked(tries)
+        rights, tries = self.unmake(tree, Capabilities=CAPABILITIES)  # with the filter, that lets it mount
+        self.assertEqual(rights.pop('chroot'), 'Operation not permitted')
+        self.assertEqual(set(rights.values()), {'ok'}, rights)
+        self.assert_locked(tries)
 
     def test_without_a_filter(self):
         """A17: without a filter alone, or with every capability but CAP_SYS_ADMIN, there is no right to mount."""
@@ -61,6 +65,33 @@ class Unmaking(Hostile):
 
     def test_users_tree(self):
         """A17: a user who may do that is kept from its own tree in the same way."""
-        rights, tries = self.unmake(self.tree_of('frank'), self.user('frank'), Capabilities=CAPABILITIES, Seccomp='unconfined')
+        rights, tries = self.unmake(self.tree_of('frank'), self.user('frank'), Capabilities=CAPABILITIES,
+                                    Seccomp='unconfined')
         self.assertEqual(set(rights.values()), {'ok'}, rights)
         self.assert_locked(tries)
+
+
+class Planting(Hostile):
+    """B6: what a container writes to a tree of the host's root."""
+
+    def assert_harmless(self, tree):
+        self.assertTrue(os.path.exists(f'{tree}/mnt/file'))
+        for name in os.listdir(f'{tree}/mnt'):
+            mode = os.lstat(f'{tree}/mnt/{name}').st_mode
+            self.assertFalse(mode & (stat.S_ISUID | stat.S_ISGID) or stat.S_ISBLK(mode), name)
+            self.assertEqual(os.listxattr(f'{tree}/mnt/{name}'), [], name)
+
+    def test_host_root(self):
+        """B6: as the host's root it makes no set-id file, no device node and no file with capabilities in it."""
+        tree = self.tree_of('root')
+        self.spawn_output(['/bin/sh', '-c', 'mknod /mnt/sda b 8 0; /bin/plant /mnt'], rootfs=tree,
+                          UserNamespace='host', ReadOnlyRoot=False)
+        self.assert_harmless(tree)
+
+    def test_nested(self):
+        """B6: nor with CAP_SYS_ADMIN, for there the filter lets it make no namespaces, that would have all rights."""
+        tree = self.tree_of('root')
+        log = self.spawn_output(['/bin/sh', '-c', '/bin/plant /mnt; unshare -Ur /bin/plant /mnt; true'], rootfs=tree,
+                                ReadOnlyRoot=False, Capabilities=['CAP_SYS_ADMIN', 'CAP_SETFCAP'])
+        self.assertIn('unshare: ', log)
+        self.assert_harmless(tree)
