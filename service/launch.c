@@ -210,7 +210,8 @@ static bool run_child(const LaunchInput *input, const SandboxPlan *plan, int mou
 }
 
 /* What the options take from the default profile, or add to it. */
-static void plan_rights(const LaunchInput *input, SandboxPlan *plan)
+static bool plan_rights(const LaunchInput *input, SandboxPlan *plan, SeccompProgram **ret_filter,
+                        GError **error)
 {
         const Profile *profile = input->profile;
         const RunSpec *spec = input->spec;
@@ -225,9 +226,17 @@ static void plan_rights(const LaunchInput *input, SandboxPlan *plan)
         plan->no_new_privileges = spec->no_new_privileges;
         if (spec->seccomp)
                 plan->seccomp = &(plants ? profile->seccomp_set_id : profile->seccomp)->program;
+        /* not where it plants: with namespaces of its own it could give capabilities to a file */
+        if (spec->seccomp && !plants && seccomp_opens(spec->capabilities)) {
+                if (!seccomp_program_new(SECCOMP_SET_ID_ALLOWED, spec->capabilities, ret_filter,
+                                         error))
+                        return false;
+                plan->seccomp = &(*ret_filter)->program;
+        }
         /* without a user namespace it is root, whom no lock would hold */
         if (has_user_namespace && spec->capabilities & CAPABILITY(SYS_ADMIN))
                 plan->inner_namespaces = work_namespaces(spec) | CLONE_NEWCGROUP;
+        return true;
 }
 
 bool launch(const LaunchInput *input, Launched *ret, GError **error)
@@ -236,6 +245,7 @@ bool launch(const LaunchInput *input, Launched *ret, GError **error)
         SandboxFd fds[SPAWN_FDS_MAX + 3];
         autofd int tree = -1, dev = -1, sys = -1, mine = -1, theirs = -1;
         const Profile *profile = input->profile;
+        g_autoptr(SeccompProgram) filter = NULL;
         char inner_map[32];
         int sockets[2], entries[CGROUP_ENTRY_FDS_MAX + 1];
         SandboxPlan plan = {
@@ -259,9 +269,9 @@ bool launch(const LaunchInput *input, Launched *ret, GError **error)
                 .fds = fds,
         };
 
-        plan_rights(input, &plan);
         g_snprintf(inner_map, sizeof inner_map, "0 0 %u", id_map_size(input->map));
-        if (!rootfs_clone(input->tree_fd, input->spec->rootfs, &tree, error) ||
+        if (!plan_rights(input, &plan, &filter, error) ||
+            !rootfs_clone(input->tree_fd, input->spec->rootfs, &tree, error) ||
             !profile_clone_dev(profile, &dev, error) ||
             (input->spec->host_network && !profile_make_host_sys(&sys, error)))
                 return false;

@@ -203,8 +203,8 @@ bool profile_new(int state_dir, Profile **ret, GError **error)
         profile->own_capabilities = read_own_capabilities();
         profile->last_capability = read_last_capability();
         if (!open_dev(profile, state_dir, error) ||
-            !seccomp_program_new(SECCOMP_SET_ID_ALLOWED, &profile->seccomp, error) ||
-            !seccomp_program_new(SECCOMP_SET_ID_REFUSED, &profile->seccomp_set_id, error))
+            !seccomp_program_new(SECCOMP_SET_ID_ALLOWED, 0, &profile->seccomp, error) ||
+            !seccomp_program_new(SECCOMP_SET_ID_REFUSED, 0, &profile->seccomp_set_id, error))
                 return false;
         probe_masks(profile);
         *ret = g_steal_pointer(&profile);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "service/error.h"
+#include "service/util/capability.h"
 #include "service/util/fd.h"
 
 /* An allow-list, since a deny-list is out of date with the next kernel: flatpak's did not know
@@ -140,6 +141,43 @@ static const char *const refused[] = {
 };
 /* clang-format on */
 
+/* Of these, what is for a capability that only some containers have: as with Docker's profile,
+ * whoever adds the capability means the calls. */
+/* clang-format off */
+static const struct {
+        uint64_t capability;
+        const char *const *names;
+} opened[] = {
+        {CAPABILITY(SYS_ADMIN), (const char *const[]) {
+                "bpf", "fanotify_init", "fanotify_mark", "fsconfig", "fsmount", "fsopen", "fspick",
+                "mount", "mount_setattr", "move_mount", "name_to_handle_at", "open_tree",
+                "open_tree_attr", "perf_event_open", "pivot_root", "quotactl", "quotactl_fd",
+                "setdomainname", "sethostname", "setns", "syslog", "umount", "umount2", "unshare",
+                NULL}},
+        {CAPABILITY(SYS_PTRACE), (const char *const[]) {
+                "kcmp", "pidfd_getfd", "process_madvise", "process_vm_readv", "process_vm_writev",
+                "ptrace", NULL}},
+        {CAPABILITY(DAC_READ_SEARCH), (const char *const[]) {
+                "name_to_handle_at", "open_by_handle_at", NULL}},
+        {CAPABILITY(SYS_NICE), (const char *const[]) {
+                "get_mempolicy", "mbind", "migrate_pages", "move_pages", "set_mempolicy",
+                "set_mempolicy_home_node", NULL}},
+        {CAPABILITY(SYS_TIME), (const char *const[]) {
+                "adjtimex", "clock_adjtime", "clock_adjtime64", "clock_settime", "clock_settime64",
+                "settimeofday", "stime", NULL}},
+        {CAPABILITY(SYS_MODULE), (const char *const[]) {
+                "delete_module", "finit_module", "init_module", NULL}},
+        {CAPABILITY(SYS_BOOT), (const char *const[]) {
+                "kexec_file_load", "kexec_load", "reboot", NULL}},
+        {CAPABILITY(SYS_RAWIO), (const char *const[]) {"ioperm", "iopl", NULL}},
+        {CAPABILITY(SYS_PACCT), (const char *const[]) {"acct", NULL}},
+        {CAPABILITY(SYS_TTY_CONFIG), (const char *const[]) {"vhangup", NULL}},
+        {CAPABILITY(SYSLOG), (const char *const[]) {"syslog", NULL}},
+        {CAPABILITY(BPF), (const char *const[]) {"bpf", NULL}},
+        {CAPABILITY(PERFMON), (const char *const[]) {"perf_event_open", NULL}},
+};
+/* clang-format on */
+
 /* Decided by one argument: the first row of a call for which (low 32 bits & mask) == value decides,
  * and its last row always applies. A call's rows stand together. clone3 is not here, although it
  * makes threads: its flags lie in memory, where no filter can see them, so it gets ENOSYS by
@@ -168,11 +206,13 @@ typedef struct ArgumentRule {
 #define CLONE_FLAGS 0
 #endif
 
-static const ArgumentRule argument_rules[] = {
-        /* processes and threads, but no namespaces */
+/* processes and threads, but no namespaces */
+static const ArgumentRule clone_rules[] = {
         {"clone", CLONE_FLAGS, NONE_OF(NAMESPACES), ALLOW},
         {"clone", CLONE_FLAGS, OTHERWISE, REFUSE(EPERM)},
+};
 
+static const ArgumentRule argument_rules[] = {
         /* typing into the terminal of whoever started us, and switching its line discipline: a way
          * out for a container that shares a caller's terminal (CVE-2017-5226, CVE-2023-28100) */
         {"ioctl", 1, IS(TIOCSTI), REFUSE(EPERM)},
@@ -272,6 +312,22 @@ static void append_argument_rules(GArray *code, const ArgumentRule *rules, size_
         g_array_index(code, struct sock_filter, head).jf = (uint8_t) (code->len - head - 1);
 }
 
+static bool is_opened(uint64_t capabilities, const char *name)
+{
+        for (size_t i = 0; i < G_N_ELEMENTS(opened); i++)
+                if (capabilities & opened[i].capability && g_strv_contains(opened[i].names, name))
+                        return true;
+        return false;
+}
+
+bool seccomp_opens(uint64_t capabilities)
+{
+        for (size_t i = 0; i < G_N_ELEMENTS(opened); i++)
+                if (capabilities & opened[i].capability)
+                        return true;
+        return false;
+}
+
 static int add_names(scmp_filter_ctx filter, uint32_t action, const char *const *names, size_t n)
 {
         for (size_t i = 0; i < n; i++) {
@@ -288,16 +344,22 @@ static int add_names(scmp_filter_ctx filter, uint32_t action, const char *const 
 
 /* Every call that is decided by name alone. Calls of another architecture (i386, x32) kill the
  * process: they are a second door to the kernel, and no native program makes one by mistake. */
-static int fill_filter(scmp_filter_ctx filter)
+static int fill_filter(scmp_filter_ctx filter, uint64_t capabilities)
 {
+        static const char *const clone = "clone";
         int r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
         if (r >= 0)
                 r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
         if (r >= 0)
                 r = add_names(filter, SCMP_ACT_ALLOW, allowed, G_N_ELEMENTS(allowed));
-        if (r >= 0)
-                r = add_names(filter, SCMP_ACT_ERRNO(EPERM), refused, G_N_ELEMENTS(refused));
+        if (r >= 0 && capabilities & CAPABILITY(SYS_ADMIN))
+                r = add_names(filter, SCMP_ACT_ALLOW, &clone, 1);
+        for (size_t i = 0; i < G_N_ELEMENTS(refused) && r >= 0; i++)
+                r = add_names(filter,
+                              is_opened(capabilities, refused[i]) ? SCMP_ACT_ALLOW
+                                                                  : SCMP_ACT_ERRNO(EPERM),
+                              &refused[i], 1);
         return r;
 }
 
@@ -326,17 +388,20 @@ static int append_exported(GArray *code, scmp_filter_ctx filter)
         return (size_t) n == size ? 0 : -EIO;
 }
 
-bool seccomp_program_new(SeccompSetId set_id, SeccompProgram **ret, GError **error)
+bool seccomp_program_new(SeccompSetId set_id, uint64_t capabilities, SeccompProgram **ret,
+                         GError **error)
 {
         g_autoptr(GArray) code = g_array_new(false, false, sizeof(struct sock_filter));
         scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
 
         if (!filter)
                 return error_set(error, RUNTIME_ERROR_FAILED, "cannot begin a seccomp filter");
+        if (!(capabilities & CAPABILITY(SYS_ADMIN)))
+                append_argument_rules(code, clone_rules, G_N_ELEMENTS(clone_rules));
         append_argument_rules(code, argument_rules, G_N_ELEMENTS(argument_rules));
         if (set_id == SECCOMP_SET_ID_REFUSED)
                 append_argument_rules(code, set_id_rules, G_N_ELEMENTS(set_id_rules));
-        int r = fill_filter(filter);
+        int r = fill_filter(filter, capabilities);
         if (r >= 0)
                 r = append_exported(code, filter);
         seccomp_release(filter);

@@ -317,7 +317,7 @@ static void prepare(void)
                       0);
         if (shared == MAP_FAILED)
                 err(1, "cannot map a page");
-        if (!seccomp_program_new(SECCOMP_SET_ID_ALLOWED, &reference.filter, &error))
+        if (!seccomp_program_new(SECCOMP_SET_ID_ALLOWED, 0, &reference.filter, &error))
                 errx(1, "%s", error->message);
         snprintf(reference.memory_text, sizeof reference.memory_text, "%" PRIu64, reference.memory);
         for (size_t i = 0; i < N(masks); i++) {

@@ -182,6 +182,9 @@ class Options(Case):
                 ('Id', ['', '.', '..', 'a/b', '-x', 'x' * 65, 'ü', 'a b', 'a\n', '_x']),
                 ('Hostname', ['', 'x' * 65, 'a b', 'a/b', 'a\n']),
                 ('UserNamespace', ['', 'AUTO', 'other']),
+                ('Network', ['', 'none', 'HOST']),
+                ('Capabilities', [['CAP_'], ['SYS_ADMIN'], ['CAP_CHOWN', 'CAP_NONE'], ['all']]),
+                ('Seccomp', ['', 'off', '/etc/profile.json']),
                 ('WorkingDirectory', ['', 'relative', '/' + 'x' * 5000]),
                 ('Environment', [['novalue'], ['=x'], ['A=1', 'A=2'], ['']]),
                 ('TasksMax', [0])):

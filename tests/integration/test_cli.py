@@ -156,6 +156,27 @@ class Hostile(Cli):
         self.assertNotIn(b'\x1b', done.stderr)
         self.assertEqual([line for line in done.stderr.splitlines() if line.startswith(b'naivec: fine')], [])
 
+    def test_isolation(self):
+        """status shows in one line how a container deviates from the default, and as a list in JSON."""
+        self.good('run', '-d', '--name=plain', self.rootfs, '/bin/true')
+        self.good('run', '-d', '--name=open', '--network=host', '--cap-add=net_admin', '--cap-add=CAP_SYS_PTRACE',
+                  '--seccomp=unconfined', '--no-new-privileges=no', '--userns=self', '--read-only=no', self.rootfs,
+                  '/bin/true')
+        words = ['UserNamespace=self', 'Network=host', 'Capabilities=+CAP_NET_ADMIN,+CAP_SYS_PTRACE',
+                 'Seccomp=unconfined', 'NoNewPrivileges=no', 'ReadOnlyRoot=no']
+        self.assertIn(b'\n  Isolation: default\n', self.good('status', 'plain'))
+        self.assertIn(f'\n  Isolation: {" ".join(words)}\n', self.good('status', 'open').decode())
+        self.assertEqual([c['Deviations'] for c in json.loads(self.good('--json=short', 'status', 'plain', 'open'))],
+                         [[], words])
+
+    def test_opt_outs_are_checked(self):
+        """A capability that there is not is a usage error; a mode that there is not is the service's."""
+        self.assertEqual(self.naivec('run', '--cap-add=CAP_NOTHING', self.rootfs).returncode, 2)
+        for flag in ('--network=none', '--seccomp=off', '--userns=keep-id'):
+            done = self.naivec('run', flag, self.rootfs, '/bin/true')
+            self.assertEqual(done.returncode, 125)
+            self.assertIn(flag.split('=')[1].encode(), done.stderr)
+
     def test_status_is_escaped(self):
         """status escapes what the container wrote; logs, on a pipe, does not touch it."""
         self.root.spawn(self.rootfs, ['/bin/printf', r'\033[2Jx\001\n'], Id='esc').wait()

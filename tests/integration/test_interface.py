@@ -76,7 +76,7 @@ class Introspection(Case):
             with self.subTest(member=member):
                 self.assertEqual(signature(interface, member), expected)
         for name in ('Id', 'OwnerUID', 'ControlGroup', 'CreatedUSec', 'State', 'Pid', 'StartedUSec', 'ExitedUSec',
-                     'Result', 'ExitCode', 'OOMKills', 'MemoryMax'):
+                     'Result', 'ExitCode', 'OOMKills', 'MemoryMax', 'Deviations'):
             self.assertIn(('property', name), live['org.naive.Runc.Container1'])
         self.assertIn(('signal', 'Exited'), live['org.naive.Runc.Container1'])
 

@@ -350,6 +350,22 @@ class Embedded(Naivec):
         self.assertEqual(done.returncode, 125, done.stderr)
         self.assertIn(b'cgroup', done.stderr)
 
+    def test_user_with_less_isolation(self):
+        """A user may take from its own isolation what the kernel lets it; what that refuses is an error."""
+        options = '--network=host', '--cap-add=all', '--seccomp=unconfined', '--no-new-privileges=no'
+        done = self.embedded('run', *options, self.rootfs_of('carol'), '/bin/sh', '-c',
+                             'ls /sys/class/net; mkdir /sys/fs/cgroup/x 2>/dev/null; /bin/unmake', user='carol')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = done.stdout.decode().splitlines()
+        devices = sorted(os.listdir('/sys/class/net'))
+        self.assertEqual(lines[:len(devices)], devices)
+        self.assertIn('rights mount: ok', lines)
+        self.assertEqual([line for line in lines[len(devices):] if line.endswith(': ok') and
+                          not line.startswith(('rights', 'clear-nosuid /:'))], [])
+        done = self.embedded('run', '--userns=host', self.rootfs_of('carol'), '/bin/true', user='carol')
+        self.assertEqual(done.returncode, 125)
+        self.assertIn(b"UserNamespace 'host' needs a service that runs as root", done.stderr)
+
     def test_failures(self):
         """The same failures have the same exit statuses."""
         self.assertEqual(self.embedded('run', '/no/such', '/bin/true').returncode, 125)

@@ -164,7 +164,42 @@ class Names(Case):
                           ('org.naive.Runc', 0), destination='org.freedesktop.DBus')
         self.assertEqual(caught.exception.name, 'org.freedesktop.DBus.Error.AccessDenied')
 
-    def test_self_as_root_is_privileged(self):
-        """UserNamespace=self is fine for a user; what equals root on the host is an action of its own."""
-        with self.refused('AccessDenied', 'InteractiveAuthorizationRequired', 'InvalidArgs'):
-            self.user('bob').spawn(self.rootfs_of('bob'), ['/bin/true'], UserNamespace=GLib.Variant('s', 'host'))
+
+class Privileged(Case):
+    """What takes from the isolation is an action of its own."""
+
+    OPTIONS = (('UserNamespace', 'host'), ('Network', 'host'), ('Capabilities', ['CAP_NET_ADMIN']),
+               ('Seccomp', 'unconfined'), ('NoNewPrivileges', False))
+
+    def test_refused_to_who_may_run(self):
+        """Each such option is refused to a user with `run` alone, who may do all the rest."""
+        alice = self.user('alice')
+        for member in ('spawn', 'create'):
+            for key, value in self.OPTIONS:
+                with self.subTest(key=key), self.refused('InteractiveAuthorizationRequired'):
+                    getattr(alice, member)(self.rootfs_of('alice'), ['/bin/true'], **{key: value})
+        self.nothing_started()
+        self.spawn_output(['/bin/true'], client=alice, rootfs=self.rootfs_of('alice'), UserNamespace='self',
+                          Network='private', Capabilities=['CAP_CHOWN'], Seccomp='default', NoNewPrivileges=True)
+
+    def test_granted_by_its_own_action(self):
+        """A rule for run-privileged grants them, and not what `run` covers."""
+        frank = self.user('frank')
+        for key, value in self.OPTIONS:
+            if key != 'Network':
+                with self.subTest(key=key):
+                    self.spawn_output(['/bin/true'], client=frank, rootfs=self.rootfs_of('frank'), **{key: value})
+        with self.refused('InteractiveAuthorizationRequired'):
+            frank.spawn(self.rootfs_of('frank'), ['/bin/true'])
+
+    def test_rule_sees_the_deviations(self):
+        """The rule looks at action.lookup("deviations"): what it does not want is refused."""
+        for options in ({'Network': 'host'}, {'Network': 'host', 'Seccomp': 'unconfined'}):
+            with self.subTest(options=options), self.refused('InteractiveAuthorizationRequired'):
+                self.user('frank').spawn(self.rootfs_of('frank'), ['/bin/true'], **options)
+        self.nothing_started()
+
+    def test_denied(self):
+        """A rule that says no is AccessDenied."""
+        with self.refused('AccessDenied'):
+            self.user('dave').spawn(self.rootfs_of('dave'), ['/bin/true'], Seccomp='unconfined')

@@ -43,8 +43,8 @@ class Survival(Case):
                 place = self.place(f'running{number}')
                 before = {}
                 for i in range(5):
-                    container = place.client.spawn(self.rootfs, ['/bin/sleep', '60'], Id=f'c{i}',
-                                                   MemoryMax=64 << 20)
+                    container = place.client.spawn(self.rootfs, ['/bin/sleep', '60'], Id=f'c{i}', MemoryMax=64 << 20,
+                                                   ReadOnlyRoot=i > 0, Network='host' if i > 1 else 'private')
                     before[container.path] = container.props()
                 time.sleep(0.2)  # records are written a little later
                 self.again(place, number)

@@ -4,8 +4,8 @@ CHILD, LAUNCH = 'service/sandbox-child.c', 'service/launch.c'
 
 DEFENCES = [
     ('', 'the IPC namespace', LAUNCH, 'CLONE_NEWIPC | ', '', 'test_run.Namespaces'),
-    ('', 'the network namespace', LAUNCH, ' | CLONE_NEWNET', '', 'test_run.Namespaces'),
-    ('', 'the UTS namespace', LAUNCH, ' | CLONE_NEWUTS', '', 'test_run.Namespaces'),
+    ('', 'the network namespace', LAUNCH, '(spec->host_network ? 0 : CLONE_NEWNET)', '0', 'test_run.Namespaces'),
+    ('', 'the UTS namespace', LAUNCH, 'CLONE_NEWUTS | ', '', 'test_run.Namespaces'),
     ('', 'the PID namespace', LAUNCH, ' | CLONE_NEWPID', '', 'test_run.Namespaces'),
     ('', 'the host name', CHILD, 'sethostname(plan->hostname, plan->hostname_length) < 0', 'false',
      'test_run.Namespaces'),
@@ -19,6 +19,8 @@ DEFENCES = [
     ('', 'the filter', CHILD, 'plan->seccomp && syscall', 'false && syscall', 'test_run.Process'),
     ('', 'no_new_privs', CHILD, 'prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0', 'false', 'test_run.Process'),
     ('', 'the dropping of capabilities', CHILD, '!drop_capabilities(plan)', 'false', 'test_run.Process'),
+    ('', 'the question for less isolation', 'dbus/manager-api.c', 'run_spec_is_privileged(spawn->spec)', 'false',
+     'test_polkit.Privileged'),
     ('', 'the limit of memory in v1', 'service/cgroup-legacy.c', 'static bool legacy_set_memory(int leaf, uint64_t '
      'memory_max, uint64_t swap_max, GError **error)\n{', 'static bool legacy_set_memory(int leaf, uint64_t '
      'memory_max, uint64_t swap_max, GError **error)\n{\n        if (memory_max < UINT64_MAX) return true;',

@@ -3,6 +3,4 @@
 ROWS = [f'{letter}{number}' for letter, last in (('A', 17), ('B', 14), ('C', 9), ('D', 13))
         for number in range(1, last + 1)]
 
-NOT_APPLICABLE = {
-    'A17': 'no capability can be added and the filter cannot be switched off',
-}
+NOT_APPLICABLE = {}

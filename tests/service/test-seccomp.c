@@ -29,6 +29,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "service/util/capability.h"
+
 #define BAD      (-1L)
 #define LAST     600
 #define HIGH_BIT (1UL << 32)
@@ -713,13 +715,82 @@ static void test_set_id_differs_in_nothing_else(void)
         }
 }
 
+/* ---- what capabilities open ---- */
+
+static void use_capabilities(uint64_t capabilities)
+{
+        g_autoptr(GError) error = NULL;
+
+        seccomp_program_free(g_steal_pointer(&filter));
+        seccomp_program_new(SECCOMP_SET_ID_ALLOWED, capabilities, &filter, &error);
+        g_assert_no_error(error);
+}
+
+static uint32_t decide_name(const char *name)
+{
+        return decide_native(seccomp_syscall_resolve_name(name), 0, CLONE_NEWNS | SIGCHLD);
+}
+
+/* Each capability opens the calls that it is for, and none else. */
+static void test_capabilities(void)
+{
+        static const struct {
+                uint64_t capabilities;
+                const char *opened[8];
+        } rows[] = {
+                {CAPABILITY(NET_ADMIN), {NULL}},
+                {CAPABILITY(SYS_ADMIN),
+                 {"mount", "umount2", "unshare", "setns", "clone", "fsopen", "sethostname"}},
+                {CAPABILITY(SYS_PTRACE), {"ptrace", "process_vm_readv", "kcmp"}},
+                {CAPABILITY(SYS_TIME), {"clock_settime", "adjtimex"}},
+                {CAPABILITY(SYS_PTRACE) | CAPABILITY(SYS_BOOT), {"ptrace", "reboot"}},
+        };
+        static const char *const never[] = {"keyctl", "userfaultfd", "io_uring_setup", "chroot"};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+                use_capabilities(rows[i].capabilities);
+                g_assert_true(seccomp_opens(rows[i].capabilities) == !!rows[i].opened[0]);
+                for (size_t k = 0; k < G_N_ELEMENTS(rows); k++)
+                        for (size_t n = 0; rows[k].opened[n]; n++) {
+                                const char *name = rows[k].opened[n];
+                                bool is_open = g_strv_contains(rows[i].opened, name);
+                                g_test_message("%zu %s", i, name);
+                                if (rows[i].capabilities & rows[k].capabilities && k != i)
+                                        continue;
+                                g_assert_cmphex(decide_name(name), ==,
+                                                is_open ? ALLOWED : REFUSED(EPERM));
+                        }
+                for (size_t n = 0; n < G_N_ELEMENTS(never); n++)
+                        g_assert_cmphex(decide_name(never[n]), ==, REFUSED(EPERM));
+                g_assert_cmphex(decide_native(SYS_clone3, 0, 0), ==, REFUSED(ENOSYS));
+        }
+        use_capabilities(0);
+}
+
+/* With all of them nothing that is not for one is open: only forbidden names are. */
+static void test_all_capabilities(void)
+{
+        g_autofree uint32_t *before = g_new0(uint32_t, LAST + 1);
+
+        for (int number = 0; number <= LAST; number++)
+                before[number] = decide_native(number, 0, 0);
+        use_capabilities(UINT64_MAX);
+        for (int number = 0; number <= LAST; number++) {
+                g_autofree char *name =
+                        seccomp_syscall_resolve_num_arch(seccomp_arch_native(), number);
+                if (decide_native(number, 0, 0) != before[number])
+                        g_assert_true(IS_IN(forbidden, name));
+        }
+        use_capabilities(0);
+}
+
 int main(int argc, char **argv)
 {
         g_autoptr(GError) error = NULL;
 
         g_test_init(&argc, &argv, NULL);
-        if (!seccomp_program_new(SECCOMP_SET_ID_ALLOWED, &filter, &error) ||
-            !seccomp_program_new(SECCOMP_SET_ID_REFUSED, &no_set_id, &error))
+        if (!seccomp_program_new(SECCOMP_SET_ID_ALLOWED, 0, &filter, &error) ||
+            !seccomp_program_new(SECCOMP_SET_ID_REFUSED, 0, &no_set_id, &error))
                 g_error("%s", error->message);
         g_test_add_func("/seccomp/forbidden", test_forbidden);
         g_test_add_func("/seccomp/sweep", test_sweep);
@@ -738,6 +809,8 @@ int main(int argc, char **argv)
         g_test_add_func("/seccomp/set-id-allowed", test_set_id_allowed);
         g_test_add_func("/seccomp/set-id-differs-in-nothing-else",
                         test_set_id_differs_in_nothing_else);
+        g_test_add_func("/seccomp/capabilities", test_capabilities);
+        g_test_add_func("/seccomp/all-capabilities", test_all_capabilities);
         g_test_add_func("/seccomp/shell", test_shell);
         g_test_add_func("/seccomp/python", test_python);
         g_test_add_func("/seccomp/dpkg", test_dpkg);

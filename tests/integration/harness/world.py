@@ -14,7 +14,7 @@ from .invariants import cgroup_roots, cgroup_tree, descendants_of, own_processes
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
-USERS = {'alice': 20001, 'bob': 20002, 'carol': 20003, 'dave': 20004, 'erin': 20005, 'mallory': 20006}
+USERS = {'alice': 20001, 'bob': 20002, 'carol': 20003, 'dave': 20004, 'erin': 20005, 'mallory': 20006, 'frank': 20007}
 
 
 def mount(*arguments):
@@ -83,7 +83,7 @@ class World:
         os.environ['UBSAN_OPTIONS'] = f'log_path={self.directory}/ubsan:print_stacktrace=1:halt_on_error=1'
         rootfs.compile_helpers(f'{self.directory}/programs')
         self.rootfs = rootfs.make(f'{self.directory}/rootfs', f'{self.directory}/programs')
-        for name in ('alice', 'bob', 'carol', 'dave'):
+        for name in ('alice', 'bob', 'carol', 'dave', 'frank'):
             home = f'{self.directory}/{name}'
             os.mkdir(home)
             rootfs.make(f'{home}/rootfs', f'{self.directory}/programs', USERS[name], USERS[name])

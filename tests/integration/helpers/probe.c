@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -63,6 +64,17 @@ static void ids(void)
                gid[0], gid[1], gid[2], effective, permitted);
 }
 
+/* drop UID PROGRAM…: executes it as that user. */
+static int drop(char **argv)
+{
+        uid_t uid = (uid_t) strtoul(argv[0], NULL, 10);
+
+        if (setresuid(uid, uid, uid) < 0)
+                return 1;
+        execv(argv[1], argv + 1);
+        return 1;
+}
+
 int main(int argc, char **argv)
 {
         const char *what = argc > 1 ? argv[1] : "";
@@ -76,6 +88,10 @@ int main(int argc, char **argv)
                 ids();
         else if (strcmp(what, "abort") == 0)
                 raise(SIGABRT);
+        else if (strcmp(what, "euid") == 0)
+                printf("%u\n", geteuid());
+        else if (strcmp(what, "drop") == 0 && argc > 3)
+                return drop(argv + 2);
         else if (strcmp(what, "sleep") == 0)
                 pause();
         else
