@@ -401,7 +401,8 @@ void launch_report_to_error(const SandboxReport *report, const RunSpec *spec, GE
                                 "rootfs '%s': cannot mount on its '%s'", spec->rootfs, target);
         } else if (report->stage == STAGE_WORKING_DIRECTORY) {
                 error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, report->error,
-                                "WorkingDirectory '%s' in rootfs '%s'", spec->working_directory,
+                                "WorkingDirectory '%s' in rootfs '%s'",
+                                spec->working_directory ? spec->working_directory : "/",
                                 spec->rootfs);
         } else {
                 error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, report->error,

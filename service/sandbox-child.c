@@ -223,7 +223,7 @@ static bool write_map(int proc, pid_t pid, const char *file, const char *map)
  * and only from outside can more than one id be mapped. Returns its pidfd, -1 on failure. */
 static int hold_inner(const SandboxPlan *plan)
 {
-        int pidfd = -1, proc = new_mount("proc", NULL, 0, 0);
+        int pidfd = -1, high = -1, proc = new_mount("proc", NULL, 0, 0);
         struct clone_args args = {
                 .flags = CLONE_NEWUSER | CLONE_PIDFD | plan->inner_namespaces,
                 .exit_signal = SIGCHLD,
@@ -246,7 +246,10 @@ static int hold_inner(const SandboxPlan *plan)
                write_map(proc, pid, "/gid_map", plan->inner_map) &&
                syscall(SYS_setns, pidfd, plan->inner_namespaces) == 0;
         close(proc);
-        return done ? pidfd : -1;
+        if (done) /* out of the way of the caller's fds */
+                high = fcntl(pidfd, F_DUPFD_CLOEXEC, SANDBOX_FD_BASE);
+        close(pidfd);
+        return high;
 }
 
 static bool enter_inner(int holder)
@@ -311,23 +314,24 @@ static bool reset_attributes(const SandboxPlan *plan)
                sched_setscheduler(0, SCHED_OTHER, &normal) == 0;
 }
 
-static bool drop_capabilities(const SandboxPlan *plan)
+static bool bound_capabilities(const SandboxPlan *plan)
 {
-        struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-        struct __user_cap_data_struct data[2] = {
-                {.effective = (uint32_t) plan->capabilities,
-                 .permitted = (uint32_t) plan->capabilities},
-                {.effective = (uint32_t) (plan->capabilities >> 32),
-                 .permitted = (uint32_t) (plan->capabilities >> 32)},
-        };
-
-        /* the bounding set first: dropping from it needs CAP_SETPCAP */
         for (int i = 0; i <= plan->last_capability; i++)
                 if (!(plan->capabilities & (UINT64_C(1) << i)) &&
                     prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
                         return false;
-        return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 &&
-               syscall(SYS_capset, &header, data) == 0;
+        return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0;
+}
+
+static bool set_capabilities(uint64_t set)
+{
+        struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+        struct __user_cap_data_struct data[2] = {
+                {.effective = (uint32_t) set, .permitted = (uint32_t) set},
+                {.effective = (uint32_t) (set >> 32), .permitted = (uint32_t) (set >> 32)},
+        };
+
+        return syscall(SYS_capset, &header, data) == 0;
 }
 
 static void mount_root(const SandboxPlan *plan)
@@ -413,19 +417,51 @@ static bool enter_directory(const char *path)
         return true;
 }
 
+/* The first candidate that is there; if none is, exec says what is wrong. */
+static bool is_inside(const char *const *paths)
+{
+        for (; *paths; paths++) {
+                int fd = open_inside(*paths, 0);
+                if (fd >= 0) {
+                        close(fd);
+                        return true;
+                }
+                if (errno == ELOOP)
+                        return false;
+        }
+        return true;
+}
+
+/* What the command may do counts from here on: a path that it could not enter must not be its
+ * directory. The filter comes after all that needs a call which it refuses; without no_new_privs
+ * CAP_SYS_ADMIN loads it, and goes then. The bounding set comes first: it needs CAP_SETPCAP. */
+static void settle_rights(const SandboxPlan *plan)
+{
+        uint64_t loader =
+                plan->no_new_privileges || !plan->seccomp ? 0 : UINT64_C(1) << CAP_SYS_ADMIN;
+
+        if (!bound_capabilities(plan) || !set_capabilities(plan->capabilities | loader))
+                fail(plan, STAGE_CAPABILITIES);
+        if (!enter_directory(plan->working_directory))
+                fail(plan, STAGE_WORKING_DIRECTORY);
+        if (!is_inside(plan->exec_paths))
+                fail(plan, STAGE_EXEC);
+        if (plan->home_index >= 0 && faccessat(AT_FDCWD, "/root", X_OK, 0) < 0)
+                plan->environment[plan->home_index] = (char *) "HOME=/";
+        if (plan->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                fail(plan, STAGE_NO_NEW_PRIVS);
+        if (plan->seccomp && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, plan->seccomp) < 0)
+                fail(plan, STAGE_SECCOMP);
+        if (loader && !set_capabilities(plan->capabilities))
+                fail(plan, STAGE_CAPABILITIES);
+}
+
 /* Candidates in order, as execvp does: EACCES is remembered, absence goes on to the next. */
 static _Noreturn void execute(const SandboxPlan *plan)
 {
         int error = ENOENT;
 
         for (const char *const *path = plan->exec_paths; *path; path++) {
-                int fd = open_inside(*path, 0);
-                if (fd < 0 && errno == ELOOP) {
-                        error = ELOOP;
-                        break;
-                }
-                if (fd >= 0)
-                        close(fd);
                 execve(*path, plan->argv, plan->environment);
                 if (errno == EACCES)
                         error = EACCES;
@@ -488,20 +524,7 @@ _Noreturn void sandbox_child(const SandboxPlan *plan)
         /* the service's keyring must not be ours; a kernel without keyrings has none to share */
         if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
                 fail(plan, STAGE_KEYRING);
-        /* after all that needs a call which the filter refuses; while we may load one without
-         * no_new_privs */
-        if (plan->seccomp && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, plan->seccomp) < 0)
-                fail(plan, STAGE_SECCOMP);
-        if (!drop_capabilities(plan))
-                fail(plan, STAGE_CAPABILITIES);
-        /* with the rights of the command, for a path it could not enter must not be its directory
-         */
-        if (!enter_directory(plan->working_directory))
-                fail(plan, STAGE_WORKING_DIRECTORY);
-        if (plan->home_index >= 0 && faccessat(AT_FDCWD, "/root", X_OK, 0) < 0)
-                plan->environment[plan->home_index] = (char *) "HOME=/";
-        if (plan->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-                fail(plan, STAGE_NO_NEW_PRIVS);
+        settle_rights(plan);
         if (!report(plan, STAGE_EXEC, 0, master))
                 _exit(255);
         if (plan->waits)
