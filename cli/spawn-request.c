@@ -5,6 +5,7 @@
 
 #include "cli/values.h"
 #include "service/util/capability.h"
+#include "service/util/size.h"
 
 typedef struct {
         const char *key;
@@ -181,7 +182,7 @@ static const char *wrong_value(const OptionRow *row, const char *value)
         case 'b':
                 return value_parse_bool(value, &truth) ? NULL : "'yes' or 'no'";
         case 't':
-                return value_parse_size(value, &number)
+                return size_parse(value, &number)
                                ? NULL
                                : "a number, with K, M, G or T after it, or 'infinity'";
         case 's':
@@ -249,7 +250,7 @@ static int append_number(sd_bus_message *call, unsigned option, const char *text
 {
         uint64_t number = 0;
 
-        if (!value_parse_size(text, &number))
+        if (!size_parse(text, &number))
                 return -EINVAL;
         /* "No swap" is a wish; "no memory" and "no tasks" are podman's words for no limit. */
         if (number == 0 && option != SPAWN_MemorySwapMax)
