@@ -422,6 +422,7 @@ bool container_launch(Container *container, const ContainerLaunch *how, GError *
                 .hostname =
                         container->spec->hostname ? container->spec->hostname : container->info.id,
                 .tree_fd = how->tree_fd,
+                .sources = how->sources,
                 .map = how->map,
                 .cgroup = how->cgroup,
                 .fds = how->fds,

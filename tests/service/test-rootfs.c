@@ -101,23 +101,31 @@ static void tear_down(Fixture *f, const void *unused)
         g_free(f->path);
 }
 
-static void on_tree(int fd, gid_t gid, GError *error, void *data)
+static void on_tree(RootfsFound *found, GError *error, void *data)
 {
         Fixture *f = data;
 
-        g_assert_true((fd < 0) == (error != NULL));
+        g_assert_true((found == NULL) == (error != NULL));
         f->n_answers++;
         fd_clear(&f->fd);
-        f->fd = fd;
-        f->gid = gid;
+        f->fd = found ? found->fd : -1;
+        f->gid = found ? found->gid : 0;
         g_clear_error(&f->error);
         f->error = error ? g_error_copy(error) : NULL;
+}
+
+static RootfsLookup *begin(Fixture *f, const char *path, const Credentials *owner)
+{
+        const RootfsSource tree = {.path = path};
+        const RootfsRequest request = {.sources = &tree, .n = 1, .owner = owner};
+
+        return rootfs_lookup(f->lookups, &request, on_tree, f);
 }
 
 static void look_up(Fixture *f, const char *path, const Credentials *owner)
 {
         unsigned before = f->n_answers;
-        RootfsLookup *lookup = rootfs_lookup(f->lookups, path, owner, on_tree, f);
+        RootfsLookup *lookup = begin(f, path, owner);
 
         g_assert_true(!lookup == (f->n_answers == before + 1));
         g_assert_true(loop_until(&f->n_answers, before + 1, 3000));
@@ -158,7 +166,7 @@ static void test_cached(Fixture *f, const void *unused)
 {
         make_directory(f, "tree", 0, 0, 0700);
         g_autofree char *path = below(f, "tree");
-        g_assert_null(rootfs_lookup(f->lookups, path, &root, on_tree, f));
+        g_assert_null(begin(f, path, &root));
         g_assert_cmpuint(f->n_answers, ==, 1);
         g_assert_no_error(f->error);
         assert_found(f, "tree", &root);
@@ -307,7 +315,7 @@ static void test_silence(Fixture *f, const void *data)
         guint timer = g_timeout_add(50, on_tick, &ticks);
         gint64 start = g_get_monotonic_time();
         for (size_t i = 0; i < G_N_ELEMENTS(owners); i++) {
-                rootfs_lookup(f->lookups, path, owners[i], on_tree, f);
+                begin(f, path, owners[i]);
                 g_assert_cmpuint(f->n_answers, ==, 0);
         }
         g_assert_cmpint(g_get_monotonic_time() - start, <,
@@ -331,8 +339,7 @@ static void test_cancel(Fixture *f, const void *unused)
         if (server < 0)
                 return;
         for (int i = 0; i < 10; i++) {
-                RootfsLookup *lookup =
-                        rootfs_lookup(f->lookups, path, i % 2 ? &user : &root, on_tree, f);
+                RootfsLookup *lookup = begin(f, path, i % 2 ? &user : &root);
                 g_assert_nonnull(lookup);
                 if (i % 3)
                         loop_for(2);
@@ -349,7 +356,7 @@ static void test_cancel_late(Fixture *f, const void *unused)
 {
         make_directory(f, "tree", USER, USER, 0700);
         g_autofree char *path = below(f, "tree");
-        RootfsLookup *lookup = rootfs_lookup(f->lookups, path, &user, on_tree, f);
+        RootfsLookup *lookup = begin(f, path, &user);
 
         g_assert_nonnull(lookup);
         g_usleep(50000);
@@ -367,7 +374,8 @@ static int clone_tree(Fixture *f, const char *name)
         int mounted = -1;
 
         assert_found(f, name, &root);
-        rootfs_clone(f->fd, name, &mounted, &error);
+        const RootfsTree tree = {.fd = f->fd, .path = name};
+        rootfs_clone(&tree, &mounted, &error);
         g_assert_no_error(error);
         g_assert_cmpint(fcntl(mounted, F_GETFD), ==, FD_CLOEXEC);
         return mounted;
@@ -387,9 +395,11 @@ static void protect(Fixture *f, int mounted, bool read_only, int user_namespace)
 {
         g_autoptr(GError) error = NULL;
 
-        rootfs_protect(mounted, f->fd, "tree",
-                       MOUNT_ATTR_NOSUID | (read_only ? MOUNT_ATTR_RDONLY : 0), user_namespace,
-                       &error);
+        const RootfsTree tree = {.fd = f->fd,
+                                 .path = "tree",
+                                 .attributes =
+                                         MOUNT_ATTR_NOSUID | (read_only ? MOUNT_ATTR_RDONLY : 0)};
+        rootfs_protect(&tree, mounted, user_namespace, &error);
         g_assert_no_error(error);
 }
 
@@ -492,8 +502,8 @@ static void assert_unmappable(Fixture *f, const char *name, const char *culprit)
         autofd int user_namespace = make_user_namespace(USER, 0x70000000);
         autofd int mounted = clone_tree(f, name);
 
-        g_assert_false(
-                rootfs_protect(mounted, f->fd, name, MOUNT_ATTR_RDONLY, user_namespace, &error));
+        const RootfsTree tree = {.fd = f->fd, .path = name, .attributes = MOUNT_ATTR_RDONLY};
+        g_assert_false(rootfs_protect(&tree, mounted, user_namespace, &error));
         g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_ROOTFS_INVALID);
         if (!strstr(error->message, culprit)) {
                 g_test_message("'%s' does not name %s", error->message, culprit);
