@@ -24,6 +24,8 @@
 #define CONTAINERS_MAX         1024u /* live ones in total, root's included */
 #define STOPPED_PER_UID_MAX    64u   /* stopped ones kept for reading; the oldest go first */
 #define TASKS_MAX_DEFAULT      4096u /* a fork bomb ends here */
+#define USER_TASKS_MAX_DEFAULT                                                                     \
+        16384u /* of all containers of a user: half of what pid_max is by default */
 
 #define LOG_BYTES_MAX   (256u * 1024) /* output kept of one container; the oldest bytes go */
 #define ATTACHMENTS_MAX 16u           /* readers of one container's output */

@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 
-from harness import rootfs
+from harness import invariants, rootfs
 from harness.client import BusError
 from harness.hostile import SilentFuse, Impostor
 from harness.case import Case
@@ -604,6 +604,85 @@ class RootFd(Trees):
             return self.with_fd(fd, client)
         except BusError as error:
             return error
+
+
+class Ceilings(Trees):
+    """What all containers of a user have together, by the configuration."""
+
+    def setUp(self):
+        super().setUp()
+        self.config = f'{self.world.directory}/naive-runc.conf'
+
+    def configure(self, *lines):
+        """The service, started anew with that; the old one is back after the test."""
+        def back():
+            os.unlink(self.config)
+            self.restart()
+        self.addCleanup(back)
+        with open(self.config, 'w') as f:
+            f.write('\n'.join(('[Service]', *lines)) + '\n')
+        self.restart()
+
+    def restart(self):
+        self.world.restart_service()
+        Case.baseline = invariants.Snapshot(self.world)
+
+    def test_memory(self):
+        """D9: without limits of their own, two containers of a user have no more memory than that user may, in tmpfs too."""
+        self.configure('UserMemoryMax=64M')
+        alice, tree = self.user('alice'), self.rootfs_of('alice')
+        hold = ['/bin/sh', '-c', 'head -c 40000000 /dev/zero > /tmp/f && echo full && exec sleep 60']
+        one = alice.spawn(tree, hold)
+        self.eventually(lambda: b'full' in one.log() or one.state == 'stopped', what='the first one')
+        self.assertEqual(one.state, 'running', one.log())
+        other = alice.spawn(tree, hold)
+        self.eventually(lambda: 'stopped' in (one.state, other.state), what='an end')
+        ended = one if one.state == 'stopped' else other
+        self.assertEqual(ended.wait()[0], 'oom-kill')
+        # root has none of that
+        container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'head -c 90000000 /dev/zero > /tmp/f && echo full'])
+        self.assertEqual(container.wait(), ('success', 0), container.log())
+
+    def test_tasks(self):
+        """D9, F25: nor more processes; another user is not touched by that."""
+        self.configure('UserTasksMax=40')
+        script = 'for i in $(seq 100); do sleep 60 & done; exec sleep 60'
+        alice, tree = self.user('alice'), self.rootfs_of('alice')
+        # a shell that cannot fork ends, and so does its container: another one keeps what it has
+        keeper = alice.spawn(tree, ['/bin/sh', '-c', 'for i in $(seq 20); do sleep 60 & done; echo full; exec sleep 60'])
+        self.eventually(lambda: b'full' in keeper.log(), what='the first twenty')
+        container = alice.spawn(tree, ['/bin/sh', '-c', script])
+        pids, most = self.owner_file('alice', 'pids.current'), 0
+        while container.state == 'running':
+            most = max(most, int(open(pids).read()))
+        self.assertLessEqual(most, 40)
+        self.assertEqual(container.wait()[0], 'exit-code')
+        self.assertIn(b'fork', container.log())
+        self.assertEqual(keeper.state, 'running')
+        self.shell('for i in $(seq 30); do sleep 0.1 & done; wait; echo ok', client=self.user('bob'),
+                   rootfs=self.rootfs_of('bob'))
+
+    def owner_file(self, name, file):
+        for root in invariants.cgroup_roots():
+            path = f'{root}{self.world.cgroup_parent}/{USERS[name]}/{file}'
+            if os.path.exists(path):
+                return path
+        self.fail(f'no {file} of {name}')
+
+    def test_default(self):
+        """D9: the default bounds a user's tasks, and root's not."""
+        self.shell('true', client=self.user('alice'), rootfs=self.rootfs_of('alice'))
+        self.assertEqual(open(self.owner_file('alice', 'pids.max')).read(), '16384\n')
+
+    def test_configuration(self):
+        """A ceiling that makes no sense stops the service from starting, by its key."""
+        path = f'{self.place}/conf'
+        with open(path, 'w') as f:
+            f.write('[Service]\nUserMemoryMax=lots\n')
+        arguments = [a for a in self.world.service_arguments(state=f'{self.place}/state') if '--config' not in a]
+        result = self.command(self.world.daemon, *arguments, f'--config={path}')
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b'UserMemoryMax=lots', result.stderr)
 
 
 class Memory(Trees):
