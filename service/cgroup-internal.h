@@ -64,15 +64,13 @@ struct CgroupTree {
 
 /* -- cgroup-ceilings.c -- */
 
-/* What binds `owner` beside the limits of a leaf. */
 CgroupLimits cgroup_ceilings_of(const CgroupTree *tree, uid_t owner);
 /* Puts them in place, once for each directory of an owner, which is there. */
 bool cgroup_cap_owner(CgroupTree *tree, uid_t owner, GError **error);
 
 /* -- cgroup-tree.c -- */
 
-/* The names of the owners' directories of one hierarchy. */
-GPtrArray *cgroup_list_owners(const CgroupHierarchy *hierarchy);
+GPtrArray *cgroup_list_owners(const CgroupHierarchy *hierarchy); /* names */
 
 typedef struct CgroupMount {
         unsigned version;
