@@ -7,12 +7,15 @@
 #include "cli/values.h"
 #include "service/limits.h"
 
-enum { FLAG_FD = FLAG_OF_VERB };
+enum { FLAG_FD = FLAG_OF_VERB, FLAG_TMPFS };
 
 static const Flag run_flags[] = {
         {"detach", NULL, "run in the background; output goes to the log; print the id", 'd'},
         {"interactive", NULL, "accepted for podman's sake: input always reaches the command", 'i'},
         {"fd", "N", "pass file descriptor N as well; may be repeated", FLAG_FD},
+        {"tmpfs", "DST[:OPTIONS]",
+         "mount an empty directory in memory; options size=, mode=, ro, noexec; may be repeated",
+         FLAG_TMPFS},
         {0},
 };
 
@@ -23,7 +26,7 @@ const Flag *run_command_flags(Flag storage[SPAWN_FLAGS_SIZE])
 
 const Flag *run_command_create_flags(Flag storage[SPAWN_FLAGS_SIZE])
 {
-        return spawn_flags(storage, run_flags + 2); /* --fd alone */
+        return spawn_flags(storage, run_flags + 2); /* from --fd on */
 }
 
 void run_command_clear(RunCommand *command)
@@ -62,7 +65,8 @@ static bool take_flag(RunCommand *command, Invocation *invocation, int id, const
         case FLAG_FD:
                 return take_fd(command, invocation, value);
         default:
-                wrong = spawn_request_take(&command->request, id, value);
+                wrong = id == FLAG_TMPFS ? spawn_request_add_tmpfs(&command->request, value)
+                                         : spawn_request_take(&command->request, id, value);
                 if (wrong)
                         invocation_usage(invocation, "%s", wrong);
                 return !wrong;

@@ -5,6 +5,7 @@
 
 #include "cli/values.h"
 #include "service/util/capability.h"
+#include "service/util/size.h"
 
 typedef struct {
         const char *key;
@@ -24,10 +25,8 @@ static const struct {
         SpawnOption option;
         char letter;
 } letters[] = {
-        {SPAWN_Environment, 'e'},
-        {SPAWN_MemoryMax, 'm'},
-        {SPAWN_Terminal, 't'},
-        {SPAWN_WorkingDirectory, 'w'},
+        {SPAWN_Environment, 'e'}, {SPAWN_MemoryMax, 'm'},        {SPAWN_Mounts, 'v'},
+        {SPAWN_Terminal, 't'},    {SPAWN_WorkingDirectory, 'w'},
 };
 
 static int flag_id(unsigned option)
@@ -172,6 +171,30 @@ static char *take_capability(SpawnRequest *request, const char *text)
         return NULL;
 }
 
+/* Kept as SRC:DST[:OPTIONS], with SRC absolute; that of a tmpfs is empty. */
+char *spawn_request_add_bind(SpawnRequest *request, const char *text)
+{
+        const char *target = strchr(text, ':');
+        g_autofree char *source = target ? g_strndup(text, (size_t) (target - text)) : NULL;
+        g_autofree char *path = source ? value_absolute_path(source) : NULL;
+
+        if (!path || !target[1] || target[1] == ':')
+                return g_strdup_printf("--volume=%s: it takes SRC:DST or SRC:DST:OPTIONS", text);
+        g_autofree char *mount = g_strconcat(path, target, NULL);
+        add_value(request, SPAWN_Mounts, mount);
+        return NULL;
+}
+
+char *spawn_request_add_tmpfs(SpawnRequest *request, const char *text)
+{
+        g_autofree char *mount = g_strconcat(":", text, NULL);
+
+        if (*text != '/')
+                return g_strdup_printf("--tmpfs=%s: it takes DST or DST:OPTIONS", text);
+        add_value(request, SPAWN_Mounts, mount);
+        return NULL;
+}
+
 static const char *wrong_value(const OptionRow *row, const char *value)
 {
         uint64_t number;
@@ -181,7 +204,7 @@ static const char *wrong_value(const OptionRow *row, const char *value)
         case 'b':
                 return value_parse_bool(value, &truth) ? NULL : "'yes' or 'no'";
         case 't':
-                return value_parse_size(value, &number)
+                return size_parse(value, &number)
                                ? NULL
                                : "a number, with K, M, G or T after it, or 'infinity'";
         case 's':
@@ -203,6 +226,8 @@ char *spawn_request_take(SpawnRequest *request, int id, const char *value)
                 return take_variable(request, value);
         if (option == SPAWN_Capabilities)
                 return take_capability(request, value);
+        if (option == SPAWN_Mounts)
+                return spawn_request_add_bind(request, value);
         if (!value)
                 value = "yes";
         wanted = wrong_value(&rows[option], value);
@@ -245,11 +270,37 @@ static int append_byte_strings(sd_bus_message *call, const void *const *strings,
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
+static int append_mount(sd_bus_message *call, const char *mount)
+{
+        g_auto(GStrv) parts = g_strsplit(mount, ":", 3);
+        g_auto(GStrv) options = g_strsplit(parts[2] ? parts[2] : "", ",", -1);
+        int r = sd_bus_message_open_container(call, 'r', "ayaysas");
+
+        if (r >= 0)
+                r = append_bytes(call, parts[0]);
+        if (r >= 0)
+                r = append_bytes(call, parts[1]);
+        if (r >= 0)
+                r = sd_bus_message_append(call, "s", *parts[0] ? "bind" : "tmpfs");
+        if (r >= 0)
+                r = sd_bus_message_append_strv(call, options);
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+static int append_mounts(sd_bus_message *call, const GPtrArray *mounts)
+{
+        int r = sd_bus_message_open_container(call, 'a', "(ayaysas)");
+
+        for (unsigned i = 0; r >= 0 && i < mounts->len; i++)
+                r = append_mount(call, mounts->pdata[i]);
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
 static int append_number(sd_bus_message *call, unsigned option, const char *text)
 {
         uint64_t number = 0;
 
-        if (!value_parse_size(text, &number))
+        if (!size_parse(text, &number))
                 return -EINVAL;
         /* "No swap" is a wish; "no memory" and "no tasks" are podman's words for no limit. */
         if (number == 0 && option != SPAWN_MemorySwapMax)
@@ -276,6 +327,8 @@ static int append_value(const SpawnRequest *request, sd_bus_message *call, unsig
                 return append_byte_strings(call,
                                            (const void *const *) request->values[option]->pdata,
                                            request->values[option]->len);
+        if (option == SPAWN_Mounts)
+                return append_mounts(call, request->values[option]);
         return -EOPNOTSUPP;
 }
 

@@ -39,6 +39,10 @@ void spawn_request_set(SpawnRequest *request, SpawnOption option, const char *va
 /* Adds a variable unless the user gave one of that name. */
 void spawn_request_default_variable(SpawnRequest *request, const char *name, const char *value);
 
+/* Adds a mount as it is said on a command line: NULL, or what is wrong with it (free it). */
+char *spawn_request_add_bind(SpawnRequest *request, const char *text);  /* SRC:DST[:OPTIONS] */
+char *spawn_request_add_tmpfs(SpawnRequest *request, const char *text); /* DST[:OPTIONS] */
+
 /* Passes our open `fd` as `number`. */
 void spawn_request_add_fd(SpawnRequest *request, int fd, int number);
 

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "service/util/size.h"
+
 bool value_parse_bool(const char *text, bool *ret)
 {
         static const char *const words[][2] = {
@@ -25,53 +27,11 @@ bool value_parse_bool(const char *text, bool *ret)
         return false;
 }
 
-/* Digits only: strtoull would take spaces and a sign. */
-static bool parse_digits(const char **text, uint64_t *ret)
-{
-        const char *p = *text;
-        uint64_t value = 0;
-
-        if (!g_ascii_isdigit(*p))
-                return false;
-        for (; g_ascii_isdigit(*p); p++) {
-                if (__builtin_mul_overflow(value, UINT64_C(10), &value) ||
-                    __builtin_add_overflow(value, (uint64_t) (*p - '0'), &value))
-                        return false;
-        }
-        *text = p;
-        *ret = value;
-        return true;
-}
-
-bool value_parse_size(const char *text, uint64_t *ret)
-{
-        static const char suffixes[] = "KMGT";
-        uint64_t value;
-
-        if (!strcmp(text, "infinity") || !strcmp(text, "max")) {
-                *ret = UINT64_MAX;
-                return true;
-        }
-        if (!parse_digits(&text, &value))
-                return false;
-        if (*text) {
-                const char *suffix = strchr(suffixes, g_ascii_toupper(*text));
-
-                if (!suffix || text[1])
-                        return false;
-                for (const char *p = suffixes; p <= suffix; p++)
-                        if (__builtin_mul_overflow(value, UINT64_C(1024), &value))
-                                return false;
-        }
-        *ret = value;
-        return true;
-}
-
 bool value_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret)
 {
         uint64_t value;
 
-        if (!parse_digits(&text, &value) || *text || value < min || value > max)
+        if (!size_parse_digits(&text, &value) || *text || value < min || value > max)
                 return false;
         *ret = value;
         return true;

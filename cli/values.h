@@ -8,9 +8,6 @@
 
 bool value_parse_bool(const char *text, bool *ret);
 
-/* Decimal, with K, M, G or T for powers of 1024. "infinity" and "max" are UINT64_MAX. */
-bool value_parse_size(const char *text, uint64_t *ret);
-
 /* A decimal number from `min` to `max`. */
 bool value_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
 

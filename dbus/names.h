@@ -15,6 +15,7 @@
 #define ERROR_NO_SUCH_CONTAINER         ERROR_PREFIX "NoSuchContainer"
 #define ERROR_INVALID_STATE             ERROR_PREFIX "InvalidState"
 #define ERROR_ROOTFS_INVALID            ERROR_PREFIX "RootfsInvalid"
+#define ERROR_MOUNT_INVALID             ERROR_PREFIX "MountInvalid"
 #define ERROR_COMMAND_NOT_FOUND         ERROR_PREFIX "CommandNotFound"
 #define ERROR_COMMAND_NOT_EXECUTABLE    ERROR_PREFIX "CommandNotExecutable"
 #define ERROR_SETUP_FAILED              ERROR_PREFIX "SetupFailed"

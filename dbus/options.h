@@ -20,6 +20,9 @@
         X(WorkingDirectory, "ay", "workdir", "DIR",                                                \
           "working directory inside the container (default: /)")                                   \
         X(Hostname, "s", "hostname", "NAME", "host name inside the container (default: its name)") \
+        X(Mounts, "a(ayaysas)", "volume", "SRC:DST[:OPTIONS]",                                     \
+          "bind a file or directory into the container; options ro, rw, noexec; may be repeated")  \
+        X(RootFD, "h", "", "", "the root file system as a directory that the caller holds")        \
         X(Terminal, "b", "tty", "BOOL", "give the container a terminal of its own")                \
         X(ReadOnlyRoot, "b", "read-only", "BOOL",                                                  \
           "mount the root file system read-only (default: yes)")                                   \

@@ -16,8 +16,15 @@ static bool malformed(GError **error, int r, const char *what)
         return error_set_errno(error, RUNTIME_ERROR_INVALID_ARGS, -r, "cannot read %s", what);
 }
 
+void spawn_fds_init(SpawnFds *fds)
+{
+        fds->n = 0;
+        fds->root = -1;
+}
+
 void spawn_fds_clear(SpawnFds *fds)
 {
+        fd_clear(&fds->root);
         for (size_t i = 0; i < fds->n; i++)
                 fd_close(fds->list[i].source);
         fds->n = 0;
@@ -120,12 +127,12 @@ static bool read_word(sd_bus_message *message, const char *what, const char *con
                          word, all);
 }
 
-static bool decode_Id(sd_bus_message *message, RunSpec *spec, GError **error)
+static bool decode_Id(sd_bus_message *message, RunSpec *spec, SpawnFds *fds, GError **error)
 {
         return read_bytes(message, 's', "Id", &spec->id, error);
 }
 
-static bool decode_MemoryMax(sd_bus_message *message, RunSpec *spec, GError **error)
+static bool decode_MemoryMax(sd_bus_message *message, RunSpec *spec, SpawnFds *fds, GError **error)
 {
         if (!read_uint64(message, "MemoryMax", &spec->memory_max, error))
                 return false;
@@ -134,44 +141,102 @@ static bool decode_MemoryMax(sd_bus_message *message, RunSpec *spec, GError **er
         return true;
 }
 
-static bool decode_MemorySwapMax(sd_bus_message *message, RunSpec *spec, GError **error)
+static bool decode_MemorySwapMax(sd_bus_message *message, RunSpec *spec, SpawnFds *fds,
+                                 GError **error)
 {
         spec->has_memory_swap_max = true;
         return read_uint64(message, "MemorySwapMax", &spec->memory_swap_max, error);
 }
 
-static bool decode_TasksMax(sd_bus_message *message, RunSpec *spec, GError **error)
+static bool decode_TasksMax(sd_bus_message *message, RunSpec *spec, SpawnFds *fds, GError **error)
 {
         spec->has_tasks_max = true;
         return read_uint64(message, "TasksMax", &spec->tasks_max, error);
 }
 
-static bool decode_Environment(sd_bus_message *message, RunSpec *spec, GError **error)
+static bool decode_Environment(sd_bus_message *message, RunSpec *spec, SpawnFds *fds,
+                               GError **error)
 {
         return read_list(message, "ay", "Environment", &spec->environment, error);
 }
 
-static bool decode_WorkingDirectory(sd_bus_message *message, RunSpec *spec, GError **error)
+static bool decode_WorkingDirectory(sd_bus_message *message, RunSpec *spec, SpawnFds *fds,
+                                    GError **error)
 {
         return read_bytes(message, 'a', "WorkingDirectory", &spec->working_directory, error);
 }
 
-static bool decode_Hostname(sd_bus_message *message, RunSpec *spec, GError **error)
+static bool decode_Hostname(sd_bus_message *message, RunSpec *spec, SpawnFds *fds, GError **error)
 {
         return read_bytes(message, 's', "Hostname", &spec->hostname, error);
 }
 
-static bool decode_Terminal(sd_bus_message *message, RunSpec *spec, GError **error)
+/* One (ayaysas). */
+static bool read_mount(sd_bus_message *message, MountSpec *ret, GError **error)
+{
+        g_autofree char *source = NULL, *target = NULL, *type = NULL;
+        g_auto(GStrv) options = NULL;
+        int r = sd_bus_message_enter_container(message, 'r', "ayaysas");
+
+        if (r < 0)
+                return malformed(error, r, "Mounts");
+        if (!read_bytes(message, 'a', "a mount source", &source, error) ||
+            !read_bytes(message, 'a', "a mount target", &target, error) ||
+            !read_bytes(message, 's', "a mount type", &type, error) ||
+            !read_list(message, "s", "mount options", &options, error))
+                return false;
+        if ((r = sd_bus_message_exit_container(message)) < 0)
+                return malformed(error, r, "Mounts");
+        const MountWords words = {source, target, type, options};
+        return mount_spec_parse(&words, ret, error);
+}
+
+static bool decode_Mounts(sd_bus_message *message, RunSpec *spec, SpawnFds *fds, GError **error)
+{
+        int r = sd_bus_message_enter_container(message, 'a', "(ayaysas)");
+
+        if (r < 0)
+                return malformed(error, r, "Mounts");
+        spec->mounts = g_new0(MountSpec, MOUNTS_MAX);
+        while ((r = sd_bus_message_at_end(message, false)) == 0) {
+                if (spec->n_mounts == MOUNTS_MAX)
+                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                         "Mounts has more than the %u allowed", MOUNTS_MAX);
+                if (!read_mount(message, &spec->mounts[spec->n_mounts++], error))
+                        return false;
+        }
+        if (r < 0 || (r = sd_bus_message_exit_container(message)) < 0)
+                return malformed(error, r, "Mounts");
+        return true;
+}
+
+/* Only kept: what it is, the look-up's child finds out, for its file system may never answer. */
+static bool decode_RootFD(sd_bus_message *message, RunSpec *spec, SpawnFds *fds, GError **error)
+{
+        int fd, r = sd_bus_message_read_basic(message, 'h', &fd);
+
+        if (r < 0)
+                return malformed(error, r, "RootFD");
+        if ((fds->root = fcntl(fd, F_DUPFD_CLOEXEC, 3)) < 0)
+                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
+                                       "cannot keep RootFD");
+        spec->has_root_fd = true;
+        return true;
+}
+
+static bool decode_Terminal(sd_bus_message *message, RunSpec *spec, SpawnFds *fds, GError **error)
 {
         return read_bool(message, "Terminal", &spec->terminal, error);
 }
 
-static bool decode_ReadOnlyRoot(sd_bus_message *message, RunSpec *spec, GError **error)
+static bool decode_ReadOnlyRoot(sd_bus_message *message, RunSpec *spec, SpawnFds *fds,
+                                GError **error)
 {
         return read_bool(message, "ReadOnlyRoot", &spec->read_only_root, error);
 }
 
-static bool decode_UserNamespace(sd_bus_message *message, RunSpec *spec, GError **error)
+static bool decode_UserNamespace(sd_bus_message *message, RunSpec *spec, SpawnFds *fds,
+                                 GError **error)
 {
         static const char *const modes[] = {[USER_NAMESPACE_AUTO] = "auto",
                                             [USER_NAMESPACE_SELF] = "self",
@@ -186,7 +251,7 @@ static bool decode_UserNamespace(sd_bus_message *message, RunSpec *spec, GError 
         return true;
 }
 
-static bool decode_Network(sd_bus_message *message, RunSpec *spec, GError **error)
+static bool decode_Network(sd_bus_message *message, RunSpec *spec, SpawnFds *fds, GError **error)
 {
         static const char *const modes[] = {"private", "host", NULL};
         unsigned mode;
@@ -198,7 +263,8 @@ static bool decode_Network(sd_bus_message *message, RunSpec *spec, GError **erro
 }
 
 /* What is in the default set anyway adds nothing. */
-static bool decode_Capabilities(sd_bus_message *message, RunSpec *spec, GError **error)
+static bool decode_Capabilities(sd_bus_message *message, RunSpec *spec, SpawnFds *fds,
+                                GError **error)
 {
         g_auto(GStrv) names = NULL;
         uint64_t bit;
@@ -214,7 +280,7 @@ static bool decode_Capabilities(sd_bus_message *message, RunSpec *spec, GError *
         return true;
 }
 
-static bool decode_Seccomp(sd_bus_message *message, RunSpec *spec, GError **error)
+static bool decode_Seccomp(sd_bus_message *message, RunSpec *spec, SpawnFds *fds, GError **error)
 {
         static const char *const modes[] = {"default", "unconfined", NULL};
         unsigned mode;
@@ -225,31 +291,33 @@ static bool decode_Seccomp(sd_bus_message *message, RunSpec *spec, GError **erro
         return true;
 }
 
-static bool decode_NoNewPrivileges(sd_bus_message *message, RunSpec *spec, GError **error)
+static bool decode_NoNewPrivileges(sd_bus_message *message, RunSpec *spec, SpawnFds *fds,
+                                   GError **error)
 {
         return read_bool(message, "NoNewPrivileges", &spec->no_new_privileges, error);
 }
 
-static bool decode_WatchBus(sd_bus_message *message, RunSpec *spec, GError **error)
+static bool decode_WatchBus(sd_bus_message *message, RunSpec *spec, SpawnFds *fds, GError **error)
 {
         return read_bool(message, "WatchBus", &spec->watch_bus, error);
 }
 
-static bool decode_Remove(sd_bus_message *message, RunSpec *spec, GError **error)
+static bool decode_Remove(sd_bus_message *message, RunSpec *spec, SpawnFds *fds, GError **error)
 {
         return read_bool(message, "Remove", &spec->remove, error);
 }
 
 static const struct {
         const char *key, *signature;
-        bool (*decode)(sd_bus_message *, RunSpec *, GError **);
+        bool (*decode)(sd_bus_message *, RunSpec *, SpawnFds *, GError **);
 } options[] = {
 #define X(Key, signature, flag, metavar, help) {#Key, signature, decode_##Key},
         SPAWN_OPTIONS(X)
 #undef X
 };
 
-static bool read_option(sd_bus_message *message, RunSpec *spec, uint64_t *seen, GError **error)
+static bool read_option(sd_bus_message *message, RunSpec *spec, SpawnFds *fds, uint64_t *seen,
+                        GError **error)
 {
         const char *key, *contents;
         char type;
@@ -272,7 +340,7 @@ static bool read_option(sd_bus_message *message, RunSpec *spec, uint64_t *seen, 
                                          options[i].signature);
                 if ((r = sd_bus_message_enter_container(message, 'v', contents)) < 0)
                         return malformed(error, r, key);
-                if (!options[i].decode(message, spec, error))
+                if (!options[i].decode(message, spec, fds, error))
                         return false;
                 r = sd_bus_message_exit_container(message);
                 return r < 0 ? malformed(error, r, key) : true;
@@ -280,13 +348,13 @@ static bool read_option(sd_bus_message *message, RunSpec *spec, uint64_t *seen, 
         return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "unknown option '%s'", key);
 }
 
-static bool read_options(sd_bus_message *message, RunSpec *spec, GError **error)
+static bool read_options(sd_bus_message *message, RunSpec *spec, SpawnFds *fds, GError **error)
 {
         uint64_t seen = 0;
         int r = sd_bus_message_enter_container(message, 'a', "{sv}");
 
         while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-                if (!read_option(message, spec, &seen, error))
+                if (!read_option(message, spec, fds, &seen, error))
                         return false;
                 r = sd_bus_message_exit_container(message);
         }
@@ -371,7 +439,7 @@ bool spec_decode_run(sd_bus_message *message, RunSpec **ret, GError **error)
         g_autoptr(RunSpec) spec = run_spec_new();
 
         if (!read_bytes(message, 's', "rootfs", &spec->rootfs, error) ||
-            !decode_MemoryMax(message, spec, error) ||
+            !decode_MemoryMax(message, spec, NULL, error) ||
             !read_list(message, "s", "argv", &spec->argv, error) || !run_spec_validate(spec, error))
                 return false;
         *ret = g_steal_pointer(&spec);
@@ -384,7 +452,7 @@ bool spec_decode_spawn(sd_bus_message *message, RunSpec **ret, SpawnFds *fds, GE
 
         if (!read_bytes(message, 'a', "rootfs", &spec->rootfs, error) ||
             !read_list(message, "ay", "argv", &spec->argv, error) ||
-            !read_fds(message, fds, error) || !read_options(message, spec, error) ||
+            !read_fds(message, fds, error) || !read_options(message, spec, fds, error) ||
             !check_terminal(spec, fds, error) || !run_spec_validate(spec, error))
                 return false;
         *ret = g_steal_pointer(&spec);

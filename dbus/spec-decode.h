@@ -15,7 +15,9 @@
 typedef struct SpawnFds {
         SandboxFd list[SPAWN_FDS_MAX];
         size_t n;
+        int root; /* RootFD; -1: none */
 } SpawnFds;
+void spawn_fds_init(SpawnFds *fds);
 void spawn_fds_clear(SpawnFds *fds);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SpawnFds, spawn_fds_clear)
 

@@ -15,6 +15,7 @@
 #define DETAIL_ROOTFS       "rootfs"
 #define DETAIL_COMMAND_LINE "command_line"
 #define DETAIL_MEMORY_MAX   "memory_max"
+#define DETAIL_MOUNTS       "mounts"
 #define DETAIL_DEVIATIONS   "deviations"
 #define DETAIL_ID           "id"
 #define DETAIL_OWNER        "owner"

@@ -29,8 +29,8 @@ const char *cgroup_controller_name(CgroupController controller);
 typedef struct CgroupBackend {
         /* Either value may be CGROUP_NO_LIMIT, not both. */
         bool (*set_memory)(int leaf, uint64_t memory_max, uint64_t swap_max, GError **error);
-        /* Opens what reports and counts OOM kills. `*ret_event` is -1 if the counting fd reports
-         * too. */
+        /* Lets an OOM end all of the leaf, and opens what reports and counts such kills.
+         * `*ret_event` is -1 if the counting fd reports too. */
         bool (*watch_oom)(int leaf, int *ret_count, int *ret_event, GError **error);
         bool (*kill)(int leaf, GError **error);
         bool (*is_populated)(int leaf);
@@ -57,10 +57,20 @@ struct CgroupTree {
         unsigned n_hierarchies;
         int serving[_CGROUP_CONTROLLER_MAX]; /* index of the hierarchy, or -1 and the reason: */
         char *missing[_CGROUP_CONTROLLER_MAX];
-        int tracking; /* the hierarchy in which every container has a leaf, or -1 */
+        CgroupLimits ceilings; /* of an owner's directory */
+        GHashTable *capped;    /* set of the owners whose directories have them */
+        int tracking;          /* the hierarchy in which every container has a leaf, or -1 */
 };
 
+/* -- cgroup-ceilings.c -- */
+
+CgroupLimits cgroup_ceilings_of(const CgroupTree *tree, uid_t owner);
+/* Puts them in place, once for each directory of an owner, which is there. */
+bool cgroup_cap_owner(CgroupTree *tree, uid_t owner, GError **error);
+
 /* -- cgroup-tree.c -- */
+
+GPtrArray *cgroup_list_owners(const CgroupHierarchy *hierarchy); /* names */
 
 typedef struct CgroupMount {
         unsigned version;

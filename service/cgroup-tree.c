@@ -373,6 +373,8 @@ CgroupTree *cgroup_tree_new(const char *parent)
         g_autofree char *mountinfo = NULL;
 
         tree->tracking = -1;
+        tree->ceilings = (CgroupLimits){CGROUP_NO_LIMIT, CGROUP_NO_LIMIT, CGROUP_NO_LIMIT};
+        tree->capped = g_hash_table_new(NULL, NULL);
         for (unsigned i = 0; i < _CGROUP_CONTROLLER_MAX; i++)
                 tree->serving[i] = -1;
         if (!g_file_get_contents("/proc/self/mountinfo", &mountinfo, NULL, NULL))
@@ -404,6 +406,7 @@ void cgroup_tree_free(CgroupTree *tree)
                 hierarchy_clear(&tree->hierarchies[i]);
         for (unsigned i = 0; i < _CGROUP_CONTROLLER_MAX; i++)
                 g_free(tree->missing[i]);
+        g_hash_table_destroy(tree->capped);
         g_free(tree);
 }
 
@@ -434,7 +437,7 @@ static void collect_leaves(const CgroupHierarchy *h, const char *owner, GHashTab
         }
 }
 
-static GPtrArray *list_owners(const CgroupHierarchy *h)
+GPtrArray *cgroup_list_owners(const CgroupHierarchy *h)
 {
         GPtrArray *names = cgroup_list_directories(h->parent_fd);
         uint64_t owner;
@@ -452,7 +455,7 @@ void cgroup_tree_foreach_leaf(CgroupTree *tree, CgroupLeafFunc function, void *d
         void *name, *populated;
 
         for (unsigned i = 0; i < tree->n_hierarchies; i++) {
-                g_autoptr(GPtrArray) owners = list_owners(&tree->hierarchies[i]);
+                g_autoptr(GPtrArray) owners = cgroup_list_owners(&tree->hierarchies[i]);
                 for (unsigned k = 0; k < owners->len; k++)
                         collect_leaves(&tree->hierarchies[i], owners->pdata[k], leaves);
         }
@@ -478,7 +481,7 @@ void cgroup_tree_sweep(CgroupTree *tree)
         cgroup_tree_foreach_leaf(tree, remove_if_empty, tree);
         for (unsigned i = 0; i < tree->n_hierarchies; i++) {
                 CgroupHierarchy *h = &tree->hierarchies[i];
-                g_autoptr(GPtrArray) owners = list_owners(h);
+                g_autoptr(GPtrArray) owners = cgroup_list_owners(h);
                 for (unsigned k = 0; k < owners->len; k++)
                         (void) unlinkat(h->parent_fd, owners->pdata[k], AT_REMOVEDIR);
                 remove_made_parents(h);

@@ -60,13 +60,9 @@ unsigned cgroup_unified_enable(int dirfd, unsigned wanted, char **reasons)
 
 static bool unified_set_memory(int leaf, uint64_t memory_max, uint64_t swap_max, GError **error)
 {
-        if (memory_max != CGROUP_NO_LIMIT) {
-                if (!cgroup_set_bytes(leaf, "memory.max", memory_max, error))
-                        return false;
-                /* One process of a container gone and the others left is nobody's wish. Since
-                 * Linux 4.19. */
-                (void) fd_write_file_at(leaf, "memory.oom.group", "1");
-        }
+        if (memory_max != CGROUP_NO_LIMIT &&
+            !cgroup_set_bytes(leaf, "memory.max", memory_max, error))
+                return false;
         if (swap_max == CGROUP_NO_LIMIT)
                 return true;
         if (faccessat(leaf, "memory.swap.max", F_OK, 0) < 0 && errno == ENOENT)
@@ -79,6 +75,9 @@ static bool unified_watch_oom(int leaf, int *ret_count, int *ret_event, GError *
         char text[512];
         autofd int fd = openat(leaf, "memory.events", O_RDONLY | O_CLOEXEC);
 
+        /* One process of a container gone and the others left is nobody's wish. Since Linux 4.19.
+         */
+        (void) fd_write_file_at(leaf, "memory.oom.group", "1");
         /* Until it is read for the first time, poll() reports a change. */
         if (fd < 0 || pread(fd, text, sizeof text, 0) < 0)
                 return error_set_errno(error, RUNTIME_ERROR_CGROUP_FAILED, errno,

@@ -97,17 +97,18 @@ static bool limits_tasks(const CgroupLimits *limits)
 }
 
 /* The hierarchies (bits) that this container needs a leaf in. */
-static bool choose_hierarchies(const CgroupTree *tree, const CgroupLimits *limits, unsigned *ret,
-                               GError **error)
+static bool choose_hierarchies(const CgroupTree *tree, uid_t owner, const CgroupLimits *limits,
+                               unsigned *ret, GError **error)
 {
+        const CgroupLimits ceilings = cgroup_ceilings_of(tree, owner);
         unsigned chosen = tree->tracking < 0 ? 0 : 1u << tree->tracking;
 
-        if (limits_memory(limits)) {
+        if (limits_memory(limits) || limits_memory(&ceilings)) {
                 if (!find_controller(tree, CGROUP_MEMORY, "memory", error))
                         return false;
                 chosen |= 1u << tree->serving[CGROUP_MEMORY];
         }
-        if (limits_tasks(limits)) {
+        if (limits_tasks(limits) || limits_tasks(&ceilings)) {
                 if (!find_controller(tree, CGROUP_PIDS, "tasks", error))
                         return false;
                 chosen |= 1u << tree->serving[CGROUP_PIDS];
@@ -124,6 +125,7 @@ static bool make_owner(const Cgroup *cgroup, unsigned index, GError **error)
         CgroupHierarchy *h = &cgroup->tree->hierarchies[index];
         char name[16];
 
+        g_hash_table_remove(cgroup->tree->capped, GUINT_TO_POINTER(cgroup->owner));
         snprintf(name, sizeof name, "%u", (unsigned) cgroup->owner);
         if (mkdirat(h->parent_fd, name, 0755) == 0 || errno == EEXIST)
                 return true;
@@ -202,7 +204,9 @@ static bool set_limits(Cgroup *cgroup, const CgroupLimits *limits, GError **erro
             !tree->hierarchies[memory].backend->set_memory(
                     cgroup->leaf_fds[memory], limits->memory_max, limits->memory_swap_max, error))
                 return false;
-        return limits->memory_max == CGROUP_NO_LIMIT || watch_oom(cgroup, error);
+        const CgroupLimits ceilings = cgroup_ceilings_of(tree, cgroup->owner);
+        return (limits->memory_max == CGROUP_NO_LIMIT && ceilings.memory_max == CGROUP_NO_LIMIT) ||
+               watch_oom(cgroup, error);
 }
 
 static bool open_entries(Cgroup *cgroup, GError **error)
@@ -224,7 +228,8 @@ static bool fill_cgroup(Cgroup *cgroup, const CgroupLimits *limits, unsigned cho
                 if (chosen & 1u << i &&
                     (!make_leaf(cgroup, i, error) || !hand_down(cgroup, i, error)))
                         return false;
-        return set_limits(cgroup, limits, error) && open_entries(cgroup, error);
+        return cgroup_cap_owner(cgroup->tree, cgroup->owner, error) &&
+               set_limits(cgroup, limits, error) && open_entries(cgroup, error);
 }
 
 bool cgroup_new(CgroupTree *tree, uid_t owner, uint64_t serial, const CgroupLimits *limits,
@@ -233,7 +238,7 @@ bool cgroup_new(CgroupTree *tree, uid_t owner, uint64_t serial, const CgroupLimi
         g_autoptr(Cgroup) cgroup = NULL;
         unsigned chosen;
 
-        if (!choose_hierarchies(tree, limits, &chosen, error))
+        if (!choose_hierarchies(tree, owner, limits, &chosen, error))
                 return false;
         cgroup = cgroup_alloc(tree, owner, serial);
         if (!fill_cgroup(cgroup, limits, chosen, error)) {

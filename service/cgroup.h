@@ -42,6 +42,10 @@ CgroupTree *cgroup_tree_new(const char *parent);
 void cgroup_tree_free(CgroupTree *tree);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgroupTree, cgroup_tree_free)
 
+/* What all containers of one owner may have together, root's excepted; it holds from here on, also
+ * for those that run already. Needs no call where there are none. */
+void cgroup_tree_set_ceilings(CgroupTree *tree, const CgroupLimits *ceilings);
+
 CgroupMode cgroup_tree_mode(const CgroupTree *tree);
 const char *cgroup_mode_to_string(CgroupMode mode); /* "none" "unified" "hybrid" "legacy" */
 

@@ -1,8 +1,11 @@
 #include "service/config.h"
 
+#include <string.h>
+
 #include "service/error.h"
 #include "service/id-map.h"
 #include "service/limits.h"
+#include "service/util/size.h"
 
 #define GROUP "Service"
 
@@ -19,40 +22,60 @@ void config_init(Config *config)
                 .containers_per_user_max = CONTAINERS_PER_UID_MAX,
                 .stopped_per_user_max = STOPPED_PER_UID_MAX,
                 .tasks_max = TASKS_MAX_DEFAULT,
+                .user_memory_max = UINT64_MAX,
+                .user_tasks_max = USER_TASKS_MAX_DEFAULT,
                 .id_range_start = ID_RANGE_START,
                 .id_range_count = ID_RANGE_COUNT,
         };
 }
 
+static bool set_user_memory_max(Config *config, const char *text, GError **error)
+{
+        uint64_t value;
+
+        if (!size_parse(text, &value) || value == 0)
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "UserMemoryMax=%s is not a number of bytes, such as 4G, nor "
+                                 "'infinity'",
+                                 text);
+        config->user_memory_max = value;
+        return true;
+}
+
 static bool set_value(Config *config, const char *key, const char *text, GError **error)
 {
-        uint32_t tasks_max = 0;
         const struct {
                 const char *key;
-                uint32_t *value, min, max;
+                uint32_t *value;
+                uint64_t *wide; /* one of the two */
+                uint32_t min, max;
         } keys[] = {
-                {"IdleTimeoutSec", &config->idle_timeout_sec, 0, 86400},
-                {"ContainersMax", &config->containers_max, 1, 100000},
-                {"ContainersPerUserMax", &config->containers_per_user_max, 1, 100000},
-                {"StoppedPerUserMax", &config->stopped_per_user_max, 0, 100000},
-                {"TasksMax", &tasks_max, 1, 4194304},
-                {"IdRangeStart", &config->id_range_start, ID_RANGE_SIZE,
+                {"IdleTimeoutSec", &config->idle_timeout_sec, NULL, 0, 86400},
+                {"ContainersMax", &config->containers_max, NULL, 1, 100000},
+                {"ContainersPerUserMax", &config->containers_per_user_max, NULL, 1, 100000},
+                {"StoppedPerUserMax", &config->stopped_per_user_max, NULL, 0, 100000},
+                {"TasksMax", NULL, &config->tasks_max, 1, 4194304},
+                {"UserTasksMax", NULL, &config->user_tasks_max, 1, 4194304},
+                {"IdRangeStart", &config->id_range_start, NULL, ID_RANGE_SIZE,
                  0xffff0000u - ID_RANGE_SIZE},
-                {"IdRangeCount", &config->id_range_count, ID_RANGE_SIZE,
+                {"IdRangeCount", &config->id_range_count, NULL, ID_RANGE_SIZE,
                  0xffff0000u - ID_RANGE_SIZE},
         };
 
+        if (strcmp(key, "UserMemoryMax") == 0)
+                return set_user_memory_max(config, text, error);
         for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
                 guint64 value;
-                if (g_strcmp0(keys[i].key, key) != 0)
+                if (strcmp(keys[i].key, key) != 0)
                         continue;
                 if (!g_ascii_string_to_unsigned(text, 10, keys[i].min, keys[i].max, &value, NULL))
                         return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
                                          "%s=%s is not a number from %u to %u", key, text,
                                          keys[i].min, keys[i].max);
-                *keys[i].value = (uint32_t) value;
-                if (tasks_max)
-                        config->tasks_max = tasks_max;
+                if (keys[i].wide)
+                        *keys[i].wide = value;
+                else
+                        *keys[i].value = (uint32_t) value;
                 return true;
         }
         return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "unknown key %s in [" GROUP "]", key);

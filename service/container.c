@@ -143,7 +143,11 @@ static void set_silent_failure(Container *container, const siginfo_t *status)
 {
         if (container->failure)
                 return;
-        if (container->info.oom_kills > 0)
+        if (container->info.oom_kills > 0 && container->info.memory_max == UINT64_MAX)
+                error_set(&container->failure, RUNTIME_ERROR_MEMORY_TOO_LOW,
+                          "too little is left of the memory that all of your containers may have "
+                          "together: killed for memory");
+        else if (container->info.oom_kills > 0)
                 error_set(&container->failure, RUNTIME_ERROR_MEMORY_TOO_LOW,
                           "a memory limit of %" G_GUINT64_FORMAT
                           " bytes is too low to start the command: killed for memory",
@@ -268,7 +272,7 @@ static bool has_executed(const Container *container)
  * whoever is left goes too; and if that was before exec, its end is near, and tells the rest. */
 static void handle_executed(Container *container)
 {
-        if (container->info.memory_max != UINT64_MAX && cgroup_oom_kills(container->cgroup) > 0) {
+        if (cgroup_oom_kills(container->cgroup) > 0) {
                 cgroup_kill(container->cgroup, NULL);
                 if (!has_executed(container))
                         return;
@@ -422,6 +426,7 @@ bool container_launch(Container *container, const ContainerLaunch *how, GError *
                 .hostname =
                         container->spec->hostname ? container->spec->hostname : container->info.id,
                 .tree_fd = how->tree_fd,
+                .sources = how->sources,
                 .map = how->map,
                 .cgroup = how->cgroup,
                 .fds = how->fds,

@@ -43,6 +43,7 @@ typedef struct ContainerLaunch {
         LaunchFunc launch;
         const Profile *profile;
         int tree_fd;
+        const RootfsFound *sources; /* as in LaunchInput */
         Cgroup *cgroup;
         IdMap *map;
         const SandboxFd *fds;

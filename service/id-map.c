@@ -303,33 +303,48 @@ static bool make_mount_namespace(const IdMap *map, int *ret_fd, GError **error)
         return done;
 }
 
-bool id_map_open_mount_namespace(IdMap *map, pid_t pid, int *ret_fd, GError **error)
+bool id_map_is_own(const Credentials *owner, uid_t uid)
 {
-        IdRange *range = map->range;
+        uint32_t start = 0, count = 0;
+
+        if (owner->uid == 0 || owner->uid == uid)
+                return true;
+        read_subordinate("/etc/subuid", owner->uid, &start, &count);
+        return uid >= start && uid - start < count;
+}
+
+bool id_map_open_host_namespace(const IdMap *map, pid_t pid, int *ret_fd, GError **error)
+{
         char path[64];
         int fd;
 
-        if (!range) {
-                *ret_fd = -1;
-                return true;
-        }
-        if (map->uid == 0) {
-                snprintf(path, sizeof path, "/proc/%d/ns/user", (int) pid);
-                fd = open(path, O_RDONLY | O_CLOEXEC);
-        } else {
-                if (range->mount_namespace < 0 || range->cached_uid != map->uid ||
-                    range->cached_gid != map->gid) {
-                        fd_clear(&range->mount_namespace);
-                        if (!make_mount_namespace(map, &range->mount_namespace, error))
-                                return false;
-                        range->cached_uid = map->uid;
-                        range->cached_gid = map->gid;
-                }
-                fd = fcntl(range->mount_namespace, F_DUPFD_CLOEXEC, 3);
-        }
-        if (fd < 0)
+        snprintf(path, sizeof path, "/proc/%d/ns/user", (int) pid);
+        fd = map->range ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+        if (map->range && fd < 0)
                 return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
                                        "cannot open the container's user namespace");
+        *ret_fd = fd;
+        return true;
+}
+
+bool id_map_open_mount_namespace(IdMap *map, pid_t pid, int *ret_fd, GError **error)
+{
+        IdRange *range = map->range;
+
+        if (!range || map->uid == 0)
+                return id_map_open_host_namespace(map, pid, ret_fd, error);
+        if (range->mount_namespace < 0 || range->cached_uid != map->uid ||
+            range->cached_gid != map->gid) {
+                fd_clear(&range->mount_namespace);
+                if (!make_mount_namespace(map, &range->mount_namespace, error))
+                        return false;
+                range->cached_uid = map->uid;
+                range->cached_gid = map->gid;
+        }
+        int fd = fcntl(range->mount_namespace, F_DUPFD_CLOEXEC, 3);
+        if (fd < 0)
+                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
+                                       "cannot copy a user namespace");
         *ret_fd = fd;
         return true;
 }

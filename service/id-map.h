@@ -35,6 +35,10 @@ uint32_t id_map_base(const IdMap *map); /* 0: not `auto` */
 void id_map_free(IdMap *map);           /* gives the range back */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(IdMap, id_map_free)
 
+/* Is a file of the host's `uid` the owner's own, as these maps see it: of that user, or of one of
+ * its subordinate ids? To root all are. */
+bool id_map_is_own(const Credentials *owner, uid_t uid);
+
 /* Writes the maps of the waiting child `pid`, whose user namespace is new, unless it is `host`. */
 bool id_map_apply(const IdMap *map, pid_t pid, GError **error);
 
@@ -42,6 +46,8 @@ bool id_map_apply(const IdMap *map, pid_t pid, GError **error);
  * (`self`, `host`). `pid`: the child after id_map_apply(); its own namespace serves where the owner
  * is root. Owned. */
 bool id_map_open_mount_namespace(IdMap *map, pid_t pid, int *ret_fd, GError **error);
+/* The same for a tree that is shown with the host's ids, whoever owns the container. */
+bool id_map_open_host_namespace(const IdMap *map, pid_t pid, int *ret_fd, GError **error);
 
 bool id_map_shows_root(
         const IdMap *map); /* files of the host's root are among those it shows as its own */

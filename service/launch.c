@@ -14,7 +14,6 @@
 
 #include "service/error.h"
 #include "service/limits.h"
-#include "service/rootfs.h"
 #include "service/sandbox-child.h"
 #include "service/seccomp.h"
 #include "service/util/capability.h"
@@ -25,7 +24,7 @@
 /* Fds that only the clone may see: all at SANDBOX_FD_BASE or above, all closed when the launch is
  * over. */
 typedef struct LaunchFds {
-        int list[SPAWN_FDS_MAX + 8];
+        int list[SPAWN_FDS_MAX + MOUNTS_MAX + 8];
         size_t n;
 } LaunchFds;
 
@@ -59,6 +58,35 @@ static bool has_target(const SandboxFd *fds, size_t n, int target)
         return false;
 }
 
+static RootfsTree root_tree(const LaunchInput *input)
+{
+        return (RootfsTree){
+                .fd = input->tree_fd,
+                .path = input->spec->rootfs,
+                .attributes = (input->spec->read_only_root ? MOUNT_ATTR_RDONLY : 0) |
+                              (input->spec->no_new_privileges ? MOUNT_ATTR_NOSUID : 0),
+        };
+}
+
+/* Set-id bits count in the root tree at most: what is bound was not made to be one. */
+static unsigned mount_attributes(const MountSpec *mount)
+{
+        return MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (mount->read_only ? MOUNT_ATTR_RDONLY : 0) |
+               (mount->no_exec ? MOUNT_ATTR_NOEXEC : 0);
+}
+
+static RootfsTree mount_tree(const LaunchInput *input, size_t index)
+{
+        const MountSpec *mount = &input->spec->mounts[index];
+
+        return (RootfsTree){
+                .fd = mount->source ? input->sources[index].fd : -1,
+                .path = mount->source,
+                .is_source = true,
+                .attributes = mount_attributes(mount),
+        };
+}
+
 /* The caller's fds, then what is missing of 0, 1 and 2. */
 static bool plan_fds(const LaunchInput *input, LaunchFds *lifted, SandboxFd *fds, size_t *ret_n)
 {
@@ -85,6 +113,54 @@ static bool plan_fds(const LaunchInput *input, LaunchFds *lifted, SandboxFd *fds
                 }
         }
         *ret_n = n;
+        return true;
+}
+
+/* The mounts as the child takes them; their clones get their attributes when the ids are mapped. */
+static bool plan_mounts(const LaunchInput *input, LaunchFds *lifted, SandboxMount *mounts,
+                        GError **error)
+{
+        for (size_t i = 0; i < input->spec->n_mounts; i++) {
+                const MountSpec *mount = &input->spec->mounts[i];
+                autofd int clone = -1;
+                mounts[i] = (SandboxMount){
+                        .fd = -1,
+                        .target = mount->target + 1,
+                        .is_directory = !mount->source || input->sources[i].is_directory,
+                        .size = mount->size,
+                        .mode = mount->mode,
+                        .attributes = mount_attributes(mount),
+                };
+                if (!mount->source)
+                        continue;
+                const RootfsTree source = mount_tree(input, i);
+                if (!rootfs_clone(&source, &clone, error))
+                        return false;
+                if ((mounts[i].fd = lift(lifted, clone)) < 0)
+                        return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
+                                               "cannot copy a file descriptor");
+        }
+        return true;
+}
+
+/* Each with the ids of its owner, but for what the caller was allowed to see with the host's. */
+static bool protect_trees(const LaunchInput *input, const SandboxPlan *plan, pid_t pid,
+                          GError **error)
+{
+        const RootfsTree root = root_tree(input);
+        autofd int own = -1, host = -1;
+
+        if (!id_map_open_mount_namespace(input->map, pid, &own, error) ||
+            !rootfs_protect(&root, plan->root_fd, own, error) ||
+            (run_spec_has_privileged_mount(input->spec) &&
+             !id_map_open_host_namespace(input->map, pid, &host, error)))
+                return false;
+        for (size_t i = 0; i < plan->n_mounts; i++) {
+                const RootfsTree source = mount_tree(input, i);
+                int ids = input->spec->mounts[i].is_privileged ? host : own;
+                if (source.path && !rootfs_protect(&source, plan->mounts[i].fd, ids, error))
+                        return false;
+        }
         return true;
 }
 
@@ -162,19 +238,12 @@ static bool unspare(pid_t pid, GError **error)
 }
 
 /* While the child waits: whatever needs its pid or its user namespace. */
-static bool prepare_child(const LaunchInput *input, pid_t pid, int mount, GError **error)
+static bool prepare_child(const LaunchInput *input, const SandboxPlan *plan, pid_t pid,
+                          GError **error)
 {
-        const RunSpec *spec = input->spec;
-        autofd int user_namespace = -1;
-        uint64_t attributes = (spec->read_only_root ? MOUNT_ATTR_RDONLY : 0) |
-                              (spec->no_new_privileges ? MOUNT_ATTR_NOSUID : 0);
-
         if (input->profile->is_spared && !unspare(pid, error))
                 return false;
-        return id_map_apply(input->map, pid, error) &&
-               id_map_open_mount_namespace(input->map, pid, &user_namespace, error) &&
-               rootfs_protect(mount, input->tree_fd, spec->rootfs, attributes, user_namespace,
-                              error);
+        return id_map_apply(input->map, pid, error) && protect_trees(input, plan, pid, error);
 }
 
 /* It waits for GO or sets itself up; killed, it is gone at once. */
@@ -185,8 +254,8 @@ static void abandon_child(int pidfd)
                 ;
 }
 
-static bool run_child(const LaunchInput *input, const SandboxPlan *plan, int mount,
-                      Launched *launched, GError **error)
+static bool run_child(const LaunchInput *input, const SandboxPlan *plan, Launched *launched,
+                      GError **error)
 {
         const char go = SANDBOX_GO;
         char path[64];
@@ -194,7 +263,7 @@ static bool run_child(const LaunchInput *input, const SandboxPlan *plan, int mou
         launched->pid = clone_child(input, plan, &launched->pidfd);
         if (launched->pid < 0)
                 return clone_error(input, errno, error);
-        if (!prepare_child(input, launched->pid, mount, error)) {
+        if (!prepare_child(input, plan, launched->pid, error)) {
                 abandon_child(launched->pidfd);
                 fd_clear(&launched->pidfd);
                 return false;
@@ -217,7 +286,8 @@ static bool plan_rights(const LaunchInput *input, SandboxPlan *plan, SeccompProg
         const RunSpec *spec = input->spec;
         bool has_user_namespace = spec->user_namespace != USER_NAMESPACE_HOST;
         /* what it writes belongs to the host's root there */
-        bool plants = !spec->read_only_root && id_map_shows_root(input->map);
+        bool plants = (run_spec_writes_to_host(spec) && id_map_shows_root(input->map)) ||
+                      run_spec_has_privileged_mount(spec);
 
         plan->capabilities = profile->capabilities & ~(plants ? profile->file_capabilities : 0);
         if (!has_user_namespace)
@@ -243,6 +313,8 @@ bool launch(const LaunchInput *input, Launched *ret, GError **error)
 {
         g_auto(LaunchFds) lifted = {.n = 0};
         SandboxFd fds[SPAWN_FDS_MAX + 3];
+        SandboxMount mounts[MOUNTS_MAX];
+        const RootfsTree root = root_tree(input);
         autofd int tree = -1, dev = -1, sys = -1, mine = -1, theirs = -1;
         const Profile *profile = input->profile;
         g_autoptr(SeccompProgram) filter = NULL;
@@ -260,6 +332,8 @@ bool launch(const LaunchInput *input, Launched *ret, GError **error)
                         input->spec->working_directory ? input->spec->working_directory : "/",
                 .masks = profile->masks,
                 .n_masks = profile->n_masks,
+                .mounts = mounts,
+                .n_mounts = input->spec->n_mounts,
                 .files_soft = profile->files_soft,
                 .files_hard = profile->files_hard,
                 .last_capability = profile->last_capability,
@@ -270,8 +344,8 @@ bool launch(const LaunchInput *input, Launched *ret, GError **error)
         };
 
         g_snprintf(inner_map, sizeof inner_map, "0 0 %u", id_map_size(input->map));
-        if (!plan_rights(input, &plan, &filter, error) ||
-            !rootfs_clone(input->tree_fd, input->spec->rootfs, &tree, error) ||
+        if (!plan_rights(input, &plan, &filter, error) || !rootfs_clone(&root, &tree, error) ||
+            !plan_mounts(input, &lifted, mounts, error) ||
             !profile_clone_dev(profile, &dev, error) ||
             (input->spec->host_network && !profile_make_host_sys(&sys, error)))
                 return false;
@@ -298,7 +372,7 @@ bool launch(const LaunchInput *input, Launched *ret, GError **error)
         plan.exec_paths = (const char *const *) exec_paths;
 
         Launched launched = {.pid = -1, .pidfd = -1, .sync_fd = mine, .mount_namespace = -1};
-        if (!run_child(input, &plan, plan.root_fd, &launched, error))
+        if (!run_child(input, &plan, &launched, error))
                 return false;
         fcntl(mine, F_SETFL, O_NONBLOCK);
         steal_fd(&mine);
@@ -375,6 +449,32 @@ static void exec_error(int errnum, const RunSpec *spec, GError **error)
         }
 }
 
+/* What something was to be mounted on: one of the profile's, or asked for. */
+static void target_error(const SandboxReport *report, const RunSpec *spec, const char *target,
+                         GError **error)
+{
+        bool is_asked = report->stage == STAGE_MOUNT;
+        RuntimeError code = is_asked ? RUNTIME_ERROR_MOUNT_INVALID : RUNTIME_ERROR_ROOTFS_INVALID;
+
+        if (report->error == ENOENT)
+                error_set(error, code, "rootfs '%s' has no %s'%s' to mount on", spec->rootfs,
+                          is_asked ? "" : "directory ", target);
+        else if (report->error == ELOOP)
+                error_set(error, code, "rootfs '%s': its '%s' is %s", spec->rootfs, target,
+                          is_asked ? "a symbolic link, or behind one"
+                                   : "not a directory but a symbolic link");
+        else if (report->error == ENOTDIR)
+                error_set(error, code,
+                          "rootfs '%s': its '%s' is not a directory but something else",
+                          spec->rootfs, target);
+        else if (report->error == EISDIR)
+                error_set(error, code, "rootfs '%s': its '%s' is a directory, the source is none",
+                          spec->rootfs, target);
+        else
+                error_set_errno(error, code, report->error, "rootfs '%s': cannot mount on its '%s'",
+                                spec->rootfs, target);
+}
+
 void launch_report_to_error(const SandboxReport *report, const RunSpec *spec, GError **error)
 {
         static const char *const targets[] = {[STAGE_MOUNT_PROC] = "proc",
@@ -383,22 +483,16 @@ void launch_report_to_error(const SandboxReport *report, const RunSpec *spec, GE
                                               [STAGE_MOUNT_TMP] = "tmp"};
         const char *target = report->stage < G_N_ELEMENTS(targets) ? targets[report->stage] : NULL;
 
+        if (report->stage == STAGE_MOUNT && report->index < spec->n_mounts)
+                target = spec->mounts[report->index].target;
         if (report->error == ENOMEM && spec->memory_max != UINT64_MAX) {
                 error_set(error, RUNTIME_ERROR_MEMORY_TOO_LOW,
                           "a memory limit of %" G_GUINT64_FORMAT " bytes is too low to %s",
                           spec->memory_max, stage_words(report->stage));
         } else if (report->stage == STAGE_EXEC) {
                 exec_error(report->error, spec, error);
-        } else if (target && report->error == ENOENT) {
-                error_set(error, RUNTIME_ERROR_ROOTFS_INVALID,
-                          "rootfs '%s' has no directory '%s' to mount on", spec->rootfs, target);
-        } else if (target && (report->error == ELOOP || report->error == ENOTDIR)) {
-                error_set(error, RUNTIME_ERROR_ROOTFS_INVALID,
-                          "rootfs '%s': its '%s' is not a directory but %s", spec->rootfs, target,
-                          report->error == ELOOP ? "a symbolic link" : "something else");
         } else if (target) {
-                error_set_errno(error, RUNTIME_ERROR_ROOTFS_INVALID, report->error,
-                                "rootfs '%s': cannot mount on its '%s'", spec->rootfs, target);
+                target_error(report, spec, target, error);
         } else if (report->stage == STAGE_WORKING_DIRECTORY) {
                 error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, report->error,
                                 "WorkingDirectory '%s' in rootfs '%s'",

@@ -10,6 +10,7 @@
 #include "service/cgroup.h"
 #include "service/id-map.h"
 #include "service/profile.h"
+#include "service/rootfs.h"
 #include "service/run-spec.h"
 #include "service/sandbox-plan.h"
 
@@ -17,7 +18,8 @@ typedef struct LaunchInput {
         const Profile *profile;
         const RunSpec *spec;
         const char *hostname;
-        int tree_fd; /* the pinned root directory */
+        int tree_fd;                /* the pinned root directory */
+        const RootfsFound *sources; /* pinned, one for each mount of the spec; of a tmpfs, unused */
         IdMap *map;
         Cgroup *cgroup;
         const SandboxFd

@@ -10,8 +10,9 @@
 #define ARG_LENGTH_MAX      (128u * 1024 - 1) /* the kernel's MAX_ARG_STRLEN, NUL included */
 #define ARGV_BYTES_MAX      (1024u * 1024)    /* argv and environment together */
 #define ID_LENGTH_MAX       64u
-#define HOSTNAME_LENGTH_MAX 64u  /* the kernel's __NEW_UTS_LEN */
-#define SPAWN_FDS_MAX       16u  /* dbus-daemon passes no more in one message */
+#define HOSTNAME_LENGTH_MAX 64u /* the kernel's __NEW_UTS_LEN */
+#define SPAWN_FDS_MAX       16u /* dbus-daemon passes no more in one message */
+#define MOUNTS_MAX          32u /* each is an fd in one message of the look-up, and one in a launch */
 #define SPAWN_FD_NUMBER_MAX 255u /* highest fd number a caller may ask for inside */
 
 #define PENDING_PER_UID_MAX    8u   /* waiting authorisations: a storm must not flood polkitd */
@@ -23,6 +24,8 @@
 #define CONTAINERS_MAX         1024u /* live ones in total, root's included */
 #define STOPPED_PER_UID_MAX    64u   /* stopped ones kept for reading; the oldest go first */
 #define TASKS_MAX_DEFAULT      4096u /* a fork bomb ends here */
+#define USER_TASKS_MAX_DEFAULT                                                                     \
+        16384u /* of all containers of a user: half of what pid_max is by default */
 
 #define LOG_BYTES_MAX   (256u * 1024) /* output kept of one container; the oldest bytes go */
 #define ATTACHMENTS_MAX 16u           /* readers of one container's output */

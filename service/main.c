@@ -323,6 +323,16 @@ static bool build(Service *service, GError **error)
          */
         if (is_embedded && cgroup_tree_mode(service->cgroups) == CGROUP_MODE_NONE)
                 service->config.tasks_max = UINT64_MAX;
+        if (!is_embedded)
+                cgroup_tree_set_ceilings(
+                        service->cgroups,
+                        &(CgroupLimits){
+                                .memory_max = service->config.user_memory_max,
+                                .memory_swap_max = service->config.user_memory_max == UINT64_MAX
+                                                           ? CGROUP_NO_LIMIT
+                                                           : 0,
+                                .tasks_max = service->config.user_tasks_max,
+                        });
         if (!profile_new(service->state_dir, &service->profile, &profile_error))
                 g_warning("no container can be started: %s", profile_error->message);
         raise_file_limit();

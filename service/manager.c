@@ -343,6 +343,7 @@ static bool start_process(Slot *slot, const ManagerCreate *create, GError **erro
                 .launch = manager->options.launch,
                 .profile = manager->options.profile,
                 .tree_fd = create->tree_fd,
+                .sources = create->sources,
                 .fds = create->fds,
                 .n_fds = create->n_fds,
                 .execute = create->execute,

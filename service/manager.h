@@ -61,7 +61,8 @@ typedef struct ManagerCreate {
         const char *watcher; /* see ContainerInfo; borrowed, may be NULL */
         int tree_fd;         /* the pinned root directory; borrowed */
         gid_t tree_gid;
-        const SandboxFd *fds; /* borrowed */
+        const RootfsFound *sources; /* of the spec's mounts; borrowed */
+        const SandboxFd *fds;       /* borrowed */
         size_t n_fds;
         bool execute;
 } ManagerCreate;

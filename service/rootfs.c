@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
@@ -13,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,24 +43,33 @@ typedef struct Abandoned {
 struct RootfsLookup {
         RootfsLookups *lookups;
         uid_t uid;
-        char *path;
+        char **paths; /* for words; "" for an fd */
+        size_t n;
         RootfsFunc function;
         void *data;
         int pidfd, socket;
         guint watch, timeout;
 };
 
+#define SOURCES_MAX (1 + MOUNTS_MAX)
+G_STATIC_ASSERT(SOURCES_MAX <= FD_RECEIVE_MAX);
+
 typedef struct LookupReply {
-        int32_t error;
-        gid_t gid;
+        int32_t error; /* negative: of the last of these */
+        uint32_t n;
+        struct {
+                uid_t uid;
+                gid_t gid;
+                mode_t mode;
+        } found[SOURCES_MAX];
 } LookupReply;
 
 /* No magic links: "/proc/self/…" would mean the service's own, not the caller's. */
-static int open_directory(const char *path, uint64_t more)
+static int open_path(const char *path, uint64_t flags, uint64_t resolve)
 {
         struct open_how how = {
-                .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-                .resolve = RESOLVE_NO_MAGICLINKS | more,
+                .flags = O_PATH | O_CLOEXEC | flags,
+                .resolve = RESOLVE_NO_MAGICLINKS | resolve,
         };
 
         return (int) syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
@@ -82,53 +93,156 @@ static int become(const Credentials *owner)
         return 0;
 }
 
-static _Noreturn void lookup_child(pid_t parent, const char *path, const Credentials *owner,
-                                   int socket)
+/* What the kernel says to be an fd's path counts from wherever its mount begins, if that is not in
+ * our mount namespace: believe it, and let a rule judge it, only if it leads back. With root's
+ * rights, for whoever holds an fd need not be able to walk to it. */
+static int check_reachable(int fd)
 {
-        LookupReply reply = {0};
-        struct stat status;
-        int fd = -1;
-        struct iovec iov = {.iov_base = &reply, .iov_len = sizeof reply};
+        char link[32], path[PATH_MAX + 1];
+        struct statx given, found;
+
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t length = readlink(link, path, sizeof path - 1);
+        if (length <= 0 || path[0] != '/')
+                return -EXDEV;
+        path[length] = '\0';
+        int other = open_path(path, O_DIRECTORY, RESOLVE_NO_SYMLINKS);
+        if (other < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &given) < 0 ||
+            statx(other, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &found) < 0)
+                return -EXDEV;
+        close(other);
+        return given.stx_mnt_id == found.stx_mnt_id && given.stx_ino == found.stx_ino &&
+                               given.stx_dev_major == found.stx_dev_major &&
+                               given.stx_dev_minor == found.stx_dev_minor
+                       ? 0
+                       : -EXDEV;
+}
+
+/* What is opened as a path needs no right to it: ask for the one that any use of it would need. */
+static int judge(int fd, bool is_tree, struct stat *status)
+{
+        struct statfs fs;
+        int right = F_OK;
+
+        if (fstat(fd, status) < 0 || fstatfs(fd, &fs) < 0)
+                return -errno;
+        if (S_ISDIR(status->st_mode))
+                right = X_OK;
+        else if (is_tree)
+                return -ENOTDIR;
+        else if (S_ISREG(status->st_mode))
+                right = R_OK;
+        else if (!S_ISFIFO(status->st_mode) && !S_ISSOCK(status->st_mode))
+                return -ENODEV;
+        if (fs.f_type == PROC_SUPER_MAGIC)
+                return -EMEDIUMTYPE;
+        return syscall(SYS_faccessat2, fd, "", right, AT_EACCESS | AT_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+static void send_reply(int socket, const LookupReply *reply, const int *fds)
+{
+        struct iovec iov = {.iov_base = (void *) (uintptr_t) reply, .iov_len = sizeof *reply};
         union {
                 struct cmsghdr header;
-                char space[CMSG_SPACE(sizeof(int))];
+                char space[CMSG_SPACE(SOURCES_MAX * sizeof(int))];
         } control;
         struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
 
         memset(&control, 0, sizeof control);
-        if (owner->uid != 0)
-                reply.error = become(owner);
-        proc_detach(parent, socket);
-        if (reply.error == 0 &&
-            ((fd = open_directory(path, 0)) < 0 || fstat(fd, &status) < 0 ||
-             /* a directory is opened without a right to it: ask for that too */
-             syscall(SYS_faccessat2, fd, "", X_OK, AT_EACCESS | AT_EMPTY_PATH) < 0))
-                reply.error = -errno;
-        if (reply.error == 0) {
-                reply.gid = status.st_gid;
+        if (reply->error == 0) {
                 message.msg_control = &control;
-                message.msg_controllen = sizeof control;
+                message.msg_controllen = CMSG_SPACE(reply->n * sizeof(int));
                 control.header.cmsg_level = SOL_SOCKET;
                 control.header.cmsg_type = SCM_RIGHTS;
-                control.header.cmsg_len = CMSG_LEN(sizeof(int));
-                memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
+                control.header.cmsg_len = CMSG_LEN(reply->n * sizeof(int));
+                memcpy(CMSG_DATA(&control.header), fds, reply->n * sizeof(int));
         }
         sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+
+static _Noreturn void lookup_child(pid_t parent, const RootfsRequest *request, int socket)
+{
+        LookupReply reply = {.n = 1};
+        struct stat status = {.st_mode = 0};
+        int fds[SOURCES_MAX];
+        bool has_fd = !request->sources[0].path;
+
+        if (has_fd) {
+                dup2(request->sources[0].fd, STDIN_FILENO); /* where it is kept */
+                proc_detach(parent, socket);
+                if (fstat(STDIN_FILENO, &status) < 0)
+                        reply.error = -errno;
+                else
+                        reply.error =
+                                S_ISDIR(status.st_mode) ? check_reachable(STDIN_FILENO) : -ENOTDIR;
+                reply.found[0].mode = status.st_mode;
+        }
+        if (reply.error == 0 && request->owner->uid != 0)
+                reply.error = become(request->owner);
+        proc_detach(parent, socket);
+        for (size_t i = 0; reply.error == 0 && i < request->n; i++) {
+                reply.n = (uint32_t) i + 1;
+                fds[i] = i == 0 && has_fd
+                                 ? STDIN_FILENO
+                                 : open_path(request->sources[i].path, i == 0 ? O_DIRECTORY : 0, 0);
+                reply.error = fds[i] < 0 ? -errno : judge(fds[i], i == 0, &status);
+                reply.found[i].uid = status.st_uid;
+                reply.found[i].gid = status.st_gid;
+                reply.found[i].mode = status.st_mode;
+        }
+        send_reply(socket, &reply, fds);
         _exit(0);
 }
 
 /* -- in the service -- */
 
-static GError *lookup_error(const char *path, int errnum)
+static const char *kind_of(mode_t mode)
 {
+        switch (mode & S_IFMT) {
+        case S_IFREG:
+                return "a file";
+        case S_IFIFO:
+                return "a pipe";
+        case S_IFSOCK:
+                return "a socket";
+        case S_IFLNK:
+                return "a symbolic link";
+        case S_IFCHR:
+        case S_IFBLK:
+                return "a device";
+        default:
+                return "no place in a file system";
+        }
+}
+
+/* Of the `index`th path; it tells a caller no more than its own lookup would. */
+static GError *lookup_error(char *const *paths, size_t index, int errnum, mode_t mode)
+{
+        RuntimeError code = index == 0 ? RUNTIME_ERROR_ROOTFS_INVALID : RUNTIME_ERROR_MOUNT_INVALID;
+        g_autofree char *what =
+                g_strdup_printf("%s '%s'", index == 0 ? "rootfs" : "mount source", paths[index]);
         GError *error = NULL;
 
+        if (!*paths[index]) {
+                g_free(what);
+                what = g_strdup("RootFD");
+        }
         if (errnum == ETIMEDOUT)
-                error_set(&error, RUNTIME_ERROR_ROOTFS_INVALID,
-                          "rootfs '%s': its file system did not answer within %u ms", path,
+                error_set(&error, code, "%s: its file system did not answer within %u ms", what,
                           RESOLVE_TIMEOUT_MSEC);
+        else if (errnum == EXDEV)
+                error_set(&error, code,
+                          "%s is no directory that a path leads to: it is deleted, hidden or in "
+                          "another mount namespace",
+                          what);
+        else if (errnum == EMEDIUMTYPE)
+                error_set(&error, code, "%s lies in a proc file system", what);
+        else if (errnum == ENODEV)
+                error_set(&error, code, "%s is %s, which cannot be bound", what, kind_of(mode));
+        else if (errnum == ENOTDIR && !*paths[index])
+                error_set(&error, code, "%s is %s, not a directory", what, kind_of(mode));
         else
-                error_set_errno(&error, RUNTIME_ERROR_ROOTFS_INVALID, errnum, "rootfs '%s'", path);
+                error_set_errno(&error, code, errnum, "%s", what);
         return error;
 }
 
@@ -140,7 +254,7 @@ static void lookup_free(RootfsLookup *lookup)
                 g_source_remove(lookup->timeout);
         fd_close(lookup->pidfd);
         fd_close(lookup->socket);
-        g_free(lookup->path);
+        g_strfreev(lookup->paths);
         g_free(lookup);
 }
 
@@ -210,76 +324,105 @@ static gboolean on_child_exit(int pidfd, GIOCondition condition, void *data)
         RootfsFunc function = lookup->function;
         void *function_data = lookup->data;
         g_autoptr(GError) error = NULL;
+        RootfsFound found[SOURCES_MAX];
+        int fds[SOURCES_MAX];
+        size_t n = lookup->n;
 
         waitid(P_PIDFD, (id_t) pidfd, &(siginfo_t){0}, WEXITED);
-        int fd = -1;
-        if (fd_receive(lookup->socket, &reply, sizeof reply, &fd) != (ssize_t) sizeof reply ||
-            fd < 0)
-                error = lookup_error(lookup->path, reply.error ? -reply.error : EIO);
+        ssize_t size = fd_receive_all(lookup->socket, &reply, sizeof reply, fds, &n);
+        for (size_t i = 0; i < n; i++)
+                found[i] = (RootfsFound){fds[i], reply.found[i].uid, reply.found[i].gid,
+                                         S_ISDIR(reply.found[i].mode)};
+        if (size != (ssize_t) sizeof reply || n != lookup->n) {
+                size_t last = CLAMP(reply.n, 1, lookup->n) - 1;
+                error = lookup_error(lookup->paths, last, reply.error ? -reply.error : EIO,
+                                     reply.found[last].mode);
+                for (size_t i = 0; i < n; i++)
+                        fd_close(fds[i]);
+        }
         lookup->watch = 0;
         lookup_free(lookup);
-        function(fd, reply.gid, error, function_data);
+        function(error ? NULL : found, error, function_data);
         return G_SOURCE_REMOVE;
 }
 
 static gboolean on_timeout(void *data)
 {
         RootfsLookup *lookup = data;
-        g_autofree char *path = g_strdup(lookup->path);
+        g_autoptr(GError) error = lookup_error(lookup->paths, 0, ETIMEDOUT, 0);
         RootfsFunc function = lookup->function;
         void *function_data = lookup->data;
 
         lookup->timeout = 0;
         rootfs_lookup_cancel(lookup);
-        g_autoptr(GError) error = lookup_error(path, ETIMEDOUT);
-        function(-1, 0, error, function_data);
+        function(NULL, error, function_data);
         return G_SOURCE_REMOVE;
 }
 
-RootfsLookup *rootfs_lookup(RootfsLookups *lookups, const char *path, const Credentials *owner,
-                            RootfsFunc function, void *data)
+static char **copy_paths(const RootfsRequest *request)
 {
-        struct clone_args args = {.flags = CLONE_PIDFD, .exit_signal = SIGCHLD};
-        pid_t service = getpid();
-        int sockets[2], pidfd = -1, fd = -1;
+        char **paths = g_new0(char *, request->n + 1);
 
-        if (owner->uid == 0 && (fd = open_directory(path, RESOLVE_CACHED)) >= 0) {
-                function(fd, 0, NULL, data);
-                return NULL;
-        }
-        if (count_abandoned(lookups, owner->uid) >= RESOLVE_ABANDONED_MAX) {
-                g_autoptr(GError) error = NULL;
-                error_set(&error, RUNTIME_ERROR_LIMITS_EXCEEDED,
-                          "%u lookups of yours still wait for file systems that do not answer",
-                          RESOLVE_ABANDONED_MAX);
-                function(-1, 0, error, data);
-                return NULL;
-        }
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) {
-                g_autoptr(GError) error = lookup_error(path, errno);
-                function(-1, 0, error, data);
-                return NULL;
-        }
-        args.pidfd = (uint64_t) (uintptr_t) &pidfd;
+        for (size_t i = 0; i < request->n; i++)
+                paths[i] = g_strdup(request->sources[i].path ? request->sources[i].path : "");
+        return paths;
+}
+
+static bool start_child(RootfsLookup *lookup, const RootfsRequest *request, GError **error)
+{
+        struct clone_args args = {.flags = CLONE_PIDFD,
+                                  .exit_signal = SIGCHLD,
+                                  .pidfd = (uint64_t) (uintptr_t) &lookup->pidfd};
+        pid_t service = getpid();
+        int sockets[2];
+
+        if (count_abandoned(lookup->lookups, lookup->uid) >= RESOLVE_ABANDONED_MAX)
+                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                                 "%u lookups of yours still wait for file systems that do not "
+                                 "answer",
+                                 RESOLVE_ABANDONED_MAX);
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
+                                       "cannot make a socket");
+        lookup->socket = sockets[0];
+        autofd int theirs = sockets[1];
         pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
         if (pid == 0)
-                lookup_child(service, path, owner, sockets[1]);
-        fd_close(sockets[1]);
-        if (pid < 0) {
-                g_autoptr(GError) error = lookup_error(path, errno);
-                fd_close(sockets[0]);
-                function(-1, 0, error, data);
+                lookup_child(service, request, theirs);
+        return pid > 0 || error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
+                                          "cannot make a process to look up the rootfs");
+}
+
+RootfsLookup *rootfs_lookup(RootfsLookups *lookups, const RootfsRequest *request,
+                            RootfsFunc function, void *data)
+{
+        const RootfsSource *tree = &request->sources[0];
+        int fd;
+
+        g_assert(request->n >= 1 && request->n <= SOURCES_MAX);
+        if (request->owner->uid == 0 && request->n == 1 && tree->path &&
+            (fd = open_path(tree->path, O_DIRECTORY, RESOLVE_CACHED)) >= 0) {
+                function(&(RootfsFound){.fd = fd, .is_directory = true}, NULL, data);
                 return NULL;
         }
         RootfsLookup *lookup = g_new0(RootfsLookup, 1);
-        lookup->lookups = lookups;
-        lookup->uid = owner->uid;
-        lookup->path = g_strdup(path);
-        lookup->function = function;
-        lookup->data = data;
-        lookup->pidfd = pidfd;
-        lookup->socket = sockets[0];
-        lookup->watch = g_unix_fd_add(pidfd, G_IO_IN, on_child_exit, lookup);
+        *lookup = (RootfsLookup){
+                .lookups = lookups,
+                .uid = request->owner->uid,
+                .paths = copy_paths(request),
+                .n = request->n,
+                .function = function,
+                .data = data,
+                .pidfd = -1,
+                .socket = -1,
+        };
+        g_autoptr(GError) error = NULL;
+        if (!start_child(lookup, request, &error)) {
+                lookup_free(lookup);
+                function(NULL, error, data);
+                return NULL;
+        }
+        lookup->watch = g_unix_fd_add(lookup->pidfd, G_IO_IN, on_child_exit, lookup);
         lookup->timeout = g_timeout_add(RESOLVE_TIMEOUT_MSEC, on_timeout, lookup);
         return lookup;
 }
@@ -296,15 +439,26 @@ char *rootfs_path_of(int fd)
         return g_str_has_suffix(path, " (deleted)") ? NULL : g_strdup(path);
 }
 
-bool rootfs_clone(int fd, const char *path, int *ret_mount, GError **error)
+static RuntimeError code_of(const RootfsTree *tree)
+{
+        return tree->is_source ? RUNTIME_ERROR_MOUNT_INVALID : RUNTIME_ERROR_ROOTFS_INVALID;
+}
+
+static const char *noun_of(const RootfsTree *tree)
+{
+        return tree->is_source ? "mount source" : "rootfs";
+}
+
+bool rootfs_clone(const RootfsTree *tree, int *ret_mount, GError **error)
 {
         int mount =
-                (int) syscall(SYS_open_tree, fd, "",
+                (int) syscall(SYS_open_tree, tree->fd, "",
                               OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
 
         if (mount < 0)
-                return error_set_errno(error, RUNTIME_ERROR_ROOTFS_INVALID, errno,
-                                       "rootfs '%s': cannot clone its mount", path);
+                return error_set_errno(error, code_of(tree), errno,
+                                       "%s '%s': cannot clone its mount", noun_of(tree),
+                                       tree->path);
         *ret_mount = mount;
         return true;
 }
@@ -368,11 +522,10 @@ static char *find_unmappable(int fd, int user_namespace)
                                                : g_steal_pointer(&below);
 }
 
-bool rootfs_protect(int mount, int fd, const char *path, uint64_t attributes, int user_namespace,
-                    GError **error)
+bool rootfs_protect(const RootfsTree *tree, int mount, int user_namespace, GError **error)
 {
         struct mount_attr change = {
-                .attr_set = attributes | MOUNT_ATTR_NODEV,
+                .attr_set = tree->attributes | MOUNT_ATTR_NODEV,
                 .propagation = MOUNT_PRIVATE,
         };
 
@@ -384,11 +537,13 @@ bool rootfs_protect(int mount, int fd, const char *path, uint64_t attributes, in
                     sizeof change) == 0)
                 return true;
         int errnum = errno;
-        g_autofree char *culprit = user_namespace >= 0 ? find_unmappable(fd, user_namespace) : NULL;
+        g_autofree char *culprit =
+                user_namespace >= 0 ? find_unmappable(tree->fd, user_namespace) : NULL;
         if (culprit)
-                return error_set_errno(error, RUNTIME_ERROR_ROOTFS_INVALID, errnum,
-                                       "rootfs '%s': the file system at %s cannot be id-mapped",
-                                       path, culprit);
-        return error_set_errno(error, RUNTIME_ERROR_ROOTFS_INVALID, errnum,
-                               "rootfs '%s': cannot set the attributes of its mount", path);
+                return error_set_errno(error, code_of(tree), errnum,
+                                       "%s '%s': the file system at %s cannot be id-mapped",
+                                       noun_of(tree), tree->path, culprit);
+        return error_set_errno(error, code_of(tree), errnum,
+                               "%s '%s': cannot set the attributes of its mount", noun_of(tree),
+                               tree->path);
 }

@@ -33,7 +33,27 @@ void run_spec_free(RunSpec *spec)
         g_free(spec->id);
         g_free(spec->hostname);
         g_free(spec->working_directory);
+        for (size_t i = 0; i < spec->n_mounts; i++)
+                mount_spec_clear(&spec->mounts[i]);
+        g_free(spec->mounts);
         g_free(spec);
+}
+
+bool run_spec_writes_to_host(const RunSpec *spec)
+{
+        bool writes = !spec->read_only_root;
+
+        for (size_t i = 0; i < spec->n_mounts; i++)
+                writes = writes || (spec->mounts[i].source && !spec->mounts[i].read_only);
+        return writes;
+}
+
+bool run_spec_has_privileged_mount(const RunSpec *spec)
+{
+        for (size_t i = 0; i < spec->n_mounts; i++)
+                if (spec->mounts[i].is_privileged)
+                        return true;
+        return false;
 }
 
 bool run_spec_id_is_valid(const char *id)
@@ -50,9 +70,14 @@ bool run_spec_id_is_valid(const char *id)
 
 static bool check_rootfs(const RunSpec *spec, GError **error)
 {
-        if (!spec->rootfs || !*spec->rootfs)
-                return error_set(error, RUNTIME_ERROR_ROOTFS_INVALID,
-                                 "rootfs is empty, not a path");
+        bool is_empty = !spec->rootfs || !*spec->rootfs;
+
+        if (spec->has_root_fd)
+                return is_empty || error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                             "rootfs and RootFD exclude each other");
+        if (is_empty)
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "rootfs is empty, not a path, and there is no RootFD");
         if (strlen(spec->rootfs) > ROOTFS_PATH_MAX)
                 return error_set(
                         error, RUNTIME_ERROR_ROOTFS_INVALID,
@@ -151,6 +176,17 @@ static bool check_working_directory(const RunSpec *spec, GError **error)
         return true;
 }
 
+static bool check_mounts(const RunSpec *spec, GError **error)
+{
+        for (size_t i = 0; i < spec->n_mounts; i++)
+                for (size_t k = 0; k < i; k++)
+                        if (strcmp(spec->mounts[i].target, spec->mounts[k].target) == 0)
+                                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                                 "Mounts has the target '%s' twice",
+                                                 spec->mounts[i].target);
+        return true;
+}
+
 static bool check_limits(const RunSpec *spec, GError **error)
 {
         if (spec->tasks_max == 0)
@@ -162,9 +198,9 @@ static bool check_limits(const RunSpec *spec, GError **error)
 bool run_spec_validate(const RunSpec *spec, GError **error)
 {
         static bool (*const checks[])(const RunSpec *, GError **) = {
-                check_rootfs,      check_argv,  check_sizes,
-                check_environment, check_names, check_working_directory,
-                check_limits,
+                check_rootfs,      check_argv,   check_sizes,
+                check_environment, check_names,  check_working_directory,
+                check_mounts,      check_limits,
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(checks); i++)
@@ -204,13 +240,16 @@ char **run_spec_deviations(const RunSpec *spec)
                 g_strv_builder_add(list, "NoNewPrivileges=no");
         if (!spec->read_only_root)
                 g_strv_builder_add(list, "ReadOnlyRoot=no");
+        if (run_spec_has_privileged_mount(spec))
+                g_strv_builder_add(list, "Mounts=privileged");
         return g_strv_builder_end(list);
 }
 
 bool run_spec_is_privileged(const RunSpec *spec)
 {
-        return spec->user_namespace == USER_NAMESPACE_HOST || spec->host_network ||
-               spec->capabilities || !spec->seccomp || !spec->no_new_privileges;
+        return run_spec_has_privileged_mount(spec) || spec->user_namespace == USER_NAMESPACE_HOST ||
+               spec->host_network || spec->capabilities || !spec->seccomp ||
+               !spec->no_new_privileges;
 }
 
 static bool is_set(char *const *environment, const char *pair)

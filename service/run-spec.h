@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "service/mount-spec.h"
+
 typedef enum UserNamespaceMode {
         USER_NAMESPACE_AUTO, /* a range of host ids that nobody else uses */
         USER_NAMESPACE_SELF, /* container root is the caller, and there is nobody else */
@@ -14,8 +16,8 @@ typedef enum UserNamespaceMode {
 } UserNamespaceMode;
 
 typedef struct RunSpec {
-        char *rootfs;       /* absolute path, any bytes */
-        char **argv;        /* any bytes */
+        char *rootfs; /* absolute path, any bytes; with `has_root_fd` known after the look-up */
+        char **argv;  /* any bytes */
         char **environment; /* NAME=VALUE, any bytes; added to the defaults, or in their place */
         char *id;           /* NULL: the service picks container-N */
         char *hostname;     /* NULL: the id */
@@ -23,11 +25,14 @@ typedef struct RunSpec {
         uint64_t memory_max;      /* bytes; UINT64_MAX: no limit */
         uint64_t memory_swap_max; /* bytes; UINT64_MAX: no limit */
         uint64_t tasks_max;       /* UINT64_MAX: no limit */
+        MountSpec *mounts;
+        size_t n_mounts;
         UserNamespaceMode user_namespace;
         bool has_user_namespace; /* said by the caller, not the default */
         uint64_t capabilities;   /* beside the default set, a mask */
         bool has_memory_swap_max;
         bool has_tasks_max;
+        bool has_root_fd; /* the caller holds the root tree */
         bool terminal;
         bool read_only_root;
         bool host_network;
@@ -44,6 +49,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(RunSpec, run_spec_free)
 /* A list of small pure checks; the first that fails names the option and the reason. */
 bool run_spec_validate(const RunSpec *spec, GError **error);
 
+/* Is anything of the host's in it that can be written to? And not only what the caller owns? */
+bool run_spec_writes_to_host(const RunSpec *spec);
+bool run_spec_has_privileged_mount(const RunSpec *spec);
 /* In which options its isolation is less than the default profile's: "Network=host" and so on.
  * Owned strv, empty for the default. */
 char **run_spec_deviations(const RunSpec *spec);

@@ -36,9 +36,8 @@
 #define UMOUNT_DETACH 2
 
 /* One record, with a file descriptor beside it if `fd` is not -1. */
-static bool report(const SandboxPlan *plan, SandboxStage stage, int error, int fd)
+static bool report(const SandboxPlan *plan, SandboxReport record, int fd)
 {
-        SandboxReport record = {.stage = stage, .error = error};
         struct iovec iov = {.iov_base = &record, .iov_len = sizeof record};
         union {
                 struct cmsghdr header;
@@ -60,7 +59,7 @@ static bool report(const SandboxPlan *plan, SandboxStage stage, int error, int f
 
 static _Noreturn void fail(const SandboxPlan *plan, SandboxStage stage)
 {
-        report(plan, stage, errno ? errno : EINVAL, -1);
+        report(plan, (SandboxReport){.stage = stage, .error = errno ? errno : EINVAL}, -1);
         _exit(255);
 }
 
@@ -261,6 +260,39 @@ static bool enter_inner(int holder)
                 if (errno != EINTR)
                         return false;
         return true;
+}
+
+static bool mount_one(const SandboxMount *what)
+{
+        const MountOption options[] = {{"size", what->size}, {"mode", what->mode}};
+        size_t first = what->size ? 0 : 1, end = what->mode ? 2 : 1;
+        int directory = what->is_directory ? -1 : open_target(AT_FDCWD, what->target, O_DIRECTORY);
+        int mount = what->fd;
+        bool done;
+
+        if (directory >= 0) { /* the kernel says EINVAL, as it does for much else */
+                errno = EISDIR;
+                return false;
+        }
+        if (mount < 0)
+                mount = new_mount("tmpfs", options + first, end - first, what->attributes);
+        done = mount >= 0 &&
+               attach(mount, AT_FDCWD, what->target, what->is_directory ? O_DIRECTORY : 0);
+        if (done)
+                close(mount);
+        return done;
+}
+
+/* After all that is ours, and in the caller's order, for one may lie in another. Nothing is made in
+ * the tree: a target is there, or it is an error. */
+static void mount_others(const SandboxPlan *plan)
+{
+        for (uint32_t i = 0; i < plan->n_mounts; i++) {
+                if (mount_one(&plan->mounts[i]))
+                        continue;
+                report(plan, (SandboxReport){STAGE_MOUNT, errno ? errno : EINVAL, i}, -1);
+                _exit(255);
+        }
 }
 
 static bool raise_loopback(void)
@@ -507,6 +539,7 @@ _Noreturn void sandbox_child(const SandboxPlan *plan)
         if (plan->inner_namespaces && (holder = hold_inner(plan)) < 0)
                 fail(plan, STAGE_INNER);
         mount_root(plan);
+        mount_others(plan);
         if (sethostname(plan->hostname, plan->hostname_length) < 0)
                 fail(plan, STAGE_HOSTNAME);
         if (plan->sys_fd < 0 && !raise_loopback())
@@ -525,7 +558,7 @@ _Noreturn void sandbox_child(const SandboxPlan *plan)
         if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
                 fail(plan, STAGE_KEYRING);
         settle_rights(plan);
-        if (!report(plan, STAGE_EXEC, 0, master))
+        if (!report(plan, (SandboxReport){.stage = STAGE_EXEC}, master))
                 _exit(255);
         if (plan->waits)
                 wait_for(plan, SANDBOX_EXEC);

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "service/sandbox-mount.h"
+
 /* Each step that can fail, with the words for "cannot …" used in the error. */
 #define SANDBOX_STAGES(X)                                                                          \
         X(STAGE_CGROUP, "enter the container's cgroups")                                           \
@@ -33,6 +35,7 @@
         X(STAGE_MOUNT_TMP, "mount on directory 'tmp'")                                             \
         X(STAGE_MOUNT_DEV_ENTRY, "mount inside /dev")                                              \
         X(STAGE_MASK, "mask a path of /proc or /sys")                                              \
+        X(STAGE_MOUNT, "mount what was asked for")                                                 \
         X(STAGE_HOSTNAME, "set the host name")                                                     \
         X(STAGE_LOOPBACK, "bring the loopback interface up")                                       \
         X(STAGE_TERMINAL, "open a terminal")                                                       \
@@ -58,6 +61,7 @@ typedef enum SandboxStage {
 typedef struct SandboxReport {
         uint32_t stage;
         int32_t error;
+        uint32_t index; /* of the mount, at STAGE_MOUNT */
 } SandboxReport;
 
 /* The process's name until exec: was one that was killed for memory killed before or after that? */
@@ -75,12 +79,6 @@ typedef struct SandboxFd {
         int source;
         int target;
 } SandboxFd;
-
-typedef struct SandboxMask {
-        const char *path; /* below /proc */
-        enum { MASK_EMPTY_FILE, MASK_EMPTY_DIRECTORY, MASK_READ_ONLY } kind;
-        bool in_sys; /* below /sys instead */
-} SandboxMask;
 
 typedef struct SandboxPlan {
         int sync_fd; /* the child's end of a SOCK_SEQPACKET pair */
@@ -107,6 +105,9 @@ typedef struct SandboxPlan {
 
         const SandboxMask *masks;
         size_t n_masks;
+
+        const SandboxMount *mounts;
+        size_t n_mounts;
 
         uint64_t files_soft, files_hard; /* RLIMIT_NOFILE, as the service found it */
         uint64_t capabilities; /* what stays in the bounding, permitted and effective sets */

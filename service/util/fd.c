@@ -29,27 +29,37 @@ int steal_fd(int *fd)
         return taken;
 }
 
-ssize_t fd_receive(int socket, void *record, size_t size, int *ret_fd)
+ssize_t fd_receive_all(int socket, void *record, size_t size, int *ret_fds, size_t *n)
 {
         struct iovec iov = {.iov_base = record, .iov_len = size};
         union {
                 struct cmsghdr header;
-                char space[CMSG_SPACE(sizeof(int))];
+                char space[CMSG_SPACE(FD_RECEIVE_MAX * sizeof(int))];
         } control;
         struct msghdr message = {.msg_iov = &iov,
                                  .msg_iovlen = 1,
                                  .msg_control = &control,
-                                 .msg_controllen = sizeof control};
-        ssize_t n;
+                                 .msg_controllen = CMSG_LEN(*n * sizeof(int))};
+        ssize_t length;
+
+        *n = 0;
+        do
+                length = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        while (length < 0 && errno == EINTR);
+        if (length >= 0 && message.msg_controllen >= CMSG_LEN(sizeof(int)) &&
+            control.header.cmsg_type == SCM_RIGHTS) {
+                *n = (control.header.cmsg_len - CMSG_LEN(0)) / sizeof(int);
+                memcpy(ret_fds, CMSG_DATA(&control.header), *n * sizeof(int));
+        }
+        return length < 0 ? -errno : length;
+}
+
+ssize_t fd_receive(int socket, void *record, size_t size, int *ret_fd)
+{
+        size_t n = 1;
 
         *ret_fd = -1;
-        do
-                n = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        while (n < 0 && errno == EINTR);
-        if (n >= 0 && message.msg_controllen >= CMSG_LEN(sizeof(int)) &&
-            control.header.cmsg_type == SCM_RIGHTS)
-                memcpy(ret_fd, CMSG_DATA(&control.header), sizeof *ret_fd);
-        return n < 0 ? -errno : n;
+        return fd_receive_all(socket, record, size, ret_fd, &n);
 }
 
 ssize_t fd_read_file_at(int dirfd, const char *path, char *buffer, size_t size)

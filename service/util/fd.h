@@ -21,6 +21,10 @@ static inline void fd_cleanup(int *fd)
  * 0 at the end. The one descriptor that may come with it goes to `ret_fd`, or -1. */
 ssize_t fd_receive(int socket, void *record, size_t size, int *ret_fd);
 
+/* The same for up to `*n` of them, and then `*n` is how many came. */
+#define FD_RECEIVE_MAX 64u
+ssize_t fd_receive_all(int socket, void *record, size_t size, int *ret_fds, size_t *n);
+
 /* Reads a whole small file (a /proc or cgroup file) relative to `dirfd` into `buffer`,
  * NUL-terminated. Returns its length or -errno; -EFBIG if it does not fit. */
 ssize_t fd_read_file_at(int dirfd, const char *path, char *buffer, size_t size);

@@ -115,6 +115,11 @@ static void test_every_row(void)
                                     : strcmp(rows[i].signature, "as") == 0 ? "CAP_BPF"
                                                                            : "v=w";
 
+                if (i == SPAWN_RootFD) /* the bus's callers have fds, a command line has paths */
+                        continue;
+                if (i == SPAWN_Mounts)
+                        value = "/v:/w";
+
                 if (*rows[i].flag)
                         take(&request, rows[i].flag, value);
                 else
@@ -122,7 +127,8 @@ static void test_every_row(void)
         }
         g_autoptr(sd_bus_message) call = sealed(bus, &request, argv);
         for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++)
-                enter_option(call, rows[i].key, rows[i].signature);
+                if (i != SPAWN_RootFD)
+                        enter_option(call, rows[i].key, rows[i].signature);
 }
 
 static char *capabilities_of(sd_bus *bus, const SpawnRequest *request)
@@ -268,6 +274,52 @@ static void test_environment_passed_on(void)
         assert_refused("env", "");
 }
 
+static void assert_mount(sd_bus_message *call, const char *const *words, const char *options)
+{
+        g_auto(GStrv) list = NULL;
+        const char *type;
+
+        g_assert_cmpint(sd_bus_message_enter_container(call, 'r', "ayaysas"), >, 0);
+        read_bytes(call, words[0]);
+        read_bytes(call, words[1]);
+        g_assert_cmpint(sd_bus_message_read(call, "s", &type), >, 0);
+        g_assert_cmpstr(type, ==, words[2]);
+        g_assert_cmpint(sd_bus_message_read_strv(call, &list), >=, 0);
+        g_autofree char *joined = g_strjoinv(",", list ? list : (char *[]){NULL});
+        g_assert_cmpstr(joined, ==, options);
+        g_assert_cmpint(sd_bus_message_exit_container(call), >, 0);
+}
+
+/* Volumes and tmpfs in the order given, a relative source as seen from here, options as they are.
+ */
+static void test_mounts(void)
+{
+        static const char *const argv[] = {"x", NULL};
+        g_autoptr(sd_bus) bus = make_bus();
+        g_auto(SpawnRequest) request;
+        g_autofree char *here = g_get_current_dir(), *source = g_strconcat(here, "/s", NULL);
+
+        spawn_request_init(&request);
+        take(&request, "volume", "/a\xff:/b:ro,noexec");
+        g_assert_null(spawn_request_add_tmpfs(&request, "/t:size=1M"));
+        g_assert_null(spawn_request_add_tmpfs(&request, "/u"));
+        take(&request, "volume", "s:/d");
+        g_autoptr(sd_bus_message) call = sealed(bus, &request, argv);
+        enter_option(call, "Mounts", "a(ayaysas)");
+        g_assert_cmpint(sd_bus_message_enter_container(call, 'a', "(ayaysas)"), >, 0);
+        assert_mount(call, (const char *[]){"/a\xff", "/b", "bind"}, "ro,noexec");
+        assert_mount(call, (const char *[]){"", "/t", "tmpfs"}, "size=1M");
+        assert_mount(call, (const char *[]){"", "/u", "tmpfs"}, "");
+        assert_mount(call, (const char *[]){source, "/d", "bind"}, "");
+        g_assert_cmpint(sd_bus_message_at_end(call, 0), >, 0);
+        assert_refused("volume", "/a");
+        assert_refused("volume", ":/a");
+        assert_refused("volume", "/a:");
+        assert_refused("volume", "/a::ro");
+        g_autofree char *wrong = spawn_request_add_tmpfs(&request, "t");
+        g_assert_nonnull(wrong);
+}
+
 /* Rootfs and arguments go as bytes, empty strings included, without a NUL behind them. */
 static void test_arguments(void)
 {
@@ -343,6 +395,7 @@ int main(int argc, char **argv)
         g_test_add_func("/spawn-request/environment", test_environment);
         g_test_add_func("/spawn-request/environment-passed-on", test_environment_passed_on);
         g_test_add_func("/spawn-request/arguments", test_arguments);
+        g_test_add_func("/spawn-request/mounts", test_mounts);
         g_test_add_func("/spawn-request/fds", test_fds);
         g_test_add_func("/spawn-request/refusals", test_refusals);
         g_test_add_func("/spawn-request/truth", test_truth);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "service/util/size.h"
+
 /* Sizes are decimal, with suffixes of 1024, and words for "no limit". */
 static void test_size(void)
 {
@@ -31,7 +33,7 @@ static void test_size(void)
         for (unsigned i = 0; i < G_N_ELEMENTS(good); i++) {
                 uint64_t size = 42;
                 g_test_message("%s", good[i].text);
-                g_assert_true(value_parse_size(good[i].text, &size));
+                g_assert_true(size_parse(good[i].text, &size));
                 g_assert_cmpuint(size, ==, good[i].size);
         }
 }
@@ -48,7 +50,7 @@ static void test_bad_size(void)
         for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
                 uint64_t size = 42;
                 g_test_message("'%s'", bad[i]);
-                g_assert_false(value_parse_size(bad[i], &size));
+                g_assert_false(size_parse(bad[i], &size));
                 g_assert_cmpuint(size, ==, 42);
         }
 }

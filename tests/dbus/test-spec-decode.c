@@ -42,6 +42,7 @@ static void set_up(Fixture *f, const void *unused)
 {
         int sockets[2];
 
+        spawn_fds_init(&f->fds);
         g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), ==, 0);
         must(sd_bus_new(&f->bus));
         must(sd_bus_set_fd(f->bus, sockets[0], sockets[0]));
@@ -133,6 +134,30 @@ static void bytes_option(Fixture *f, const char *key, const char *value)
                 must(sd_bus_message_close_container(f->message));
 }
 
+static void open_option(Fixture *f, const char *key, const char *signature)
+{
+        must(sd_bus_message_open_container(f->message, 'e', "sv"));
+        must(sd_bus_message_append(f->message, "s", key));
+        must(sd_bus_message_open_container(f->message, 'v', signature));
+}
+
+static void close_option(Fixture *f)
+{
+        close_list(f);
+        close_list(f);
+}
+
+static void mount_words(Fixture *f, const char *source, const char *target, const char *type,
+                        const char *const *options)
+{
+        must(sd_bus_message_open_container(f->message, 'r', "ayaysas"));
+        text(f, source);
+        text(f, target);
+        must(sd_bus_message_append(f->message, "s", type));
+        must(sd_bus_message_append_strv(f->message, (char **) (uintptr_t) options));
+        must(sd_bus_message_close_container(f->message));
+}
+
 static void seal(Fixture *f)
 {
         must(sd_bus_message_seal(f->message, 1, 0));
@@ -208,9 +233,15 @@ static void test_every_option(Fixture *f, const void *unused)
         must(sd_bus_message_append(f->message, "{sv}", "NoNewPrivileges", "b", 0));
         must(sd_bus_message_append(f->message, "{sv}", "WatchBus", "b", 1));
         must(sd_bus_message_append(f->message, "{sv}", "Remove", "b", 1));
+        open_option(f, "Mounts", "a(ayaysas)");
+        must(sd_bus_message_open_container(f->message, 'a', "(ayaysas)"));
+        mount_words(f, "/s\xff", "/t\xff", "bind", (const char *[]){"ro", "noexec", NULL});
+        mount_words(f, "", "/scratch", "tmpfs", (const char *[]){"size=1k", "mode=700", NULL});
+        close_list(f);
+        close_option(f);
         close_list(f);
         assert_accepted(f);
-        g_assert_cmpuint(n, ==, 16); /* a new one belongs into this test */
+        g_assert_cmpuint(n, ==, 18); /* a new one belongs into this test */
         g_assert_cmpstr(f->spec->id, ==, "web");
         g_assert_cmpuint(f->spec->memory_max, ==, 10485760);
         g_assert_cmpuint(f->spec->memory_swap_max, ==, 4096);
@@ -232,6 +263,117 @@ static void test_every_option(Fixture *f, const void *unused)
         g_assert_false(f->spec->no_new_privileges);
         g_assert_true(f->spec->watch_bus);
         g_assert_true(f->spec->remove);
+        g_assert_cmpuint(f->spec->n_mounts, ==, 2);
+        g_assert_cmpstr(f->spec->mounts[0].source, ==, "/s\xff");
+        g_assert_cmpstr(f->spec->mounts[0].target, ==, "/t\xff");
+        g_assert_true(f->spec->mounts[0].read_only);
+        g_assert_true(f->spec->mounts[0].no_exec);
+        g_assert_null(f->spec->mounts[1].source);
+        g_assert_cmpstr(f->spec->mounts[1].size, ==, "1024");
+        g_assert_cmpstr(f->spec->mounts[1].mode, ==, "700");
+        g_assert_false(f->spec->has_root_fd);
+        g_assert_cmpint(f->fds.root, ==, -1);
+}
+
+/* RootFD stands in for the path: a copy of the fd is kept, whatever it is. */
+static void test_root_fd(Fixture *f, const void *unused)
+{
+        text(f, "");
+        must(sd_bus_message_open_container(f->message, 'a', "ay"));
+        text(f, "true");
+        close_list(f);
+        open_fds(f);
+        close_list(f);
+        open_options(f);
+        must(sd_bus_message_append(f->message, "{sv}", "RootFD", "h", f->null));
+        close_list(f);
+        assert_accepted(f);
+        g_assert_true(f->spec->has_root_fd);
+        g_assert_cmpint(f->fds.root, >=, 3);
+        g_assert_cmpint(f->fds.root, !=, f->null);
+        g_assert_cmpuint(f->fds.n, ==, 0);
+}
+
+/* A path and an fd: which? */
+static void test_root_fd_and_path(Fixture *f, const void *unused)
+{
+        up_to_options(f);
+        must(sd_bus_message_append(f->message, "{sv}", "RootFD", "h", f->null));
+        close_list(f);
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "RootFD");
+}
+
+/* What is wrong with a mount is named. */
+static void test_wrong_mounts(Fixture *f, const void *unused)
+{
+        static const struct {
+                const char *source, *target, *type, *option, *words;
+        } wrong[] = {
+                {"/s", "/t", "overlay", "ro", "'overlay'"},
+                {"/s", "/t", "", "ro", "''"},
+                {"/s", "/t", "bind", "sync", "'sync'"},
+                {"/s", "/t", "bind", "size=1M", "'size=1M'"},
+                {"/s", "/t", "bind", "suid", "'suid'"},
+                {"s", "/t", "bind", "ro", "'s'"},
+                {"", "/t", "bind", "ro", "''"},
+                {"/s", "t", "bind", "ro", "'t'"},
+                {"/s", "", "bind", "ro", "''"},
+                {"/s", "/", "bind", "ro", "'/'"},
+                {"/s", "/proc", "bind", "ro", "'/proc'"},
+                {"/s", "/proc/sys", "bind", "ro", "'/proc/sys'"},
+                {"/s", "/sys", "bind", "ro", "'/sys'"},
+                {"/s", "/dev/shm", "bind", "ro", "'/dev/shm'"},
+                {"/s", "//proc", "bind", "ro", "'//proc'"},
+                {"/s", "/./proc", "bind", "ro", "'/./proc'"},
+                {"/s", "/a/../proc", "bind", "ro", "'/a/../proc'"},
+                {"/s", "///", "bind", "ro", "'/'"},
+                {"/s", "/proc/", "bind", "ro", "'/proc'"},
+                {"/s", "/a//b", "bind", "ro", "'/a//b'"},
+                {"/s", "/t", "tmpfs", "ro", "'/s'"},
+                {"", "/t", "tmpfs", "rbind", "'rbind'"},
+                {"", "/t", "tmpfs", "size=0", "'size=0'"},
+                {"", "/t", "tmpfs", "size=infinity", "'size=infinity'"},
+                {"", "/t", "tmpfs", "size=1,uid=0", "'size=1,uid=0'"},
+                {"", "/t", "tmpfs", "mode=4755", "'mode=4755'"},
+                {"", "/t", "tmpfs", "mode=", "'mode='"},
+                {"", "/t", "tmpfs", "mode=8", "'mode=8'"},
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
+                new_message(f);
+                up_to_options(f);
+                open_option(f, "Mounts", "a(ayaysas)");
+                must(sd_bus_message_open_container(f->message, 'a', "(ayaysas)"));
+                mount_words(f, wrong[i].source, wrong[i].target, wrong[i].type,
+                            (const char *[]){wrong[i].option, NULL});
+                close_list(f);
+                close_option(f);
+                close_list(f);
+                assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, wrong[i].words);
+        }
+}
+
+/* As many mounts as allowed, one more, and one target twice. */
+static void test_mount_counts(Fixture *f, const void *unused)
+{
+        for (unsigned extra = 0; extra < 3; extra++) {
+                new_message(f);
+                up_to_options(f);
+                open_option(f, "Mounts", "a(ayaysas)");
+                must(sd_bus_message_open_container(f->message, 'a', "(ayaysas)"));
+                for (unsigned i = 0; i < MOUNTS_MAX + (extra == 1); i++) {
+                        g_autofree char *target = g_strdup_printf("/%u", extra == 2 ? i / 2 : i);
+                        mount_words(f, "/s", target, "bind", (const char *[]){NULL});
+                }
+                close_list(f);
+                close_option(f);
+                close_list(f);
+                if (extra == 0)
+                        assert_accepted(f);
+                else
+                        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS,
+                                       extra == 1 ? "more than" : "twice");
+        }
 }
 
 /* MemoryMax 0 is "no limit", as the frozen interface says; a swap limit of 0 is none of that. */
@@ -746,6 +888,8 @@ static void test_run_no_limit(Fixture *f, const void *unused)
 static void test_run_refused(Fixture *f, const void *unused)
 {
         run(f, "", 0, "true");
+        g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_INVALID_ARGS);
+        run(f, "tree", 0, "true");
         g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_ROOTFS_INVALID);
         run(f, "/tree", 0, NULL);
         g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_INVALID_ARGS);
@@ -781,6 +925,10 @@ int main(int argc, char **argv)
         ADD("options/user-namespace", test_user_namespace);
         ADD("options/words", test_words);
         ADD("options/capabilities", test_capabilities);
+        ADD("options/root-fd", test_root_fd);
+        ADD("options/root-fd-and-path", test_root_fd_and_path);
+        ADD("options/wrong-mounts", test_wrong_mounts);
+        ADD("options/mount-counts", test_mount_counts);
         ADD("bytes/nul", test_nul);
         ADD("bytes/nul-at-end", test_nul_at_end);
         ADD("bytes/any", test_any_bytes);

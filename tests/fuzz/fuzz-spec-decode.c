@@ -166,7 +166,7 @@ static void decode(sd_bus_message *message, bool is_spawn)
 {
         g_autoptr(RunSpec) spec = NULL;
         g_autoptr(GError) error = NULL;
-        g_auto(SpawnFds) fds = {.n = 0};
+        g_auto(SpawnFds) fds = {.root = -1};
 
         g_assert_cmpint(sd_bus_message_rewind(message, true), >=, 0);
         bool accepted = is_spawn ? spec_decode_spawn(message, &spec, &fds, &error)

@@ -50,9 +50,12 @@ CgroupTree *fake_cgroup_tree(void)
                 .mode = CGROUP_MODE_NONE,
                 .serving = {-1, -1, -1},
                 .missing = {(char *) "a test", (char *) "a test", (char *) "a test"},
+                .ceilings = {CGROUP_NO_LIMIT, CGROUP_NO_LIMIT, CGROUP_NO_LIMIT},
                 .tracking = -1,
         };
 
+        if (!tree.capped)
+                tree.capped = g_hash_table_new(NULL, NULL);
         return &tree;
 }
 

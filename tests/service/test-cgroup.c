@@ -809,6 +809,174 @@ static void test_hundred(void)
         g_assert_cmpuint(count_fds(), ==, fds);
 }
 
+/* -- what an owner's containers have together -- */
+
+static void set_ceilings(uint64_t memory_max, uint64_t tasks_max)
+{
+        cgroup_tree_set_ceilings(
+                tree, &(CgroupLimits){memory_max, memory_max == CGROUP_NO_LIMIT ? memory_max : 0,
+                                      tasks_max});
+}
+
+static char *owner_file(uid_t owner, CgroupController controller, const char *file)
+{
+        char text[256], path[128];
+
+        snprintf(path, sizeof path, "%u/%s", (unsigned) owner, file);
+        g_assert_cmpint(fd_read_file_at(tree->hierarchies[tree->serving[controller]].parent_fd,
+                                        path, text, sizeof text),
+                        >, 0);
+        return g_strdup(g_strchomp(text));
+}
+
+static uint64_t owner_memory(uid_t owner)
+{
+        g_autofree char *text =
+                owner_file(owner, CGROUP_MEMORY,
+                           is_v1(CGROUP_MEMORY) ? "memory.limit_in_bytes" : "memory.max");
+
+        return strcmp(text, "max") == 0 ? UINT64_MAX : g_ascii_strtoull(text, NULL, 10);
+}
+
+static int fork_5_and_sleep(void)
+{
+        for (int i = 0; i < 5; i++)
+                if (fork() == 0)
+                        break;
+        return sleep_forever();
+}
+
+static int touch_12_mib_and_sleep(void)
+{
+        touch(12 * MIB);
+        return sleep_forever();
+}
+
+static int touch_12_mib(void)
+{
+        return touch(12 * MIB);
+}
+
+static unsigned count_tasks(uid_t owner)
+{
+        g_autofree char *text = owner_file(owner, CGROUP_PIDS, "pids.current");
+
+        return (unsigned) g_ascii_strtoull(text, NULL, 10);
+}
+
+/* Two containers without limits of their own have no more tasks than their owner's ceiling. */
+static void test_ceiling_of_tasks(void)
+{
+        NEED(CGROUP_PIDS)
+        set_ceilings(CGROUP_NO_LIMIT, 12);
+        Cgroup *one = make(1, &unlimited), *other = make(2, &unlimited);
+        pid_t pid = spawn(one, fork_5_and_sleep);
+        for (int i = 0; i < 1000 && count_tasks(OWNER) < 6; i++)
+                g_usleep(5000);
+        g_assert_cmpuint(count_tasks(OWNER), ==, 6);
+        int status = wait_for(spawn(other, fork_40));
+        g_assert_cmpint(WEXITSTATUS(status), ==, 12 - 6 - 1);
+        g_assert_true(cgroup_kill(one, NULL));
+        wait_for(pid);
+        finish(one);
+        finish(other);
+        set_ceilings(CGROUP_NO_LIMIT, CGROUP_NO_LIMIT);
+}
+
+/* Nor more memory, swap included, though each would have had room alone; and it is counted where it
+ * killed. */
+static void test_ceiling_of_memory(void)
+{
+        NEED(CGROUP_MEMORY)
+        set_ceilings(16 * MIB, CGROUP_NO_LIMIT);
+        Cgroup *one = make(1, &unlimited), *other = make(2, &unlimited);
+        short events;
+        g_assert_cmpint(cgroup_oom_fd(one, &events), >=, 0);
+        int status = wait_for(spawn(one, touch_12_mib));
+        g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+        pid_t pid = spawn(one, touch_12_mib_and_sleep);
+        status = wait_for(spawn(other, touch_12_mib));
+        uint64_t kills = cgroup_oom_kills(one) + cgroup_oom_kills(other);
+        g_assert_cmpuint(kills, >, 0);
+        g_assert_true(cgroup_oom_kills(one) > 0 || WIFSIGNALED(status));
+        g_assert_true(cgroup_kill(one, NULL));
+        wait_for(pid);
+        finish(one);
+        finish(other);
+        set_ceilings(CGROUP_NO_LIMIT, CGROUP_NO_LIMIT);
+}
+
+/* A ceiling below a container's own limit is what counts. */
+static void test_ceiling_below_limit(void)
+{
+        CgroupLimits limits = {64 * MIB, CGROUP_NO_LIMIT, CGROUP_NO_LIMIT};
+
+        NEED(CGROUP_MEMORY)
+        set_ceilings(8 * MIB, CGROUP_NO_LIMIT);
+        Cgroup *cgroup = make(1, &limits);
+        int status = wait_for(spawn(cgroup, touch_32_mib));
+        g_assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        g_assert_cmpuint(cgroup_oom_kills(cgroup), >, 0);
+        finish(cgroup);
+        set_ceilings(CGROUP_NO_LIMIT, CGROUP_NO_LIMIT);
+}
+
+/* Root has none. */
+static void test_no_ceiling_of_root(void)
+{
+        g_autoptr(GError) error = NULL;
+        CgroupLimits limits = {64 * MIB, CGROUP_NO_LIMIT, 10};
+        Cgroup *cgroup = NULL;
+
+        NEED(CGROUP_MEMORY)
+        NEED(CGROUP_PIDS)
+        set_ceilings(16 * MIB, 5);
+        cgroup_new(tree, 0, 1, &limits, &cgroup, &error);
+        g_assert_no_error(error);
+        g_autofree char *tasks = owner_file(0, CGROUP_PIDS, "pids.max");
+        g_assert_cmpstr(tasks, ==, "max");
+        g_assert_cmpuint(owner_memory(0), >, 1024 * 1024 * MIB);
+        finish(cgroup);
+        set_ceilings(CGROUP_NO_LIMIT, CGROUP_NO_LIMIT);
+}
+
+/* What a predecessor's configuration said is gone with it, while its containers still run. */
+static void test_other_ceilings(void)
+{
+        CgroupLimits limits = {4 * MIB, CGROUP_NO_LIMIT, 10};
+
+        NEED(CGROUP_MEMORY)
+        NEED(CGROUP_PIDS)
+        set_ceilings(32 * MIB, 20);
+        Cgroup *cgroup = make(1, &limits);
+        g_assert_cmpuint(owner_memory(OWNER), ==, 32 * MIB);
+        for (unsigned i = 1; i < 4; i++) {
+                set_ceilings(i * 24 * MIB, i * 30);
+                g_autofree char *tasks = owner_file(OWNER, CGROUP_PIDS, "pids.max");
+                g_assert_cmpuint(g_ascii_strtoull(tasks, NULL, 10), ==, i * 30);
+                g_assert_cmpuint(owner_memory(OWNER), ==, i * 24 * MIB);
+        }
+        set_ceilings(CGROUP_NO_LIMIT, CGROUP_NO_LIMIT);
+        g_autofree char *tasks = owner_file(OWNER, CGROUP_PIDS, "pids.max");
+        g_assert_cmpstr(tasks, ==, "max");
+        g_assert_cmpuint(owner_memory(OWNER), >, 1024 * 1024 * MIB);
+        g_assert_cmpuint(memory_limit(1), ==, 4 * MIB);
+        finish(cgroup);
+}
+
+/* An owner's directory that was swept has its ceilings again when it is made again. */
+static void test_ceilings_after_sweep(void)
+{
+        NEED(CGROUP_MEMORY)
+        set_ceilings(32 * MIB, CGROUP_NO_LIMIT);
+        finish(make(1, &unlimited));
+        cgroup_tree_sweep(tree);
+        Cgroup *cgroup = make(2, &unlimited);
+        g_assert_cmpuint(owner_memory(OWNER), ==, 32 * MIB);
+        finish(cgroup);
+        set_ceilings(CGROUP_NO_LIMIT, CGROUP_NO_LIMIT);
+}
+
 static void test_none(void)
 {
         g_autofree char *why = g_strdup_printf("no cgroup hierarchy can be used: %s",
@@ -842,6 +1010,12 @@ static void add_tests(void)
         g_test_add_func("/cgroup/open", test_open);
         g_test_add_func("/cgroup/sweep", test_sweep);
         g_test_add_func("/cgroup/hundred", test_hundred);
+        g_test_add_func("/cgroup/ceilings/tasks", test_ceiling_of_tasks);
+        g_test_add_func("/cgroup/ceilings/memory", test_ceiling_of_memory);
+        g_test_add_func("/cgroup/ceilings/below-limit", test_ceiling_below_limit);
+        g_test_add_func("/cgroup/ceilings/root", test_no_ceiling_of_root);
+        g_test_add_func("/cgroup/ceilings/other", test_other_ceilings);
+        g_test_add_func("/cgroup/ceilings/after-sweep", test_ceilings_after_sweep);
 }
 
 int main(int argc, char **argv)

@@ -55,6 +55,7 @@ static const struct {
         {"ContainersPerUserMax", offsetof(Config, containers_per_user_max), false, 1, 100000},
         {"StoppedPerUserMax", offsetof(Config, stopped_per_user_max), false, 0, 100000},
         {"TasksMax", offsetof(Config, tasks_max), true, 1, 4194304},
+        {"UserTasksMax", offsetof(Config, user_tasks_max), true, 1, 4194304},
         {"IdRangeStart", offsetof(Config, id_range_start), false, 65536, 0xfffe0000},
         {"IdRangeCount", offsetof(Config, id_range_count), false, 65536, 0xfffe0000},
 };
@@ -91,6 +92,25 @@ static void test_missing_file(void)
         g_assert_cmpuint(config.containers_per_user_max, ==, CONTAINERS_PER_UID_MAX);
         g_assert_cmpuint(config.stopped_per_user_max, ==, STOPPED_PER_UID_MAX);
         g_assert_cmpuint(config.tasks_max, ==, TASKS_MAX_DEFAULT);
+        g_assert_cmpuint(config.user_tasks_max, ==, USER_TASKS_MAX_DEFAULT);
+        g_assert_cmpuint(config.user_memory_max, ==, UINT64_MAX);
+}
+
+/* The one key that is a size takes suffixes, and its own word for none. */
+static void test_user_memory_max(void)
+{
+        Config config;
+
+        assert_loaded(&config, "[Service]\nUserMemoryMax=3G\n");
+        g_assert_cmpuint(config.user_memory_max, ==, UINT64_C(3) << 30);
+        assert_loaded(&config, "[Service]\nUserMemoryMax=5\nUserTasksMax=7\n");
+        g_assert_cmpuint(config.user_memory_max, ==, 5);
+        assert_loaded(&config, "[Service]\nUserMemoryMax=infinity\n");
+        g_assert_cmpuint(config.user_memory_max, ==, UINT64_MAX);
+        assert_refused("[Service]\nUserMemoryMax=0\n", "UserMemoryMax=0");
+        assert_refused("[Service]\nUserMemoryMax=50%\n", "UserMemoryMax=50%");
+        assert_refused("[Service]\nUserMemoryMax=\n", "UserMemoryMax=");
+        assert_refused("[Service]\nUserMemoryMax=-1\n", "UserMemoryMax=-1");
 }
 
 /* A file that is there and cannot be read is an error: its limits must not vanish. */
@@ -241,6 +261,7 @@ int main(int argc, char **argv)
         g_test_add_func("/config/bounds", test_bounds);
         g_test_add_func("/config/beyond-bounds", test_beyond_bounds);
         g_test_add_func("/config/no-number", test_no_number);
+        g_test_add_func("/config/user-memory-max", test_user_memory_max);
         g_test_add_func("/config/several-keys", test_several_keys);
         g_test_add_func("/config/unknown-key", test_unknown_key);
         g_test_add_func("/config/unknown-group", test_unknown_group);

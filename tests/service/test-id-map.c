@@ -220,6 +220,16 @@ static void test_tree_gid(void)
         assert_maps(master, "0 0 1", "0 0 1", "deny");
 }
 
+/* A user's own is what is its user's; to root all is. (Subordinate ids:
+ * tests/integration/test_trees.py.) */
+static void test_own(void)
+{
+        g_assert_true(id_map_is_own(&alice, ALICE));
+        g_assert_false(id_map_is_own(&alice, 0));
+        g_assert_false(id_map_is_own(&alice, ALICE + 1));
+        g_assert_true(id_map_is_own(&root, ALICE));
+}
+
 /* A process that is gone, or has maps already, is an error that says what could not be done. */
 static void test_apply_fails(void)
 {
@@ -438,6 +448,7 @@ int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/id-map/free-nothing", test_free_nothing);
+        g_test_add_func("/id-map/own", test_own);
         if (geteuid() != 0) {
                 g_test_add_func("/id-map/privileged", skip);
                 return g_test_run();

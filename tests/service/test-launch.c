@@ -42,6 +42,8 @@ typedef struct Fixture {
         GError *error;
         const SandboxFd *fds;
         size_t n_fds;
+        RootfsFound sources[MOUNTS_MAX];
+        size_t n_sources;
         bool wait; /* Create, not Run */
         uid_t owner;
         char *traces; /* of before */
@@ -213,6 +215,8 @@ static void set_up(Fixture *f, const void *unused)
 
 static void tear_down(Fixture *f, const void *unused)
 {
+        for (size_t i = 0; i < f->n_sources; i++)
+                fd_close(f->sources[i].fd);
         container_free(f->container);
         run_spec_free(f->spec);
         g_clear_error(&f->error);
@@ -249,6 +253,7 @@ static bool begin(Fixture *f, GError **error)
                 .execute = !f->wait,
                 .fds = f->fds,
                 .n_fds = f->n_fds,
+                .sources = f->sources,
         };
         autofd int root = open(f->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -302,6 +307,24 @@ static void assert_fails(Fixture *f, RuntimeError code, const char *word)
         g_assert_cmpint(container_info(f->container)->result, ==, RESULT_SETUP_FAILED);
 }
 
+static void add_mount(Fixture *f, const char *source, const char *target)
+{
+        RunSpec *spec = f->spec;
+        MountSpec *mount;
+        struct stat status;
+
+        spec->mounts = g_renew(MountSpec, spec->mounts, spec->n_mounts + 1);
+        mount = &spec->mounts[spec->n_mounts];
+        *mount = (MountSpec){.source = g_strdup(source), .target = g_strdup(target)};
+        if (source) {
+                RootfsFound *found = &f->sources[f->n_sources++];
+                g_assert_cmpint(stat(source, &status), ==, 0);
+                found->fd = open(source, O_PATH | O_CLOEXEC);
+                found->is_directory = S_ISDIR(status.st_mode);
+        }
+        spec->n_mounts++;
+}
+
 /* -- what works -- */
 
 /* A command runs, and its status is what the container ends with. */
@@ -351,6 +374,56 @@ static void test_most_fds(Fixture *f, const void *unused)
         f->n_fds = SPAWN_FDS_MAX;
         set_command(f, "helper open");
         assert_runs(f, RESULT_EXIT_CODE, 3 + (int) SPAWN_FDS_MAX);
+}
+
+/* A command in what is bound is found and executed, by as many binds as there may be. */
+static void test_most_mounts(Fixture *f, const void *unused)
+{
+        g_autofree char *bin = below(f, "bin");
+
+        for (unsigned i = 0; i < MOUNTS_MAX; i++) {
+                g_autofree char *name = g_strdup_printf("m%u", i),
+                                *target = g_strconcat("/", name, NULL);
+                make_directory(f, name);
+                add_mount(f, bin, target);
+        }
+        g_autofree char *command = g_strdup_printf("/m%u/helper exit 9", MOUNTS_MAX - 1);
+        set_command(f, command);
+        assert_runs(f, RESULT_EXIT_CODE, 9);
+}
+
+/* The mount that could not be made is the one that is named, and why. */
+static const struct WrongMount {
+        const char *name, *target, *words;
+        bool is_file;
+} wrong_mounts[] = {
+        {"missing", "/none", "has no '/none'", false},
+        {"link", "/link", "'/link' is a symbolic link", false},
+        {"behind-link", "/link/x", "'/link/x' is a symbolic link", false},
+        {"file", "/bin/helper", "'/bin/helper' is not a directory", false},
+        {"directory", "/tmp", "'/tmp' is a directory", true},
+};
+
+static void test_wrong_mount(Fixture *f, const void *data)
+{
+        const struct WrongMount *wrong = data;
+        g_autofree char *bin = below(f, "bin"), *helper = below(f, "bin/helper");
+
+        make_link(f, "link", "bin");
+        make_directory(f, "good");
+        add_mount(f, bin, "/good");
+        add_mount(f, wrong->is_file ? helper : bin, wrong->target);
+        assert_fails(f, RUNTIME_ERROR_MOUNT_INVALID, wrong->words);
+}
+
+/* A source that cannot be id-mapped fails the launch in the parent, and nothing is left. */
+static void test_unmappable_source(Fixture *f, const void *unused)
+{
+        g_autoptr(GError) error = NULL;
+
+        add_mount(f, "/sys/kernel", "/tmp");
+        g_assert_false(begin(f, &error));
+        assert_words(error, RUNTIME_ERROR_MOUNT_INVALID, "(sysfs) cannot be id-mapped");
 }
 
 /* A tree need not have a /tmp. */
@@ -744,6 +817,7 @@ static void add_all(void)
         ADD("works/three-fds", test_three_fds);
         ADD("works/given-fds", test_given_fds);
         ADD("works/most-fds", test_most_fds);
+        ADD("works/most-mounts", test_most_mounts);
         ADD("works/no-tmp", test_no_tmp);
         ADD("works/command-path", test_command_path);
         ADD("works/path-search", test_path_search);
@@ -761,6 +835,11 @@ static void add_all(void)
         }
         ADD("tree/tmp-is-a-link", test_tmp_link);
         ADD("tree/tmp-is-a-file", test_tmp_file);
+        for (size_t i = 0; i < G_N_ELEMENTS(wrong_mounts); i++) {
+                g_autofree char *name = g_strdup_printf("/launch/mount/%s", wrong_mounts[i].name);
+                g_test_add(name, Fixture, &wrong_mounts[i], set_up, test_wrong_mount, tear_down);
+        }
+        ADD("mount/unmappable", test_unmappable_source);
         ADD("workdir/missing", test_workdir_missing);
         ADD("workdir/file", test_workdir_file);
         ADD("workdir/closed", test_workdir_closed);

@@ -34,6 +34,8 @@ typedef struct Fixture {
         RootfsLookups *lookups;
         char *path; /* a tmpfs of the test's own */
         unsigned n_answers;
+        size_t n_sources; /* beside the tree */
+        RootfsFound sources[MOUNTS_MAX];
         int fd;
         gid_t gid;
         GError *error;
@@ -101,23 +103,33 @@ static void tear_down(Fixture *f, const void *unused)
         g_free(f->path);
 }
 
-static void on_tree(int fd, gid_t gid, GError *error, void *data)
+static void on_tree(RootfsFound *found, GError *error, void *data)
 {
         Fixture *f = data;
 
-        g_assert_true((fd < 0) == (error != NULL));
+        g_assert_true((found == NULL) == (error != NULL));
         f->n_answers++;
         fd_clear(&f->fd);
-        f->fd = fd;
-        f->gid = gid;
+        f->fd = found ? found->fd : -1;
+        f->gid = found ? found->gid : 0;
+        for (size_t i = 0; found && i < f->n_sources; i++)
+                f->sources[i] = found[i + 1];
         g_clear_error(&f->error);
         f->error = error ? g_error_copy(error) : NULL;
+}
+
+static RootfsLookup *begin(Fixture *f, const char *path, const Credentials *owner)
+{
+        const RootfsSource tree = {.path = path};
+        const RootfsRequest request = {.sources = &tree, .n = 1, .owner = owner};
+
+        return rootfs_lookup(f->lookups, &request, on_tree, f);
 }
 
 static void look_up(Fixture *f, const char *path, const Credentials *owner)
 {
         unsigned before = f->n_answers;
-        RootfsLookup *lookup = rootfs_lookup(f->lookups, path, owner, on_tree, f);
+        RootfsLookup *lookup = begin(f, path, owner);
 
         g_assert_true(!lookup == (f->n_answers == before + 1));
         g_assert_true(loop_until(&f->n_answers, before + 1, 3000));
@@ -158,7 +170,7 @@ static void test_cached(Fixture *f, const void *unused)
 {
         make_directory(f, "tree", 0, 0, 0700);
         g_autofree char *path = below(f, "tree");
-        g_assert_null(rootfs_lookup(f->lookups, path, &root, on_tree, f));
+        g_assert_null(begin(f, path, &root));
         g_assert_cmpuint(f->n_answers, ==, 1);
         g_assert_no_error(f->error);
         assert_found(f, "tree", &root);
@@ -294,6 +306,132 @@ static gboolean on_tick(void *data)
         return G_SOURCE_CONTINUE;
 }
 
+/* -- sources of mounts, and an fd in place of the tree's path -- */
+
+static void look_up_all(Fixture *f, const RootfsSource *sources, size_t n, const Credentials *owner)
+{
+        const RootfsRequest request = {.sources = sources, .n = n, .owner = owner};
+        unsigned before = f->n_answers;
+
+        f->n_sources = n - 1;
+        rootfs_lookup(f->lookups, &request, on_tree, f);
+        g_assert_true(loop_until(&f->n_answers, before + 1, 3000));
+}
+
+/* One look-up finds the tree and as many sources as are allowed, each with its owner and its kind.
+ */
+static void test_sources(Fixture *f, const void *unused)
+{
+        g_autofree char *tree = below(f, "tree"), *file = below(f, "tree/file"),
+                        *fifo = below(f, "tree/fifo");
+        RootfsSource sources[1 + MOUNTS_MAX];
+
+        make_directory(f, "tree", USER, GROUP, 0755);
+        g_assert_true(g_file_set_contents(file, "x", 1, NULL));
+        g_assert_cmpint(chown(file, 7, 8), ==, 0);
+        g_assert_cmpint(chmod(file, 0644), ==, 0);
+        g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
+        for (size_t i = 0; i < G_N_ELEMENTS(sources); i++)
+                sources[i].path = i % 3 == 0 ? tree : i % 3 == 1 ? file : fifo;
+        look_up_all(f, sources, G_N_ELEMENTS(sources), &user);
+        g_assert_no_error(f->error);
+        for (size_t i = 0; i < f->n_sources; i++) {
+                const RootfsFound *found = &f->sources[i];
+                struct stat status, expected;
+                g_assert_cmpint(stat(sources[i + 1].path, &expected), ==, 0);
+                g_assert_cmpint(fstat(found->fd, &status), ==, 0);
+                g_assert_cmpuint(status.st_ino, ==, expected.st_ino);
+                g_assert_cmpuint(found->uid, ==, expected.st_uid);
+                g_assert_cmpuint(found->gid, ==, expected.st_gid);
+                g_assert_true(found->is_directory == (sources[i + 1].path == tree));
+                fd_close(found->fd);
+        }
+}
+
+/* The source that cannot be used is named, root's or a user's; and nothing is kept of the others.
+ */
+static void test_wrong_source(Fixture *f, const void *unused)
+{
+        g_autofree char *tree = below(f, "tree"), *secret = below(f, "tree/secret"),
+                        *disk = below(f, "tree/disk");
+        const struct {
+                const Credentials *owner;
+                const char *path, *words;
+        } wrong[] = {
+                {&user, secret, "Permission denied"},
+                {&user, disk, "a device"},
+                {&root, disk, "a device"},
+                {&root, "/proc/version", "proc file system"},
+                {&root, "/nonexistent", "No such"},
+        };
+
+        make_directory(f, "tree", USER, GROUP, 0755);
+        g_assert_true(g_file_set_contents(secret, "x", 1, NULL));
+        g_assert_cmpint(chmod(secret, 0600), ==, 0);
+        g_assert_cmpint(mknod(disk, S_IFBLK | 0666, 7 << 8 | 200), ==, 0);
+        for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
+                const RootfsSource sources[] = {
+                        {.path = tree}, {.path = tree}, {.path = wrong[i].path}, {.path = tree}};
+                look_up_all(f, sources, G_N_ELEMENTS(sources), wrong[i].owner);
+                g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_MOUNT_INVALID);
+                g_assert_nonnull(strstr(f->error->message, wrong[i].path));
+                g_assert_nonnull(strstr(f->error->message, wrong[i].words));
+        }
+}
+
+/* A directory that the caller holds is found, if its owner may enter it and a path leads to it. */
+static void test_root_fd(Fixture *f, const void *unused)
+{
+        g_autofree char *tree = below(f, "tree"), *closed = below(f, "closed"),
+                        *gone = below(f, "gone");
+        struct stat expected, found;
+
+        make_directory(f, "tree", 0, 0, 0755);
+        make_directory(f, "closed", 0, 0, 0700);
+        make_directory(f, "gone", USER, GROUP, 0755);
+        autofd int fd = open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        autofd int closed_fd = open(closed, O_PATH | O_CLOEXEC);
+        autofd int gone_fd = open(gone, O_PATH | O_CLOEXEC);
+        g_assert_cmpint(rmdir(gone), ==, 0);
+        const Credentials *const owners[] = {&root, &user};
+        for (size_t i = 0; i < G_N_ELEMENTS(owners); i++) {
+                const RootfsSource sources[] = {{.fd = fd}, {.fd = closed_fd}, {.fd = gone_fd}};
+                look_up_all(f, &sources[0], 1, owners[i]);
+                g_assert_no_error(f->error);
+                g_assert_cmpint(fstat(fd, &expected), ==, 0);
+                g_assert_cmpint(fstat(f->fd, &found), ==, 0);
+                g_assert_cmpuint(found.st_ino, ==, expected.st_ino);
+                look_up_all(f, &sources[1], 1, owners[i]);
+                g_assert_true((f->error != NULL) == (owners[i] == &user));
+                look_up_all(f, &sources[2], 1, owners[i]);
+                g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_ROOTFS_INVALID);
+                g_assert_nonnull(strstr(f->error->message, "deleted"));
+        }
+}
+
+/* What a mount hides has a path that leads elsewhere: it is refused, like a detached mount, which
+ * has the path that it says only inside itself. */
+static void test_root_fd_off_the_path(Fixture *f, const void *unused)
+{
+        g_autofree char *tree = below(f, "tree");
+
+        make_directory(f, "tree", USER, GROUP, 0755);
+        autofd int hidden = open(tree, O_PATH | O_CLOEXEC);
+        autofd int detached =
+                (int) syscall(SYS_open_tree, AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        autofd int inside = openat(detached, "usr", O_PATH | O_CLOEXEC);
+        g_assert_cmpint(inside, >=, 0);
+        g_assert_cmpint(mount("tmpfs", tree, "tmpfs", 0, "mode=0755"), ==, 0);
+        const int fds[] = {hidden, detached, inside};
+        for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {
+                const RootfsSource source = {.fd = fds[i]};
+                look_up_all(f, &source, 1, &root);
+                g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_ROOTFS_INVALID);
+                g_assert_nonnull(strstr(f->error->message, "mount namespace"));
+        }
+        g_assert_cmpint(umount2(tree, MNT_DETACH), ==, 0);
+}
+
 /* A file system that never answers costs its caller an error in time, and nobody else anything. */
 static void test_silence(Fixture *f, const void *data)
 {
@@ -307,7 +445,7 @@ static void test_silence(Fixture *f, const void *data)
         guint timer = g_timeout_add(50, on_tick, &ticks);
         gint64 start = g_get_monotonic_time();
         for (size_t i = 0; i < G_N_ELEMENTS(owners); i++) {
-                rootfs_lookup(f->lookups, path, owners[i], on_tree, f);
+                begin(f, path, owners[i]);
                 g_assert_cmpuint(f->n_answers, ==, 0);
         }
         g_assert_cmpint(g_get_monotonic_time() - start, <,
@@ -331,8 +469,7 @@ static void test_cancel(Fixture *f, const void *unused)
         if (server < 0)
                 return;
         for (int i = 0; i < 10; i++) {
-                RootfsLookup *lookup =
-                        rootfs_lookup(f->lookups, path, i % 2 ? &user : &root, on_tree, f);
+                RootfsLookup *lookup = begin(f, path, i % 2 ? &user : &root);
                 g_assert_nonnull(lookup);
                 if (i % 3)
                         loop_for(2);
@@ -349,7 +486,7 @@ static void test_cancel_late(Fixture *f, const void *unused)
 {
         make_directory(f, "tree", USER, USER, 0700);
         g_autofree char *path = below(f, "tree");
-        RootfsLookup *lookup = rootfs_lookup(f->lookups, path, &user, on_tree, f);
+        RootfsLookup *lookup = begin(f, path, &user);
 
         g_assert_nonnull(lookup);
         g_usleep(50000);
@@ -367,7 +504,8 @@ static int clone_tree(Fixture *f, const char *name)
         int mounted = -1;
 
         assert_found(f, name, &root);
-        rootfs_clone(f->fd, name, &mounted, &error);
+        const RootfsTree tree = {.fd = f->fd, .path = name};
+        rootfs_clone(&tree, &mounted, &error);
         g_assert_no_error(error);
         g_assert_cmpint(fcntl(mounted, F_GETFD), ==, FD_CLOEXEC);
         return mounted;
@@ -387,9 +525,11 @@ static void protect(Fixture *f, int mounted, bool read_only, int user_namespace)
 {
         g_autoptr(GError) error = NULL;
 
-        rootfs_protect(mounted, f->fd, "tree",
-                       MOUNT_ATTR_NOSUID | (read_only ? MOUNT_ATTR_RDONLY : 0), user_namespace,
-                       &error);
+        const RootfsTree tree = {.fd = f->fd,
+                                 .path = "tree",
+                                 .attributes =
+                                         MOUNT_ATTR_NOSUID | (read_only ? MOUNT_ATTR_RDONLY : 0)};
+        rootfs_protect(&tree, mounted, user_namespace, &error);
         g_assert_no_error(error);
 }
 
@@ -492,8 +632,8 @@ static void assert_unmappable(Fixture *f, const char *name, const char *culprit)
         autofd int user_namespace = make_user_namespace(USER, 0x70000000);
         autofd int mounted = clone_tree(f, name);
 
-        g_assert_false(
-                rootfs_protect(mounted, f->fd, name, MOUNT_ATTR_RDONLY, user_namespace, &error));
+        const RootfsTree tree = {.fd = f->fd, .path = name, .attributes = MOUNT_ATTR_RDONLY};
+        g_assert_false(rootfs_protect(&tree, mounted, user_namespace, &error));
         g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_ROOTFS_INVALID);
         if (!strstr(error->message, culprit)) {
                 g_test_message("'%s' does not name %s", error->message, culprit);
@@ -566,6 +706,10 @@ int main(int argc, char **argv)
         ADD("lookup/groups", test_groups);
         ADD("lookup/magic-links", test_magic_links);
         ADD("lookup/fd-links", test_fd_links);
+        ADD("sources/all", test_sources);
+        ADD("sources/wrong", test_wrong_source);
+        ADD("root-fd/found", test_root_fd);
+        ADD("root-fd/off-the-path", test_root_fd_off_the_path);
         ADD("silence/time-out", test_silence);
         ADD("silence/cancel", test_cancel);
         ADD("silence/cancel-late", test_cancel_late);

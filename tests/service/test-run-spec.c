@@ -166,15 +166,21 @@ static void test_minimal(void)
         assert_accepted(spec);
 }
 
-/* A root tree that is missing, empty or relative is RootfsInvalid. */
+/* A root tree that is missing or empty is InvalidArgs, a relative one RootfsInvalid; with RootFD
+ * there is to be none. */
 static void test_rootfs_form(void)
 {
         g_autoptr(RunSpec) spec = new_spec();
 
         g_clear_pointer(&spec->rootfs, g_free);
-        assert_refused(spec, RUNTIME_ERROR_ROOTFS_INVALID, "empty");
+        assert_refused(spec, RUNTIME_ERROR_INVALID_ARGS, "empty");
         replace(&spec->rootfs, "");
-        assert_refused(spec, RUNTIME_ERROR_ROOTFS_INVALID, "empty");
+        assert_refused(spec, RUNTIME_ERROR_INVALID_ARGS, "empty");
+        spec->has_root_fd = true;
+        assert_accepted(spec);
+        replace(&spec->rootfs, "/tree");
+        assert_refused(spec, RUNTIME_ERROR_INVALID_ARGS, "RootFD");
+        spec->has_root_fd = false;
         replace(&spec->rootfs, "tree");
         assert_refused(spec, RUNTIME_ERROR_ROOTFS_INVALID, "'tree' is not an absolute path");
         replace(&spec->rootfs, "/");

@@ -23,6 +23,7 @@ OPTION_TYPES = {
     'Id': 's', 'MemoryMax': 't', 'MemorySwapMax': 't', 'TasksMax': 't', 'Environment': 'aay',
     'WorkingDirectory': 'ay', 'Hostname': 's', 'Terminal': 'b', 'ReadOnlyRoot': 'b', 'UserNamespace': 's',
     'Network': 's', 'Capabilities': 'as', 'Seccomp': 's', 'NoNewPrivileges': 'b', 'WatchBus': 'b', 'Remove': 'b',
+    'Mounts': 'a(ayaysas)', 'RootFD': 'h',
 }
 
 
@@ -53,6 +54,8 @@ def options_variant(options):
             value = raw(value)
         elif kind == 'aay':
             value = [raw(v) for v in value]
+        elif key == 'Mounts':
+            value = [(raw(source), raw(target), *rest) for source, target, *rest in value]
         result[key] = GLib.Variant(kind, value)
     return result
 
@@ -90,11 +93,16 @@ class Client:
         if not isinstance(options.get('Environment'), GLib.Variant):
             self.tell(rootfs, *argv, *options.get('Environment', ()))
         handles = {number: index for index, number in enumerate(fds)}
+        if isinstance(options.get('RootFD'), int):
+            options = dict(options, RootFD=len(fds))
         return raw(rootfs), [raw(a) for a in argv], handles, options_variant(options)
 
     def _new(self, member, rootfs, argv, fds, options, **kwargs):
+        passed = list(fds.values())
+        if isinstance(options.get('RootFD'), int):
+            passed.append(options['RootFD'])
         path, = self.call(PATH, MANAGER, member, 'ayaaya{uh}a{sv}', self._arguments(rootfs, argv, fds, options),
-                          fds=tuple(fds.values()), **kwargs)
+                          fds=tuple(passed), **kwargs)
         return Container(self, path)
 
     def spawn(self, rootfs, argv, fds={}, flags=0, **options):

@@ -14,7 +14,9 @@ from .invariants import cgroup_roots, cgroup_tree, descendants_of, own_processes
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
-USERS = {'alice': 20001, 'bob': 20002, 'carol': 20003, 'dave': 20004, 'erin': 20005, 'mallory': 20006, 'frank': 20007}
+USERS = {'alice': 20001, 'bob': 20002, 'carol': 20003, 'dave': 20004, 'erin': 20005, 'mallory': 20006, 'frank': 20007,
+         'fay': 20008}
+SUBORDINATE = {'fay': 500000}   # 65536 user and group ids from there on
 
 
 def mount(*arguments):
@@ -83,7 +85,7 @@ class World:
         os.environ['UBSAN_OPTIONS'] = f'log_path={self.directory}/ubsan:print_stacktrace=1:halt_on_error=1'
         rootfs.compile_helpers(f'{self.directory}/programs')
         self.rootfs = rootfs.make(f'{self.directory}/rootfs', f'{self.directory}/programs')
-        for name in ('alice', 'bob', 'carol', 'dave', 'frank'):
+        for name in ('alice', 'bob', 'carol', 'dave', 'frank', 'fay'):
             home = f'{self.directory}/{name}'
             os.mkdir(home)
             rootfs.make(f'{home}/rootfs', f'{self.directory}/programs', USERS[name], USERS[name])
@@ -104,6 +106,13 @@ class World:
                 for name, uid in USERS.items():
                     f.write(line.format(n=name, u=uid) + '\n')
             mount('--bind', copy, path)
+        for path in ('/etc/subuid', '/etc/subgid'):
+            copy = f'{self.directory}/{os.path.basename(path)}'
+            with open(copy, 'w') as f:
+                for name, first in SUBORDINATE.items():
+                    f.write(f'{name}:{first}:65536\n')
+            if os.path.exists(path):
+                mount('--bind', copy, path)
 
     def _polkit_files(self):
         """Rules and actions of our own, over the machine's in this mount namespace only."""
