@@ -33,6 +33,7 @@
 #include "service/launch.h"
 #include "service/manager.h"
 #include "service/profile.h"
+#include "service/program.h"
 #include "service/util/bus-auto.h"
 #include "service/util/fd.h"
 
@@ -430,6 +431,7 @@ static void clear(Service *service)
 int main(int argc, char **argv)
 {
         Service service = {.state_dir = -1, .records = -1, .lock = -1, .signals = -1};
+        g_auto(GStrv) arguments = g_strdupv(argv); /* parsing takes them apart */
         g_autoptr(GError) error = NULL;
 
         g_log_writer_default_set_use_stderr(TRUE);
@@ -440,6 +442,10 @@ int main(int argc, char **argv)
         if (service.options.version) {
                 g_print("naive-runcd " PROJECT_VERSION "\n");
                 return 0;
+        }
+        if (!program_protect(arguments, &error)) {
+                g_printerr("naive-runcd: %s\n", error->message);
+                return 1;
         }
         service.store = fd_store_new();
         service.loop = g_main_loop_new(NULL, FALSE);

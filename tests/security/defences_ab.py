@@ -7,6 +7,8 @@ DEFENCES = [
     ('A17', 'the second user namespace', LAUNCH, 'has_user_namespace && spec->capabilities & CAPABILITY(SYS_ADMIN)',
      'false', 'test_rights.Unmaking'),
     ('A17', 'the lock on the mounts', CHILD, ' || unshare(CLONE_NEWNS) < 0', '', 'test_rights.Unmaking'),
+    ('A11', 'the read-only mount of the program', 'service/main.c', '!program_protect(arguments, &error)', 'false',
+     'test_a_process.Program'),
     ('B6', "the host's root without CAP_MKNOD", 'service/profile.c', ' | CAPABILITY(MKNOD)', '', 'test_rights.Planting'),
     ('B6', 'the refusal of calls where files could get rights', LAUNCH, 'spec->seccomp && !plants && seccomp_opens',
      'spec->seccomp && seccomp_opens', 'test_rights.Planting'),
