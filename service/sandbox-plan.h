@@ -71,8 +71,7 @@ typedef struct SandboxReport {
 #define SANDBOX_GO   'g' /* ids are mapped, limits are in place: set the sandbox up */
 #define SANDBOX_EXEC 'x' /* execute the command; only if the plan waits for it */
 
-/* Every fd of the plan has at least this number and every target a smaller one: none hits another.
- */
+/* No fd of the plan is below, and every target is: placing one never hits another. */
 #define SANDBOX_FD_BASE 256
 
 typedef struct SandboxFd {
@@ -105,7 +104,6 @@ typedef struct SandboxPlan {
 
         const SandboxMask *masks;
         size_t n_masks;
-
         const SandboxMount *mounts;
         size_t n_mounts;
 
