@@ -133,6 +133,26 @@ static void test_privileged_deviations(void)
         }
 }
 
+/* A bind does not by being writable, but by being of what the caller does not own. */
+static void test_mount_deviation(void)
+{
+        g_autoptr(RunSpec) spec = run_spec_new();
+
+        spec->mounts = g_new0(MountSpec, 2);
+        spec->n_mounts = 2;
+        spec->mounts[1] = (MountSpec){.target = g_strdup("/t")};
+        assert_deviations(spec, "", false);
+        g_assert_false(run_spec_writes_to_host(spec));
+        spec->mounts[0] = (MountSpec){.source = g_strdup("/s"), .target = g_strdup("/u")};
+        assert_deviations(spec, "", false);
+        g_assert_true(run_spec_writes_to_host(spec));
+        spec->mounts[0].is_privileged = true;
+        assert_deviations(spec, "Mounts=privileged", true);
+        spec->mounts[0].is_privileged = false;
+        spec->mounts[0].read_only = true;
+        g_assert_false(run_spec_writes_to_host(spec));
+}
+
 /* Every name leads to its own bit, and back. */
 static void test_capabilities(void)
 {
@@ -481,6 +501,7 @@ int main(int argc, char **argv)
         g_test_add_func("/run-spec/no-deviation", test_no_deviation);
         g_test_add_func("/run-spec/own-deviations", test_own_deviations);
         g_test_add_func("/run-spec/privileged-deviations", test_privileged_deviations);
+        g_test_add_func("/run-spec/deviations/mounts", test_mount_deviation);
         g_test_add_func("/run-spec/capabilities", test_capabilities);
         g_test_add_func("/run-spec/free", test_free);
         g_test_add_func("/run-spec/minimal", test_minimal);

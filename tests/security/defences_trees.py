@@ -1,0 +1,23 @@
+"""Defences of mounts, RootFD and ceilings; see defences.py."""
+
+CHILD, LAUNCH, ROOTFS, API = 'service/sandbox-child.c', 'service/launch.c', 'service/rootfs.c', 'dbus/manager-api.c'
+
+DEFENCES = [
+    ('B4', 'the check that a path leads back to RootFD', ROOTFS, '? check_reachable(STDIN_FILENO) : -ENOTDIR',
+     '? 0 : -ENOTDIR', 'test_trees.RootFd'),
+    ('B2', "the caller's right to read what it binds", ROOTFS, 'right = R_OK;', 'right = F_OK;', 'test_trees.WhoseFiles'),
+    ('B2', 'the question for a writable bind of what is not the caller\'s', API, '!mount->read_only &&',
+     'false &&', 'test_trees.WhoseFiles'),
+    ('B6', 'the refusal of set-id bits in what is bound', LAUNCH,
+     'run_spec_writes_to_host(spec) && id_map_shows_root(input->map)',
+     '!spec->read_only_root && id_map_shows_root(input->map)', 'test_trees.WhoseFiles'),
+    ('A16', 'the flags of what is mounted below', ROOTFS,
+     'SYS_mount_setattr, mount, "", AT_EMPTY_PATH | AT_RECURSIVE, &change',
+     'SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &change', 'test_trees.WhoseFiles'),
+    ('A2', 'the refusal of links on the way to a target', CHILD, 'RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS',
+     'RESOLVE_BENEATH', 'test_trees.WrongMounts'),
+    ('D9', 'the ceiling of a user', 'service/cgroup.c',
+     'cgroup_cap_owner(cgroup->tree, cgroup->owner, error) &&', '', 'test_trees.Ceilings'),
+]
+
+LASTING = {}
