@@ -223,7 +223,7 @@ static bool write_map(int proc, pid_t pid, const char *file, const char *map)
  * and only from outside can more than one id be mapped. Returns its pidfd, -1 on failure. */
 static int hold_inner(const SandboxPlan *plan)
 {
-        int pidfd = -1, proc = new_mount("proc", NULL, 0, 0);
+        int holder, pidfd = -1, proc = new_mount("proc", NULL, 0, 0);
         struct clone_args args = {
                 .flags = CLONE_NEWUSER | CLONE_PIDFD | plan->inner_namespaces,
                 .exit_signal = SIGCHLD,
@@ -246,7 +246,12 @@ static int hold_inner(const SandboxPlan *plan)
                write_map(proc, pid, "/gid_map", plan->inner_map) &&
                syscall(SYS_setns, pidfd, plan->inner_namespaces) == 0;
         close(proc);
-        return done ? pidfd : -1;
+        if (!done)
+                return -1;
+        /* out of the way of the caller's fds */
+        holder = fcntl(pidfd, F_DUPFD_CLOEXEC, SANDBOX_FD_BASE);
+        close(pidfd);
+        return holder;
 }
 
 static bool enter_inner(int holder)
@@ -390,27 +395,27 @@ static void mount_root(const SandboxPlan *plan)
         syscall(SYS_close_range, 3, SANDBOX_FD_BASE - 1, 0);
 }
 
-/* A name in the tree, with its links, but none of those in /proc that lead to whatever a process
- * holds: by them runc's hosts were entered and its own program was replaced (CVE-2024-21626,
- * CVE-2019-5736). ELOOP if there is one. */
-static int open_inside(const char *path, uint64_t flags)
+/* By the links in /proc that lead to whatever a process holds runc's hosts were entered and its own
+ * program was replaced (CVE-2024-21626, CVE-2019-5736). */
+static bool is_magic(const char *path)
 {
         struct open_how how = {
-                .flags = O_PATH | O_CLOEXEC | flags,
+                .flags = O_PATH | O_CLOEXEC,
                 .resolve = RESOLVE_NO_MAGICLINKS,
         };
+        int fd = (int) syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
 
-        return (int) syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+        if (fd >= 0)
+                close(fd);
+        return fd < 0 && errno == ELOOP;
 }
 
-static bool enter_directory(const char *path)
+static bool is_magic_command(const SandboxPlan *plan)
 {
-        int fd = open_inside(path, O_DIRECTORY);
-
-        if (fd < 0 || fchdir(fd) < 0)
-                return false;
-        close(fd);
-        return true;
+        for (const char *const *path = plan->exec_paths; *path; path++)
+                if (is_magic(*path))
+                        return true;
+        return false;
 }
 
 /* Candidates in order, as execvp does: EACCES is remembered, absence goes on to the next. */
@@ -419,13 +424,6 @@ static _Noreturn void execute(const SandboxPlan *plan)
         int error = ENOENT;
 
         for (const char *const *path = plan->exec_paths; *path; path++) {
-                int fd = open_inside(*path, 0);
-                if (fd < 0 && errno == ELOOP) {
-                        error = ELOOP;
-                        break;
-                }
-                if (fd >= 0)
-                        close(fd);
                 execve(*path, plan->argv, plan->environment);
                 if (errno == EACCES)
                         error = EACCES;
@@ -488,6 +486,11 @@ _Noreturn void sandbox_child(const SandboxPlan *plan)
         /* the service's keyring must not be ours; a kernel without keyrings has none to share */
         if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
                 fail(plan, STAGE_KEYRING);
+        /* before the filter, which may refuse openat2 */
+        if (is_magic(plan->working_directory))
+                fail(plan, STAGE_WORKING_DIRECTORY);
+        if (is_magic_command(plan))
+                fail(plan, STAGE_EXEC);
         /* after all that needs a call which the filter refuses; while we may load one without
          * no_new_privs */
         if (plan->seccomp && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, plan->seccomp) < 0)
@@ -496,7 +499,7 @@ _Noreturn void sandbox_child(const SandboxPlan *plan)
                 fail(plan, STAGE_CAPABILITIES);
         /* with the rights of the command, for a path it could not enter must not be its directory
          */
-        if (!enter_directory(plan->working_directory))
+        if (chdir(plan->working_directory) < 0)
                 fail(plan, STAGE_WORKING_DIRECTORY);
         if (plan->home_index >= 0 && faccessat(AT_FDCWD, "/root", X_OK, 0) < 0)
                 plan->environment[plan->home_index] = (char *) "HOME=/";
