@@ -67,8 +67,7 @@ typedef struct SandboxReport {
 #define SANDBOX_GO   'g' /* ids are mapped, limits are in place: set the sandbox up */
 #define SANDBOX_EXEC 'x' /* execute the command; only if the plan waits for it */
 
-/* Every fd of the plan has at least this number and every target a smaller one: none hits another.
- */
+/* The plan's fds have at least this number, targets a smaller one: none hits another. */
 #define SANDBOX_FD_BASE 256
 
 typedef struct SandboxFd {
