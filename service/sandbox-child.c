@@ -223,7 +223,7 @@ static bool write_map(int proc, pid_t pid, const char *file, const char *map)
  * and only from outside can more than one id be mapped. Returns its pidfd, -1 on failure. */
 static int hold_inner(const SandboxPlan *plan)
 {
-        int holder, pidfd = -1, proc = new_mount("proc", NULL, 0, 0);
+        int pidfd = -1, proc = new_mount("proc", NULL, 0, 0);
         struct clone_args args = {
                 .flags = CLONE_NEWUSER | CLONE_PIDFD | plan->inner_namespaces,
                 .exit_signal = SIGCHLD,
@@ -246,12 +246,8 @@ static int hold_inner(const SandboxPlan *plan)
                write_map(proc, pid, "/gid_map", plan->inner_map) &&
                syscall(SYS_setns, pidfd, plan->inner_namespaces) == 0;
         close(proc);
-        if (!done)
-                return -1;
-        /* out of the way of the caller's fds */
-        holder = fcntl(pidfd, F_DUPFD_CLOEXEC, SANDBOX_FD_BASE);
-        close(pidfd);
-        return holder;
+        /* out of the way of the mounts' fds and of the caller's */
+        return done ? fcntl(pidfd, F_DUPFD_CLOEXEC, SANDBOX_FD_BASE) : -1;
 }
 
 static bool enter_inner(int holder)
@@ -469,6 +465,11 @@ _Noreturn void sandbox_child(const SandboxPlan *plan)
         if (plan->inner_namespaces && (holder = hold_inner(plan)) < 0)
                 fail(plan, STAGE_INNER);
         mount_root(plan);
+        /* while there is no filter: one may refuse openat2 */
+        if (is_magic(plan->working_directory))
+                fail(plan, STAGE_WORKING_DIRECTORY);
+        if (is_magic_command(plan))
+                fail(plan, STAGE_EXEC);
         if (sethostname(plan->hostname, plan->hostname_length) < 0)
                 fail(plan, STAGE_HOSTNAME);
         if (plan->sys_fd < 0 && !raise_loopback())
@@ -486,11 +487,6 @@ _Noreturn void sandbox_child(const SandboxPlan *plan)
         /* the service's keyring must not be ours; a kernel without keyrings has none to share */
         if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
                 fail(plan, STAGE_KEYRING);
-        /* before the filter, which may refuse openat2 */
-        if (is_magic(plan->working_directory))
-                fail(plan, STAGE_WORKING_DIRECTORY);
-        if (is_magic_command(plan))
-                fail(plan, STAGE_EXEC);
         /* after all that needs a call which the filter refuses; while we may load one without
          * no_new_privs */
         if (plan->seccomp && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, plan->seccomp) < 0)
