@@ -245,7 +245,8 @@ static int hold_inner(const SandboxPlan *plan)
                write_map(proc, pid, "/gid_map", plan->inner_map) &&
                syscall(SYS_setns, pidfd, plan->inner_namespaces) == 0;
         close(proc);
-        if (done) /* out of the way of the caller's fds */
+        /* out of the way of the mounts' fds and of the caller's */
+        if (done)
                 high = fcntl(pidfd, F_DUPFD_CLOEXEC, SANDBOX_FD_BASE);
         close(pidfd);
         return high;
@@ -346,24 +347,23 @@ static bool reset_attributes(const SandboxPlan *plan)
                sched_setscheduler(0, SCHED_OTHER, &normal) == 0;
 }
 
-static bool bound_capabilities(const SandboxPlan *plan)
+static bool drop_capabilities(const SandboxPlan *plan)
 {
+        struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+        struct __user_cap_data_struct data[2] = {
+                {.effective = (uint32_t) plan->capabilities,
+                 .permitted = (uint32_t) plan->capabilities},
+                {.effective = (uint32_t) (plan->capabilities >> 32),
+                 .permitted = (uint32_t) (plan->capabilities >> 32)},
+        };
+
+        /* the bounding set first: dropping from it needs CAP_SETPCAP */
         for (int i = 0; i <= plan->last_capability; i++)
                 if (!(plan->capabilities & (UINT64_C(1) << i)) &&
                     prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
                         return false;
-        return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0;
-}
-
-static bool set_capabilities(uint64_t set)
-{
-        struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-        struct __user_cap_data_struct data[2] = {
-                {.effective = (uint32_t) set, .permitted = (uint32_t) set},
-                {.effective = (uint32_t) (set >> 32), .permitted = (uint32_t) (set >> 32)},
-        };
-
-        return syscall(SYS_capset, &header, data) == 0;
+        return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 &&
+               syscall(SYS_capset, &header, data) == 0;
 }
 
 static void mount_root(const SandboxPlan *plan)
@@ -426,66 +426,27 @@ static void mount_root(const SandboxPlan *plan)
         syscall(SYS_close_range, 3, SANDBOX_FD_BASE - 1, 0);
 }
 
-/* A name in the tree, with its links, but none of those in /proc that lead to whatever a process
- * holds: by them runc's hosts were entered and its own program was replaced (CVE-2024-21626,
- * CVE-2019-5736). ELOOP if there is one. */
-static int open_inside(const char *path, uint64_t flags)
+/* By the links in /proc that lead to whatever a process holds runc's hosts were entered and its own
+ * program was replaced (CVE-2024-21626, CVE-2019-5736). */
+static bool is_magic(const char *path)
 {
         struct open_how how = {
-                .flags = O_PATH | O_CLOEXEC | flags,
+                .flags = O_PATH | O_CLOEXEC,
                 .resolve = RESOLVE_NO_MAGICLINKS,
         };
+        int fd = (int) syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
 
-        return (int) syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+        if (fd >= 0)
+                close(fd);
+        return fd < 0 && errno == ELOOP;
 }
 
-static bool enter_directory(const char *path)
+static bool is_magic_command(const SandboxPlan *plan)
 {
-        int fd = open_inside(path, O_DIRECTORY);
-
-        if (fd < 0 || fchdir(fd) < 0)
-                return false;
-        close(fd);
-        return true;
-}
-
-/* The first candidate that is there; if none is, exec says what is wrong. */
-static bool is_inside(const char *const *paths)
-{
-        for (; *paths; paths++) {
-                int fd = open_inside(*paths, 0);
-                if (fd >= 0) {
-                        close(fd);
+        for (const char *const *path = plan->exec_paths; *path; path++)
+                if (is_magic(*path))
                         return true;
-                }
-                if (errno == ELOOP)
-                        return false;
-        }
-        return true;
-}
-
-/* What the command may do counts from here on: a path that it could not enter must not be its
- * directory. The filter comes after all that needs a call which it refuses; without no_new_privs
- * CAP_SYS_ADMIN loads it, and goes then. The bounding set comes first: it needs CAP_SETPCAP. */
-static void settle_rights(const SandboxPlan *plan)
-{
-        uint64_t loader =
-                plan->no_new_privileges || !plan->seccomp ? 0 : UINT64_C(1) << CAP_SYS_ADMIN;
-
-        if (!bound_capabilities(plan) || !set_capabilities(plan->capabilities | loader))
-                fail(plan, STAGE_CAPABILITIES);
-        if (!enter_directory(plan->working_directory))
-                fail(plan, STAGE_WORKING_DIRECTORY);
-        if (!is_inside(plan->exec_paths))
-                fail(plan, STAGE_EXEC);
-        if (plan->home_index >= 0 && faccessat(AT_FDCWD, "/root", X_OK, 0) < 0)
-                plan->environment[plan->home_index] = (char *) "HOME=/";
-        if (plan->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-                fail(plan, STAGE_NO_NEW_PRIVS);
-        if (plan->seccomp && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, plan->seccomp) < 0)
-                fail(plan, STAGE_SECCOMP);
-        if (loader && !set_capabilities(plan->capabilities))
-                fail(plan, STAGE_CAPABILITIES);
+        return false;
 }
 
 /* Candidates in order, as execvp does: EACCES is remembered, absence goes on to the next. */
@@ -540,6 +501,11 @@ _Noreturn void sandbox_child(const SandboxPlan *plan)
                 fail(plan, STAGE_INNER);
         mount_root(plan);
         mount_others(plan);
+        /* while there is no filter: one may refuse openat2 */
+        if (is_magic(plan->working_directory))
+                fail(plan, STAGE_WORKING_DIRECTORY);
+        if (is_magic_command(plan))
+                fail(plan, STAGE_EXEC);
         if (sethostname(plan->hostname, plan->hostname_length) < 0)
                 fail(plan, STAGE_HOSTNAME);
         if (plan->sys_fd < 0 && !raise_loopback())
@@ -557,7 +523,20 @@ _Noreturn void sandbox_child(const SandboxPlan *plan)
         /* the service's keyring must not be ours; a kernel without keyrings has none to share */
         if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
                 fail(plan, STAGE_KEYRING);
-        settle_rights(plan);
+        /* after all that needs a call which the filter refuses; while we may load one without
+         * no_new_privs */
+        if (plan->seccomp && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, plan->seccomp) < 0)
+                fail(plan, STAGE_SECCOMP);
+        if (!drop_capabilities(plan))
+                fail(plan, STAGE_CAPABILITIES);
+        /* with the rights of the command, for a path it could not enter must not be its directory
+         */
+        if (chdir(plan->working_directory) < 0)
+                fail(plan, STAGE_WORKING_DIRECTORY);
+        if (plan->home_index >= 0 && faccessat(AT_FDCWD, "/root", X_OK, 0) < 0)
+                plan->environment[plan->home_index] = (char *) "HOME=/";
+        if (plan->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                fail(plan, STAGE_NO_NEW_PRIVS);
         if (!report(plan, (SandboxReport){.stage = STAGE_EXEC}, master))
                 _exit(255);
         if (plan->waits)

@@ -26,7 +26,7 @@ int main(int argc, char **argv)
         if (argc != 5)
                 return 2;
         CPU_ZERO(&cpus);
-        CPU_SET(atoi(argv[1]), &cpus);
+        CPU_SET((int) strtol(argv[1], NULL, 10), &cpus);
         sched_setaffinity(0, sizeof cpus, &cpus);
         signal(SIGTERM, end);
         srandom(1);
@@ -36,7 +36,7 @@ int main(int argc, char **argv)
                         return 1;
                 }
                 swaps++;
-                usleep((useconds_t) (random() % (atol(argv[2]) + 1)));
+                usleep((useconds_t) (random() % (strtol(argv[2], NULL, 10) + 1)));
         }
         printf("%lu\n", swaps);
         return 0;
