@@ -2,21 +2,17 @@
 
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 from harness.case import Case
-from harness.client import (CONTAINER, INTERACTIVE, MANAGER, NAME, PATH, RUNC, BusError, Container, GLib, RootClient,
-                            pump, raw)
-from harness.fake_polkit import CHALLENGE, NO, YES, always, never
+from harness.client import CONTAINER, INTERACTIVE, MANAGER, NAME, PATH, RUNC, BusError, raw
+from harness.fake_polkit import NO, YES, always
 from harness.hostile import wire
-from harness.invariants import cgroup_tree
 from harness.wire import Writer
-from harness.world import USERS, World
+from harness.world import USERS
 from judged import Judged
 
 RUN = 'org.naive.Runc.run'
