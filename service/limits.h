@@ -11,6 +11,7 @@
 #define ARGV_BYTES_MAX      (1024u * 1024)    /* argv and environment together */
 #define ID_LENGTH_MAX       64u
 #define HOSTNAME_LENGTH_MAX 64u  /* the kernel's __NEW_UTS_LEN */
+#define OBJECT_PATH_MAX     512u /* no object has a path of half that length */
 #define SPAWN_FDS_MAX       16u  /* dbus-daemon passes no more in one message */
 #define SPAWN_FD_NUMBER_MAX 255u /* highest fd number a caller may ask for inside */
 
