@@ -5,7 +5,7 @@ typedef struct Peer {
         char *name;
         sd_bus_slot *match, *query;
         GPtrArray *watching; /* PeerWatch, borrowed */
-        bool telling;
+        bool telling, is_present;
         guint failed; /* tells that no rule could even be asked for */
 } Peer;
 
@@ -17,6 +17,7 @@ struct PeerWatches {
 struct PeerWatch {
         Peer *peer; /* NULL once it was told */
         PeerWatchFunc function;
+        PeerPresentFunc present; /* awaited; NULL once it was called */
         void *data;
 };
 
@@ -47,6 +48,26 @@ static int tell(Peer *peer, bool gone)
         return 0;
 }
 
+/* One may free its watch and others' meanwhile, so each time the list is looked through anew. */
+static void tell_present(Peer *peer)
+{
+        peer->is_present = true;
+        peer->telling = true;
+        for (guint i = 0; i < peer->watching->len;) {
+                PeerWatch *watch = peer->watching->pdata[i];
+                PeerPresentFunc present = watch->present;
+                if (present) {
+                        watch->present = NULL;
+                        present(watch->data);
+                        i = 0;
+                } else
+                        i++;
+        }
+        peer->telling = false;
+        if (peer->watching->len == 0)
+                g_hash_table_remove(peer->watches->peers, peer->name);
+}
+
 static int on_owner_changed(sd_bus_message *message, void *data, sd_bus_error *error)
 {
         const char *name, *old_owner, *new_owner;
@@ -65,7 +86,10 @@ static int on_reply(sd_bus_message *message, void *data, sd_bus_error *error)
         if (sd_bus_message_is_method_error(message, NULL) ||
             sd_bus_message_read(message, "b", &has_owner) < 0)
                 return tell(data, false);
-        return has_owner ? 0 : tell(data, true);
+        if (!has_owner)
+                return tell(data, true);
+        tell_present(data);
+        return 0;
 }
 
 static int on_installed(sd_bus_message *message, void *data, sd_bus_error *error)
@@ -118,6 +142,14 @@ PeerWatch *peer_watch_new(PeerWatches *watches, const char *name, PeerWatchFunc 
         watch->data = data;
         g_ptr_array_add(watch->peer->watching, watch);
         return watch;
+}
+
+void peer_watch_await(PeerWatch *watch, PeerPresentFunc present)
+{
+        if (watch->peer && watch->peer->is_present)
+                present(watch->data);
+        else
+                watch->present = present;
 }
 
 void peer_watch_free(PeerWatch *watch)

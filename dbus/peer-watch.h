@@ -24,3 +24,10 @@ typedef void (*PeerWatchFunc)(bool gone, void *data);
 PeerWatch *peer_watch_new(PeerWatches *watches, const char *name, PeerWatchFunc function,
                           void *data);
 void peer_watch_free(PeerWatch *watch);
+
+typedef void (*PeerPresentFunc)(void *data);
+
+/* Calls `present`, with the watch's data, once the bus has said that the client is there and
+ * watched: it had not left before, and leaves no more unseen. At once, from inside this, if that is
+ * known already. Free the watch from inside the function if you like. */
+void peer_watch_await(PeerWatch *watch, PeerPresentFunc present);

@@ -172,23 +172,38 @@ void request_cancel_all(Server *server)
         }
 }
 
+static void stop_watching(Request *request)
+{
+        peer_watch_free(request->watch);
+        request->watch = NULL;
+}
+
+static void on_present(void *data)
+{
+        Request *request = data;
+        RequestQuestion question = request->question;
+
+        stop_watching(request);
+        request->question = (RequestQuestion){0};
+        question.next(request, question.data);
+}
+
+/* Polkit may say yes of a caller that it never found (CVE-2021-3560), and sooner than the bus says
+ * that there is none: a yes counts only with the bus's word. */
 static void on_answer(GError *error, void *data)
 {
         Request *request = data;
         RequestQuestion question = request->question;
 
         request->query = NULL;
-        peer_watch_free(request->watch);
-        request->watch = NULL;
         log_decision(request->caller->uid, question.action,
                      error ? error->message : "authorized by polkit");
-        if (error)
-                refusals_of(request->server, request->caller->uid)->count++;
         if (!error) {
-                request->question = (RequestQuestion){0};
-                question.next(request, question.data);
+                peer_watch_await(request->watch, on_present);
                 return;
         }
+        refusals_of(request->server, request->caller->uid)->count++;
+        stop_watching(request);
         if (question.refused)
                 question.refused(request, question.data);
         else

@@ -10,8 +10,9 @@
 #define ARG_LENGTH_MAX      (128u * 1024 - 1) /* the kernel's MAX_ARG_STRLEN, NUL included */
 #define ARGV_BYTES_MAX      (1024u * 1024)    /* argv and environment together */
 #define ID_LENGTH_MAX       64u
-#define HOSTNAME_LENGTH_MAX 64u /* the kernel's __NEW_UTS_LEN */
-#define SPAWN_FDS_MAX       16u /* dbus-daemon passes no more in one message */
+#define HOSTNAME_LENGTH_MAX 64u  /* the kernel's __NEW_UTS_LEN */
+#define OBJECT_PATH_MAX     512u /* no object has a path of half that length */
+#define SPAWN_FDS_MAX       16u  /* dbus-daemon passes no more in one message */
 #define MOUNTS_MAX          32u /* each is an fd in one message of the look-up, and one in a launch */
 #define SPAWN_FD_NUMBER_MAX 255u /* highest fd number a caller may ask for inside */
 

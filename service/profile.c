@@ -51,8 +51,7 @@ static const SandboxMask masks[] = {
         {"bus", MASK_READ_ONLY, false},
         {"fs", MASK_READ_ONLY, false},
         {"irq", MASK_READ_ONLY, false},
-        {"pressure", MASK_READ_ONLY,
-         false}, /* to write here sets a trigger on the whole machine's */
+        {"pressure", MASK_READ_ONLY, false}, /* a write sets a trigger on the whole machine's */
         {"sys", MASK_READ_ONLY, false},
         {"sysrq-trigger", MASK_READ_ONLY, false},
         {"firmware", MASK_EMPTY_DIRECTORY, true},

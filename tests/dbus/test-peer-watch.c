@@ -17,7 +17,7 @@ typedef struct Fixture Fixture;
 typedef struct Watcher {
         Fixture *fixture;
         PeerWatch *watch;
-        unsigned n_told;
+        unsigned n_told, n_present;
         bool gone, anew;
         struct Watcher *frees;
 } Watcher;
@@ -129,6 +129,63 @@ static void test_left_before(Fixture *f, const void *unused)
         loop_for(50);
         watch_client(&f->first, name);
         assert_told_once(&f->first, true);
+}
+
+static void on_present(void *data)
+{
+        Watcher *watcher = data;
+
+        watcher->n_present++;
+        if (watcher->frees)
+                peer_watch_free(g_steal_pointer(&watcher->frees->watch));
+}
+
+/* That a client is there is told once when awaited, not before the bus has said so. */
+static void test_present(Fixture *f, const void *unused)
+{
+        watch(f);
+        peer_watch_await(f->first.watch, on_present);
+        g_assert_cmpuint(f->first.n_present, ==, 0);
+        g_assert_true(loop_until(&f->first.n_present, 1, 2000));
+        loop_for(50);
+        g_assert_cmpuint(f->first.n_present, ==, 1);
+        g_assert_cmpuint(f->first.n_told, ==, 0);
+}
+
+/* Of one that is known to be there it is told at once. */
+static void test_present_already(Fixture *f, const void *unused)
+{
+        watch(f);
+        loop_for(50);
+        watch_client(&f->second, f->client_name);
+        peer_watch_await(f->second.watch, on_present);
+        g_assert_cmpuint(f->second.n_present, ==, 1);
+}
+
+/* One that had left, or leaves meanwhile, is never there. */
+static void test_present_never(Fixture *f, const void *unused)
+{
+        watch(f);
+        peer_watch_await(f->first.watch, on_present);
+        sd_bus_close(f->client);
+        assert_told_once(&f->first, true);
+        g_assert_cmpuint(f->first.n_present, ==, 0);
+}
+
+/* Whoever is told may free its own watch and another's. */
+static void test_present_frees(Fixture *f, const void *unused)
+{
+        watch(f);
+        watch_client(&f->second, f->client_name);
+        f->first.frees = &f->first;
+        f->second.frees = &f->second;
+        peer_watch_await(f->first.watch, on_present);
+        peer_watch_await(f->second.watch, on_present);
+        g_assert_true(loop_until(&f->second.n_present, 1, 2000));
+        g_assert_null(f->first.watch);
+        sd_bus_close(f->client);
+        loop_for(50);
+        g_assert_cmpuint(f->first.n_told + f->second.n_told, ==, 0);
 }
 
 /* The watch may be freed by the very call that tells. */
@@ -371,6 +428,10 @@ int main(int argc, char **argv)
         ADD("leaves-meanwhile", test_leaves_meanwhile);
         ADD("left-before", test_left_before);
         ADD("free-inside", test_free_inside);
+        ADD("present", test_present);
+        ADD("present-already", test_present_already);
+        ADD("present-never", test_present_never);
+        ADD("present-frees", test_present_frees);
         ADD("free-inside-before", test_free_inside_before);
         ADD("freed", test_freed);
         ADD("other-leaves", test_other_leaves);

@@ -2,11 +2,10 @@
 
 import os
 import signal
-import time
 import shutil
 
 from harness.case import Case
-from harness.client import CONTAINER, INTERACTIVE, MANAGER, PATH, RUNC, BusError, Container, GLib, options_variant, raw
+from harness.client import INTERACTIVE
 from harness.world import USERS
 
 
@@ -48,54 +47,10 @@ class Refused(Case):
             with self.subTest(path=path), self.refused('InteractiveAuthorizationRequired'):
                 self.user('alice').run(path, 10 << 20, ['/bin/true'])
 
-    def test_absent(self):
-        """Without polkit a user gets AuthorizationUnavailable, and root works as ever."""
-        self.world.stop_polkit()
-        try:
-            with self.refused('AuthorizationUnavailable'):
-                self.user('alice').run(self.rootfs_of('alice'), 10 << 20, ['/bin/true'])
-            container = self.root.run(self.rootfs, 10 << 20, ['/bin/true'])
-            self.assertEqual(container.wait(), ('success', 0))
-            self.discard(container.path)
-        finally:
-            self.world.start_polkit()
-
-    def test_silent(self):
-        """While polkit is silent others are served; a caller that leaves cancels its question."""
-        os.kill(self.world.polkit.pid, signal.SIGSTOP)
-        try:
-            user = self.user('alice')
-            user.send(PATH, RUNC, 'Run', GLib.Variant('(stas)', (self.rootfs_of('alice'), 0, ['/bin/true'])))
-            time.sleep(0.3)
-            started = time.monotonic()
-            container = self.root.run(self.rootfs, 10 << 20, ['/bin/true'])
-            self.assertEqual(container.wait(), ('success', 0))
-            self.assertLess(time.monotonic() - started, 3)
-            self.discard(container.path)
-            user.close()
-            time.sleep(0.3)
-        finally:
-            os.kill(self.world.polkit.pid, signal.SIGCONT)
-        time.sleep(0.5)  # the late answer changes nothing
-
-    def test_silent_then_killed(self):
-        """A polkit that dies while it is asked is AuthorizationUnavailable."""
-        os.kill(self.world.polkit.pid, signal.SIGSTOP)
-        user = self.user('alice')
-        user.send(PATH, RUNC, 'Run', GLib.Variant('(stas)', (self.rootfs_of('alice'), 0, ['/bin/true'])))
-        time.sleep(0.3)
-        self.world.stop_polkit()
-        try:
-            with self.refused('AuthorizationUnavailable'):
-                user.receive()
-        finally:
-            self.world.start_polkit()
-
     def test_pending_questions_are_bounded(self):
         """Eight questions of one user may wait; the next is LimitsExceeded at once."""
         os.kill(self.world.polkit.pid, signal.SIGSTOP)
         try:
-            from harness.wire import Wire, Writer
             client = self.user('alice')
             # One process of alice's with many calls under way: sent from one connection, read in order.
             done = self.command('/usr/bin/python3', '-c', f'''
@@ -154,15 +109,6 @@ class Allowed(Case):
             ['/bin/sh', '-c', 'stat -c %u:%g /etc/marker; echo x > /etc/new; stat -c %u /etc/new'],
             client=self.user('alice'), rootfs=path, ReadOnlyRoot=False), '0:0\n0\n')
         self.assertEqual(os.stat(f'{path}/etc/new').st_uid, USERS['alice'])
-
-
-class Names(Case):
-    def test_own_the_name(self):
-        """A user cannot own the service's name."""
-        with self.assertRaises(BusError) as caught:
-            self.user('bob').call('/org/freedesktop/DBus', 'org.freedesktop.DBus', 'RequestName', 'su',
-                          ('org.naive.Runc', 0), destination='org.freedesktop.DBus')
-        self.assertEqual(caught.exception.name, 'org.freedesktop.DBus.Error.AccessDenied')
 
 
 class Privileged(Case):

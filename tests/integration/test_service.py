@@ -2,7 +2,6 @@
 
 import os
 import random
-import signal
 import subprocess
 import threading
 import time
@@ -12,7 +11,6 @@ from harness.client import MANAGER, NAME, PATH, RootClient
 from harness.invariants import cgroup_roots, cgroup_tree, descendants_of
 from harness.place import Place
 from harness.wire import Wire, Writer
-from harness.world import World
 
 VERSION = bytes(Writer().s(MANAGER).s('Version').data)
 
@@ -21,24 +19,6 @@ class Instances(Case):
     def attempt(self, arguments):
         return subprocess.run([self.world.daemon, *arguments], capture_output=True, timeout=20, cwd='/',
                               stdin=subprocess.DEVNULL)
-
-    def test_second_instance(self):
-        """A second instance in the same place ends with an error, and the first is unharmed."""
-        container = self.root.spawn(self.rootfs, ['/bin/sleep', '60'])
-        done = self.attempt(self.world.service_arguments())
-        self.assertNotEqual(done.returncode, 0)
-        self.assertTrue(done.stderr.strip())
-        self.assertEqual(container.state, 'running')
-
-    def test_second_on_the_same_bus(self):
-        """A second instance with a state directory of its own but the same name ends with an error, too."""
-        directory = f'{self.world.directory}/other-state'
-        done = self.attempt(self.world.service_arguments(state=directory, parent=self.world.cgroup_parent + '-x'))
-        self.addCleanup(World.remove_cgroups, self.world.cgroup_parent + '-x')
-        self.assertNotEqual(done.returncode, 0)
-        self.assertTrue(done.stderr.strip())
-        self.assertEqual(cgroup_tree(self.world.cgroup_parent + '-x'), set())
-        self.root.ping()
 
     def test_no_bus(self):
         """Without a bus it ends with an error that says so."""

@@ -56,7 +56,7 @@ def load(text, limits, cpus):
         document['calls'] = {call_name(int(number)): outcome for number, outcome in document['calls'].items()}
     for entry in ('x32', 'i386'):
         if entry in document:
-            document[entry] = sorted(set(document[entry].values()))
+            document[entry] = ', '.join(sorted(set(document[entry].values())))
     return document
 
 
