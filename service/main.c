@@ -32,6 +32,7 @@
 #include "service/isolate.h"
 #include "service/launch.h"
 #include "service/manager.h"
+#include "service/own-program.h"
 #include "service/profile.h"
 #include "service/util/bus-auto.h"
 #include "service/util/fd.h"
@@ -433,7 +434,8 @@ int main(int argc, char **argv)
         g_autoptr(GError) error = NULL;
 
         g_log_writer_default_set_use_stderr(TRUE);
-        if (!parse_options(&service.options, argc, argv, &error)) {
+        if (!own_program_protect(argv, &error) ||
+            !parse_options(&service.options, argc, argv, &error)) {
                 g_printerr("naive-runcd: %s\n", error->message);
                 return 2;
         }

@@ -4,6 +4,8 @@ CHILD, LAUNCH, ROOTFS, MAP = 'service/sandbox-child.c', 'service/launch.c', 'ser
 
 DEFENCES = [
     ('A12', 'the cgroup namespace', CHILD, 'unshare(CLONE_NEWCGROUP) < 0', 'false', 'test_run.Namespaces'),
+    ('A11', 'the read-only program', 'service/main.c', '!own_program_protect(argv, &error)', 'false',
+     'test_a_process.Program'),
     ('A17', 'the second user namespace', LAUNCH, 'has_user_namespace && spec->capabilities & CAPABILITY(SYS_ADMIN)',
      'false', 'test_rights.Unmaking'),
     ('A17', 'the lock on the mounts', CHILD, ' || unshare(CLONE_NEWNS) < 0', '', 'test_rights.Unmaking'),

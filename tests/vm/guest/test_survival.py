@@ -116,7 +116,7 @@ class Survival(Case):
             self.assertIn('newer', output('dpkg-query', '-Wf', '${Version}', 'naive-runc'))
             machine.start_service()
             self.assertNotEqual(machine.unit('MainPID'), old)
-            self.assertEqual(os.readlink(f'/proc/{machine.unit("MainPID")}/exe'), '/usr/libexec/naive-runcd')
+            self.assertEqual(os.readlink(f'/proc/{machine.unit("MainPID")}/exe'), '/naive-runcd')
             self.all_as_before()
         finally:
             done = machine.apt('install', '--allow-downgrades', machine.package())
