@@ -42,10 +42,10 @@
         X(STAGE_STDIO, "place the file descriptors")                                               \
         X(STAGE_LIMITS, "reset process attributes")                                                \
         X(STAGE_KEYRING, "join a new session keyring")                                             \
-        X(STAGE_SECCOMP, "load the seccomp filter")                                                \
         X(STAGE_CAPABILITIES, "drop capabilities")                                                 \
         X(STAGE_WORKING_DIRECTORY, "change into the working directory")                            \
         X(STAGE_NO_NEW_PRIVS, "set no_new_privs")                                                  \
+        X(STAGE_SECCOMP, "load the seccomp filter")                                                \
         X(STAGE_EXEC, "execute the command")
 
 typedef enum SandboxStage {
@@ -88,8 +88,7 @@ typedef struct SandboxPlan {
         const char *inner_map;     /* its ids, all those of the first */
 
         const int *cgroup_fds; /* "0" written to each enters the v1 leaves; -1 ends the list */
-
-        const int *keep_fds; /* sorted; every other fd from 3 on is closed at once */
+        const int *keep_fds;   /* sorted; every other fd from 3 on is closed at once */
         size_t n_keep_fds;
         const SandboxFd *fds;
         size_t n_fds;

@@ -91,11 +91,13 @@ static int on_introspected(sd_bus_message *reply, void *data, sd_bus_error *erro
 static void write_record(int directory)
 {
         g_auto(OutputLog) log = {0};
+        char *none = NULL;
         const ContainerInfo info = {.serial = 1,
                                     .id = (char *) "web",
                                     .control_group = (char *) "",
                                     .state = CONTAINER_STOPPED,
-                                    .result = RESULT_SUCCESS};
+                                    .result = RESULT_SUCCESS,
+                                    .deviations = &none};
 
         output_log_init(&log);
         g_assert_true(record_save(directory, &info, &log, NULL));
