@@ -58,7 +58,7 @@ bool adoption_find(const AdoptionSource *source, const ContainerInfo *info, Cont
         if (syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0)
                 return error_set(error, RUNTIME_ERROR_FAILED, "it has ended while no service ran");
         if (!cgroup_open(source->cgroups, info->owner, info->serial, &cgroup, error) ||
-            !id_map_adopt(source->ranges, info->id_base, &ret->map, error))
+            !id_map_adopt(source->ranges, info->id_base, info->owner, &ret->map, error))
                 return false;
         if (info->terminal && keeper->take)
                 ret->source = keeper->take(info->serial, keeper->data);

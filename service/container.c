@@ -394,7 +394,9 @@ static bool open_pipe(Container *container, const ContainerLaunch *how, int ends
          * there to read, and a successor finds the pipe by its inode among the container's fds. */
         snprintf(path, sizeof path, "/proc/self/fd/%d", ends[1]);
         both = open(path, O_RDWR | O_CLOEXEC);
-        if (both < 0 || fstat(both, &status) < 0) {
+        /* and it is the container root's file, or nobody there could open /dev/stdout anew */
+        if (both < 0 || fstat(both, &status) < 0 ||
+            fchown(both, id_map_root_uid(how->map), id_map_root_gid(how->map)) < 0) {
                 int errnum = errno;
                 fd_clear(&ends[0]);
                 fd_clear(&ends[1]);

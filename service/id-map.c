@@ -14,24 +14,6 @@
 #include "service/util/fd.h"
 #include "service/util/proc.h"
 
-/* A mount's user namespace costs a process to make, so it stays with the range: the next container
- * of the same owner that gets this range finds it ready. */
-#define CACHED_RANGES                                                                              \
-        128u /* so many at most before one is taken from another owner; each holds an fd */
-
-typedef struct IdRange {
-        uint32_t base;
-        uid_t cached_uid;
-        gid_t cached_gid;
-        int mount_namespace; /* -1: none yet */
-} IdRange;
-
-struct IdRanges {
-        uint32_t start, total;
-        uint32_t used;   /* ranges handed out at least once */
-        GPtrArray *free; /* a stack: the last one given back is taken first */
-};
-
 struct IdMap {
         IdRanges *ranges;
         IdRange *range; /* NULL: self or host */
@@ -39,59 +21,6 @@ struct IdMap {
         uid_t uid;
         gid_t gid;
 };
-
-IdRanges *id_ranges_new(uint32_t start, uint32_t count)
-{
-        IdRanges *ranges = g_new0(IdRanges, 1);
-
-        ranges->start = start;
-        ranges->total = count / ID_RANGE_SIZE;
-        ranges->free = g_ptr_array_new();
-        return ranges;
-}
-
-void id_ranges_free(IdRanges *ranges)
-{
-        if (!ranges)
-                return;
-        for (guint i = 0; i < ranges->free->len; i++) {
-                IdRange *range = ranges->free->pdata[i];
-                fd_close(range->mount_namespace);
-                g_free(range);
-        }
-        g_ptr_array_free(ranges->free, TRUE);
-        g_free(ranges);
-}
-
-static void add_fresh_range(IdRanges *ranges)
-{
-        IdRange *range = g_new0(IdRange, 1);
-
-        range->base = ranges->start + ranges->used++ * ID_RANGE_SIZE;
-        range->mount_namespace = -1;
-        g_ptr_array_add(ranges->free, range);
-}
-
-/* One with the owner's namespace; else one without any, a new one perhaps; else another owner's. */
-static IdRange *take_range(IdRanges *ranges, uid_t uid, gid_t gid)
-{
-        guint found = ranges->free->len;
-
-        for (guint i = ranges->free->len; i-- > 0;) {
-                const IdRange *range = ranges->free->pdata[i];
-                bool is_owners = range->cached_uid == uid && range->cached_gid == gid;
-                if (range->mount_namespace < 0 || is_owners)
-                        found = i;
-                if (range->mount_namespace >= 0 && is_owners)
-                        break;
-        }
-        if (found == ranges->free->len && ranges->used < ranges->total &&
-            (ranges->free->len == 0 || ranges->used < CACHED_RANGES))
-                add_fresh_range(ranges);
-        if (ranges->free->len == 0)
-                return NULL;
-        return g_ptr_array_steal_index_fast(ranges->free, MIN(found, ranges->free->len - 1));
-}
 
 bool id_map_new(IdRanges *ranges, UserNamespaceMode mode, const Credentials *owner, gid_t tree_gid,
                 IdMap **ret, GError **error)
@@ -108,34 +37,23 @@ bool id_map_new(IdRanges *ranges, UserNamespaceMode mode, const Credentials *own
         if (owner->uid == 0)
                 map->gid = 0;
         if (mode == USER_NAMESPACE_AUTO) {
-                map->range = take_range(ranges, map->uid, map->gid);
+                map->range = id_ranges_take(ranges, map->uid, map->gid, error);
                 if (!map->range)
-                        return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
-                                         "all %u ranges of user ids are in use", ranges->total);
+                        return false;
         }
         *ret = g_steal_pointer(&map);
         return true;
 }
 
-bool id_map_adopt(IdRanges *ranges, uint32_t base, IdMap **ret, GError **error)
+bool id_map_adopt(IdRanges *ranges, uint32_t base, uid_t owner, IdMap **ret, GError **error)
 {
         g_autofree IdMap *map = g_new0(IdMap, 1);
 
         map->ranges = ranges;
         if (base != 0) {
-                uint32_t index = (base - ranges->start) / ID_RANGE_SIZE;
-                if (base < ranges->start || (base - ranges->start) % ID_RANGE_SIZE != 0 ||
-                    index >= ranges->total)
-                        return error_set(error, RUNTIME_ERROR_FAILED,
-                                         "user ids from %u are not of our range", base);
-                while (ranges->used <= index)
-                        add_fresh_range(ranges);
-                for (guint i = 0; i < ranges->free->len && !map->range; i++)
-                        if (((IdRange *) ranges->free->pdata[i])->base == base)
-                                map->range = g_ptr_array_steal_index_fast(ranges->free, i);
+                map->range = id_ranges_take_at(ranges, base, owner, error);
                 if (!map->range)
-                        return error_set(error, RUNTIME_ERROR_FAILED, "user ids from %u are in use",
-                                         base);
+                        return false;
         }
         *ret = g_steal_pointer(&map);
         return true;
@@ -151,7 +69,7 @@ void id_map_free(IdMap *map)
         if (!map)
                 return;
         if (map->range)
-                g_ptr_array_add(map->ranges->free, map->range);
+                id_ranges_give_back(map->ranges, map->range);
         g_free(map);
 }
 
@@ -163,6 +81,16 @@ bool id_map_shows_root(const IdMap *map)
 uint32_t id_map_size(const IdMap *map)
 {
         return map->is_host ? 0 : map->range ? ID_RANGE_SIZE : 1;
+}
+
+uid_t id_map_root_uid(const IdMap *map)
+{
+        return map->is_host ? 0 : map->range ? map->range->base : map->uid;
+}
+
+gid_t id_map_root_gid(const IdMap *map)
+{
+        return map->is_host ? 0 : map->range ? map->range->base : map->gid;
 }
 
 bool id_map_allows_set_groups(const IdMap *map)
@@ -333,13 +261,11 @@ bool id_map_open_mount_namespace(IdMap *map, pid_t pid, int *ret_fd, GError **er
 
         if (!range || map->uid == 0)
                 return id_map_open_host_namespace(map, pid, ret_fd, error);
-        if (range->mount_namespace < 0 || range->cached_uid != map->uid ||
-            range->cached_gid != map->gid) {
+        if (range->mount_namespace < 0 || range->mount_gid != map->gid) {
                 fd_clear(&range->mount_namespace);
                 if (!make_mount_namespace(map, &range->mount_namespace, error))
                         return false;
-                range->cached_uid = map->uid;
-                range->cached_gid = map->gid;
+                range->mount_gid = map->gid;
         }
         int fd = fcntl(range->mount_namespace, F_DUPFD_CLOEXEC, 3);
         if (fd < 0)

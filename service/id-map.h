@@ -11,15 +11,8 @@
 #include <sys/types.h>
 
 #include "service/credentials.h"
+#include "service/id-ranges.h"
 #include "service/run-spec.h"
-
-#define ID_RANGE_SIZE 65536u
-
-typedef struct IdRanges IdRanges;
-/* `start` and `count` (of ids, whole ranges) come from the configuration. */
-IdRanges *id_ranges_new(uint32_t start, uint32_t count);
-void id_ranges_free(IdRanges *ranges);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(IdRanges, id_ranges_free)
 
 typedef struct IdMap IdMap;
 
@@ -30,7 +23,7 @@ bool id_map_new(IdRanges *ranges, UserNamespaceMode mode, const Credentials *own
                 IdMap **ret, GError **error);
 /* For a container that runs already: takes the range that begins at `base` (0: it is not `auto`),
  * which must be one of ours and free. */
-bool id_map_adopt(IdRanges *ranges, uint32_t base, IdMap **ret, GError **error);
+bool id_map_adopt(IdRanges *ranges, uint32_t base, uid_t owner, IdMap **ret, GError **error);
 uint32_t id_map_base(const IdMap *map); /* 0: not `auto` */
 void id_map_free(IdMap *map);           /* gives the range back */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(IdMap, id_map_free)
@@ -51,6 +44,8 @@ bool id_map_open_host_namespace(const IdMap *map, pid_t pid, int *ret_fd, GError
 
 bool id_map_shows_root(
         const IdMap *map); /* files of the host's root are among those it shows as its own */
-uint32_t id_map_size(const IdMap *map); /* how many ids the container has; 0: all of the host's */
+uint32_t id_map_size(const IdMap *map);  /* how many ids the container has; 0: all of the host's */
+uid_t id_map_root_uid(const IdMap *map); /* who the container's root is on the host */
+gid_t id_map_root_gid(const IdMap *map);
 bool id_map_allows_set_groups(const IdMap *map);
 bool id_map_has_gid(const IdMap *map, gid_t gid);

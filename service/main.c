@@ -54,6 +54,8 @@ typedef struct Service {
         int status;
         int state_dir, records, lock; /* -1 when embedded */
         CgroupTree *cgroups;
+        IdRanges *ranges;
+        int id_claim; /* of an embedded one of root's, else -1 */
         Profile *profile;
         sd_bus *bus;
         GSource *source;
@@ -230,7 +232,7 @@ static bool settle_process(Service *service, GError **error)
         return true;
 }
 
-static bool open_state(Service *service, GError **error)
+static bool open_state_directory(Service *service, GError **error)
 {
         const char *path =
                 service->options.state_dir ? service->options.state_dir : "/run/naive-runc";
@@ -246,6 +248,16 @@ static bool open_state(Service *service, GError **error)
         if (status.st_uid != geteuid() || (status.st_mode & 077))
                 return error_set(error, RUNTIME_ERROR_FAILED,
                                  "'%s' must belong to user %u alone (mode 0700)", path, geteuid());
+        return true;
+}
+
+static bool open_state(Service *service, GError **error)
+{
+        const char *path =
+                service->options.state_dir ? service->options.state_dir : "/run/naive-runc";
+
+        if (!open_state_directory(service, error))
+                return false;
         if (mkdirat(service->state_dir, "containers", 0700) < 0 && errno != EEXIST)
                 return error_set_errno(error, RUNTIME_ERROR_FAILED, errno,
                                        "cannot make '%s/containers'", path);
@@ -262,6 +274,30 @@ static bool open_state(Service *service, GError **error)
                                                "another instance holds '%s/lock'", path);
                 g_usleep(20000);
         }
+        return true;
+}
+
+/* Containers of an embedded service must not share ids or cgroups with anybody else's. */
+static bool open_resources(Service *service, bool is_root, GError **error)
+{
+        bool is_embedded = service->options.embedded >= 0;
+        uint32_t start = service->config.id_range_start, count = service->config.id_range_count;
+        g_autofree char *parent = NULL;
+
+        if (!is_embedded) {
+                count = id_ranges_of_service(count);
+        } else if (is_root) {
+                parent = g_strdup_printf("/system.slice/naive-runc-embedded-%d", (int) getpid());
+                if (!open_state_directory(service, error) ||
+                    !id_ranges_claim(service->state_dir, &start, &count, &service->id_claim, error))
+                        return false;
+                fd_clear(&service->state_dir);
+        }
+        service->ranges = id_ranges_new(start, count);
+        if (!is_embedded && !id_ranges_keep(service->ranges, service->state_dir, error))
+                return false;
+        service->cgroups = cgroup_tree_new(
+                service->options.cgroup_parent ? service->options.cgroup_parent : parent);
         return true;
 }
 
@@ -319,7 +355,8 @@ static bool build(Service *service, GError **error)
         if (is_embedded ? !identify_peer(service->options.embedded, &peer, error) || !isolate(error)
                         : !open_state(service, error))
                 return false;
-        service->cgroups = cgroup_tree_new(service->options.cgroup_parent);
+        if (!open_resources(service, is_root, error))
+                return false;
         /* a user's own service may have no cgroups to limit in: then there is no default to break
          */
         if (is_embedded && cgroup_tree_mode(service->cgroups) == CGROUP_MODE_NONE)
@@ -356,14 +393,16 @@ static bool build(Service *service, GError **error)
                         .profile_error = profile_error ? profile_error->message : NULL,
                         .records = service->records,
                         .has_id_ranges = is_root,
+                        .ranges = service->ranges,
                         .launch = launch,
                         .journal = service->journal,
                         .keeper = is_embedded ? (FdKeeper){0} : fd_store_keeper(service->store),
                 },
                 &server_events, service->server);
-        manager_take_up(service->manager);
-        if (!is_embedded)
+        if (!is_embedded) {
+                manager_take_up(service->manager);
                 fd_store_forget_untaken(service->store);
+        }
         if (!server_export(service->server, service->manager, error))
                 return false;
         service->source = bus_source_attach(service->bus, NULL, on_bus_lost, service);
@@ -413,6 +452,8 @@ static void clear(Service *service)
         if (service->cgroups)
                 cgroup_tree_sweep(service->cgroups);
         cgroup_tree_free(service->cgroups);
+        id_ranges_free(service->ranges);
+        fd_close(service->id_claim);
         if (service->signal_watch)
                 g_source_remove(service->signal_watch);
         if (service->watchdog)
@@ -430,7 +471,8 @@ static void clear(Service *service)
 
 int main(int argc, char **argv)
 {
-        Service service = {.state_dir = -1, .records = -1, .lock = -1, .signals = -1};
+        Service service = {
+                .state_dir = -1, .records = -1, .lock = -1, .signals = -1, .id_claim = -1};
         g_auto(GStrv) arguments = g_strdupv(argv); /* parsing takes them apart */
         g_autoptr(GError) error = NULL;
 

@@ -528,8 +528,7 @@ Manager *manager_new(const ManagerOptions *options, const ManagerEvents *events,
         manager->next_serial = 1;
         manager->slots = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, slot_free);
         manager->owners = g_hash_table_new_full(NULL, NULL, NULL, owner_free);
-        manager->ranges =
-                id_ranges_new(options->config->id_range_start, options->config->id_range_count);
+        manager->ranges = options->ranges;
         return manager;
 }
 
@@ -564,6 +563,5 @@ void manager_free(Manager *manager)
                 release(manager);
         g_hash_table_destroy(manager->slots);
         g_hash_table_destroy(manager->owners);
-        id_ranges_free(manager->ranges);
         g_free(manager);
 }

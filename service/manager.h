@@ -32,6 +32,7 @@ typedef struct ManagerOptions {
         const char *profile_error;
         int records;        /* directory for records; -1: none are kept */
         bool has_id_ranges; /* the service has the rights to give out ranges of ids */
+        IdRanges *ranges;
         LaunchFunc launch;
         Journal *journal; /* gets the containers' output as well; may be NULL */
         FdKeeper keeper;

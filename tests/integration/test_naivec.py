@@ -337,6 +337,20 @@ class Embedded(Naivec):
         done = self.embedded('run', '--memory=10M', self.rootfs, '/bin/touchmem', '32')
         self.assertEqual(done.returncode, 137, done.stderr)
 
+    def test_beside_others(self):
+        """Root's embedded services leave each other alone: another's start ends nobody, and no two share ids."""
+        first = self.start('--embedded', 'run', self.rootfs, '/bin/sh', '-c', 'cat /proc/self/uid_map; cat',
+                           stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                           env=dict(os.environ, NAIVE_RUNCD=self.world.daemon))
+        line = first.stdout.readline()
+        done = self.embedded('run', self.rootfs, '/bin/cat', '/proc/self/uid_map')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        of_the_service = self.output(['/bin/cat', '/proc/self/uid_map']).encode()
+        self.assertEqual(len({words.split()[1] for words in (line, done.stdout, of_the_service)}), 3)
+        first.stdin.write(b'still here')
+        first.stdin.close()
+        self.assertEqual((first.stdout.read(), first.wait()), (b'still here', 0))
+
     def test_user(self):
         """--embedded run works for an ordinary user: container root is the user."""
         done = self.embedded('run', self.rootfs_of('carol'), '/bin/sh', '-c',

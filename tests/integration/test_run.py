@@ -132,6 +132,14 @@ class Namespaces(Case):
             self.assertGreater(int(values[0]), 65535)
         self.assertEqual(self.shell('id -u; id -g'), '0\n0\n')
 
+    def test_standard_streams_open_anew(self):
+        """/dev/stdout and /dev/stderr can be opened by name, in each user namespace, as daemons' images do."""
+        for mode in ('auto', 'self', 'host'):
+            with self.subTest(mode=mode):
+                log = self.spawn_output(['/bin/sh', '-c', 'echo out >/dev/stdout; echo err >/proc/self/fd/2'],
+                                        UserNamespace=mode)
+                self.assertEqual(log, 'out\nerr\n')
+
     def test_ranges_differ(self):
         """Two containers at a time have different host ids."""
         seen = []

@@ -1,13 +1,16 @@
 """Containers outlive the service: what the next one finds, without any service manager's help."""
 
+import contextlib
 import os
 import platform
 import signal
+import subprocess
 import time
 
 from harness.case import Case
-from harness.client import BusError
+from harness.client import BusError, UserClient
 from harness.place import Place
+from harness.world import USERS
 
 TICKS = 'i=0; while :; do i=$((i+1)); echo tick $i; sleep .05; done'
 # the kernel tells strangers how a process ended since 6.15
@@ -54,6 +57,27 @@ class Survival(Case):
                     self.assertEqual(now.props(), props)
                     now.stop(timeout=0)
                     self.assertEqual(now.state, 'stopped')
+
+    def test_ids_stay_an_owners(self):
+        """What ids a user's containers had, no other user's get, though nothing runs and the service is another."""
+        place = self.place('ids')
+        polkit = subprocess.Popen(['/usr/lib/polkit-1/polkitd', '--no-debug'], stdout=subprocess.DEVNULL,
+                                  env=dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=place.bus.address))
+        self.addCleanup(polkit.wait)
+        self.addCleanup(polkit.kill)
+
+        def ids_of(user):
+            with contextlib.closing(UserClient(place.bus.address, USERS[user])) as client:
+                container = client.run(self.rootfs_of(user), 0, ['/bin/cat', '/proc/self/uid_map'])
+                container.wait()
+                return container.log().split()[1]
+        self.eventually(lambda: 'org.freedesktop.PolicyKit1' in place.client.call(
+            '/org/freedesktop/DBus', 'org.freedesktop.DBus', 'ListNames', destination='org.freedesktop.DBus')[0])
+        first = ids_of('alice')
+        self.again(place, signal.SIGTERM)
+        self.assertNotEqual(ids_of('bob'), first)
+        self.again(place, signal.SIGKILL)
+        self.assertEqual(ids_of('alice'), first)
 
     def test_output_goes_on(self):
         """Nobody who writes is hurt, and after an orderly stop no line is missing: not one that waited in the pipe."""

@@ -24,6 +24,7 @@
 
 typedef struct Fixture {
         Config config;
+        IdRanges *ranges;
         Profile profile;
         Manager *manager;
         char *directory;
@@ -98,6 +99,7 @@ static void begin(Fixture *f)
                         .profile_error = "no profile",
                         .records = f->records,
                         .has_id_ranges = true,
+                        .ranges = f->ranges,
                         .launch = fake_launch,
                 },
                 &events, f);
@@ -107,6 +109,7 @@ static void set_up(Fixture *f, const void *unused)
 {
         fake_launch_reset();
         config_init(&f->config);
+        f->ranges = id_ranges_new(f->config.id_range_start, f->config.id_range_count);
         f->config.tasks_max = UINT64_MAX; /* there is no cgroup to limit anything in */
         f->order = g_string_new(NULL);
         f->directory = g_dir_make_tmp("test-manager-XXXXXX", NULL);
@@ -117,6 +120,7 @@ static void set_up(Fixture *f, const void *unused)
 static void tear_down(Fixture *f, const void *unused)
 {
         manager_free(f->manager);
+        id_ranges_free(f->ranges);
         fake_launch_reset();
         while (g_main_context_iteration(NULL, FALSE))
                 ;
@@ -585,7 +589,8 @@ static void test_retention_none(Fixture *f, const void *unused)
 static void test_id_ranges(Fixture *f, const void *unused)
 {
         g_clear_pointer(&f->manager, manager_free);
-        f->config.id_range_count = ID_RANGE_SIZE;
+        id_ranges_free(f->ranges);
+        f->ranges = id_ranges_new(f->config.id_range_start, ID_RANGE_SIZE);
         begin(f);
         for (int i = 0; i < 3; i++)
                 make_stopped(f, ALICE, NULL);
