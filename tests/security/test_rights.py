@@ -54,6 +54,18 @@ class Unmaking(Hostile):
         self.assertEqual(set(rights.values()), {'ok'}, rights)
         self.assert_locked(tries)
 
+    def test_bound_trees(self):
+        """A17: nor can that be done to what the caller has bound, read-only, over the tree."""
+        source = self.tree_of('frank')
+        before = rootfs.fingerprint(source)
+        rights, tries = self.unmake(self.tree_of('root'), Capabilities=CAPABILITIES, Seccomp='unconfined',
+                                    Mounts=[(source, '/home', 'bind', ['ro'])])
+        self.assertEqual(set(rights.values()), {'ok'}, rights)
+        self.assert_locked(tries)
+        self.assertEqual((tries['umount /home'], tries['clear-rdonly /home']),
+                         ({'Invalid argument'}, {'Operation not permitted'}))
+        self.assertEqual(rootfs.fingerprint(source), before)
+
     def test_without_a_filter(self):
         """A17: without a filter alone, or with every capability but CAP_SYS_ADMIN, there is no right to mount."""
         tree = self.tree_of('root')
