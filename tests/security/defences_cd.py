@@ -62,8 +62,8 @@ DEFENCES = [
     ('D11', 'the limit of a host name', SPEC, 'length > HOSTNAME_LENGTH_MAX', 'length > 1000000', 'test_d.Sizes.test_names'),
     ('D12', "a record's checksum", RECORD, 'memcmp(text, head, strlen(head)) != 0', 'false',
      'test_d.Records.test_every_byte'),
-    ('D12', "the look at a record's process", 'service/adoption.c', '*info->control_group && !proc_is_in_cgroup',
-     'false && !proc_is_in_cgroup', 'test_d.Records.test_forged'),
+    ('D12', "the look at a recorded process's beginning", 'service/adoption.c', ' || start != info->start_time', '',
+     'test_d.Records.test_number_of_another_process'),
     ('D12', 'the look at the state directory', MAIN, '(status.st_mode & 077)', 'false', 'test_d.Records.test_modes'),
     ('D13', 'the limit of object paths', 'dbus/server.c', '> OBJECT_PATH_MAX', '> 1000000', 'test_d_input.Input.test_paths'),
 ]
