@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import resource
 import select
 import signal
@@ -232,16 +233,8 @@ class Records(Case):
 
     def test_every_byte(self):
         """D12 CVE-2018-15686: records of which a byte has changed, or the end is lost, are set aside, and a running container is nobody else's."""
-        place = Place(self, 'records-flipped')
-        victim = place.client.spawn(self.rootfs, ['/bin/sleep', '600'], Id='victim')
-        facts = victim.pid, victim.prop('OwnerUID'), victim.prop('ControlGroup')
-        where = f'{place.state}/containers'
-        self.eventually(lambda: any(name.endswith('.conf') for name in os.listdir(where)), what='its record')
-        name, = [name for name in os.listdir(where) if name.endswith('.conf')]
-        with open(f'{where}/{name}') as f:
-            whole = f.read()
-        place.process.kill()
-        place.process.wait()
+        place, victim, path, whole = self.orphan('records-flipped')
+        where, name = os.path.split(path)
         self.assertEqual(record.sealed(name, record.body_of(whole)), whole)
         # each under a serial of its own, whole but for one byte: so with the victim's process, cgroup and range
         bad = 0
@@ -257,33 +250,48 @@ class Records(Case):
             bad += 1
         place.start()
         self.assertEqual([(c[0], c[1], c[2]) for c in place.client.containers()], [('victim', 'running', 0)])
-        self.assertEqual((victim.pid, victim.prop('OwnerUID'), victim.prop('ControlGroup')), facts)
+        self.assertIn(f'ControlGroup={victim.prop("ControlGroup")}\n', whole)
+        self.assertEqual((f'Pid={victim.pid}\n' in whole, victim.prop('OwnerUID')), (True, 0))
         self.assertEqual(len([name for name in os.listdir(where) if name.endswith('.bad')]), bad)
         victim.kill()
         self.assertEqual(victim.wait(), ('signal', 9))
 
-    def test_forged(self):
-        """D12: a record that is whole and claims another container's process is not believed."""
-        place = Place(self, 'records-forged')
+    def orphan(self, name):
+        """(place, container, path of its record, what that says): it runs, and no service does."""
+        place = Place(self, name)
         victim = place.client.spawn(self.rootfs, ['/bin/sleep', '600'], Id='victim')
-        pid, where = victim.pid, f'{place.state}/containers'
+        where = f'{place.state}/containers'
         self.eventually(lambda: any(name.endswith('.conf') for name in os.listdir(where)), what='its record')
-        name, = [name for name in os.listdir(where) if name.endswith('.conf')]
-        with open(f'{where}/{name}') as f:
-            body = record.body_of(f.read())
         place.process.kill()
         place.process.wait()
-        forged = body.replace('Id=victim', 'Id=thief').replace('Owner=0', f'Owner={USERS["alice"]}')
-        with open(f'{where}/77.conf', 'w') as f:
-            f.write(record.sealed('77.conf', forged))
+        path, = [f'{where}/{name}' for name in os.listdir(where) if name.endswith('.conf')]
+        with open(path) as f:
+            return place, victim, path, f.read()
+
+    def write(self, path, body):
+        with open(path, 'w') as f:
+            f.write(record.sealed(os.path.basename(path), body))
+
+    def test_forged(self):
+        """D12: a record that is whole and claims another container's process is not believed."""
+        place, victim, path, text = self.orphan('records-forged')
+        forged = record.body_of(text).replace('Id=victim', 'Id=thief').replace('Owner=0', f'Owner={USERS["alice"]}')
+        self.write(f'{os.path.dirname(path)}/77.conf', forged)
         place.start()
         states = {c[0]: (c[1], c[2]) for c in place.client.containers()}
         self.assertEqual(states, {'victim': ('running', 0), 'thief': ('stopped', USERS['alice'])})
-        self.assertEqual(victim.pid, pid)
         place.client.get_container(f'{USERS["alice"]}/thief').delete()
         self.assertEqual(victim.state, 'running')
         victim.kill()
         self.assertEqual(victim.wait(), ('signal', 9))
+
+    def test_number_of_another_process(self):
+        """D12 F4: a process that has the number of a record's and began at another time is not that container."""
+        place, victim, path, text = self.orphan('records-number')
+        self.write(path, re.sub('StartTime=([0-9]*)', 'StartTime=1\\1', record.body_of(text)))
+        place.start()
+        self.assertEqual([(c[0], c[1]) for c in place.client.containers()], [('victim', 'stopped')])
+        self.assertEqual((victim.pid, victim.wait()[0]), (0, 'unknown'))
 
     def test_names_that_would_be_fields(self):
         """D12: no name that could end a field of a record is taken."""
