@@ -1,0 +1,60 @@
+"""Whether the reference program is honest: a command finds the same in its sandbox as in the service's. Compared is all
+that a process can see of its mounts, rights, limits, ids and namespaces; what must differ (numbers of devices and of
+mounts, the range of host ids) is left out."""
+
+import difflib
+import re
+import subprocess
+
+import candidates
+import orders
+from world import Failed
+
+SCRIPT = r"""
+cat /proc/self/mountinfo
+grep -E '^(Umask|Uid|Gid|Groups|Sig(Blk|Ign|Cgt)|Cap|NoNewPrivs|Seccomp|NSpid)' /proc/self/status
+cat /proc/self/limits /proc/self/cgroup /proc/self/uid_map /proc/self/gid_map /proc/self/timerslack_ns
+cat /proc/self/oom_score_adj /proc/self/setgroups /proc/sys/kernel/hostname
+cut -d ' ' -f 5-7,17-19 /proc/self/stat
+ls -ln /dev /dev/pts /dev/shm /dev/mqueue /tmp /proc/self/ns
+ls /proc/$$/fd
+env | grep -v '^PS1=' | sort
+cat /proc/net/dev /sys/class/net/lo/flags
+pwd; id
+"""
+
+
+REPLACED = (
+    (re.compile(r'^\d+ \d+ \d+:\d+ '), 'mount '),                         # mountinfo: numbers of mounts and devices
+    (re.compile(r'^mount \S*/(dev|reference-\w+)(?=/| )'), 'mount DEV'),   # where the templates of /dev lie
+    (re.compile(r'^mount \S+ / '), 'mount ROOT / '),                       # where the root tree lies
+    (re.compile(r'\b(0 +)\d+( +65536)\b'), r'\1BASE\2'),                 # maps
+    (re.compile(r'\[\d+\]'), '[N]'),                                      # ns:[…]
+    (re.compile(r'[A-Z][a-z]{2} [ \d]\d +\d\d:?\d\d'), 'TIME'),
+)
+
+
+def normalised(text):
+    for line in text.splitlines():
+        for pattern, words in REPLACED:
+            line = pattern.sub(words, line)
+        # ids of the host, in a range of its own for each: their place in it
+        yield re.sub(r'\b([ug]id)=(\d+)', lambda match: f'{match[1]}={int(match[2]) % 65536}', line)
+
+
+def check(world, place):
+    order = orders.Order(f'{world.directory}/rootfs', ['/bin/sh', '-c', SCRIPT.replace('\n', '; ').strip('; ')],
+                         environment=['WORD=said'])
+    path = orders.write_lines(f'{world.directory}/orders-look', [order.words()])
+    commands = candidates.naivec_line(world, place, order), world.reference('--show', orders=path)
+    texts = []
+    for command in commands:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failed(f'{command[0]}: {done.stderr.strip()}')
+        texts.append(list(normalised(done.stdout)))
+    differences = list(difflib.unified_diff(*texts, 'service', 'reference', lineterm='', n=0))
+    if differences:
+        raise Failed('the reference does not do what the service does:\n' + '\n'.join(differences))
+    if len(texts[0]) < 80:
+        raise Failed('too little was seen to compare:\n' + '\n'.join(texts[0]))
