@@ -165,8 +165,9 @@ def residue(place, sizes):
     try:
         for n in (sizes.residue // 4, sizes.residue):  # what grows once and stays is no leak
             before = Traces(place)
-            if not client.ask(0, n):
-                raise Failed(f'{n} in a row: {client.failure}')
+            for begun in range(0, n, 500):
+                if not client.ask(begun, min(500, n - begun)):
+                    raise Failed(f'{n} in a row: {client.failure}')
         after = Traces(place)
     finally:
         client.close()
