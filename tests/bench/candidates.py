@@ -14,6 +14,7 @@ from world import UID
 
 SETTLE_SEC = 0.015  # after each sample: clean-up and refilling are not the next candidate's burden
 PATIENCE_SEC = 120
+TOO_LONG_SEC = 10  # for one warm-up sample of a peer that waits for something that is not here
 
 
 class Candidate:
@@ -50,6 +51,8 @@ class Candidate:
     def round(self, number, first):
         """One sample, kept if the round's number is not negative."""
         times = self.ask(first)
+        if times and number < 0 and times[0] * self.runs > TOO_LONG_SEC * 1e6:
+            return self.fail(f'took {times[0] / 1e6:.0f} s a run: left out')
         if times and number >= 0:
             self.samples[number] = times[0]
             if times[1] > 0:
@@ -119,7 +122,7 @@ def make(world, prepared, plain, mix, sizes, notes):
         yield Candidate('polkit question', [world.program('tests/bench/ask'), plain.address, str(UID),
                                             world.orders_file], "about a user, as the service asks")
     yield from of_reference(world, mix, sizes)
-    for peer in peers.found(world, notes):
+    for peer in peers.found(notes) if sizes.peers else ():
         lines, about = peer.prepare(world, mix)
         yield Candidate(peer.name, [*peer.prefix, *stopwatch(world, peer.name.replace(' ', '-'), lines)], about,
                         every=peer.every or sizes.heavy_every)

@@ -71,8 +71,8 @@ def of_container_memory(m):
 def of_residue(m):
     n, more, kib = m.phase('residue')
     left = ', '.join(f'{count} {name}' for name, count in more.items()) or 'no fd, cgroup, mount, record, process'
-    # what memory allocators keep and give is no leak: a byte for each container would be
-    return Estimate(sum(more.values()) + max(0, kib * 1024 // n)), f'{n} containers: {left}; {kib:+} KiB'
+    # what an allocator keeps is no leak; sixteen bytes for each of 10,000 would be more than this
+    return Estimate(sum(more.values()) + (kib > 128)), f'{n} containers: {left}; {kib:+} KiB'
 
 
 def of_activation(m):

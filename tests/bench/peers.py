@@ -86,11 +86,13 @@ def podman(world, mix):
     top = f'{world.directory}/podman'
     command = ['podman', f'--root={top}/root', f'--runroot={top}/run', f'--tmpdir={top}/tmp',
                '--cgroup-manager=cgroupfs', '--events-backend=none', '--log-level=error']
+    parent = f'/{world.name}-podman'
+    world.foreign_cgroups.append(parent)  # it leaves them
+    # its own defaults raise limits, which root without CAP_SYS_RESOURCE may not
+    limits = ['--ulimit=nofile=1024:1024', '--ulimit=nproc=1024:1024', f'--cgroup-parent={parent}']
     if has('cgroup') and shutil.which('runc'):  # crun refuses hybrid cgroups
         command += ['--runtime=runc']
-    lines = [[*command, 'run', '--rm', '--quiet', '--network=none', '--read-only', '--log-driver=none',
-              *([f'--memory={order.memory}b'] if order.memory else []), '--rootfs', tree, *order.argv]
-             for order in mix]
+    lines = [[*command, 'run', '--rm', '--quiet', *limits, '--network=none', '--read-only', '--log-driver=none', *([f'--memory={order.memory}b'] if order.memory else []), '--rootfs', tree, *order.argv] for order in mix]
     return lines, '--rootfs, memory limit, seccomp; no user namespace'
 
 
@@ -120,7 +122,7 @@ def all_peers():
     )
 
 
-def found(world, notes):
+def found(notes):
     for peer in all_peers():
         if not shutil.which(peer.program):
             notes.append(f'{peer.name} is not installed')

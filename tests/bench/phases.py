@@ -9,7 +9,7 @@ import time
 
 import orders
 from candidates import SETTLE_SEC, Candidate
-from world import Failed, descendants, mounts, wait_until
+from world import Failed, cgroup_directories, descendants, wait_until
 
 LET_GO_SEC = 300  # no "while" is longer
 
@@ -37,14 +37,6 @@ def wake_ups(pids):
     """How often they have been put on a processor."""
     return sum(int(n) for pid in pids
                for n in re.findall(r'ctxt_switches:\s+(\d+)', read(f'/proc/{pid}/status')))
-
-
-def cgroup_directories(parent):
-    found = set()
-    for point in {fields[1] for fields in mounts() if fields[2].startswith('cgroup')}:
-        for path, _, _ in os.walk(point + parent):
-            found.add(path)
-    return found
 
 
 def fds(pid):

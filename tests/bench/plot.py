@@ -4,7 +4,7 @@ running. No library, no script; readable on light and dark pages."""
 import math
 from xml.sax.saxutils import escape
 
-WIDTH, LEFT, RIGHT, ROW = 860, 215, 70, 22
+WIDTH, LEFT, RIGHT, ROW = 860, 215, 85, 22
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #24292f }
 .quiet { fill: #57606a; font-size: 12px }

@@ -62,6 +62,12 @@ def mount(*arguments):
     subprocess.run(['mount', *arguments], check=True)
 
 
+def cgroup_directories(parent):
+    """All at and below this path, in every hierarchy."""
+    return {path for point in {fields[1] for fields in mounts() if fields[2].startswith('cgroup')}
+            for path, _, _ in os.walk(point + parent)}
+
+
 def wait_until(condition, what, timeout=15.0):
     deadline = time.monotonic() + timeout
     while not condition():
@@ -206,7 +212,7 @@ class World:
         self.polkitd = next((path for path in POLKITD if os.access(path, os.X_OK)), None)
         self.orders_file = f'{self.directory}/orders'
         self.places, self.references = [], 0
-        self.mounted = []
+        self.mounted, self.foreign_cgroups = [], []
 
     def program(self, name):
         path = f'{self.build}/{name}'
@@ -274,6 +280,9 @@ class World:
     def close(self):
         for place in self.places:
             place.close()
+        for parent in self.foreign_cgroups:
+            for path in sorted(cgroup_directories(parent), reverse=True):
+                os.rmdir(path)
         for point in reversed(self.mounted):
             subprocess.run(['umount', '--lazy', point], check=False)
         shutil.rmtree(self.directory, ignore_errors=True)
