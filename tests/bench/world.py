@@ -92,13 +92,10 @@ def children():
 
 
 def descendants(pid):
-    tree, found = children(), []
-    for parent in [pid, *found]:
-        found += tree.get(parent, [])
-    queue = list(found)
+    tree, found, queue = children(), [], [pid]
     while queue:
         more = tree.get(queue.pop(), [])
-        found += [child for child in more if child not in found]
+        found += more
         queue += more
     return found
 
