@@ -1,5 +1,7 @@
 """The goal, line by line: target, what was measured, verdict. A line that could not be measured says why."""
 
+import os
+
 from stats import Estimate, median, paired, unpaired
 
 
@@ -122,7 +124,8 @@ def lines(m):
         ('naivec-bwrap', 'naivec run, whole process', '≤', 1.0, '× bwrap',
          lambda m: m.paired(ratio, 'naivec run' + s, 'bwrap')),
         ('throughput', f'throughput, {n} in flight', '≥', 0.9, '× reference',
-         lambda m: m.paired(lambda a, b: b / a, f'{n} in flight' + s, f'reference, {n} in flight')),
+         lambda m: (m.paired(lambda a, b: b / a, f'{n} in flight' + s, f'reference, {n} in flight'),
+                    f'on {os.cpu_count()} processors; the goal is for 2')),
         ('scale', 'a further Run at 1,000 running', '≤', 1.2, '× at none', of_scale),
         ('list', 'ListContainers of 1,000', '<', 5, 'ms', of_list),
         ('memory', 'memory of the idle service', '<', 6, 'MiB PSS',

@@ -48,25 +48,26 @@ static int new_mount(const char *type, const char *const *options, unsigned attr
         return mount;
 }
 
-static bool attach(int mount, const char *path, uint64_t flags)
+static bool attach(int mount, int dir, const char *path, uint64_t flags)
 {
         struct open_how how = {
-                .flags = O_PATH | O_CLOEXEC | O_NOFOLLOW | flags,
+                .flags = O_PATH | O_CLOEXEC | flags,
                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
         };
-        int target = (int) syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+        int target = (int) syscall(SYS_openat2, dir, path, &how, sizeof how);
         bool done = target >= 0 && syscall(SYS_move_mount, mount, "", target, "",
                                            MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0;
 
         close(target);
-        close(mount);
         return done;
 }
 
-static bool cover(const Mask *mask)
+/* `dir`: the mount of proc or sysfs. */
+static bool cover(const Mask *mask, int dir, int dev)
 {
         static const char *const options[] = {"size", "4096", "mode", "0555", NULL};
         struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
+        bool is_read_only = mask->kind == READ_ONLY;
         int mount;
 
         if (mask->kind == EMPTY_DIRECTORY)
@@ -74,14 +75,13 @@ static bool cover(const Mask *mask)
                                   MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
                                           MOUNT_ATTR_NOEXEC);
         else
-                mount = (int) syscall(SYS_open_tree, AT_FDCWD,
-                                      mask->kind == READ_ONLY ? mask->path : "dev/null",
+                mount = (int) syscall(SYS_open_tree, is_read_only ? dir : dev,
+                                      is_read_only ? mask->path : "null",
                                       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-        if (mount < 0 ||
-            (mask->kind == READ_ONLY && syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH,
-                                                &attributes, sizeof attributes) < 0))
+        if (mount < 0 || (is_read_only && syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH,
+                                                  &attributes, sizeof attributes) < 0))
                 return false;
-        return attach(mount, mask->path, 0);
+        return attach(mount, dir, mask->path, 0);
 }
 
 static void mount_all(const Run *run)
@@ -120,14 +120,18 @@ static void mount_all(const Run *run)
         if (syscall(SYS_umount2, ".", UMOUNT_DETACH) < 0 || chdir("/") < 0)
                 fail(C_DETACH);
         mark(C_DETACH);
-        if (!attach(proc, "proc", O_DIRECTORY) || !attach(sys, "sys", O_DIRECTORY) ||
-            !attach(run->dev, "dev", O_DIRECTORY) || !attach(pts, "dev/pts", O_DIRECTORY) ||
-            !attach(shm, "dev/shm", O_DIRECTORY) || !attach(mqueue, "dev/mqueue", O_DIRECTORY) ||
-            !attach(tmp, "tmp", O_DIRECTORY))
+        if (!attach(proc, AT_FDCWD, "proc", O_DIRECTORY) ||
+            !attach(sys, AT_FDCWD, "sys", O_DIRECTORY) ||
+            !attach(run->dev, AT_FDCWD, "dev", O_DIRECTORY) ||
+            !attach(pts, run->dev, "pts", O_DIRECTORY) ||
+            !attach(shm, run->dev, "shm", O_DIRECTORY) ||
+            !attach(mqueue, run->dev, "mqueue", O_DIRECTORY) ||
+            !attach(tmp, AT_FDCWD, "tmp", O_DIRECTORY))
                 fail(C_ATTACH);
         mark(C_ATTACH);
         for (size_t i = 0; i < reference.n_masks; i++)
-                if (!cover(&reference.masks[i]) && errno != ENOENT)
+                if (!cover(&reference.masks[i], reference.masks[i].in_sys ? sys : proc, run->dev) &&
+                    errno != ENOENT)
                         fail(C_MASK);
         mark(C_MASK);
 }
@@ -145,13 +149,12 @@ static bool raise_loopback(void)
 /* Asks nothing of the id maps. */
 static bool settle(void)
 {
-        struct rlimit none = {0, 0}, files = {reference.files_soft, reference.files_hard};
+        struct rlimit files = {reference.files_soft, reference.files_hard};
         struct sched_param normal = {0};
 
         umask(022);
         setpriority(PRIO_PROCESS, 0, 0);
-        return setrlimit(RLIMIT_CORE, &none) == 0 && setrlimit(RLIMIT_NOFILE, &files) == 0 &&
-               prctl(PR_SET_TIMERSLACK, 0, 0, 0, 0) == 0 &&
+        return setrlimit(RLIMIT_NOFILE, &files) == 0 &&
                sched_setscheduler(0, SCHED_OTHER, &normal) == 0;
 }
 
@@ -214,6 +217,22 @@ static void prepare_early(const Run *run)
         mark(C_SETTLE);
 }
 
+/* None of /proc's own links to what a process holds. */
+static int open_inside(const char *path, uint64_t flags)
+{
+        struct open_how how = {.flags = O_PATH | O_CLOEXEC | flags,
+                               .resolve = RESOLVE_NO_MAGICLINKS};
+
+        return (int) syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+}
+
+static bool enter(const char *path)
+{
+        int fd = open_inside(path, O_DIRECTORY);
+
+        return fd >= 0 && fchdir(fd) == 0 && close(fd) == 0;
+}
+
 /* The service's own defaults, and what the order says. */
 static void fill_environment(const Run *run, const char **environment)
 {
@@ -244,14 +263,15 @@ _Noreturn void run_child(const Run *run)
                 fail(C_IDS);
         mark(C_IDS);
         mount_all(run);
-        if (!drop_capabilities() || chdir("/") < 0)
+        /* while the capability that loads it without no_new_privs is there */
+        if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &reference.filter->program) < 0)
+                fail(C_SECCOMP);
+        mark(C_SECCOMP);
+        if (!drop_capabilities() || !enter("/") || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+            close(open_inside(run->order->argv[0], 0)) < 0)
                 fail(C_CAPABILITIES);
         fill_environment(run, environment);
         mark(C_CAPABILITIES);
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-            syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &reference.filter->program) < 0)
-                fail(C_SECCOMP);
-        mark(C_SECCOMP);
         syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
         sigemptyset(&nothing);
         sigprocmask(SIG_SETMASK, &nothing, NULL);

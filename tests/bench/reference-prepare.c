@@ -143,23 +143,15 @@ static void remove_dev(void)
 /* -- masks -- */
 
 static Mask masks[] = {
-        {"proc/acpi", EMPTY_DIRECTORY},
-        {"proc/asound", EMPTY_DIRECTORY},
-        {"proc/interrupts", EMPTY_FILE},
-        {"proc/kcore", EMPTY_FILE},
-        {"proc/keys", EMPTY_FILE},
-        {"proc/latency_stats", EMPTY_FILE},
-        {"proc/sched_debug", EMPTY_FILE},
-        {"proc/scsi", EMPTY_DIRECTORY},
-        {"proc/timer_list", EMPTY_FILE},
-        {"proc/timer_stats", EMPTY_FILE},
-        {"proc/bus", READ_ONLY},
-        {"proc/fs", READ_ONLY},
-        {"proc/irq", READ_ONLY},
-        {"proc/sys", READ_ONLY},
-        {"proc/sysrq-trigger", READ_ONLY},
-        {"sys/firmware", EMPTY_DIRECTORY},
-        {"sys/devices/virtual/powercap", EMPTY_DIRECTORY},
+        {"acpi", EMPTY_DIRECTORY, false},    {"asound", EMPTY_DIRECTORY, false},
+        {"interrupts", EMPTY_FILE, false},   {"kcore", EMPTY_FILE, false},
+        {"keys", EMPTY_FILE, false},         {"latency_stats", EMPTY_FILE, false},
+        {"sched_debug", EMPTY_FILE, false},  {"scsi", EMPTY_DIRECTORY, false},
+        {"timer_list", EMPTY_FILE, false},   {"timer_stats", EMPTY_FILE, false},
+        {"bus", READ_ONLY, false},           {"fs", READ_ONLY, false},
+        {"irq", READ_ONLY, false},           {"pressure", READ_ONLY, false},
+        {"sys", READ_ONLY, false},           {"sysrq-trigger", READ_ONLY, false},
+        {"firmware", EMPTY_DIRECTORY, true}, {"devices/virtual/powercap", EMPTY_DIRECTORY, true},
 };
 
 static void probe_masks(void)
@@ -168,7 +160,8 @@ static void probe_masks(void)
         char path[256];
 
         for (size_t i = 0; i < N(masks); i++) {
-                snprintf(path, sizeof path, "/%s", masks[i].path);
+                snprintf(path, sizeof path, "/%s/%s", masks[i].in_sys ? "sys" : "proc",
+                         masks[i].path);
                 if (stat(path, &status) < 0)
                         continue;
                 Mask *mask = &masks[reference.n_masks++];
@@ -194,16 +187,17 @@ Shared *shared_new(void)
 void prepare(void)
 {
         GError *error = NULL;
-        struct rlimit files;
+        struct rlimit files, no_core = {1, 1}; /* 1 keeps the kernel from piping to a handler */
 
         shared = shared_new();
-        if (!seccomp_program_new(SECCOMP_SET_ID_ALLOWED, &reference.filter, &error))
+        if (!seccomp_program_new(SECCOMP_SET_ID_ALLOWED, 0, &reference.filter, &error))
                 errx(1, "%s", error->message);
         while (prctl(PR_CAPBSET_READ, reference.last_capability + 1, 0, 0, 0) >= 0)
                 reference.last_capability++;
         getrlimit(RLIMIT_NOFILE, &files);
         reference.files_soft = files.rlim_cur;
         reference.files_hard = files.rlim_max;
+        setrlimit(RLIMIT_CORE, &no_core);
         reference.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
         if (reference.null_fd < 0)
                 err(1, "cannot open /dev/null");

@@ -28,8 +28,8 @@
  *  15. enter the v1 leaves       write "0" to both `tasks`
  *  16. cut what ties it to us    setsid, unshare(cgroup namespace), mount(slave, recursive)
  *  17. host name, loopback       sethostname, socket, ioctl(SIOCSIFFLAGS)
- *  18. attributes, stdio         umask, setpriority, setrlimit, prctl, sched_setscheduler, dup2;
- *                                the bounding set
+ *  18. attributes, stdio         umask, setpriority, setrlimit, sched_setscheduler, dup2; the
+ *                                bounding set
  * and after "go":
  *  19. become root               setgroups, setresgid, setresuid; keyctl
  *  20. new mounts                fsopen, fsconfig, fsmount of proc, sysfs, devpts, two tmpfs,
@@ -37,7 +37,8 @@
  *  21. the root                  move_mount, fchdir, pivot_root, umount2(detach), chdir
  *  22. attach the mounts         openat2(no links), move_mount, each
  *  23. mask                      what the kernel has of it: empty tmpfs, /dev/null, read-only binds
- *  24. capabilities, filter      prctl(ambient), capset, chdir, faccessat, no_new_privs, seccomp
+ *  24. filter, capabilities      seccomp, prctl(ambient), capset, no_new_privs; openat2 of "/" and
+ *                                of the command, fchdir, faccessat
  *  25. execute                   close_range, sigprocmask, execve
  * The order is not the service's but the quickest: what needs no mapped id comes before "go".
  *

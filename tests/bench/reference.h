@@ -60,8 +60,8 @@
         X(C_DETACH, "detach the host's tree")                                                      \
         X(C_ATTACH, "attach the seven mounts")                                                     \
         X(C_MASK, "mask")                                                                          \
-        X(C_CAPABILITIES, "capabilities")                                                          \
-        X(C_SECCOMP, "no_new_privs, seccomp")                                                      \
+        X(C_SECCOMP, "seccomp")                                                                    \
+        X(C_CAPABILITIES, "capabilities, no_new_privs")                                            \
         X(C_EXECUTE, "before execve")
 
 enum {
@@ -89,8 +89,9 @@ static inline void mark(int step)
 enum { V2, MEMORY, PIDS, _HIERARCHIES };
 
 typedef struct Mask {
-        const char *path;
+        const char *path; /* below /proc or /sys */
         enum { EMPTY_FILE, EMPTY_DIRECTORY, READ_ONLY } kind;
+        bool in_sys;
 } Mask;
 
 typedef struct Reference {

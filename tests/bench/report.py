@@ -7,9 +7,9 @@ import os
 from stats import median, paired, quantile
 
 
-def machine(cpus):
+def machine():
     cpu = next((line.split(':')[1].strip() for line in open('/proc/cpuinfo') if line.startswith('model name')), '')
-    return {'kernel': os.uname().release, 'cpus': cpus, 'cpu': cpu, 'load': os.getloadavg()[0]}
+    return {'kernel': os.uname().release, 'cpus': os.cpu_count(), 'cpu': cpu, 'load': os.getloadavg()[0]}
 
 
 def latency(candidates):
