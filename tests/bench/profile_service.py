@@ -130,7 +130,7 @@ def before_exec(run, service, child):
         call = what.name if kind in ('enter', 'leave') else None
         if pid == service and kind == 'leave' and call in ('ppoll', 'poll') and 'clone3' not in marks:
             marks.setdefault('service wakes', when)
-        elif pid == service and call == 'clone3':
+        elif pid == service and call == 'clone3' and what.result == child:  # no refill of what is prepared
             marks['clone3' if kind == 'enter' else 'cloned'] = when
         elif pid == service and kind == 'leave' and call in ('sendto', 'sendmsg'):
             marks['handed'] = when
@@ -184,7 +184,7 @@ def usage(runs, roles):
     totals = {role: collections.defaultdict(lambda: [0, 0.0]) for role in set(roles[0].values())}
     for run, known in zip(runs, roles):
         for _, pid, kind, call in run:
-            if kind == 'leave' and pid in known and call.name not in WAITING:
+            if kind == 'leave' and pid in known and call.name not in WAITING and call.begin >= run[0][0]:
                 totals[known[pid]][call.name][0] += 1
                 totals[known[pid]][call.name][1] += call.end - call.begin
     return {role: {name: (number / len(runs), usec / len(runs)) for name, (number, usec) in calls.items()}
@@ -197,7 +197,8 @@ def slowest(runs, service, children, limit=14):
     for run, child in zip(runs, children):
         counts = collections.Counter()
         for _, pid, kind, call in run:
-            if kind == 'leave' and pid in (service, child) and call.name not in WAITING:
+            if (kind == 'leave' and pid in (service, child) and call.name not in WAITING and
+                    call.begin >= run[0][0]):  # before: a prepared sandbox that waited for it
                 counts[pid, call.name] += 1
                 times['service' if pid == service else 'child', call.name, counts[pid, call.name]].append(
                     call.end - call.begin)

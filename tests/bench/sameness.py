@@ -26,6 +26,7 @@ pwd; id
 
 REPLACED = (
     (re.compile(r'^\d+ \d+ \d+:\d+ '), 'mount '),                         # mountinfo: numbers of mounts and devices
+    (re.compile(r'^(mount) \S*/null (/proc/\w+ ro)\b.*'), r'\1 NULL \2'),   # of some /dev, that of the host as well
     (re.compile(r'^mount \S*/(dev|reference-\w+)(?=/| )'), 'mount DEV'),   # where the templates of /dev lie
     (re.compile(r'^mount \S+ / '), 'mount ROOT / '),                       # where the root tree lies
     (re.compile(r'\b(0 +)\d+( +65536)\b'), r'\1BASE\2'),                 # maps
@@ -35,6 +36,13 @@ REPLACED = (
 
 
 def normalised(text):
+    """The lines; those of mounts sorted, for it does not matter which was first."""
+    lines = list(replaced(text))
+    mounts = sorted(line for line in lines if line.startswith('mount '))
+    return mounts + [line for line in lines if not line.startswith('mount ')]
+
+
+def replaced(text):
     for line in text.splitlines():
         for pattern, words in REPLACED:
             line = pattern.sub(words, line)
@@ -52,7 +60,7 @@ def check(world, place):
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode != 0:
             raise Failed(f'{command[0]}: {done.stderr.strip()}')
-        texts.append(list(normalised(done.stdout)))
+        texts.append(normalised(done.stdout))
     differences = list(difflib.unified_diff(*texts, 'service', 'reference', lineterm='', n=0))
     if differences:
         raise Failed('the reference does not do what the service does:\n' + '\n'.join(differences))
