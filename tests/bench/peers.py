@@ -71,8 +71,8 @@ def bwrap(world, mix):
 
 
 def nspawn(world, mix):
-    # registering with systemd takes one that runs; without it there is no scope and so no limit
-    unit = ['--property=MemoryMax={}'] if is_systemd() else ['--register=no', '--keep-unit']
+    # a scope, and so a limit, takes a systemd that runs
+    unit = ['--register=no', '--property=MemoryMax={}' if is_systemd() else '--keep-unit']
     lines = [['systemd-nspawn', '--quiet', *[word.format(order.memory or 'infinity') for word in unit],
               f'--machine={world.name[:20]}-@@', f'--directory={order.rootfs}', '--read-only', '--private-network',
               '--private-users=no', '--link-journal=no', '--resolv-conf=off', '--timezone=off', '--console=pipe',
