@@ -1,14 +1,15 @@
 """Whether the reference program is honest: a command finds the same in its sandbox as in the service's. Compared is all
-that a process can see of its mounts, rights, limits, ids and namespaces; what must differ (numbers of devices and of
-mounts, the range of host ids) is left out."""
+that a process can see of its mounts, rights, limits, ids and namespaces, and what stands in its cgroups; what must
+differ (numbers of devices and of mounts, the range of host ids) is left out."""
 
 import difflib
 import re
 import subprocess
+import time
 
 import candidates
 import orders
-from world import Failed
+from world import Failed, cgroup_directories
 
 SCRIPT = r"""
 cat /proc/self/mountinfo
@@ -23,6 +24,9 @@ cat /proc/net/dev /sys/class/net/lo/flags
 pwd; id
 """
 
+
+LIMITS = ('memory.limit_in_bytes', 'memory.memsw.limit_in_bytes', 'memory.max', 'memory.high', 'memory.swap.max',
+          'memory.oom.group', 'pids.max')
 
 REPLACED = (
     (re.compile(r'^\d+ \d+ \d+:\d+ '), 'mount '),                         # mountinfo: numbers of mounts and devices
@@ -50,19 +54,54 @@ def replaced(text):
         yield re.sub(r'\b([ug]id)=(\d+)', lambda match: f'{match[1]}={int(match[2]) % 65536}', line)
 
 
-def check(world, place):
-    order = orders.Order(f'{world.directory}/rootfs', ['/bin/sh', '-c', SCRIPT.replace('\n', '; ').strip('; ')],
-                         environment=['WORD=said'])
+def output(command):
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failed(f'{command[0]}: {done.stderr.strip()}')
+    return normalised(done.stdout)
+
+
+def limits(parent):
+    """"hierarchy: file: value" of the leaves below this path that processes are in."""
+    found = []
+    for path in cgroup_directories(parent):
+        def value(name):
+            try:
+                with open(f'{path}/{name}') as f:
+                    return f.read().strip()
+            except OSError:
+                return ''
+        if value('cgroup.procs'):
+            hierarchy = path.removesuffix(path[path.index(parent):])
+            found += [f'{hierarchy}: {name}: {value(name)}' for name in LIMITS if value(name)]
+            found.append(f'{hierarchy}: a leaf')
+    return sorted(found)
+
+
+def while_running(command, parent):
+    """What is ever seen of limits while the command's container runs."""
+    process, seen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL), set()
+    while process.poll() is None:
+        seen |= set(limits(parent))
+        time.sleep(0.02)
+    return sorted(seen)
+
+
+def compare(world, place, argv, look):
+    """The differences of what `look` sees in a container of the service and in one of the reference."""
+    order = orders.Order(f'{world.directory}/rootfs', argv, environment=['WORD=said'])
     path = orders.write_lines(f'{world.directory}/orders-look', [order.words()])
-    commands = candidates.naivec_line(world, place, order), world.reference('--show', orders=path)
-    texts = []
-    for command in commands:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise Failed(f'{command[0]}: {done.stderr.strip()}')
-        texts.append(normalised(done.stdout))
-    differences = list(difflib.unified_diff(*texts, 'service', 'reference', lineterm='', n=0))
+    reference = world.reference('--show', orders=path)
+    parent = reference[1].removeprefix('--cgroup-parent=')
+    seen = [look(candidates.naivec_line(world, place, order), place.cgroup_parent), look(reference, parent)]
+    if len(seen[0]) < 3:
+        raise Failed(f'too little was seen to compare: {seen}')
+    return list(difflib.unified_diff(*seen, 'service', 'reference', lineterm='', n=0))
+
+
+def check(world, place):
+    script = SCRIPT.replace('\n', '; ').strip('; ')
+    differences = compare(world, place, ['/bin/sh', '-c', script], lambda command, _: output(command))
+    differences += compare(world, place, ['/bin/sleep', '0.3'], while_running)
     if differences:
         raise Failed('the reference does not do what the service does:\n' + '\n'.join(differences))
-    if len(texts[0]) < 80:
-        raise Failed('too little was seen to compare:\n' + '\n'.join(texts[0]))
