@@ -263,15 +263,15 @@ _Noreturn void run_child(const Run *run)
                 fail(C_IDS);
         mark(C_IDS);
         mount_all(run);
-        /* while the capability that loads it without no_new_privs is there */
-        if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &reference.filter->program) < 0)
-                fail(C_SECCOMP);
-        mark(C_SECCOMP);
-        if (!drop_capabilities() || !enter("/") || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-            close(open_inside(run->order->argv[0], 0)) < 0)
+        if (!drop_capabilities() || !enter("/") || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 fail(C_CAPABILITIES);
         fill_environment(run, environment);
         mark(C_CAPABILITIES);
+        if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &reference.filter->program) < 0)
+                fail(C_SECCOMP);
+        mark(C_SECCOMP);
+        if (close(open_inside(run->order->argv[0], 0)) < 0)
+                fail(C_EXECUTE);
         syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
         sigemptyset(&nothing);
         sigprocmask(SIG_SETMASK, &nothing, NULL);

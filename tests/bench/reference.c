@@ -37,9 +37,9 @@
  *  21. the root                  move_mount, fchdir, pivot_root, umount2(detach), chdir
  *  22. attach the mounts         openat2(no links), move_mount, each
  *  23. mask                      what the kernel has of it: empty tmpfs, /dev/null, read-only binds
- *  24. filter, capabilities      seccomp, prctl(ambient), capset, no_new_privs; openat2 of "/" and
- *                                of the command, fchdir, faccessat
- *  25. execute                   close_range, sigprocmask, execve
+ *  24. capabilities, filter      prctl(ambient), capset; openat2 of "/", fchdir; faccessat;
+ *                                no_new_privs, seccomp
+ *  25. execute                   openat2 of the command, close_range, sigprocmask, execve
  * The order is not the service's but the quickest: what needs no mapped id comes before "go".
  *
  * What the service does besides and a plain program need not: it tells that exec has succeeded

@@ -60,8 +60,8 @@
         X(C_DETACH, "detach the host's tree")                                                      \
         X(C_ATTACH, "attach the seven mounts")                                                     \
         X(C_MASK, "mask")                                                                          \
-        X(C_SECCOMP, "seccomp")                                                                    \
         X(C_CAPABILITIES, "capabilities, no_new_privs")                                            \
+        X(C_SECCOMP, "seccomp")                                                                    \
         X(C_EXECUTE, "before execve")
 
 enum {
