@@ -97,11 +97,16 @@ def scale_panel(points, top):
                   text(LEFT - 12, y(mark) + 4, number(mark), 'quiet', 'end')]
     for i, point in enumerate(points):
         parts.append(text(x(i), bottom + 16, f'{point["running"]:,}', 'quiet', 'middle'))
-    for key, style, words in (('service', 'ours', 'Run'), ('reference', 'reference', 'reference')):
+    lines = (('service', 'ours', 'Run'), ('reference', 'reference', 'reference'))
+    upper = max(lines, key=lambda line: points[-1][line[0]])
+    middle = sum(y(points[-1][key] / 1e3) for key, _, _ in lines) / 2
+    for key, style, words in lines:
         place = [(x(i), y(point[key] / 1e3)) for i, point in enumerate(points)]
         path = ' '.join(f'{px:.1f},{py:.1f}' for px, py in place)
+        # the words keep apart where the lines meet
+        words_y = min(place[-1][1], middle - 8) if key == upper[0] else max(place[-1][1], middle + 8)
         parts += [f'<polyline points="{path}" class="line {style}"/>', *(dot(px, py, style) for px, py in place),
-                  text(place[-1][0] + 9, place[-1][1] + 4, words, style)]
+                  text(place[-1][0] + 9, words_y + 4, words, style)]
     return parts, bottom + 24
 
 
