@@ -61,28 +61,31 @@ def output(command):
     return normalised(done.stdout)
 
 
-def limits(parent):
-    """"hierarchy: file: value" of the leaves below this path that processes are in."""
-    found = []
+def read(path):
+    try:
+        with open(path) as f:
+            return f.read().strip()
+    except OSError:
+        return ''
+
+
+def limits(parent, command):
+    """"hierarchy: file: value" of the leaves below this path that a process of that name is in."""
     for path in cgroup_directories(parent):
-        def value(name):
-            try:
-                with open(f'{path}/{name}') as f:
-                    return f.read().strip()
-            except OSError:
-                return ''
-        if value('cgroup.procs'):
-            hierarchy = path.removesuffix(path[path.index(parent):])
-            found += [f'{hierarchy}: {name}: {value(name)}' for name in LIMITS if value(name)]
-            found.append(f'{hierarchy}: a leaf')
-    return sorted(found)
+        if command in (read(f'/proc/{pid}/comm') for pid in read(f'{path}/cgroup.procs').split()):
+            hierarchy = path[:path.index(parent)]
+            yield f'{hierarchy}: a leaf'
+            for name in LIMITS:
+                value = read(f'{path}/{name}')
+                if value:
+                    yield f'{hierarchy}: {name}: {value}'
 
 
 def while_running(command, parent):
     """What is ever seen of limits while the command's container runs."""
     process, seen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL), set()
     while process.poll() is None:
-        seen |= set(limits(parent))
+        seen |= set(limits(parent, 'sleep'))
         time.sleep(0.02)
     return sorted(seen)
 
