@@ -1,7 +1,6 @@
 """Measuring programs and how their samples are taken: interleaved. In each round every candidate makes its runs
 after the same order, in a sequence that changes, so that whatever else the machine does falls on all alike."""
 
-import os
 import random
 import select
 import subprocess
@@ -126,7 +125,7 @@ def make(world, prepared, plain, mix, sizes, notes):
     for peer in peers.found(notes) if sizes.peers else ():
         lines, about = peer.prepare(world, mix)
         yield Candidate(peer.name, [*peer.prefix, *stopwatch(world, peer.name.replace(' ', '-'), lines)], about,
-                        every=peer.every or sizes.heavy_every)
+                        every=sizes.heavy_every if peer.is_heavy else 1)
     yield Candidate('fork+exec', stopwatch(world, 'fork', [[f'{order.rootfs}{order.argv[0]}', *order.argv[1:]]
                                                            for order in mix]), 'no container')
 

@@ -12,9 +12,9 @@ import orders
 class Peer:
     """prepare(world, mix) gives a command line for each order, and what the peer does and does not do."""
 
-    def __init__(self, name, program, prepare, needs=None, every=1, prefix=()):
+    def __init__(self, name, program, prepare, needs=None, is_heavy=False, prefix=()):
         self.name, self.program, self.prepare, self.needs = name, program, prepare, needs
-        self.every, self.prefix = every, prefix
+        self.is_heavy, self.prefix = is_heavy, prefix
 
 
 def has(kind):
@@ -51,7 +51,8 @@ def bundle_lines(world, runtime, mix, limits, command):
 
 def runc(world, mix):
     command = ['runc', '--root', f'{world.directory}/runc-state']
-    return list(bundle_lines(world, 'runc', mix, True, command)), 'its default, memory limit; no user namespace, seccomp'
+    lines = list(bundle_lines(world, 'runc', mix, True, command))
+    return lines, 'its default, memory limit; no user namespace, seccomp'
 
 
 def crun(manager):
@@ -92,7 +93,9 @@ def podman(world, mix):
     limits = ['--ulimit=nofile=1024:1024', '--ulimit=nproc=1024:1024', f'--cgroup-parent={parent}']
     if has('cgroup') and shutil.which('runc'):  # crun refuses hybrid cgroups
         command += ['--runtime=runc']
-    lines = [[*command, 'run', '--rm', '--quiet', *limits, '--network=none', '--read-only', '--log-driver=none', *([f'--memory={order.memory}b'] if order.memory else []), '--rootfs', tree, *order.argv] for order in mix]
+    command += ['run', '--rm', '--quiet', *limits, '--network=none', '--read-only', '--log-driver=none']
+    lines = [[*command, *([f'--memory={order.memory}b'] if order.memory else []), '--rootfs', tree, *order.argv]
+             for order in mix]
     return lines, '--rootfs, memory limit, seccomp; no user namespace'
 
 
@@ -115,9 +118,9 @@ def all_peers():
         Peer('crun', 'crun', crun('cgroupfs'), prefix=crun_prefix),
         Peer('crun, no cgroups', 'crun', crun('disabled'), prefix=crun_prefix),
         Peer('bwrap', 'bwrap', bwrap),
-        Peer('systemd-nspawn', 'systemd-nspawn', nspawn, every=0),
-        Peer('podman', 'podman', podman, every=0),
-        Peer('systemd-run', 'systemd-run', systemd_run, every=0,
+        Peer('systemd-nspawn', 'systemd-nspawn', nspawn, is_heavy=True),
+        Peer('podman', 'podman', podman, is_heavy=True),
+        Peer('systemd-run', 'systemd-run', systemd_run, is_heavy=True,
              needs=None if is_systemd() else 'PID 1 is not systemd'),
     )
 

@@ -49,12 +49,12 @@ def fds(pid):
     return collections.Counter(names)
 
 
-def settled(place, n=None):
+def settled(place):
     """Waits until the service's own processes are what they are while nothing happens; returns them."""
     before = None
     for _ in range(100):
         now = sorted(place.waiting())
-        if now == before and (n is None or len(now) == n):
+        if now == before:
             return now
         before = now
         time.sleep(0.2)
@@ -64,10 +64,11 @@ def settled(place, n=None):
 # -- many at once ----------------------------------------------------------------------------------------
 
 class Scale:
-    """Rows {running, service, reference: samples, cpu: µs of the service's own time for a run}, and what came of it."""
+    """points: rows {running, service, reference: samples in µs, cpu: µs of the service's own time for each run};
+    list: ms; pss: {running: KiB of the service}."""
 
     def __init__(self):
-        self.points, self.list, self.pss, self.notes = [], [], {}, []
+        self.points, self.list, self.pss = [], [], {}
 
     def at(self, running):
         return next((point for point in self.points if point['running'] == running), None)

@@ -211,7 +211,8 @@ def print_landmarks(marked):
     cloned = [marks for marks, _ in marked if 'clone3' in marks]
     prepared = [marks for marks, _ in marked if 'clone3' not in marks]
     chosen = max(cloned, prepared, key=len)
-    print(f'service: median distance from landmark to landmark, µs; {len(cloned)} runs cloned, {len(prepared)} prepared')
+    print(f'service: median distance from landmark to landmark, µs; {len(cloned)} runs cloned, {len(prepared)} in a '
+          'prepared sandbox')
     above = 'begin'
     for name, before, words in LANDMARKS[1:]:
         if name in chosen[0]:

@@ -31,7 +31,8 @@ def latency(candidates):
 
 
 def print_latency(rows):
-    print(f'\n{"time to exit, µs":26} {"p50":>8} {"p95":>8} {"p99":>8} {"to clean":>8} {"× reference":>11} {"samples":>7}')
+    print(f'\n{"time to exit, µs":26} {"p50":>8} {"p95":>8} {"p99":>8} {"to clean":>8} {"× reference":>11} '
+          f'{"samples":>7}')
     for row in rows:
         if row['failure'] or 'p50' not in row:
             print(f'{row["name"]:26} failed: {row["failure"] or "no sample"}')
@@ -62,7 +63,8 @@ def print_goals(rows):
     for row in rows:
         spread = f'{figure(row["low"])} … {figure(row["high"])}' if row['low'] is not None else ''
         target = f'{row["sign"]} {figure(row["target"])} {row["unit"]}'
-        print(f'{row["goal"]:52} {target:>24} {figure(row["value"]):>9}  {spread:14} {row["verdict"]:12} {row["remark"]}')
+        print(f'{row["goal"]:52} {target:>24} {figure(row["value"]):>9}  {spread:14} {row["verdict"]:12} '
+              f'{row["remark"]}'.rstrip())
 
 
 def write_json(path, results):
