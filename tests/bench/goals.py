@@ -41,8 +41,13 @@ def ratio(a, b):
 
 # Each gives an Estimate, or a pair of it and a remark.
 
-def without_question(user, question, reference):
-    return (user - question) / reference
+def of_user(m, label):
+    """What the service takes for a user beside the question; and against root and a question, as a remark."""
+    user, root = 'Run, user' + label, 'Run' + label
+    value = m.paired(lambda user, question, reference: (user - question) / reference,
+                     user, 'polkit question', 'reference')
+    beside = m.paired(lambda user, root, question: user / (root + question), user, root, 'polkit question')
+    return value, f'{beside.value:.2f} × root and one question'
 
 
 def special_case(mix, one, reference_mix, reference_one):
@@ -123,9 +128,9 @@ def lines(m):
         ('run-unprepared', 'Run without prepared sandboxes', '≤', 1.2, '× reference',
          lambda m: m.paired(ratio, 'Run, unprepared', 'reference')),
         ('user', 'authorised user, less one polkit question, prepared', '≤', 0.5, '× reference',
-         lambda m: m.paired(without_question, 'Run, user', 'polkit question', 'reference')),
+         lambda m: of_user(m, '')),
         ('user-unprepared', 'authorised user, less one polkit question, without', '≤', 1.2, '× reference',
-         lambda m: m.paired(without_question, 'Run, user, unprepared', 'polkit question', 'reference')),
+         lambda m: of_user(m, ', unprepared')),
         ('naivec-crun', 'naivec run, whole process', '≤', 0.5, '× crun',
          lambda m: m.paired(ratio, 'naivec run' + s, 'crun')),
         ('naivec-bwrap', 'naivec run, whole process', '≤', 1.0, '× bwrap',
