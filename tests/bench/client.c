@@ -1,98 +1,65 @@
 /* A connected client, as an application would be one: it has its connection to the bus, and asks
  * for containers by method calls. Measured is the time from the call until the client knows the
  * exit: Run (or Spawn with --spawn, which passes a pipe for the output, read to its end) and then
- * Wait. */
+ * Wait. With --in-flight so many at a time; with --list it asks for the list of all instead. */
 
 #include <err.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "dbus/names.h"
 #include "service/util/bus-auto.h"
+#include "tests/bench/client-calls.h"
+#include "tests/bench/client-flight.h"
+#include "tests/bench/connection.h"
 #include "tests/bench/rounds.h"
 
 typedef struct Client {
         sd_bus *bus;
-        const char *rootfs;
-        char **command;
-        uint64_t memory;
+        ContainerOrders orders;
         bool spawn;
+        FlightPlan flight;
+        size_t list_min;
 } Client;
 
-static int append_run(const Client *client, sd_bus_message *call)
+static int call(Client *client, sd_bus_message *message, sd_bus_message **ret)
 {
-        int r = sd_bus_message_append(call, "st", client->rootfs, client->memory);
-
-        return r < 0 ? r : sd_bus_message_append_strv(call, client->command);
-}
-
-static int append_bytes(sd_bus_message *call, const char *text)
-{
-        return sd_bus_message_append_array(call, 'y', text, strlen(text));
-}
-
-static int append_spawn(const Client *client, sd_bus_message *call, int output)
-{
-        int r = append_bytes(call, client->rootfs);
-
-        if (r >= 0)
-                r = sd_bus_message_open_container(call, 'a', "ay");
-        for (char **argument = client->command; r >= 0 && *argument; argument++)
-                r = append_bytes(call, *argument);
-        if (r >= 0)
-                r = sd_bus_message_close_container(call);
-        if (r >= 0)
-                r = sd_bus_message_append(call, "a{uh}", 2, 1, output, 2, output);
-        if (r >= 0)
-                r = sd_bus_message_append(call, "a{sv}", client->memory ? 1 : 0, "MemoryMax", "t",
-                                          client->memory);
-        return r;
-}
-
-/* The container's path in the reply, which the caller frees. */
-static int start(Client *client, int output, sd_bus_message **ret)
-{
-        g_autoptr(sd_bus_message) call = NULL;
         sd_bus_error error = SD_BUS_ERROR_NULL;
-        int r = sd_bus_message_new_method_call(client->bus, &call, BUS_NAME, MANAGER_PATH,
-                                               client->spawn ? INTERFACE_MANAGER : INTERFACE_RUNC,
-                                               client->spawn ? "Spawn" : "Run");
+        int r = sd_bus_call(client->bus, message, CALL_TIMEOUT_USEC, &error, ret);
 
-        if (r >= 0)
-                r = client->spawn ? append_spawn(client, call, output) : append_run(client, call);
-        if (r >= 0)
-                r = sd_bus_call(client->bus, call, 0, &error, ret);
         if (r < 0)
-                warnx("%s: %s", client->spawn ? "Spawn" : "Run",
+                warnx("%s: %s", sd_bus_message_get_member(message),
                       error.message ? error.message : strerror(-r));
         sd_bus_error_free(&error);
         return r;
 }
 
-static int await(Client *client, const char *path, int *ret_status)
+/* The container's path in the reply, which the caller frees. */
+static int start(Client *client, const ContainerOrder *order, int output, sd_bus_message **ret)
 {
-        g_autoptr(sd_bus_message) reply = NULL;
-        sd_bus_error error = SD_BUS_ERROR_NULL;
-        const char *result;
-        int code;
-        int r = sd_bus_call_method(client->bus, BUS_NAME, path, INTERFACE_CONTAINER, "Wait", &error,
-                                   &reply, "");
+        g_autoptr(sd_bus_message) message = NULL;
+        int r = client->spawn ? calls_spawn(client->bus, order, output, false, &message)
+                              : calls_run(client->bus, order, &message);
 
-        if (r >= 0)
-                r = sd_bus_message_read(reply, "si", &result, &code);
-        if (r < 0)
-                warnx("Wait: %s", error.message ? error.message : strerror(-r));
-        else
-                *ret_status = strcmp(result, "success") == 0 ? 0 : code ? code : -1;
-        sd_bus_error_free(&error);
-        return r;
+        return r < 0 ? r : call(client, message, ret);
 }
 
-static Sample run(void *data)
+static int await(Client *client, const char *path, int *ret_status)
+{
+        g_autoptr(sd_bus_message) message = NULL, reply = NULL;
+        int r = calls_container(client->bus, path, "Wait", &message);
+
+        if (r >= 0)
+                r = call(client, message, &reply);
+        return r < 0 ? r : calls_read_result(reply, ret_status);
+}
+
+static Sample run(size_t order, void *data)
 {
         Client *client = data;
         g_autoptr(sd_bus_message) reply = NULL;
@@ -104,7 +71,7 @@ static Sample run(void *data)
 
         if (client->spawn && pipe2(ends, O_CLOEXEC) < 0)
                 return sample;
-        int r = start(client, ends[1], &reply);
+        int r = start(client, &client->orders.list[order], ends[1], &reply);
         if (client->spawn)
                 close(ends[1]);
         if (r >= 0 && (r = sd_bus_message_read(reply, "o", &path)) >= 0)
@@ -117,18 +84,43 @@ static Sample run(void *data)
         return sample;
 }
 
-static int connect_bus(const char *address, sd_bus **ret)
+static Sample run_batch(size_t n, size_t first, void *data)
 {
-        int r = sd_bus_new(ret);
+        const Client *client = data;
 
-        if (!address) {
-                sd_bus_unref(*ret);
-                return sd_bus_open_system(ret);
-        }
-        (void) (r >= 0 && (r = sd_bus_set_address(*ret, address)) >= 0 &&
-                (r = sd_bus_set_bus_client(*ret, true)) >= 0 &&
-                (r = sd_bus_negotiate_fds(*ret, true)) >= 0 && (r = sd_bus_start(*ret)) >= 0);
+        return flight_run(&client->flight, n, first);
+}
+
+static int count_list(sd_bus_message *reply, size_t *ret_n)
+{
+        const char *id, *state, *path;
+        uint64_t created;
+        uint32_t owner;
+        int r = sd_bus_message_enter_container(reply, 'a', "(ssuto)");
+
+        while (r >= 0 && (r = sd_bus_message_read(reply, "(ssuto)", &id, &state, &owner, &created,
+                                                  &path)) > 0)
+                ++*ret_n;
         return r;
+}
+
+/* Until the reply is there; what a client does with it is not the service's work. */
+static Sample list(size_t order, void *data)
+{
+        Client *client = data;
+        g_autoptr(sd_bus_message) message = NULL, reply = NULL;
+        Sample sample = {.status = -1};
+        size_t n = 0;
+        uint64_t begin = now_nsec();
+        int r = sd_bus_message_new_method_call(client->bus, &message, BUS_NAME, MANAGER_PATH,
+                                               INTERFACE_MANAGER, "ListContainers");
+
+        if (r >= 0 && (r = sd_bus_message_append(message, "a{sv}", 0)) >= 0)
+                r = call(client, message, &reply);
+        sample.nsec = now_nsec() - begin;
+        if (r >= 0 && count_list(reply, &n) >= 0)
+                sample.status = n < client->list_min;
+        return sample;
 }
 
 static void become(uid_t uid)
@@ -137,58 +129,59 @@ static void become(uid_t uid)
                 err(1, "cannot become user %u", (unsigned) uid);
 }
 
-int main(int argc, char **argv)
+static _Noreturn void usage(void)
 {
-        static const struct option options[] = {
-                {"address", required_argument, NULL, 'a'}, {"memory", required_argument, NULL, 'm'},
-                {"uid", required_argument, NULL, 'u'},     {"spawn", no_argument, NULL, 's'},
-                {"count", required_argument, NULL, 'n'},   {0}};
-        Client client = {.memory = 64 << 20};
-        const char *address = NULL;
-        long uid = -1, count = 0;
-        int option, status = 0;
+        fprintf(stderr,
+                "usage: client [--uid UID] [--spawn | --list MIN | --in-flight N [--delete | "
+                "--hold]] ADDRESS ORDERS\n");
+        exit(2);
+}
 
-        while ((option = getopt_long(argc, argv, "+", options, NULL)) >= 0)
-                switch (option) {
-                case 'a':
-                        address = optarg;
-                        break;
-                case 'm':
-                        client.memory = strtoull(optarg, NULL, 10);
-                        break;
-                case 'u':
+static void parse(Client *client, int argc, char **argv)
+{
+        static const struct option options[] = {{"uid", required_argument, NULL, 'u'},
+                                                {"spawn", no_argument, NULL, 's'},
+                                                {"list", required_argument, NULL, 'l'},
+                                                {"in-flight", required_argument, NULL, 'n'},
+                                                {"delete", no_argument, NULL, 'd'},
+                                                {"hold", no_argument, NULL, 'h'},
+                                                {0}};
+        long uid = -1;
+        int option;
+
+        while ((option = getopt_long(argc, argv, "+", options, NULL)) >= 0) {
+                if (option == '?')
+                        usage();
+                client->spawn = client->spawn || option == 's';
+                client->flight.remove = client->flight.remove || option == 'd';
+                client->flight.hold = client->flight.hold || option == 'h';
+                if (option == 'u')
                         uid = strtol(optarg, NULL, 10);
-                        break;
-                case 's':
-                        client.spawn = true;
-                        break;
-                case 'n':
-                        count = strtol(optarg, NULL, 10);
-                        break;
-                default:
-                        optind = argc;
-                }
-        if (argc - optind < 2) {
-                fprintf(stderr,
-                        "usage: client [--address ADDRESS] [--memory BYTES] [--uid UID] [--spawn] "
-                        "[--count N] ROOTFS COMMAND [ARGUMENT…]\n"
-                        "without --count it is served rounds on stdin\n");
-                return 2;
+                else if (option == 'l')
+                        client->list_min = strtoul(optarg, NULL, 10);
+                else if (option == 'n')
+                        client->flight.in_flight = strtoul(optarg, NULL, 10);
         }
-        client.rootfs = argv[optind];
-        client.command = argv + optind + 1;
+        if (argc - optind != 2)
+                usage();
+        client->orders = container_orders_load(argv[optind + 1]);
         if (uid >= 0)
                 become((uid_t) uid);
-        int r = connect_bus(address, &client.bus);
-        if (r < 0)
-                errx(1, "cannot connect to the bus: %s", strerror(-r));
-        for (long i = 0; i < count; i++) {
-                Sample sample = run(&client);
-                print_sample(&sample);
-                status = sample.status ? 1 : status;
-        }
-        if (count == 0 && !serve_rounds(run, &client))
-                status = 1;
+        client->bus = connection_open(argv[optind]);
+        client->flight.bus = client->bus;
+        client->flight.orders = &client->orders;
+}
+
+int main(int argc, char **argv)
+{
+        Client client = {0};
+        bool served;
+
+        parse(&client, argc, argv);
+        if (client.flight.in_flight > 0)
+                served = serve_batches(client.orders.n, run_batch, &client);
+        else
+                served = serve_rounds(client.orders.n, client.list_min > 0 ? list : run, &client);
         sd_bus_flush_close_unref(client.bus);
-        return status;
+        return served ? 0 : 1;
 }

@@ -15,23 +15,26 @@ EVENTS = ('raw_syscalls/sys_enter', 'raw_syscalls/sys_exit', 'sched/sched_proces
 LINE = re.compile(r'^\s*(?P<comm>.+)-(?P<pid>\d+)\s+\[\d+\]\s+\S+\s+(?P<time>[\d.]+): (?P<event>\w+): (?P<text>.*)$')
 WAITING = ('ppoll', 'poll', 'epoll_wait', 'epoll_pwait', 'read', 'wait4')  # asleep, not working
 
-# A run's landmarks: who, what, in this order; each line's time is the distance to the one above.
+# A run's landmarks: who, what, in this order; each line's time is the distance to the one above, or to the one named.
+# A run in a prepared sandbox has no clone3 and all that belongs to it; "handed" is then what the service says last.
 LANDMARKS = (
-    ('begin', 'client calls Run'),
-    ('service wakes', 'the call reaches the service, through the bus daemon'),
-    ('clone3', 'service: decode, root tree, /dev, leaves, limits'),
-    ('cloned', 'service: clone3'),
-    ('go', 'service: id maps, id-mapped root tree; says go'),
-    ('ready', 'child: the whole set-up'),
-    ('execute', 'service: woken, says execute'),
-    ('exec', 'child: woken, execve'),
-    ('answered', 'service: woken by the end of the stream, answers Run, tells ContainerNew'),
-    ('exit', 'child: the command (overlaps the line above)'),
-    ('reaped', 'service: woken, waitid'),
-    ('told', 'service: tells the exit'),
-    ('end', 'the answers reach the client; Wait goes there and back'),
-    ('cleaned', 'service: rmdir of the leaves, record; out of the caller\'s sight'),
+    ('begin', None, 'client calls Run'),
+    ('service wakes', None, 'the call reaches the service, through the bus daemon'),
+    ('clone3', None, 'service: decode, root tree, /dev, leaves, limits'),
+    ('cloned', None, 'service: clone3'),
+    ('go', None, 'service: id maps, id-mapped root tree; says go'),
+    ('ready', None, 'child: the whole set-up'),
+    ('execute', None, 'service: woken, says execute'),
+    ('handed', None, 'service: decode, root tree, limits; hands them to a prepared sandbox'),
+    ('exec', None, 'child: woken, what is left to do, execve'),
+    ('answered', None, 'service: woken by the end of the stream, answers Run, tells ContainerNew'),
+    ('exit', 'exec', 'child: the command (overlaps the line above)'),
+    ('reaped', 'exit', 'service: woken, waitid'),
+    ('told', None, 'service: tells the exit'),
+    ('end', None, 'the answers reach the client; Wait goes there and back'),
+    ('cleaned', 'told', 'service: rmdir of the leaves, record; out of the caller\'s sight'),
 )
+OF_CLONE = {'clone3', 'cloned', 'go', 'ready', 'execute'}
 
 
 def call_names():
@@ -115,46 +118,65 @@ def split_runs(events, client):
     return runs
 
 
-def landmarks(run, service, client):
-    """{name: time} of one run, or None if it is not whole."""
-    marks, child = {'begin': run[0][0]}, None
+def find_child(run, known):
+    """The process that becomes the command: the first of the run's strangers to execute anything."""
+    return next((pid for _, pid, kind, _ in run if kind == 'sched_process_exec' and pid not in known), None)
 
-    def seen(name):
-        return name in marks
 
+def before_exec(run, service, child):
+    """Landmarks up to the command's execve."""
+    marks = {'begin': run[0][0]}
     for when, pid, kind, what in run:
         call = what.name if kind in ('enter', 'leave') else None
-        if pid == service:
-            if kind == 'leave' and call in ('ppoll', 'poll') and not seen('clone3'):
-                marks.setdefault('service wakes', when)
-            elif kind == 'enter' and call == 'clone3':
-                marks['clone3'] = when
-            elif kind == 'leave' and call == 'clone3':
-                marks['cloned'], child = when, what.result
-            elif kind == 'leave' and call == 'sendto' and seen('cloned'):
-                name = 'execute' if seen('go') and seen('ready') else 'go'
-                if not seen(name):
-                    marks[name] = when
-            elif kind == 'leave' and call == 'sendmsg' and seen('exec') and not seen('answered'):
-                marks['answered'] = when
-            elif kind == 'leave' and call == 'waitid':
-                marks['reaped'] = when
-            elif kind == 'leave' and call == 'sendmsg' and seen('reaped'):
-                marks.setdefault('told', when)
-            elif kind == 'enter' and call in ('ppoll', 'poll') and seen('told'):
-                marks['cleaned'] = when
-        elif child and pid == child:
-            if kind == 'enter' and call == 'sendmsg':
-                marks.setdefault('ready', when)
-            elif kind == 'sched_process_exec':
-                marks['exec'] = when
-            elif kind == 'sched_process_exit':
-                marks['exit'] = when
-        elif pid == client and kind == 'enter' and call == 'write':
-            marks['end'] = when
+        if pid == service and kind == 'leave' and call in ('ppoll', 'poll') and 'clone3' not in marks:
+            marks.setdefault('service wakes', when)
+        elif pid == service and call == 'clone3' and what.result == child:  # no refill of what is prepared
+            marks['clone3' if kind == 'enter' else 'cloned'] = when
+        elif pid == service and kind == 'leave' and call in ('sendto', 'sendmsg'):
+            marks['handed'] = when
+            if call == 'sendto' and 'cloned' in marks:
+                marks.setdefault('execute' if 'go' in marks and 'ready' in marks else 'go', when)
+        elif pid == child and kind == 'enter' and call == 'sendmsg':
+            marks.setdefault('ready', when)
+        elif pid == child and kind == 'sched_process_exec':
+            marks['exec'] = when
+            break
+    if 'cloned' not in marks:
+        return {name: when for name, when in marks.items() if name not in OF_CLONE}
+    marks.pop('handed', None)
     if 'ready' in marks:
         marks.setdefault('execute', marks['ready'])  # said in advance
-    return (marks, child) if len(marks) == len(LANDMARKS) else None
+    return marks
+
+
+def after_exec(run, service, client, child, exec_time):
+    marks = {}
+    for when, pid, kind, what in run:
+        call = what.name if kind in ('enter', 'leave') else None
+        if when < exec_time:
+            continue
+        if pid == service and kind == 'leave' and call == 'sendmsg':
+            marks.setdefault('told' if 'reaped' in marks else 'answered', when)
+        elif pid == service and kind == 'leave' and call == 'waitid':
+            marks.setdefault('reaped', when)
+        elif pid == service and kind == 'enter' and call in ('ppoll', 'poll') and 'told' in marks:
+            marks.setdefault('cleaned', when)
+        elif pid == child and kind == 'sched_process_exit':
+            marks['exit'] = when
+        elif pid == client and kind == 'enter' and call == 'write':
+            marks['end'] = when
+    return marks
+
+
+def landmarks(run, service, client, bus):
+    """({name: time} of one run, the child), or None if it is not whole."""
+    child = find_child(run, (service, client, bus))
+    if not child:
+        return None
+    marks = before_exec(run, service, child)
+    marks |= after_exec(run, service, client, child, marks['exec'])
+    wanted = {name for name, _, _ in LANDMARKS} - (OF_CLONE if 'clone3' not in marks else {'handed'})
+    return (marks, child) if set(marks) == wanted else None
 
 
 def usage(runs, roles):
@@ -162,7 +184,7 @@ def usage(runs, roles):
     totals = {role: collections.defaultdict(lambda: [0, 0.0]) for role in set(roles[0].values())}
     for run, known in zip(runs, roles):
         for _, pid, kind, call in run:
-            if kind == 'leave' and pid in known and call.name not in WAITING:
+            if kind == 'leave' and pid in known and call.name not in WAITING and call.begin >= run[0][0]:
                 totals[known[pid]][call.name][0] += 1
                 totals[known[pid]][call.name][1] += call.end - call.begin
     return {role: {name: (number / len(runs), usec / len(runs)) for name, (number, usec) in calls.items()}
@@ -175,7 +197,8 @@ def slowest(runs, service, children, limit=14):
     for run, child in zip(runs, children):
         counts = collections.Counter()
         for _, pid, kind, call in run:
-            if kind == 'leave' and pid in (service, child) and call.name not in WAITING:
+            if (kind == 'leave' and pid in (service, child) and call.name not in WAITING and
+                    call.begin >= run[0][0]):  # before: a prepared sandbox that waited for it
                 counts[pid, call.name] += 1
                 times['service' if pid == service else 'child', call.name, counts[pid, call.name]].append(
                     call.end - call.begin)
@@ -184,18 +207,18 @@ def slowest(runs, service, children, limit=14):
 
 
 def print_landmarks(marked):
-    print('service: median distance from landmark to landmark, µs')
-    order = [name for name, _ in LANDMARKS]
-    for before, (name, words) in zip(order, LANDMARKS[1:]):
-        if name == 'exit':
-            before = 'exec'
-        elif name == 'reaped':
-            before = 'exit'
-        elif name == 'cleaned':
-            before = 'told'
-        print(f'  {statistics.median(marks[name] - marks[before] for marks, _ in marked):8.0f}  {words}')
-    whole = statistics.median(marks['end'] - marks['begin'] for marks, _ in marked)
-    print(f'  {whole:8.0f}  begin to end, while traced')
+    """Of the kind of run that most were: with clone3 or in a prepared sandbox."""
+    cloned = [marks for marks, _ in marked if 'clone3' in marks]
+    prepared = [marks for marks, _ in marked if 'clone3' not in marks]
+    chosen = max(cloned, prepared, key=len)
+    print(f'service: median distance from landmark to landmark, µs; {len(cloned)} runs cloned, {len(prepared)} in a '
+          'prepared sandbox')
+    above = 'begin'
+    for name, before, words in LANDMARKS[1:]:
+        if name in chosen[0]:
+            print(f'  {statistics.median(marks[name] - marks[before or above] for marks in chosen):8.0f}  {words}')
+            above = name
+    print(f'  {statistics.median(marks["end"] - marks["begin"] for marks in chosen):8.0f}  begin to end, while traced')
 
 
 def print_usage(runs, service, bus, children):
@@ -207,29 +230,37 @@ def print_usage(runs, service, bus, children):
             print(f'  {usec:8.1f}  {name} × {n:.0f}')
 
 
-def report(world, rounds):
-    client = subprocess.Popen(world.client(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def trace(place, runs):
+    """(events, pid of the client): so many runs of one connected client, traced."""
+    client = subprocess.Popen(place.client(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def run():
-        client.stdin.write('1\n')
+    def run(number):
+        client.stdin.write(f'1 {number}\n')
         client.stdin.flush()
-        lines = [client.stdout.readline(), client.stdout.readline()]
-        time.sleep(0.01)  # so that the clean-up belongs to this run, not to the next
-        return lines[0].split()[1] == '0'
+        answer = client.stdout.readline().split()
+        time.sleep(0.02)  # so that the clean-up belongs to this run, not to the next
+        return answer[1:2] == ['0']
 
-    service, bus = world.service.pid, world.bus.pid
-    tracer = Tracer(world.directory, (service, bus, client.pid))
+    tracer = Tracer(place.directory, (place.service.pid, *place.waiting(), place.bus.pid, client.pid))
     try:
-        good = all(run() for _ in range(min(rounds, 50)))
+        good = all([run(number) for number in range(runs)])
         events = parse(tracer.read())
     finally:
         client.stdin.close()
         client.wait()
         client.stdout.close()
         tracer.close()
-    runs = split_runs(events, client.pid)
-    pairs = [(run_events, found) for run_events in runs if (found := landmarks(run_events, service, client.pid))]
-    if not good or not pairs:
+    if not good:
+        raise RuntimeError('a traced run failed')
+    return events, client.pid
+
+
+def report(place, rounds):
+    events, client = trace(place, min(rounds, 50))
+    service, bus = place.service.pid, place.bus.pid
+    runs = split_runs(events, client)
+    pairs = [(run, found) for run in runs if (found := landmarks(run, service, client, bus))]
+    if not pairs:
         raise RuntimeError(f'no whole run among the {len(runs)} traced')
     runs, marked = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     children = [child for _, child in marked]

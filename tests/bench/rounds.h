@@ -1,14 +1,13 @@
 #pragma once
 
 /* How tests/bench/bench talks with its measuring programs, so that their samples can be interleaved
- * in one run: each stays alive, reads a number of runs from stdin, makes them one after the other
- * and prints one line "MICROSECONDS STATUS [MICROSECONDS]" for each, then an empty line. */
+ * in one run: each has a file of orders, one a line, words between tabs; it stays alive, reads
+ * lines "N FIRST" from stdin, makes N runs after the orders FIRST, FIRST + 1, … (around the end of
+ * the file) and answers with a line "MICROSECONDS STATUS MICROSECONDS", means of the N. */
 
-#include <inttypes.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 typedef struct Sample {
@@ -16,6 +15,12 @@ typedef struct Sample {
         uint64_t whole_nsec; /* until nothing is left of the run; 0: not measured */
         int status;          /* 0: the command ended with exit code 0 */
 } Sample;
+
+/* Each order is a NULL-terminated array of words. */
+typedef struct Orders {
+        size_t n;
+        char ***list;
+} Orders;
 
 static inline uint64_t now_nsec(void)
 {
@@ -25,24 +30,27 @@ static inline uint64_t now_nsec(void)
         return (uint64_t) now.tv_sec * 1000000000u + (uint64_t) now.tv_nsec;
 }
 
-static inline void print_sample(const Sample *sample)
-{
-        printf("%.1f %d %.1f\n", (double) sample->nsec / 1e3, sample->status,
-               (double) sample->whole_nsec / 1e3);
-}
+/* Ends the program with a message if the file cannot be read or an order has too few words. */
+Orders orders_load(const char *path, size_t words_min);
 
-static inline bool serve_rounds(Sample (*run)(void *data), void *data)
-{
-        char line[32];
+/* Until the end of stdin; `run` makes one run after the order of that number. */
+bool serve_rounds(size_t n_orders, Sample (*run)(size_t order, void *data), void *data);
 
-        while (fgets(line, sizeof line, stdin)) {
-                for (long n = strtol(line, NULL, 10); n > 0; n--) {
-                        Sample sample = run(data);
-                        print_sample(&sample);
-                }
-                putchar('\n');
-                if (fflush(stdout) != 0)
-                        return false;
-        }
-        return true;
-}
+/* The same for whoever makes several runs at a time: `run` makes all `n`, its Sample holds sums. */
+bool serve_batches(size_t n_orders, Sample (*run)(size_t n, size_t first, void *data), void *data);
+
+/* An order for a container says in words:
+ * MEMORY TASKS ROOTFS HOSTNAME [NAME=VALUE…] -- COMMAND [ARGUMENT…]
+ * with 0 for no limit of memory. */
+typedef struct ContainerOrder {
+        uint64_t memory, tasks;
+        const char *memory_text, *tasks_text, *rootfs, *hostname;
+        char **environment, **argv;
+} ContainerOrder;
+
+typedef struct ContainerOrders {
+        size_t n;
+        ContainerOrder *list;
+} ContainerOrders;
+
+ContainerOrders container_orders_load(const char *path);

@@ -1,11 +1,13 @@
-/* Times whole processes: `stopwatch COMMAND [ARGUMENT…]` starts the command for each run that it is
- * asked for (rounds.h), reads its standard output to the end and waits for it. Small and resident,
- * so that what is measured is the command, not a shell's or Python's way of starting it. "@@" in an
- * argument becomes the number of the run, for commands that want a fresh name each time. */
+/* Times whole processes: each order (rounds.h) is a command, started for each run that is asked
+ * for; its standard output is read to the end and it is waited for. Small and resident, so that
+ * what is measured is the command, not a shell's or Python's way of starting it. "@@" in a word
+ * becomes the number of the run, for commands that want a fresh name each time. */
 
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,7 +18,7 @@
 #define ARGUMENT_MAX  512
 
 typedef struct Stopwatch {
-        char **command;
+        Orders orders;
         char *arguments[ARGUMENTS_MAX + 1];
         char texts[ARGUMENTS_MAX][ARGUMENT_MAX];
         unsigned runs;
@@ -24,24 +26,24 @@ typedef struct Stopwatch {
 
 extern char **environ;
 
-static void fill_arguments(Stopwatch *watch)
+static void fill_arguments(Stopwatch *watch, char **command)
 {
         size_t i;
 
-        for (i = 0; i < ARGUMENTS_MAX && watch->command[i]; i++) {
-                const char *at = strstr(watch->command[i], "@@");
-                watch->arguments[i] = watch->command[i];
+        for (i = 0; i < ARGUMENTS_MAX && command[i]; i++) {
+                const char *at = strstr(command[i], "@@");
+                watch->arguments[i] = command[i];
                 if (!at)
                         continue;
-                snprintf(watch->texts[i], ARGUMENT_MAX, "%.*s%u%s", (int) (at - watch->command[i]),
-                         watch->command[i], watch->runs, at + 2);
+                snprintf(watch->texts[i], ARGUMENT_MAX, "%.*s%u%s", (int) (at - command[i]),
+                         command[i], watch->runs, at + 2);
                 watch->arguments[i] = watch->texts[i];
         }
         watch->arguments[i] = NULL;
         watch->runs++;
 }
 
-static Sample run(void *data)
+static Sample run(size_t order, void *data)
 {
         Stopwatch *watch = data;
         Sample sample = {.status = -1};
@@ -50,7 +52,7 @@ static Sample run(void *data)
         int ends[2], status;
         pid_t pid;
 
-        fill_arguments(watch);
+        fill_arguments(watch, watch->orders.list[order]);
         uint64_t begin = now_nsec();
         if (pipe2(ends, O_CLOEXEC) < 0)
                 return sample;
@@ -76,10 +78,10 @@ int main(int argc, char **argv)
 {
         static Stopwatch watch;
 
-        if (argc < 2 || argc - 1 > ARGUMENTS_MAX) {
-                fprintf(stderr, "usage: stopwatch COMMAND [ARGUMENT…]\n");
+        if (argc != 2) {
+                fprintf(stderr, "usage: stopwatch ORDERS\n");
                 return 2;
         }
-        watch.command = argv + 1;
-        return serve_rounds(run, &watch) ? 0 : 1;
+        watch.orders = orders_load(argv[1], 1);
+        return serve_rounds(watch.orders.n, run, &watch) ? 0 : 1;
 }
