@@ -339,7 +339,7 @@ static bool build(Service *service, GError **error)
         raise_file_limit();
         if (!open_bus(service, error))
                 return false;
-        service->journal = is_embedded ? NULL : journal_new();
+        service->journal = is_embedded ? NULL : journal_new(JOURNAL_SOCKET);
         peer.uid = 0; /* in its own user namespace that is who the caller is */
         service->server = server_new(&(ServerOptions){
                 .bus = service->bus,
