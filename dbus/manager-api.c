@@ -198,13 +198,9 @@ static void on_tree(RootfsFound *found, GError *error, void *data)
         g_autoptr(GError) gone = NULL;
         Request *request = spawn->request;
 
-        request_set_looking(request, false);
+        request_set_lookup(request, NULL, NULL, NULL);
         if (error || !take_found(spawn, found, &gone)) {
                 request_refuse(request, error ? error : gone);
-                return;
-        }
-        if (request_server(request)->refuses) {
-                request_cancel_all(request_server(request));
                 return;
         }
         if (!request_is_asked(request)) {
@@ -235,8 +231,10 @@ static int begin_spawn(Server *server, sd_bus_message *message, Spawn *consumed,
         for (size_t i = 0; i < spec->n_mounts; i++)
                 if (spec->mounts[i].source)
                         sources[look_up.n++].path = spec->mounts[i].source;
-        request_set_looking(spawn->request, true);
-        rootfs_lookup(server->lookups, &look_up, on_tree, g_steal_pointer(&spawn));
+        Spawn *looking = g_steal_pointer(&spawn);
+        RootfsLookup *lookup = rootfs_lookup(server->lookups, &look_up, on_tree, looking);
+        if (lookup)
+                request_set_lookup(looking->request, lookup, spawn_free, looking);
         return 1;
 }
 

@@ -63,9 +63,10 @@ void request_refuse(
         Request *request,
         const GError *error); /* the same, for what the caller did wrong: logged, counted */
 void request_done(Request *request, const char *types, ...); /* answers and frees */
-/* All that can be answered now: "cancelled". */
-void request_cancel_all(Server *server);
-void request_set_looking(Request *request, bool is_looking); /* a look-up will come back with it */
+void request_cancel_all(Server *server);                     /* answers "cancelled" */
+/* What it waits for, and `data`, to be freed if it is cancelled. NULL: it has come. */
+void request_set_lookup(Request *request, RootfsLookup *lookup, GDestroyNotify free_data,
+                        void *data);
 void request_drop(Request *request); /* frees; the call is answered elsewhere */
 sd_bus_message *request_message(Request *request);
 Server *request_server(Request *request);

@@ -402,7 +402,7 @@ void server_free(Server *server)
         if (server->announce_source)
                 g_source_remove(server->announce_source);
         g_queue_clear(&server->unannounced);
-        request_cancel_all(server);
+        server_cancel(server);
         authority_free(server->authority);
         callers_free(server->callers);
         g_hash_table_destroy(server->bonds);
@@ -429,4 +429,22 @@ void server_refuse(Server *server)
 {
         server->refuses = true;
         request_cancel_all(server);
+}
+
+void server_cancel(Server *server)
+{
+        g_autoptr(GError) error = NULL;
+        GHashTableIter iterator;
+        void *value;
+
+        server_refuse(server);
+        error_set(&error, RUNTIME_ERROR_CANCELLED, "the service is stopping");
+        g_hash_table_iter_init(&iterator, server->bonds);
+        while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+                GPtrArray *waiting = ((ContainerBond *) value)->waiting;
+                for (guint i = 0; waiting && i < waiting->len; i++)
+                        error_map_reply(((Waiting *) waiting->pdata[i])->message, error);
+                if (waiting)
+                        g_ptr_array_set_size(waiting, 0);
+        }
 }

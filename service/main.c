@@ -398,6 +398,8 @@ static void flush(Service *service)
 
 static void clear(Service *service)
 {
+        if (service->server)
+                server_cancel(service->server);
         flush(service);
         idle_exit_free(service->idle_exit);
         server_free(service->server);

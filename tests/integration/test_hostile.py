@@ -53,6 +53,33 @@ class Hangs(Hostile):
         Case.baseline = None
         Case.setUp(self)
 
+    def test_stopped_while_all_wait(self):
+        """Who waits when the service stops is told so: for a look-up, for polkit, for a start, for an end."""
+        world = self.world
+        fuse = self.silent_fuse('fuse', 'carol', lookups=0)
+        looking = self.run_async(self.impostor('carol'), f'{fuse.where}/x')
+        self.eventually(fuse.lookups, what='the lookup')
+        created = self.root.create(self.rootfs, ['/bin/true'])
+        os.kill(created.pid, signal.SIGSTOP)
+        starting = self.root.call_async(created.path, CONTAINER, 'Start')
+        running = self.root.spawn(self.rootfs, ['/bin/sleep', '60'])
+        waiting = self.root.call_async(running.path, CONTAINER, 'Wait')
+        os.kill(world.polkit.pid, signal.SIGSTOP)
+        try:
+            asking = self.run_async(self.impostor('alice'), self.rootfs_of('alice'))
+            self.answers_for(0.5)
+            self.assertEqual(world.stop_service(), 0)
+        finally:
+            os.kill(world.polkit.pid, signal.SIGCONT)
+        for what, outcome in (('look-up', looking), ('question', asking), ('start', starting), ('end', waiting)):
+            with self.subTest(what=what):
+                self.assertTrue(pump(lambda: outcome))
+                self.assertEqual(getattr(outcome[0], 'name', outcome[0]), 'org.freedesktop.DBus.Error.Cancelled')
+        fuse.close()
+        world.restart_service()
+        Case.baseline = None
+        Case.setUp(self)
+
 
 class Waits(Hostile):
     """N5, N10: calls that are kept until a container ends."""
