@@ -398,10 +398,10 @@ static void flush(Service *service)
 
 static void clear(Service *service)
 {
+        g_clear_pointer(&service->idle_exit, idle_exit_free); /* on_activity() still comes */
         if (service->server)
                 server_cancel(service->server);
         flush(service);
-        idle_exit_free(service->idle_exit);
         server_free(service->server);
         manager_free(service->manager);
         fd_store_free(service->store);
