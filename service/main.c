@@ -124,8 +124,8 @@ static void on_activity(void *data)
                 idle_exit_activity(service->idle_exit);
 }
 
-/* A loop that hangs, in closing a caller's socket perhaps, is ended by systemd; the containers live
- * on. */
+/* A loop that hangs, in closing a caller's file on a dead file system perhaps, is ended by systemd;
+ * the containers live on. */
 static gboolean on_watchdog(void *data)
 {
         sd_notify(0, "WATCHDOG=1");

@@ -4,6 +4,8 @@ tests/security."""
 import os
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import threading
 import time
@@ -316,3 +318,42 @@ class Fds(Hostile):
         finally:
             closing.join()
             other_end.close()
+
+    def spawn_with(self, connection, path, fds, named):
+        """Asks for a container with these fds, of which the message's body names the first few."""
+        body = (Writer().ay(path.encode() + b'\0').array(4, [b'/bin/true\0'], Writer.ay)
+                .array(8, range(named), lambda w, i: w.u(i).u(i)).array(8, [], None))
+        return connection.send(NAME, PATH, MANAGER, 'Spawn', 'ayaaya{uh}a{sv}', bytes(body.data), fds=fds)
+
+    def test_slow_to_close_by_spawn(self):
+        """N3: nor does the service wait in close() for what Spawn brought, named or not, with the option set late."""
+        fuse = self.silent_fuse('fuse', 'carol', lookups=0)
+        connection = self.wire('carol')
+        pairs = [lingering_socket(seconds=4) for _ in range(4)]
+        slow = [pair[0] for pair in pairs]
+        for pair in pairs:
+            self.addCleanup(pair[1].close)
+        self.spawn_with(connection, f'{fuse.where}/x', [s.fileno() for s in slow[:2]], named=1)
+        self.eventually(fuse.lookups, what='the lookup')
+        # the service has seen them: set again what it might have cleared, and leave it the last copies
+        for s in slow[:2]:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 4))
+        shared = [s.detach() for s in slow[:2]]
+        for fd in shared:
+            os.close(fd)
+        self.answers_for(6)  # the lookup is given up after five
+        # what is refused at once
+        self.world.service.send_signal(signal.SIGSTOP)
+        self.spawn_with(connection, '', [s.fileno() for s in slow[2:]], named=1)
+        connection.send('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', 'GetId')
+        closing = [threading.Thread(target=s.close) for s in slow[2:]]
+        time.sleep(0.1)
+        for thread in closing:
+            thread.start()
+        time.sleep(0.1)
+        self.world.service.send_signal(signal.SIGCONT)
+        try:
+            self.answers_for(1)
+        finally:
+            for thread in closing:
+                thread.join()
