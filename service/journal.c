@@ -72,10 +72,11 @@ JournalStream *journal_stream_new(Journal *journal, const char *id, uid_t owner)
 
         stream->journal = journal;
         stream->share = share_of(journal, owner);
-        /* an id has no line ends, so it can end no field */
-        stream->fields = g_strdup_printf("PRIORITY=6\nSYSLOG_IDENTIFIER=%s\nCONTAINER_ID=%s\n"
-                                         "CONTAINER_OWNER_UID=%u\nMESSAGE=",
-                                         id, id, owner);
+        /* An id has no line ends, so it can end no field. It is not the identifier: that of a
+         * container named "sudo" would be the identifier of another program of root's. */
+        stream->fields = g_strdup_printf("PRIORITY=6\nSYSLOG_IDENTIFIER=naive-runc\n"
+                                         "CONTAINER_ID=%s\nCONTAINER_OWNER_UID=%u\nMESSAGE=",
+                                         id, owner);
         stream->line = g_string_new(NULL);
         return stream;
 }

@@ -100,6 +100,20 @@ static void test_lines(Fixture *f, const void *unused)
         assert_next(f, NULL);
 }
 
+/* Whose lines they are stands in fields of their own; what the caller chose is not the identifier.
+ */
+static void test_fields(Fixture *f, const void *unused)
+{
+        char entry[4096];
+
+        put(f->stream, "SYSLOG_IDENTIFIER=sudo\n");
+        ssize_t n = recv(f->socket, entry, sizeof entry, 0);
+        g_autofree char *text = g_strndup(entry, (size_t) MAX(n, 0));
+        g_assert_cmpstr(text, ==,
+                        "PRIORITY=6\nSYSLOG_IDENTIFIER=naive-runc\nCONTAINER_ID=web\n"
+                        "CONTAINER_OWNER_UID=1000\nMESSAGE=SYSLOG_IDENTIFIER=sudo\n");
+}
+
 /* A user's containers together may say so much and no more; it is told how much is missing. */
 static void test_share(Fixture *f, const void *unused)
 {
@@ -163,6 +177,7 @@ int main(int argc, char **argv)
 #define JOURNAL(name, function)                                                                    \
         g_test_add("/journal/" name, Fixture, NULL, set_up, function, tear_down)
         JOURNAL("lines", test_lines);
+        JOURNAL("fields", test_fields);
         JOURNAL("share", test_share);
         JOURNAL("other-users", test_other_users);
         JOURNAL("full", test_full);
