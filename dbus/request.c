@@ -211,17 +211,20 @@ static void on_answer(GError *error, void *data)
                 request_fail(request, error);
 }
 
+/* One that leaves has cost as much as one that is refused. */
 static void on_caller_left(bool gone, void *data)
 {
+        Request *request = data;
         g_autoptr(GError) error = NULL;
 
         if (gone) {
-                request_free(data);
+                refusals_of(request->server, request->caller->uid)->count++;
+                request_free(request);
                 return;
         }
         error_set(&error, RUNTIME_ERROR_LIMITS_EXCEEDED,
                   "the bus lets the service watch no more callers");
-        request_fail(data, error);
+        request_fail(request, error);
 }
 
 /* Root passes by the bus daemon's word, as with systemd; on a private connection the kernel has

@@ -1,6 +1,7 @@
 """What hostile callers try against the service and the bus: security.md's rows N and F. Its other rows are in
 tests/security."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -269,6 +270,30 @@ class Storm(Hostile):
             time.sleep(0.5)
         self.assertEqual(refusal, 'RootfsInvalid')
         self.assertGreater(time.monotonic() - started, REFUSALS_SECONDS - 1)
+
+
+    def test_leaving(self):
+        """N6: who asks and leaves before polkit's answer, over and over, is told to wait as well."""
+        body = bytes(Writer().s(self.rootfs).t(0).array(4, ['/bin/true'], Writer.s).data)
+        attempts, told = 0, b''
+        os.kill(self.world.polkit.pid, signal.SIGSTOP)
+        try:
+            while b'were refused' not in told and attempts < REFUSALS + 20:  # bus: 128 questions
+                callers = [wire(self.world.address, USERS['mallory']) for _ in range(5)]
+                for caller in callers:
+                    caller.send(NAME, PATH, RUNC, 'Run', 'stas', body)
+                    attempts += 1
+                for caller in callers:
+                    caller.socket.settimeout(0.02)
+                    with contextlib.suppress(TimeoutError):
+                        while b'were refused' not in told:
+                            told += caller.receive()[3]
+                    caller.close()
+                self.answers()
+        finally:
+            os.kill(self.world.polkit.pid, signal.SIGCONT)
+        self.assertIn(b'were refused', told)
+        self.assertGreater(attempts, REFUSALS)
 
 
 class Fds(Hostile):
