@@ -62,23 +62,26 @@ static void on_spawned(Container *container, GError *error, void *data)
 static void on_authorized(Request *request, void *data)
 {
         g_autoptr(Spawn) spawn = data;
-        bool watches = spawn->spec->watch_bus && !request_server(request)->options.peer;
+        Server *server = request_server(request);
+        g_autofree char *watcher = NULL;
 
-        manager_create(
-                request_server(request)->manager,
-                &(ManagerCreate){
-                        .spec = g_steal_pointer(&spawn->spec),
-                        .owner = request_caller(request),
-                        .watcher = watches ? sd_bus_message_get_sender(request_message(request))
-                                           : NULL,
-                        .tree_fd = spawn->tree.fd,
-                        .tree_gid = spawn->tree.gid,
-                        .sources = spawn->sources,
-                        .fds = spawn->fds.list,
-                        .n_fds = spawn->fds.n,
-                        .execute = spawn->execute,
-                },
-                on_spawned, request);
+        if (spawn->spec->watch_bus && !server->options.peer)
+                watcher =
+                        server_watcher(server, sd_bus_message_get_sender(request_message(request)));
+
+        manager_create(server->manager,
+                       &(ManagerCreate){
+                               .spec = g_steal_pointer(&spawn->spec),
+                               .owner = request_caller(request),
+                               .watcher = watcher,
+                               .tree_fd = spawn->tree.fd,
+                               .tree_gid = spawn->tree.gid,
+                               .sources = spawn->sources,
+                               .fds = spawn->fds.list,
+                               .n_fds = spawn->fds.n,
+                               .execute = spawn->execute,
+                       },
+                       on_spawned, request);
 }
 
 /* As a shell would have to be told it: what looks alike is alike. */

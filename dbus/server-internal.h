@@ -46,8 +46,9 @@ bool server_may_see(const Credentials *caller, uid_t owner);
 const MethodRule *server_rule(const char *interface, const char *member);
 unsigned server_count(GHashTable *counts, uid_t uid, int change); /* the new count of `uid` */
 ContainerBond *server_bond(Server *server, Container *container);
-/* WatchBus: its end comes with its watcher's. */
+/* WatchBus: its end comes with its watcher's, or with a bus on which its name meant another. */
 void server_watch_caller(Server *server, Container *container);
+char *server_watcher(Server *server, const char *name); /* with the bus's id; owned */
 bool server_may_wait(Server *server, sd_bus_message *message, GError **error);
 /* Keeps `message` to be answered when the container ends. */
 bool server_wait(Server *server, Container *container, sd_bus_message *message, GError **error);

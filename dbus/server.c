@@ -158,10 +158,26 @@ static void on_caller_left(bool gone, void *data)
 void server_watch_caller(Server *server, Container *container)
 {
         const char *watcher = container_info(container)->watcher;
+        g_autofree char *prefix = server_watcher(server, "");
 
-        if (watcher)
-                server_bond(server, container)->caller = peer_watch_new(
-                        server->watches, watcher, on_caller_left, server_bond(server, container));
+        if (!watcher)
+                return;
+        ContainerBond *bond = server_bond(server, container);
+        if (g_str_has_prefix(watcher, prefix))
+                bond->caller = peer_watch_new(server->watches, watcher + strlen(prefix),
+                                              on_caller_left, bond);
+        else
+                on_caller_left(true, bond);
+}
+
+char *server_watcher(Server *server, const char *name)
+{
+        char text[SD_ID128_STRING_MAX] = "";
+        sd_id128_t id;
+
+        if (sd_bus_get_bus_id(server->options.bus, &id) >= 0)
+                sd_id128_to_string(id, text);
+        return g_strdup_printf("%s %s", text, name);
 }
 
 bool server_may_wait(Server *server, sd_bus_message *message, GError **error)

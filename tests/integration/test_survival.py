@@ -6,7 +6,7 @@ import signal
 import time
 
 from harness.case import Case
-from harness.client import BusError
+from harness.client import BusError, RootClient
 from harness.place import Place
 
 TICKS = 'i=0; while :; do i=$((i+1)); echo tick $i; sleep .05; done'
@@ -105,6 +105,28 @@ class Survival(Case):
         place.start()
         container = place.client.get_container('gone')
         self.assertIn(container.wait(timeout=20), (('unknown', 0), ('signal', 9)))
+
+    def test_watched_over_another_bus(self):
+        """One that ends with its caller ends with the bus as well, whoever has the caller's name on the next one."""
+        place = self.place('watched')
+        place.client.spawn(self.rootfs, ['/bin/sleep', '60'], Id='theirs', WatchBus=True)
+        place.client.spawn(self.rootfs, ['/bin/sleep', '60'], Id='free')
+        name = place.client.name
+        self.again(place, signal.SIGTERM)  # on the same bus nothing happens to it
+        self.assertEqual(place.client.get_container('theirs').state, 'running')
+        place.bus.process.kill()  # before it can say that the caller leaves
+        place.bus.stop()
+        place.process.wait(timeout=10)
+        place.bus.start()
+        self.world.extra.append(place.bus.process)
+        place.client = RootClient(place.bus.address)
+        self.assertEqual(place.client.name, name)
+        place.start()
+        self.assertEqual(place.client.get_container('theirs').wait(timeout=10), ('signal', 9) if TELLS_EXIT
+                         else ('unknown', 0))
+        free = place.client.get_container('free')
+        self.assertEqual(free.state, 'running')
+        free.stop(timeout=0)
 
     def test_unrecorded(self):
         """What runs and has no record is ended: nothing is left running unlisted."""
