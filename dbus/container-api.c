@@ -34,19 +34,21 @@ static bool check_signal(int signal, GError **error)
 
 static void on_started(Container *container, GError *error, void *data)
 {
-        sd_bus_message *message = data;
-
         if (error)
-                error_map_reply(message, error);
+                request_fail(data, error);
         else
-                sd_bus_reply_method_return(message, NULL);
-        sd_bus_message_unref(message);
+                request_done(data, "");
 }
 
 static bool method_start(Server *server, Container *container, sd_bus_message *message,
                          GError **error)
 {
-        manager_start(server->manager, container, on_started, sd_bus_message_ref(message));
+        const Credentials *caller = server_caller(server, message, error);
+        Request *request = caller ? request_new(server, message, caller, error) : NULL;
+
+        if (!request)
+                return false;
+        manager_start(server->manager, container, on_started, request);
         return true;
 }
 

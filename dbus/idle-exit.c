@@ -8,7 +8,8 @@
  * no way leads back to "running".
  * 3. Calls that came in between wait in the bus for somebody with the name: it is taken once more,
  * which brings them, and released. They are answered; what they started is taken over by the next
- * start. */
+ * start. For an answer of polkit's or a container's end they wait no longer than LEAVE_SEC: nobody
+ * else is served meanwhile. */
 
 #include "dbus/idle-exit.h"
 
@@ -18,6 +19,7 @@
 #include "dbus/names.h"
 
 #define BARRIER_USEC (5u * G_USEC_PER_SEC)
+#define LEAVE_SEC    2u
 
 typedef enum Phase {
         PHASE_SERVING,
@@ -77,11 +79,21 @@ static void leave_when_answered(IdleExit *idle)
                 done(idle, EXIT_SUCCESS);
 }
 
+static gboolean on_leave_timer(void *data)
+{
+        IdleExit *idle = data;
+
+        idle->timer = 0;
+        done(idle, EXIT_SUCCESS);
+        return G_SOURCE_REMOVE;
+}
+
 static int on_left(sd_bus_message *reply, void *data, sd_bus_error *error)
 {
         IdleExit *idle = data;
 
         idle->phase = PHASE_LEAVING;
+        idle->timer = g_timeout_add_seconds(LEAVE_SEC, on_leave_timer, idle);
         leave_when_answered(idle);
         return 0;
 }

@@ -13,7 +13,8 @@ typedef struct IdleExitOptions {
         Server *server;
         Manager *manager;
         unsigned timeout_sec;                 /* 0: never */
-        void (*done)(int status, void *data); /* once: the loop may end, with this exit status */
+        void (*done)(int status, void *data); /* the loop may end, with this exit status; what is
+                                                 still pending then is to be cancelled */
         void *data;
 } IdleExitOptions;
 

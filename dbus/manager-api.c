@@ -62,23 +62,26 @@ static void on_spawned(Container *container, GError *error, void *data)
 static void on_authorized(Request *request, void *data)
 {
         g_autoptr(Spawn) spawn = data;
-        bool watches = spawn->spec->watch_bus && !request_server(request)->options.peer;
+        Server *server = request_server(request);
+        g_autofree char *watcher = NULL;
 
-        manager_create(
-                request_server(request)->manager,
-                &(ManagerCreate){
-                        .spec = g_steal_pointer(&spawn->spec),
-                        .owner = request_caller(request),
-                        .watcher = watches ? sd_bus_message_get_sender(request_message(request))
-                                           : NULL,
-                        .tree_fd = spawn->tree.fd,
-                        .tree_gid = spawn->tree.gid,
-                        .sources = spawn->sources,
-                        .fds = spawn->fds.list,
-                        .n_fds = spawn->fds.n,
-                        .execute = spawn->execute,
-                },
-                on_spawned, request);
+        if (spawn->spec->watch_bus && !server->options.peer)
+                watcher =
+                        server_watcher(server, sd_bus_message_get_sender(request_message(request)));
+
+        manager_create(server->manager,
+                       &(ManagerCreate){
+                               .spec = g_steal_pointer(&spawn->spec),
+                               .owner = request_caller(request),
+                               .watcher = watcher,
+                               .tree_fd = spawn->tree.fd,
+                               .tree_gid = spawn->tree.gid,
+                               .sources = spawn->sources,
+                               .fds = spawn->fds.list,
+                               .n_fds = spawn->fds.n,
+                               .execute = spawn->execute,
+                       },
+                       on_spawned, request);
 }
 
 /* As a shell would have to be told it: what looks alike is alike. */
@@ -198,13 +201,9 @@ static void on_tree(RootfsFound *found, GError *error, void *data)
         g_autoptr(GError) gone = NULL;
         Request *request = spawn->request;
 
-        request_set_looking(request, false);
+        request_set_lookup(request, NULL, NULL, NULL);
         if (error || !take_found(spawn, found, &gone)) {
                 request_refuse(request, error ? error : gone);
-                return;
-        }
-        if (request_server(request)->refuses) {
-                request_cancel_all(request_server(request));
                 return;
         }
         if (!request_is_asked(request)) {
@@ -235,8 +234,10 @@ static int begin_spawn(Server *server, sd_bus_message *message, Spawn *consumed,
         for (size_t i = 0; i < spec->n_mounts; i++)
                 if (spec->mounts[i].source)
                         sources[look_up.n++].path = spec->mounts[i].source;
-        request_set_looking(spawn->request, true);
-        rootfs_lookup(server->lookups, &look_up, on_tree, g_steal_pointer(&spawn));
+        Spawn *looking = g_steal_pointer(&spawn);
+        RootfsLookup *lookup = rootfs_lookup(server->lookups, &look_up, on_tree, looking);
+        if (lookup)
+                request_set_lookup(looking->request, lookup, spawn_free, looking);
         return 1;
 }
 

@@ -16,7 +16,7 @@ struct Request {
         sd_bus_message *message;
         Credentials *caller;
         AuthorityQuery *query;
-        bool is_looking; /* for its tree */
+        RootfsLookup *lookup;
         PeerWatch *watch;
         RequestQuestion question;
 };
@@ -87,6 +87,7 @@ static void request_free(Request *request)
 {
         Server *server = request->server;
 
+        rootfs_lookup_cancel(request->lookup);
         authority_query_cancel(request->query);
         peer_watch_free(request->watch);
         question_clear(request);
@@ -137,9 +138,11 @@ void request_done(Request *request, const char *types, ...)
         request_free(request);
 }
 
-void request_set_looking(Request *request, bool is_looking)
+void request_set_lookup(Request *request, RootfsLookup *lookup, GDestroyNotify free_data,
+                        void *data)
 {
-        request->is_looking = is_looking;
+        request->lookup = lookup;
+        request->question = (RequestQuestion){.free_data = free_data, .data = data};
 }
 
 sd_bus_message *request_message(Request *request)
@@ -165,8 +168,6 @@ void request_cancel_all(Server *server)
         error_set(&error, RUNTIME_ERROR_CANCELLED, "the service is stopping");
         for (GList *link = all; link; link = link->next) {
                 Request *request = link->data;
-                if (request->is_looking)
-                        continue; /* comes back with an answer, and is refused then */
                 manager_forget(server->manager, request);
                 request_fail(request, error);
         }
@@ -210,17 +211,20 @@ static void on_answer(GError *error, void *data)
                 request_fail(request, error);
 }
 
+/* One that leaves has cost as much as one that is refused. */
 static void on_caller_left(bool gone, void *data)
 {
+        Request *request = data;
         g_autoptr(GError) error = NULL;
 
         if (gone) {
-                request_free(data);
+                refusals_of(request->server, request->caller->uid)->count++;
+                request_free(request);
                 return;
         }
         error_set(&error, RUNTIME_ERROR_LIMITS_EXCEEDED,
                   "the bus lets the service watch no more callers");
-        request_fail(data, error);
+        request_fail(request, error);
 }
 
 /* Root passes by the bus daemon's word, as with systemd; on a private connection the kernel has

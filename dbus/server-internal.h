@@ -46,8 +46,9 @@ bool server_may_see(const Credentials *caller, uid_t owner);
 const MethodRule *server_rule(const char *interface, const char *member);
 unsigned server_count(GHashTable *counts, uid_t uid, int change); /* the new count of `uid` */
 ContainerBond *server_bond(Server *server, Container *container);
-/* WatchBus: its end comes with its watcher's. */
+/* WatchBus: its end comes with its watcher's, or with a bus on which its name meant another. */
 void server_watch_caller(Server *server, Container *container);
+char *server_watcher(Server *server, const char *name); /* with the bus's id; owned */
 bool server_may_wait(Server *server, sd_bus_message *message, GError **error);
 /* Keeps `message` to be answered when the container ends. */
 bool server_wait(Server *server, Container *container, sd_bus_message *message, GError **error);
@@ -63,9 +64,10 @@ void request_refuse(
         Request *request,
         const GError *error); /* the same, for what the caller did wrong: logged, counted */
 void request_done(Request *request, const char *types, ...); /* answers and frees */
-/* All that can be answered now: "cancelled". */
-void request_cancel_all(Server *server);
-void request_set_looking(Request *request, bool is_looking); /* a look-up will come back with it */
+void request_cancel_all(Server *server);                     /* answers "cancelled" */
+/* What it waits for, and `data`, to be freed if it is cancelled. NULL: it has come. */
+void request_set_lookup(Request *request, RootfsLookup *lookup, GDestroyNotify free_data,
+                        void *data);
 void request_drop(Request *request); /* frees; the call is answered elsewhere */
 sd_bus_message *request_message(Request *request);
 Server *request_server(Request *request);

@@ -158,10 +158,26 @@ static void on_caller_left(bool gone, void *data)
 void server_watch_caller(Server *server, Container *container)
 {
         const char *watcher = container_info(container)->watcher;
+        g_autofree char *prefix = server_watcher(server, "");
 
-        if (watcher)
-                server_bond(server, container)->caller = peer_watch_new(
-                        server->watches, watcher, on_caller_left, server_bond(server, container));
+        if (!watcher)
+                return;
+        ContainerBond *bond = server_bond(server, container);
+        if (g_str_has_prefix(watcher, prefix))
+                bond->caller = peer_watch_new(server->watches, watcher + strlen(prefix),
+                                              on_caller_left, bond);
+        else
+                on_caller_left(true, bond);
+}
+
+char *server_watcher(Server *server, const char *name)
+{
+        char text[SD_ID128_STRING_MAX] = "";
+        sd_id128_t id;
+
+        if (sd_bus_get_bus_id(server->options.bus, &id) >= 0)
+                sd_id128_to_string(id, text);
+        return g_strdup_printf("%s %s", text, name);
 }
 
 bool server_may_wait(Server *server, sd_bus_message *message, GError **error)
@@ -402,7 +418,7 @@ void server_free(Server *server)
         if (server->announce_source)
                 g_source_remove(server->announce_source);
         g_queue_clear(&server->unannounced);
-        request_cancel_all(server);
+        server_cancel(server);
         authority_free(server->authority);
         callers_free(server->callers);
         g_hash_table_destroy(server->bonds);
@@ -429,4 +445,22 @@ void server_refuse(Server *server)
 {
         server->refuses = true;
         request_cancel_all(server);
+}
+
+void server_cancel(Server *server)
+{
+        g_autoptr(GError) error = NULL;
+        GHashTableIter iterator;
+        void *value;
+
+        server_refuse(server);
+        error_set(&error, RUNTIME_ERROR_CANCELLED, "the service is stopping");
+        g_hash_table_iter_init(&iterator, server->bonds);
+        while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+                GPtrArray *waiting = ((ContainerBond *) value)->waiting;
+                for (guint i = 0; waiting && i < waiting->len; i++)
+                        error_map_reply(((Waiting *) waiting->pdata[i])->message, error);
+                if (waiting)
+                        g_ptr_array_set_size(waiting, 0);
+        }
 }

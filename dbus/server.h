@@ -35,7 +35,8 @@ bool server_export(Server *server, Manager *manager, GError **error);
 
 bool server_is_idle(const Server *server);   /* no request, no question, no wait is pending */
 uint64_t server_calls(const Server *server); /* method calls that have come in so far */
-void server_refuse(Server *server);          /* new requests, from now on: the service stops */
+void server_refuse(Server *server);          /* requests, pending and new ones: the service stops */
+void server_cancel(Server *server);          /* the same, and whoever waits for an end */
 
 /* One row of who may call what; a test holds the rows against the live vtables. */
 typedef struct MethodRule {

@@ -15,6 +15,9 @@
 #define POLKIT_INTERFACE   "org.freedesktop.PolicyKit1.Authority"
 #define POLKIT_INTERACTIVE 1u /* AllowUserInteraction */
 
+/* Agents show details as markup, so what is asked could be made to look otherwise. */
+#define MARKUP "<>&"
+
 #define QUIET_TIMEOUT_USEC (25u * UINT64_C(1000000)) /* nobody types: polkit hangs */
 
 struct Authority {
@@ -172,12 +175,14 @@ static gboolean on_failure(void *data)
         return G_SOURCE_REMOVE;
 }
 
+static char *escape(const char *bytes, const char *special);
+
 static int append_details(sd_bus_message *message, const char *const *details)
 {
         int r = sd_bus_message_open_container(message, 'a', "{ss}");
 
         for (; r >= 0 && details && details[0]; details += 2) {
-                g_autofree char *value = authority_escape(details[1]);
+                g_autofree char *value = escape(details[1], MARKUP);
 
                 r = sd_bus_message_append(message, "{ss}", details[0], value);
         }
@@ -282,13 +287,14 @@ void authority_free(Authority *authority)
 /* Letters, marks, digits, punctuation and the ASCII space. Not what GLib calls printable but shows
  * as an empty place: the other spaces and the line and paragraph separators. Format characters,
  * those that turn the direction of text among them, are not printable for GLib either. */
-static bool is_plain(gunichar c)
+static bool is_plain(gunichar c, const char *special)
 {
-        return c != '\\' && (c == ' ' || (g_unichar_isprint(c) && !g_unichar_isspace(c)));
+        return c != '\\' && !(c < 0x80 && strchr(special, (int) c)) &&
+               (c == ' ' || (g_unichar_isprint(c) && !g_unichar_isspace(c)));
 }
 
 /* Appends the next character of `bytes`, escaped if need be, and returns what follows it. */
-static const char *escape_one(GString *text, const char *bytes)
+static const char *escape_one(GString *text, const char *bytes, const char *special)
 {
         gunichar c = g_utf8_get_char_validated(bytes, -1);
 
@@ -296,7 +302,7 @@ static const char *escape_one(GString *text, const char *bytes)
                 g_string_append_printf(text, "\\x%02x", (unsigned char) *bytes);
                 return bytes + 1;
         }
-        if (is_plain(c))
+        if (is_plain(c, special))
                 g_string_append_unichar(text, c);
         else if (c == '\\')
                 g_string_append(text, "\\\\");
@@ -307,14 +313,14 @@ static const char *escape_one(GString *text, const char *bytes)
         return g_utf8_next_char(bytes);
 }
 
-char *authority_escape(const char *bytes)
+static char *escape(const char *bytes, const char *special)
 {
         static const char ellipsis[] = "…";
         GString *text = g_string_new(NULL);
         size_t cut = 0; /* the longest whole part that leaves room for the ellipsis */
 
         while (*bytes) {
-                bytes = escape_one(text, bytes);
+                bytes = escape_one(text, bytes, special);
                 if (text->len > AUTHORITY_TEXT_MAX) {
                         g_string_truncate(text, cut);
                         g_string_append(text, ellipsis);
@@ -324,4 +330,9 @@ char *authority_escape(const char *bytes)
                         cut = text->len;
         }
         return g_string_free(text, FALSE);
+}
+
+char *authority_escape(const char *bytes)
+{
+        return escape(bytes, "");
 }

@@ -33,7 +33,8 @@ Authority *authority_new(sd_bus *bus, uint64_t timeout_usec);
 void authority_free(Authority *authority);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Authority, authority_free)
 
-/* Asks. The request is copied; every detail's value passes through authority_escape(). `func` is
+/* Asks. The request is copied; every detail's value passes through authority_escape(), and
+ * the characters of markup in it (less, greater, ampersand) become \xNN as well. `func` is
  * called exactly once, from the main loop (failures to send: from the thread-default main context),
  * never from inside this call, unless the query is cancelled before. Never returns NULL. */
 AuthorityQuery *authority_check(Authority *authority, const AuthorityRequest *request,

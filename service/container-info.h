@@ -49,7 +49,7 @@ typedef struct ContainerInfo {
         bool remove;         /* gone after its exit */
         char **deviations;   /* see run_spec_deviations() */
         /* for the next service, should this one end before the container does */
-        char *watcher;       /* on the bus; its leaving ends the container. NULL: none */
+        char *watcher;       /* whose leaving ends the container, in the bus's words. NULL: none */
         uint64_t start_time; /* of the process, in clock ticks: its number may be used again */
         uint64_t pipe;       /* inode of the output's pipe; 0: none */
         uint32_t id_base;    /* first host id of its range; 0: it has none */

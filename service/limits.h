@@ -31,6 +31,11 @@
 #define LOG_BYTES_MAX   (256u * 1024) /* output kept of one container; the oldest bytes go */
 #define ATTACHMENTS_MAX 16u           /* readers of one container's output */
 
+/* A user's lines in the journal in JOURNAL_USEC: half of what it takes of a unit, so that whoever
+ * prints much keeps no other's lines out, nor the service's own. */
+#define JOURNAL_ENTRIES_MAX 5000u
+#define JOURNAL_USEC        (30u * UINT64_C(1000000))
+
 #define SAVE_DELAY_MSEC        20u    /* until a container's record is written */
 #define RESOLVE_TIMEOUT_MSEC   5000u  /* a file system that does not answer */
 #define RESOLVE_ABANDONED_MAX  8u     /* lookups of one user that were given up and still hang */

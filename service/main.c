@@ -126,8 +126,8 @@ static void on_activity(void *data)
                 idle_exit_activity(service->idle_exit);
 }
 
-/* A loop that hangs, in closing a caller's socket perhaps, is ended by systemd; the containers live
- * on. */
+/* A loop that hangs, in closing a caller's file on a dead file system perhaps, is ended by systemd;
+ * the containers live on. */
 static gboolean on_watchdog(void *data)
 {
         sd_notify(0, "WATCHDOG=1");
@@ -376,7 +376,7 @@ static bool build(Service *service, GError **error)
         raise_file_limit();
         if (!open_bus(service, error))
                 return false;
-        service->journal = is_embedded ? NULL : journal_new();
+        service->journal = is_embedded ? NULL : journal_new(JOURNAL_SOCKET);
         peer.uid = 0; /* in its own user namespace that is who the caller is */
         service->server = server_new(&(ServerOptions){
                 .bus = service->bus,
@@ -437,8 +437,10 @@ static void flush(Service *service)
 
 static void clear(Service *service)
 {
+        g_clear_pointer(&service->idle_exit, idle_exit_free); /* on_activity() still comes */
+        if (service->server)
+                server_cancel(service->server);
         flush(service);
-        idle_exit_free(service->idle_exit);
         server_free(service->server);
         manager_free(service->manager);
         fd_store_free(service->store);

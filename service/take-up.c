@@ -5,6 +5,8 @@
 #include "service/manager-internal.h"
 #include "service/record.h"
 
+#define LEAVES_WAIT_USEC G_USEC_PER_SEC
+
 static void take_record(ContainerInfo *info, void *data)
 {
         Manager *manager = data;
@@ -73,10 +75,21 @@ static gint compare_exits(gconstpointer a, gconstpointer b)
         return one < other ? -1 : one > other;
 }
 
+static void free_cgroup(void *data)
+{
+        cgroup_free(data);
+}
+
+typedef struct TakeUp {
+        Manager *manager;
+        GPtrArray *ended; /* Cgroup, owned */
+} TakeUp;
+
 /* Whose supervisor is gone, with its pidfd, pipes and terminal: never left running and unlisted. */
 static void end_leaf(uid_t owner, uint64_t serial, bool populated, void *data)
 {
-        Manager *manager = data;
+        TakeUp *take_up = data;
+        Manager *manager = take_up->manager;
         g_autoptr(Cgroup) cgroup = NULL;
         g_autoptr(GError) error = NULL;
 
@@ -92,8 +105,21 @@ static void end_leaf(uid_t owner, uint64_t serial, bool populated, void *data)
         g_warning("container %" G_GUINT64_FORMAT
                   " of user %u was left by a service that died: ended",
                   serial, owner);
-        for (int tries = 0; tries < 100 && !cgroup_remove(cgroup, NULL); tries++)
-                g_usleep(10000); /* at start nobody is served yet */
+        g_ptr_array_add(take_up->ended, g_steal_pointer(&cgroup));
+}
+
+/* Nobody is served before: for all of them together it waits no longer than that. What is left then
+ * goes with a later sweep. */
+static void end_leaves(Manager *manager)
+{
+        g_autoptr(GPtrArray) ended = g_ptr_array_new_with_free_func(free_cgroup);
+        TakeUp take_up = {manager, ended};
+
+        cgroup_tree_foreach_leaf(manager->options.cgroups, end_leaf, &take_up);
+        gint64 deadline = g_get_monotonic_time() + LEAVES_WAIT_USEC;
+        for (guint i = 0; i < ended->len; i++)
+                while (!cgroup_remove(ended->pdata[i], NULL) && g_get_monotonic_time() < deadline)
+                        g_usleep(10000);
 }
 
 void manager_take_up(Manager *manager)
@@ -115,6 +141,6 @@ void manager_take_up(Manager *manager)
                         slot_save(slot);
                 slot_keep_stopped(slot);
         }
-        cgroup_tree_foreach_leaf(manager->options.cgroups, end_leaf, manager);
+        end_leaves(manager);
         cgroup_tree_sweep(manager->options.cgroups);
 }

@@ -1,9 +1,12 @@
 """What hostile callers try against the service and the bus: security.md's rows N and F. Its other rows are in
 tests/security."""
 
+import contextlib
 import os
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import threading
 import time
@@ -50,6 +53,33 @@ class Hangs(Hostile):
         self.assertTrue(pending >> 8 & 1 or not os.path.exists(f'/proc/{helper}'), 'the helper was not killed')
         fuse.close()
         self.eventually(lambda: helper not in world.strangers(), timeout=2, what="the helper's end")
+        Case.baseline = None
+        Case.setUp(self)
+
+    def test_stopped_while_all_wait(self):
+        """Who waits when the service stops is told so: for a look-up, for polkit, for a start, for an end."""
+        world = self.world
+        fuse = self.silent_fuse('fuse', 'carol', lookups=0)
+        looking = self.run_async(self.impostor('carol'), f'{fuse.where}/x')
+        self.eventually(fuse.lookups, what='the lookup')
+        created = self.root.create(self.rootfs, ['/bin/true'])
+        os.kill(created.pid, signal.SIGSTOP)
+        starting = self.root.call_async(created.path, CONTAINER, 'Start')
+        running = self.root.spawn(self.rootfs, ['/bin/sleep', '60'])
+        waiting = self.root.call_async(running.path, CONTAINER, 'Wait')
+        os.kill(world.polkit.pid, signal.SIGSTOP)
+        try:
+            asking = self.run_async(self.impostor('alice'), self.rootfs_of('alice'))
+            self.answers_for(0.5)
+            self.assertEqual(world.stop_service(), 0)
+        finally:
+            os.kill(world.polkit.pid, signal.SIGCONT)
+        for what, outcome in (('look-up', looking), ('question', asking), ('start', starting), ('end', waiting)):
+            with self.subTest(what=what):
+                self.assertTrue(pump(lambda: outcome))
+                self.assertEqual(getattr(outcome[0], 'name', outcome[0]), 'org.freedesktop.DBus.Error.Cancelled')
+        fuse.close()
+        world.restart_service()
         Case.baseline = None
         Case.setUp(self)
 
@@ -242,6 +272,30 @@ class Storm(Hostile):
         self.assertGreater(time.monotonic() - started, REFUSALS_SECONDS - 1)
 
 
+    def test_leaving(self):
+        """N6: who asks and leaves before polkit's answer, over and over, is told to wait as well."""
+        body = bytes(Writer().s(self.rootfs).t(0).array(4, ['/bin/true'], Writer.s).data)
+        attempts, told = 0, b''
+        os.kill(self.world.polkit.pid, signal.SIGSTOP)
+        try:
+            while b'were refused' not in told and attempts < REFUSALS + 20:  # bus: 128 questions
+                callers = [wire(self.world.address, USERS['mallory']) for _ in range(5)]
+                for caller in callers:
+                    caller.send(NAME, PATH, RUNC, 'Run', 'stas', body)
+                    attempts += 1
+                for caller in callers:
+                    caller.socket.settimeout(0.02)
+                    with contextlib.suppress(TimeoutError):
+                        while b'were refused' not in told:
+                            told += caller.receive()[3]
+                    caller.close()
+                self.answers()
+        finally:
+            os.kill(self.world.polkit.pid, signal.SIGCONT)
+        self.assertIn(b'were refused', told)
+        self.assertGreater(attempts, REFUSALS)
+
+
 class Fds(Hostile):
     """N2, N3: file descriptors that nobody asked for."""
 
@@ -289,3 +343,42 @@ class Fds(Hostile):
         finally:
             closing.join()
             other_end.close()
+
+    def spawn_with(self, connection, path, fds, named):
+        """Asks for a container with these fds, of which the message's body names the first few."""
+        body = (Writer().ay(path.encode() + b'\0').array(4, [b'/bin/true\0'], Writer.ay)
+                .array(8, range(named), lambda w, i: w.u(i).u(i)).array(8, [], None))
+        return connection.send(NAME, PATH, MANAGER, 'Spawn', 'ayaaya{uh}a{sv}', bytes(body.data), fds=fds)
+
+    def test_slow_to_close_by_spawn(self):
+        """N3: nor does the service wait in close() for what Spawn brought, named or not, with the option set late."""
+        fuse = self.silent_fuse('fuse', 'carol', lookups=0)
+        connection = self.wire('carol')
+        pairs = [lingering_socket(seconds=4) for _ in range(4)]
+        slow = [pair[0] for pair in pairs]
+        for pair in pairs:
+            self.addCleanup(pair[1].close)
+        self.spawn_with(connection, f'{fuse.where}/x', [s.fileno() for s in slow[:2]], named=1)
+        self.eventually(fuse.lookups, what='the lookup')
+        # the service has seen them: set again what it might have cleared, and leave it the last copies
+        for s in slow[:2]:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 4))
+        shared = [s.detach() for s in slow[:2]]
+        for fd in shared:
+            os.close(fd)
+        self.answers_for(6)  # the lookup is given up after five
+        # what is refused at once
+        self.world.service.send_signal(signal.SIGSTOP)
+        self.spawn_with(connection, '', [s.fileno() for s in slow[2:]], named=1)
+        connection.send('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', 'GetId')
+        closing = [threading.Thread(target=s.close) for s in slow[2:]]
+        time.sleep(0.1)
+        for thread in closing:
+            thread.start()
+        time.sleep(0.1)
+        self.world.service.send_signal(signal.SIGCONT)
+        try:
+            self.answers_for(1)
+        finally:
+            for thread in closing:
+                thread.join()

@@ -1,16 +1,20 @@
 """The service itself: start, second instance, idle exit, what it lacks, its end."""
 
 import os
+import pwd
 import random
+import socket
 import subprocess
 import threading
 import time
 
 from harness.case import Case
-from harness.client import MANAGER, NAME, PATH, RootClient
+from harness.client import MANAGER, NAME, PATH, RUNC, RootClient
+from harness.hostile import wire
 from harness.invariants import cgroup_roots, cgroup_tree, descendants_of
 from harness.place import Place
 from harness.wire import Wire, Writer
+from harness.world import USERS
 
 VERSION = bytes(Writer().s(MANAGER).s('Version').data)
 
@@ -120,6 +124,41 @@ class IdleExit(Case):
         container.kill()
         container.wait()
         self.eventually(lambda: place.owner() == 0, 10, 'idle exit')
+
+    def test_a_call_at_the_end(self):
+        """Who calls just before the exit and has to wait for polkit is cancelled soon: it holds up nobody."""
+        notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(notified.close)
+        notified.bind(f'{self.world.directory}/notify')
+        self.addCleanup(os.unlink, f'{self.world.directory}/notify')
+        notified.settimeout(10)
+        place = Place(self, 'end', idle=1, env={'NOTIFY_SOCKET': f'{self.world.directory}/notify'})
+        # as systemd does, the bus keeps a call for a service that is to be started, and here never is
+        os.mkfifo(f'{place.directory}/fifo')
+        self.addCleanup(os.close, os.open(f'{place.directory}/fifo', os.O_RDWR))
+        with open(f'{place.directory}/bus/services/{NAME}.service', 'w') as f:
+            f.write(f'[D-BUS Service]\nName={NAME}\nExec=/bin/cat {place.directory}/fifo\nUser=root\n')
+        place.client.call('/org/freedesktop/DBus', 'org.freedesktop.DBus', 'ReloadConfig',
+                          destination='org.freedesktop.DBus')
+        polkit = wire(place.bus.address, pwd.getpwnam('polkitd').pw_uid)  # and never answers
+        self.addCleanup(polkit.close)
+        self.assertIsNone(polkit.call('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus',
+                                      'RequestName', 'su',
+                                      bytes(Writer().s('org.freedesktop.PolicyKit1').u(0).data)))
+        caller = wire(place.bus.address, USERS['alice'])
+        self.addCleanup(caller.close)
+        barrier = []
+        while not barrier:
+            text, barrier, _, _ = socket.recv_fds(notified, 4096, 1)
+        # the service waits for this fd's end, without its name
+        call = caller.send(NAME, PATH, RUNC, 'Run', 'stas', bytes(
+            Writer().s(self.rootfs_of('alice')).t(0).array(4, ['/bin/true'], Writer.s).data))
+        caller.call('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', 'GetId')
+        os.close(barrier[0])
+        started = time.monotonic()
+        self.assertEqual(caller.replies({call}), {call: 'org.freedesktop.DBus.Error.Cancelled'})
+        self.assertEqual(place.process.wait(timeout=5), 0, place.words())
+        self.assertLess(time.monotonic() - started, 5)
 
     def test_no_call_is_lost(self):
         """1,500 calls around the idle moment, in bursts: each is answered, and exits did fall into bursts."""

@@ -262,11 +262,14 @@ static void test_flags(Fixture *fixture, const void *data)
         g_assert_cmpuint(fake_polkit_last(fixture->polkit)->flags, ==, 1);
 }
 
-/* Details arrive under their keys, hostile bytes in them escaped (B13). */
+/* Details arrive under their keys, hostile bytes in them escaped (B13), and what an agent could
+ * take for markup. */
 static void test_details(Fixture *fixture, const void *data)
 {
         static const char *const details[] = {
-                "rootfs", "/srv/tree", "command_line", "a\n\x1b[2Jb \xff", "verb", "Run", NULL};
+                "rootfs", "/srv/tree",    "command_line", "a\n\x1b[2Jb \xff",
+                "id",     "<b>&lt;\\x3c", "verb",         "Run",
+                NULL};
         const AuthorityRequest request = {
                 .sender = ":1.77", .action = ACTION_MANAGE, .details = details};
 
@@ -277,10 +280,12 @@ static void test_details(Fixture *fixture, const void *data)
         const FakePolkitCheck *check = fake_polkit_last(fixture->polkit);
 
         g_assert_cmpstr(check->action, ==, ACTION_MANAGE);
-        g_assert_cmpuint(g_hash_table_size(check->details), ==, 3);
+        g_assert_cmpuint(g_hash_table_size(check->details), ==, 4);
         g_assert_cmpstr(g_hash_table_lookup(check->details, "rootfs"), ==, "/srv/tree");
         g_assert_cmpstr(g_hash_table_lookup(check->details, "command_line"), ==,
                         "a\\x0a\\x1b[2Jb \\xff");
+        g_assert_cmpstr(g_hash_table_lookup(check->details, "id"), ==,
+                        "\\x3cb\\x3e\\x26lt;\\\\x3c");
         g_assert_cmpstr(g_hash_table_lookup(check->details, "verb"), ==, "Run");
 }
 

@@ -11,12 +11,13 @@ from .world import Bus, World, wait_until
 class Place:
     """Another bus with a service of its own, beside the shared one."""
 
-    def __init__(self, case, name, idle=0, activated=False, prefix=(), parent=None):
+    def __init__(self, case, name, idle=0, activated=False, prefix=(), parent=None, env=None):
         self.world = world = case.world
         self.directory = f'{world.directory}/{name}'
         self.state = f'{self.directory}/state'
         self.parent = parent or f'{world.cgroup_parent}-{name}'
         socket = f'unix:path={self.directory}/bus/socket'
+        self.environment = dict(os.environ, **(env or {}))
         self.arguments = world.service_arguments(socket, self.state, self.parent, idle)
         os.makedirs(self.directory)
         executable = None
@@ -36,7 +37,8 @@ class Place:
     def start(self, prefix=()):
         self.log = open(f'{self.directory}/log', 'a')
         self.process = subprocess.Popen([*prefix, self.world.daemon, *self.arguments], stdin=subprocess.DEVNULL,
-                                        stdout=self.log, stderr=self.log, cwd='/')
+                                        stdout=self.log, stderr=self.log, cwd='/',
+                                        env=self.environment)
         self.log.close()
         self.world.extra.append(self.process)
         wait_until(lambda: self.owner() or self.process.poll() is not None, what='the second service')

@@ -50,8 +50,11 @@ class Bus:
             text = f.read().replace('@socket@', self.socket).replace('@directory@', directory)
         with open(f'{directory}/bus.conf', 'w') as f:
             f.write(text)
-        with open(f'{directory}/bus.log', 'w') as log:
-            self.process = subprocess.Popen(['dbus-daemon', f'--config-file={directory}/bus.conf', '--nofork',
+        self.start()
+
+    def start(self):
+        with open(f'{self.directory}/bus.log', 'a') as log:
+            self.process = subprocess.Popen(['dbus-daemon', f'--config-file={self.directory}/bus.conf', '--nofork',
                                              '--nopidfile', '--nosyslog'], stdout=log, stderr=log)
         wait_until(lambda: os.path.exists(self.socket), what='the bus')
         time.sleep(0.05)
@@ -59,6 +62,8 @@ class Bus:
     def stop(self):
         self.process.terminate()
         self.process.wait()
+        if os.path.exists(self.socket):
+            os.unlink(self.socket)
 
 
 class World:
