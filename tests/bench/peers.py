@@ -75,7 +75,8 @@ def nspawn(world, mix):
     # a scope, and so a limit, takes a systemd that runs
     unit = ['--register=no', '--property=MemoryMax={}' if is_systemd() else '--keep-unit']
     lines = [['systemd-nspawn', '--quiet', *[word.format(order.memory or 'infinity') for word in unit],
-              f'--machine={world.name[:20]}-@@', f'--directory={order.rootfs}', '--read-only', '--private-network',
+              f'--machine={world.name.replace("_", "x")}-@@', f'--directory={order.rootfs}', '--read-only',
+              '--private-network',
               '--private-users=no', '--link-journal=no', '--resolv-conf=off', '--timezone=off', '--console=pipe',
               *order.argv] for order in mix]
     return lines, 'seccomp, private network; no user namespace' + ('' if is_systemd() else ', no limit')
