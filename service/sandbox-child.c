@@ -501,11 +501,6 @@ _Noreturn void sandbox_child(const SandboxPlan *plan)
                 fail(plan, STAGE_INNER);
         mount_root(plan);
         mount_others(plan);
-        /* while there is no filter: one may refuse openat2 */
-        if (is_magic(plan->working_directory))
-                fail(plan, STAGE_WORKING_DIRECTORY);
-        if (is_magic_command(plan))
-                fail(plan, STAGE_EXEC);
         if (sethostname(plan->hostname, plan->hostname_length) < 0)
                 fail(plan, STAGE_HOSTNAME);
         if (plan->sys_fd < 0 && !raise_loopback())
@@ -515,6 +510,12 @@ _Noreturn void sandbox_child(const SandboxPlan *plan)
         for (size_t i = 0; i < plan->n_fds; i++)
                 if (dup2(plan->fds[i].source, plan->fds[i].target) < 0)
                         fail(plan, STAGE_STDIO);
+        /* with all the fds that there will be, and while there is no filter, which may refuse
+         * openat2 */
+        if (is_magic(plan->working_directory))
+                fail(plan, STAGE_WORKING_DIRECTORY);
+        if (is_magic_command(plan))
+                fail(plan, STAGE_EXEC);
         if (!reset_attributes(plan))
                 fail(plan, STAGE_LIMITS);
         /* after all that needs rights over the mounts, before those that are kept are chosen */

@@ -36,7 +36,7 @@ DEFENCES = [
     ('A12', 'the cgroup namespace', CHILD, 'unshare(CLONE_NEWCGROUP) < 0', 'false', 'test_a_mounts.Cgroups'),
     ('A12', 'a read-only sysfs', CHILD, 'new_mount("sysfs", NULL, 0, safe | MOUNT_ATTR_RDONLY)',
      'new_mount("sysfs", NULL, 0, safe)', 'test_a_mounts.Cgroups'),
-    ('A13', 'reading nothing of the tree', CHILD, 'faccessat(AT_FDCWD, "/root", X_OK, 0) < 0',
+    ('A13', 'a tree that is left unread', CHILD, 'faccessat(AT_FDCWD, "/root", X_OK, 0) < 0',
      'open("/etc/passwd", O_RDONLY | O_NONBLOCK | O_CLOEXEC) < 0', 'test_a_process.Untouched'),
     ('A14', 'private propagation of the tree', ROOTFS, '.propagation = MOUNT_PRIVATE,', '.propagation = 0,',
      'test_a_mounts.Mounts.test_propagation'),

@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 
+from harness.client import BusError, pump
 from harness.hostile_case import Hostile
 from harness.world import USERS
 from harness import rootfs
@@ -50,20 +51,27 @@ print("tried")
 
 
 class Descriptors(Hostile):
-    FDS = range(1024)
+    FDS, AT_ONCE = range(1024), 64
 
     def test_names_of_descriptors(self):
         """A8 CVE-2024-21626: no number of an fd is a working directory or a command, nor another of /proc's links."""
         places = [f'/proc/self/fd/{number}' for number in self.FDS] + [
             '/proc/self/root', '/proc/self/cwd', '/proc/1/root', '/proc/thread-self/root/etc', '/dev/fd/3', '/dev/fd/0/..']
-        for place in places:
-            with self.refused('SetupFailed', text='WorkingDirectory'):
-                self.root.spawn(self.rootfs, ['/bin/true'], WorkingDirectory=place)
         with open(f'{self.rootfs}/bin/busybox', 'rb') as program:
-            for number in self.FDS:
-                with self.refused('CommandNotFound', 'CommandNotExecutable'):
-                    self.root.spawn(self.rootfs, [f'/proc/self/fd/{number}', 'true'], fds={5: program.fileno()})
+            self.all_refused([((['/bin/true'],), {'WorkingDirectory': place}) for place in places], ('SetupFailed',))
+            self.all_refused([(([f'/proc/self/fd/{number}', 'true'], {5: program.fileno()}), {}) for number in self.FDS],
+                             ('CommandNotFound', 'CommandNotExecutable'))
         self.assertEqual(self.root.containers(), [])
+
+    def all_refused(self, calls, names):
+        """Some at a time."""
+        for at in range(0, len(calls), self.AT_ONCE):
+            piece = calls[at:at + self.AT_ONCE]
+            outcomes = [self.root.spawn_async(self.rootfs, *words, **options) for words, options in piece]
+            self.assertTrue(pump(lambda: all(outcomes), timeout=60))
+            for (words, options), outcome in zip(piece, outcomes):
+                self.assertIsInstance(outcome[0], BusError, (words, options))
+                self.assertIn(outcome[0].name.rsplit('.', 1)[1], names, (words, options))
 
     def test_leaked_by_the_service(self):
         """A8 CVE-2024-21626: a directory that the service itself was started with, or opened, is not there inside."""
@@ -73,6 +81,9 @@ class Descriptors(Hostile):
         try:
             self.world.restart_service(numbers)
             self.assertLessEqual(set(numbers), set(self.world.service_fds()))
+            waiting = self.root.create(self.rootfs, ['/bin/true'])
+            self.assertEqual({os.readlink(f'/proc/{waiting.pid}/fd/{fd}') for fd in os.listdir(f'/proc/{waiting.pid}/fd')}
+                             & {'/'}, set())
             for terminal in (False, True):
                 log = self.spawn_output(['/bin/sh', '-c', 'ls /proc/self/fd; for n in /proc/self/fd/*; do '
                                          'ls $n/etc/hostname $n/../etc/hostname 2>/dev/null; done; true'],

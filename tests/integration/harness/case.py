@@ -154,6 +154,15 @@ class Case(unittest.TestCase):
         return subprocess.run(line, input=input if input is not None else b'', capture_output=True,
                               timeout=timeout, env=environment, cwd='/')
 
+    @staticmethod
+    def rounds(number, seconds=60):
+        """Counts up to `number`, or until the time is over: what a race makes of a slow machine is told by race()."""
+        deadline = time.monotonic() + seconds
+        for count in range(1, number + 1):
+            yield count
+            if time.monotonic() > deadline:
+                return
+
     def race(self, rounds, won):
         """At the end of a test that races: how often the state that it swaps in was really seen."""
         self.raced = rounds, won
