@@ -4,7 +4,6 @@ CHILD, LAUNCH = 'service/sandbox-child.c', 'service/launch.c'
 
 DEFENCES = [
     ('', 'the IPC namespace', LAUNCH, 'CLONE_NEWIPC | ', '', 'test_run.Namespaces'),
-    ('', 'the network namespace', LAUNCH, '(spec->host_network ? 0 : CLONE_NEWNET)', '0', 'test_run.Namespaces'),
     ('', 'the UTS namespace', LAUNCH, 'CLONE_NEWUTS | ', '', 'test_run.Namespaces'),
     ('', 'the PID namespace', LAUNCH, ' | CLONE_NEWPID', '', 'test_run.Namespaces'),
     ('', 'the host name', CHILD, 'sethostname(plan->hostname, plan->hostname_length) < 0', 'false',
@@ -18,7 +17,6 @@ DEFENCES = [
     ('', 'a session of its own', CHILD, 'setsid() < 0', 'false', 'test_terminal'),
     ('', 'the filter', CHILD, 'plan->seccomp && syscall', 'false && syscall', 'test_run.Process'),
     ('', 'no_new_privs', CHILD, 'prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0', 'false', 'test_run.Process'),
-    ('', 'the dropping of capabilities', CHILD, '!drop_capabilities(plan)', 'false', 'test_run.Process'),
     ('', 'the question for less isolation', 'dbus/manager-api.c', 'run_spec_is_privileged(spec)', 'false',
      'test_polkit.Privileged'),
     ('', 'the limit of memory in v1', 'service/cgroup-legacy.c', 'static bool legacy_set_memory(int leaf, uint64_t '

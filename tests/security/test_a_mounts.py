@@ -180,7 +180,7 @@ class Proc(Trees):
             return f.read()
 
     def test_null_is_a_link(self):
-        """A5 CVE-2025-31133: the tree's own /dev/null masks nothing, whatever it is."""
+        """A5 CVE-2025-31133 CVE-2026-88265: the tree's own /dev/null masks nothing, whatever it is."""
         before = self.read('/proc/sys/kernel/core_pattern')
         script = '; '.join([
             f'for f in {" ".join(self.MASKED)}; do [ -e /proc/$f ] || continue; '
@@ -203,7 +203,7 @@ class Proc(Trees):
                 self.assertEqual(rootfs.fingerprint(path), kept)
 
     def test_terminal_is_a_link(self):
-        """A6 CVE-2025-52565: a terminal comes from a devpts of the container's own, not by names in the tree."""
+        """A6 CVE-2025-52565 CVE-2026-88264: a terminal comes from a devpts of the container's own, not by names in the tree."""
         path = self.make()
         os.mkdir(f'{path}/dev/pts')
         for name in ('dev/ptmx', 'dev/console', 'dev/tty', 'dev/pts/0', 'dev/pts/ptmx'):
