@@ -7,12 +7,12 @@ import subprocess
 
 from machine import Case, wait_until
 
-DIRECTORY = '/vm/src/tests/integration'
+TESTS = '/vm/src/tests'
 
 
 def classes_without(name):
     """The tests of all classes but one, as patterns."""
-    for path in sorted(glob.glob(f'{DIRECTORY}/test_*.py')):
+    for path in sorted(glob.glob(f'{TESTS}/integration/test_*.py')):
         with open(path) as f:
             for found in re.findall(r'^class (\w+)\(', f.read(), re.MULTILINE):
                 if found != name:
@@ -33,14 +33,14 @@ def run_suite(case, *argv, **environment):
     case.assertRegex(line, r'^[1-9][0-9]* passed, 0 failed, 0 skipped$', ', '.join(failed))
 
 
-def run_integration(case, patterns=(), **environment):
+def run_inside(case, suite, *patterns, **environment):
     # logind keeps a user's directory for some seconds after the logout; the tests watch the mount table.
-    wait_until(lambda: not os.listdir('/run/user') if os.path.isdir('/run/user') else True, what='all logouts')
-    run_suite(case, f'{DIRECTORY}/run', '--build=/vm/build', *patterns, **environment)
+    wait_until(lambda: not os.path.isdir('/run/user') or not os.listdir('/run/user'), what='all logouts')
+    run_suite(case, f'{TESTS}/{suite}/run', '--build=/vm/build', *patterns, **environment)
 
 
 class Integration(Case):
     def test_all(self):
         """the integration tests pass on this kernel and this tree of cgroups"""
-        run_integration(self)
+        run_inside(self, 'integration')
     test_all.limit = 1800
