@@ -122,6 +122,7 @@ class Survival(Case):
             done = machine.apt('install', '--allow-downgrades', machine.package())
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.all_as_before()
+    test_upgrade.limit = 480  # apt, twice
 
     def test_end_while_down(self):
         """one that ends while nobody looks has no exit code that nobody saw"""
