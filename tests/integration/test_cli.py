@@ -397,7 +397,7 @@ class Tty(Cli):
 
     def test_much_output(self):
         """Megabytes through a terminal arrive complete, the last line too."""
-        done = self.naivec('run', '--tty', self.rootfs, '/bin/sh', '-c', 'seq 1 200000', timeout=60)
+        done = self.naivec('run', '--tty', self.rootfs, '/bin/sh', '-c', 'seq 1 200000')
         lines = done.stdout.split(b'\r\n')
         self.assertEqual((len(lines), lines[0], lines[-2], lines[-1]), (200001, b'1', b'200000', b''))
 

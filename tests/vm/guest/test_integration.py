@@ -37,7 +37,7 @@ def run_suite(case, *argv, **environment):
 def run_inside(case, suite, *patterns, **environment):
     # logind keeps a user's directory for some seconds after the logout; the tests watch the mount table.
     wait_until(lambda: not os.path.isdir('/run/user') or not os.listdir('/run/user'), what='all logouts')
-    run_suite(case, f'{TESTS}/{suite}/run', '--build=/vm/build', *patterns, **environment)
+    run_suite(case, f'{TESTS}/{suite}/run', '--build=/vm/build', *patterns, NAIVE_TEST_TIMEOUT='480', **environment)
 
 
 class Integration(Case):
