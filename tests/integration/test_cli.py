@@ -69,7 +69,7 @@ class Detached(Cli):
             self.rootfs, ['/bin/sh', '-c', 'i=0; while [ $i -lt 300 ]; do echo line $i; i=$((i+1)); sleep .003; done'],
             Id='seam')
         time.sleep(0.3)
-        lines = self.naivec('logs', '-n5', '-f', 'seam', timeout=20).stdout.decode().splitlines()
+        lines = self.naivec('logs', '-n5', '-f', 'seam').stdout.decode().splitlines()
         numbers = [int(line.split()[1]) for line in lines]
         self.assertEqual(numbers, list(range(numbers[0], 300)))
         self.assertEqual(container.wait()[0], 'success')
@@ -93,9 +93,14 @@ class Detached(Cli):
 class Several(Cli):
     def test_wait(self):
         """wait with several shows each as it ends, and exits with 0."""
-        for name, seconds, code in (('slow', 0.6, 3), ('quick', 0, 0)):
-            self.root.spawn(self.rootfs, ['/bin/sh', '-c', f'sleep {seconds}; exit {code}'], Id=name)
-        self.assertEqual(self.good('wait', 'slow', 'quick'), b'quick success 0\nslow exit-code 3\n')
+        reader, writer = os.pipe()
+        self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'read word; exit 3'], fds={0: reader}, Id='slow')
+        os.close(reader)
+        self.root.spawn(self.rootfs, ['/bin/true'], Id='quick')
+        process = self.start('wait', 'slow', 'quick', stdout=subprocess.PIPE)
+        self.assertEqual(process.stdout.readline(), b'quick success 0\n')
+        os.close(writer)
+        self.assertEqual((process.stdout.read(), process.wait()), (b'slow exit-code 3\n', 0))
         results = json.loads(self.good('wait', '--json=short', 'slow', 'quick'))
         self.assertEqual({r['id']: (r['result'], r['code']) for r in results},
                          {'slow': ('exit-code', 3), 'quick': ('success', 0)})
@@ -392,7 +397,7 @@ class Tty(Cli):
 
     def test_much_output(self):
         """Megabytes through a terminal arrive complete, the last line too."""
-        done = self.naivec('run', '--tty', self.rootfs, '/bin/sh', '-c', 'seq 1 200000', timeout=60)
+        done = self.naivec('run', '--tty', self.rootfs, '/bin/sh', '-c', 'seq 1 200000')
         lines = done.stdout.split(b'\r\n')
         self.assertEqual((len(lines), lines[0], lines[-2], lines[-1]), (200001, b'1', b'200000', b''))
 

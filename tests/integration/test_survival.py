@@ -112,11 +112,14 @@ class Survival(Case):
     def test_exit_code(self):
         """One that ends under the next service has its true exit code, or none: never one that nobody saw."""
         place = self.place('code')
-        place.client.spawn(self.rootfs, ['/bin/sh', '-c', 'sleep 1; exit 7'], Id='seven')
+        reader, writer = os.pipe()
+        place.client.spawn(self.rootfs, ['/bin/sh', '-c', 'read word; exit 7'], fds={0: reader}, Id='seven')
+        os.close(reader)
         time.sleep(0.2)
         self.again(place, signal.SIGKILL)
         container = place.client.get_container('seven')
         self.assertEqual(container.state, 'running')
+        os.close(writer)
         self.assertEqual(container.wait(), ('exit-code', 7) if TELLS_EXIT else ('unknown', 0))
 
     def test_ended_meanwhile(self):

@@ -144,8 +144,9 @@ class Case(unittest.TestCase):
         self.unread[fd] = data[at:]
         return data[:at]
 
-    def command(self, *arguments, user=None, input=None, timeout=60, env=None):
-        """A program of the machine, perhaps as another user; a CompletedProcess with bytes."""
+    def command(self, *arguments, user=None, input=None, timeout=None, env=None):
+        """A program of the machine, perhaps as another user; a CompletedProcess with bytes. The test's own limit is
+        its, too."""
         line = list(arguments)
         if user:
             uid = USERS[user]

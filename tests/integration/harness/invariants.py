@@ -81,9 +81,9 @@ def device_nodes(*directories):
 
 
 class Snapshot:
-    def __init__(self, world):
+    def __init__(self, world, trees=True):
         self.mounts = world.mountinfo()
-        self.trees = {path: rootfs.fingerprint(path) for path in world.watched_trees()}
+        self.trees = {path: rootfs.fingerprint(path) for path in world.watched_trees()} if trees else None
         self.nodes = device_nodes('/dev', f'{world.state_dir}/dev')
         # A user namespace stays open for each range of ids that was ever in use: kept for the next container.
         self.fds = sorted(plain(target) for target in world.service_fds().values()
@@ -107,11 +107,6 @@ class Snapshot:
                 result.append(f'{what}: gone {sorted(before - after)}, new {sorted(after - before)}')
         differ('I1 mount table', set(self.mounts), set(other.mounts))
         differ('I2 device nodes', set(self.nodes.items()), set(other.nodes.items()))
-        for path, before in self.trees.items():
-            after = other.trees.get(path, {})
-            changed = sorted(n for n in set(before) | set(after) if before.get(n) != after.get(n))
-            if changed:
-                result.append(f'I2 {path} changed: {changed[:10]}')
         if self.fds != other.fds:
             gone, new = Counter(self.fds), Counter(other.fds)
             result.append(f'I3 service fds: gone {list((gone - new).elements())}, '
@@ -125,6 +120,12 @@ class Snapshot:
             result.append(f'the service has {other.threads} threads')
         differ('I7 state directory', self.state, other.state)
         differ('bus names', self.names, other.names)
+        # These take longest to look at: not before all else is as it was.
+        for path, before in self.trees.items() if not result else ():
+            after = rootfs.fingerprint(path)
+            changed = sorted(n for n in set(before) | set(after) if before.get(n) != after.get(n))
+            if changed:
+                result.append(f'I2 {path} changed: {changed[:10]}')
         return result
 
 
@@ -134,7 +135,7 @@ def check(before, world, clean, patience=3.0):
     deadline = time.monotonic() + patience
     while True:
         clean()
-        found = before.differences(Snapshot(world), world)
+        found = before.differences(Snapshot(world, trees=False), world)
         if not found or time.monotonic() > deadline:
             break
         time.sleep(0.02)

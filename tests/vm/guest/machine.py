@@ -22,6 +22,7 @@ BUS = 'unix:path=/run/dbus/system_bus_socket'
 CGROUPS = '/sys/fs/cgroup'
 PACKAGES = '/vm/package'
 USERS = {'alice': 1000, 'bob': 1001, 'carol': 1002}
+APT_LIMIT = 480  # seconds for a test that calls apt, which may take 150 each time
 
 
 def run(*argv, check=True, timeout=60, input='', user=None):
@@ -186,11 +187,11 @@ class Case(unittest.TestCase):
 
     def setUp(self):
         self._client = None
+        self.addCleanup(self.end_what_is_left)  # the last one; also if a setUp does not get to its end
 
-    def tearDown(self):
+    def end_what_is_left(self):
         if self._client:
             self._client.close()
-        self.doCleanups()
         if not is_installed():
             return
         problem = None

@@ -3,7 +3,7 @@
 import os
 
 import machine
-from machine import ROOTFS, Case, naivec, output, run, wait_until
+from machine import APT_LIMIT, ROOTFS, Case, naivec, output, run, wait_until
 
 
 def traces():
@@ -39,6 +39,7 @@ class Removal(Case):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.gone()
         self.assertEqual(traces(), [])
+    test_purge.limit = APT_LIMIT
 
     def test_remove(self):
         """remove ends everything and keeps the configuration file, which comes back unchanged"""
@@ -54,3 +55,4 @@ class Removal(Case):
             self.assertIn('# kept\n', f.read())
         self.assertEqual(naivec('run', ROOTFS, '/bin/echo', 'back'), 'back')
         machine.apt('purge', 'naive-runc')
+    test_remove.limit = APT_LIMIT
