@@ -467,6 +467,7 @@ static void test_options(Fixture *f, const void *data)
         static const uint64_t capabilities[] = {0, CAPABILITY(NET_ADMIN), CAPABILITY(SYS_ADMIN)};
 
         for (unsigned i = 0; i < 3 * 3; i++) {
+                g_free(f->spec->rootfs);
                 f->spec->rootfs = g_strdup(f->path);
                 f->spec->tasks_max = UINT64_MAX;
                 set_command(f, "helper exit 7");
