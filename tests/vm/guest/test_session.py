@@ -150,7 +150,7 @@ class Prompt(Session):
                                       dialogue=[['Password: ', 'alicealice\n']] * 2)
         self.assertEqual(status, 0, text)
         self.assertEqual(text.count('AUTHENTICATING FOR org.naive.Runc.run-privileged '), 2, text)
-        self.assertIn('administrator rights', text.replace('\n', ' '))
+        self.assertIn('change anything on this computer', text.replace('\n', ' '))
 
     def test_no_terminal_no_question(self):
         """--no-ask-password fails at once and says so"""
