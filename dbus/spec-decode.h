@@ -9,7 +9,7 @@
 
 #include "service/limits.h"
 #include "service/run-spec.h"
-#include "service/sandbox-plan.h"
+#include "service/launch.h"
 
 /* Fds of our own, closed with it. */
 typedef struct SpawnFds {

@@ -44,14 +44,19 @@ static Cgroup *cgroup_alloc(CgroupTree *tree, uid_t owner, uint64_t serial)
         return cgroup;
 }
 
+void cgroup_close_entries(Cgroup *cgroup)
+{
+        while (cgroup->n_entries > 0)
+                fd_close(cgroup->entry_fds[--cgroup->n_entries]);
+}
+
 void cgroup_free(Cgroup *cgroup)
 {
         if (!cgroup)
                 return;
         for (unsigned i = 0; i < CGROUP_HIERARCHIES_MAX; i++)
                 fd_close(cgroup->leaf_fds[i]);
-        for (unsigned i = 0; i < cgroup->n_entries; i++)
-                fd_close(cgroup->entry_fds[i]);
+        cgroup_close_entries(cgroup);
         fd_close(cgroup->oom_count_fd);
         fd_close(cgroup->oom_event_fd);
         g_free(cgroup->path);
@@ -96,25 +101,30 @@ static bool limits_tasks(const CgroupLimits *limits)
         return limits->tasks_max != CGROUP_NO_LIMIT;
 }
 
+static bool check_controllers(const CgroupTree *tree, uid_t owner, const CgroupLimits *limits,
+                              GError **error)
+{
+        const CgroupLimits ceilings = cgroup_ceilings_of(tree, owner);
+        bool memory = limits_memory(&ceilings) || (limits && limits_memory(limits));
+        bool tasks = limits_tasks(&ceilings) || (limits && limits_tasks(limits));
+
+        return (!memory || find_controller(tree, CGROUP_MEMORY, "memory", error)) &&
+               (!tasks || find_controller(tree, CGROUP_PIDS, "tasks", error));
+}
+
 /* The hierarchies (bits) that this container needs a leaf in. */
-static bool choose_hierarchies(const CgroupTree *tree, uid_t owner, const CgroupLimits *limits,
-                               unsigned *ret, GError **error)
+static unsigned choose_hierarchies(const CgroupTree *tree, uid_t owner, const CgroupLimits *limits)
 {
         const CgroupLimits ceilings = cgroup_ceilings_of(tree, owner);
         unsigned chosen = tree->tracking < 0 ? 0 : 1u << tree->tracking;
 
-        if (limits_memory(limits) || limits_memory(&ceilings)) {
-                if (!find_controller(tree, CGROUP_MEMORY, "memory", error))
-                        return false;
+        if (tree->serving[CGROUP_MEMORY] >= 0 &&
+            (!limits || limits_memory(limits) || limits_memory(&ceilings)))
                 chosen |= 1u << tree->serving[CGROUP_MEMORY];
-        }
-        if (limits_tasks(limits) || limits_tasks(&ceilings)) {
-                if (!find_controller(tree, CGROUP_PIDS, "tasks", error))
-                        return false;
+        if (tree->serving[CGROUP_PIDS] >= 0 &&
+            (!limits || limits_tasks(limits) || limits_tasks(&ceilings)))
                 chosen |= 1u << tree->serving[CGROUP_PIDS];
-        }
-        *ret = chosen;
-        return true;
+        return chosen;
 }
 
 /* The owner's directory stays when its last leaf goes: to make it for every run would cost more
@@ -192,11 +202,13 @@ static bool watch_oom(Cgroup *cgroup, GError **error)
                 cgroup->leaf_fds[index], &cgroup->oom_count_fd, &cgroup->oom_event_fd, error);
 }
 
-static bool set_limits(Cgroup *cgroup, const CgroupLimits *limits, GError **error)
+bool cgroup_limit(Cgroup *cgroup, const CgroupLimits *limits, GError **error)
 {
         const CgroupTree *tree = cgroup->tree;
         int memory = tree->serving[CGROUP_MEMORY], pids = tree->serving[CGROUP_PIDS];
 
+        if (!check_controllers(tree, cgroup->owner, limits, error))
+                return false;
         if (limits_tasks(limits) &&
             !cgroup_set_tasks(cgroup->leaf_fds[pids], limits->tasks_max, error))
                 return false;
@@ -222,26 +234,27 @@ static bool open_entries(Cgroup *cgroup, GError **error)
         return true;
 }
 
-static bool fill_cgroup(Cgroup *cgroup, const CgroupLimits *limits, unsigned chosen, GError **error)
+static bool fill_cgroup(Cgroup *cgroup, const CgroupLimits *limits, GError **error)
 {
+        unsigned chosen = choose_hierarchies(cgroup->tree, cgroup->owner, limits);
+
         for (unsigned i = 0; i < CGROUP_HIERARCHIES_MAX; i++)
                 if (chosen & 1u << i &&
                     (!make_leaf(cgroup, i, error) || !hand_down(cgroup, i, error)))
                         return false;
         return cgroup_cap_owner(cgroup->tree, cgroup->owner, error) &&
-               set_limits(cgroup, limits, error) && open_entries(cgroup, error);
+               (!limits || cgroup_limit(cgroup, limits, error)) && open_entries(cgroup, error);
 }
 
 bool cgroup_new(CgroupTree *tree, uid_t owner, uint64_t serial, const CgroupLimits *limits,
                 Cgroup **ret, GError **error)
 {
         g_autoptr(Cgroup) cgroup = NULL;
-        unsigned chosen;
 
-        if (!choose_hierarchies(tree, owner, limits, &chosen, error))
+        if (!check_controllers(tree, owner, limits, error))
                 return false;
         cgroup = cgroup_alloc(tree, owner, serial);
-        if (!fill_cgroup(cgroup, limits, chosen, error)) {
+        if (!fill_cgroup(cgroup, limits, error)) {
                 (void) cgroup_remove(cgroup, NULL); /* what has an fd in it was made by us */
                 return false;
         }

@@ -63,9 +63,13 @@ void cgroup_tree_sweep(CgroupTree *tree);
 typedef struct Cgroup Cgroup;
 
 /* Makes the leaf in each hierarchy with its limits in place; on failure nothing is left behind.
- * Limits are read back: larger than asked is an error. */
+ * Without `limits`: in each hierarchy that could limit, for cgroup_limit() to follow. */
 bool cgroup_new(CgroupTree *tree, uid_t owner, uint64_t serial, const CgroupLimits *limits,
                 Cgroup **ret, GError **error);
+
+/* Sets the limits of a leaf that was made without. They are read back: larger than asked is an
+ * error. */
+bool cgroup_limit(Cgroup *cgroup, const CgroupLimits *limits, GError **error);
 
 /* Opens a leaf that exists (left by a predecessor), to watch, kill and remove it. */
 bool cgroup_open(CgroupTree *tree, uid_t owner, uint64_t serial, Cgroup **ret, GError **error);
@@ -84,6 +88,7 @@ int cgroup_birth_fd(const Cgroup *cgroup);
  * exist then. */
 #define CGROUP_ENTRY_FDS_MAX 3u
 int cgroup_entry_fd(const Cgroup *cgroup, unsigned index);
+void cgroup_close_entries(Cgroup *cgroup); /* the child has its own copies by now */
 
 /* The slow way, for a process that cannot do it itself: puts `pid` into the v1 leaves (and nothing
  * else: v2 is entered at birth). Before its first instruction of interest, i.e. while it waits. */

@@ -15,6 +15,7 @@ typedef struct Config {
                                              exempt */
         uint32_t stopped_per_user_max;    /* StoppedPerUserMax: ended ones kept for reading */
         uint64_t tasks_max;               /* TasksMax: default of a container */
+        uint32_t prepared_sandboxes;      /* PreparedSandboxes: kept ready at most; 0 none */
         uint64_t user_memory_max; /* UserMemoryMax: all containers of one user; UINT64_MAX none */
         uint64_t user_tasks_max;  /* UserTasksMax; root is exempt from both */
         uint32_t id_range_start;  /* IdRangeStart, IdRangeCount: host ids for the containers */

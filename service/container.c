@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -377,50 +376,26 @@ static void watch_process(Container *container)
 /* One pipe for stdout and stderr, unless the caller gave both or a terminal carries them. */
 static bool open_pipe(Container *container, const ContainerLaunch *how, int ends[2], GError **error)
 {
-        autofd int both = -1;
-        char path[32];
-        struct stat status;
         unsigned given = 0;
 
         for (size_t i = 0; i < how->n_fds; i++)
                 if (how->fds[i].target == 1 || how->fds[i].target == 2)
                         given++;
-        if (container->spec->terminal || given == 2)
-                return true;
-        if (pipe2(ends, O_CLOEXEC) < 0)
-                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
-                                       "cannot make a pipe");
-        /* The container's end can be read as well: then it breaks for nobody while no service is
-         * there to read, and a successor finds the pipe by its inode among the container's fds. */
-        snprintf(path, sizeof path, "/proc/self/fd/%d", ends[1]);
-        both = open(path, O_RDWR | O_CLOEXEC);
-        /* and it is the container root's file, or nobody there could open /dev/stdout anew */
-        if (both < 0 || fstat(both, &status) < 0 ||
-            fchown(both, id_map_root_uid(how->map), id_map_root_gid(how->map)) < 0) {
-                int errnum = errno;
-                fd_clear(&ends[0]);
-                fd_clear(&ends[1]);
-                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errnum,
-                                       "cannot open a pipe");
-        }
-        fd_close(ends[1]);
-        ends[1] = steal_fd(&both);
-        container->info.pipe = status.st_ino;
-        return true;
+        /* the container root's file, or nobody there could open /dev/stdout anew */
+        return container->spec->terminal || given == 2 ||
+               output_open_pipe(ends, id_map_root_uid(how->map), id_map_root_gid(how->map),
+                                &container->info.pipe, error);
 }
 
-bool container_launch(Container *container, const ContainerLaunch *how, GError **error)
+static bool start_process(Container *container, const ContainerLaunch *how, GError **error)
 {
         int ends[2] = {-1, -1};
         Launched launched;
 
-        container->cgroup = how->cgroup;
-        container->map = how->map;
-        container->execute = how->execute;
-        g_free(container->info.control_group);
-        container->info.control_group = g_strdup(cgroup_path(how->cgroup));
-        if (!open_pipe(container, how, ends, error))
+        if (!open_pipe(container, how, ends, error)) {
+                sandbox_free(how->sandbox);
                 return false;
+        }
         autofd int mine = ends[0], theirs = ends[1];
         LaunchInput input = {
                 .profile = how->profile,
@@ -431,6 +406,7 @@ bool container_launch(Container *container, const ContainerLaunch *how, GError *
                 .sources = how->sources,
                 .map = how->map,
                 .cgroup = how->cgroup,
+                .sandbox = how->sandbox,
                 .fds = how->fds,
                 .n_fds = how->n_fds,
                 .output_fd = theirs,
@@ -445,6 +421,28 @@ bool container_launch(Container *container, const ContainerLaunch *how, GError *
         container->mount_namespace = launched.mount_namespace;
         container->info.pid = launched.pid;
         container->info.id_base = id_map_base(how->map);
+        return true;
+}
+
+static void drop_leaf(Container *container)
+{
+        if (container->cgroup)
+                cgroup_remove(container->cgroup, NULL);
+        g_clear_pointer(&container->cgroup, cgroup_free);
+        g_clear_pointer(&container->map, id_map_free);
+}
+
+bool container_launch(Container *container, const ContainerLaunch *how, GError **error)
+{
+        container->cgroup = how->cgroup;
+        container->map = how->map;
+        container->execute = how->execute;
+        g_free(container->info.control_group);
+        container->info.control_group = g_strdup(cgroup_path(how->cgroup));
+        if (!start_process(container, how, error)) {
+                drop_leaf(container);
+                return false;
+        }
         watch_process(container);
         return true;
 }
@@ -550,10 +548,7 @@ void container_free(Container *container)
         }
         close_process(container);
         fd_close(container->mount_namespace);
-        if (container->cgroup)
-                cgroup_remove(container->cgroup, NULL);
-        cgroup_free(container->cgroup);
-        id_map_free(container->map);
+        drop_leaf(container);
         output_free(container->output);
         run_spec_free(container->spec);
         g_clear_error(&container->failure);

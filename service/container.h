@@ -37,8 +37,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Container, container_free)
 
 typedef bool (*LaunchFunc)(const LaunchInput *input, Launched *ret, GError **error);
 
-/* Starts the process; `cgroup` and `map` are consumed in any case. `execute`: go on to exec at
- * once. A `created`, `started` or `failed` follows from the loop if this returns true. */
+/* Starts the process; `cgroup`, `map` and `sandbox` are consumed in any case, and nothing of them
+ * is left if this fails. `execute`: go on to exec at once. A `created`, `started` or `failed`
+ * follows from the loop if this returns true. */
 typedef struct ContainerLaunch {
         LaunchFunc launch;
         const Profile *profile;
@@ -46,6 +47,7 @@ typedef struct ContainerLaunch {
         const RootfsFound *sources; /* as in LaunchInput */
         Cgroup *cgroup;
         IdMap *map;
+        Sandbox *sandbox; /* prepared for these two; NULL: it is made now */
         const SandboxFd *fds;
         size_t n_fds;
         bool execute;

@@ -22,20 +22,39 @@ struct IdMap {
         gid_t gid;
 };
 
+gid_t id_map_group(const Credentials *owner, gid_t tree_gid)
+{
+        if (owner->uid == 0)
+                return 0;
+        if (credentials_has_group(owner, tree_gid))
+                return tree_gid;
+        return owner->n_groups ? owner->groups[0] : (gid_t) 65534;
+}
+
+void id_map_settle(IdMap *map, const Credentials *owner, gid_t tree_gid)
+{
+        map->uid = owner->uid;
+        map->gid = id_map_group(owner, tree_gid);
+}
+
+bool id_map_prepare(IdRanges *ranges, uid_t uid, gid_t gid, IdMap **ret, GError **error)
+{
+        const Credentials owner = {.uid = uid, .n_groups = 1, .groups = &gid};
+
+        if (!id_ranges_has_plenty(ranges, uid))
+                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                                 "there are too few user ids to prepare anything (IdRangeCount)");
+        return id_map_new(ranges, USER_NAMESPACE_AUTO, &owner, gid, ret, error);
+}
+
 bool id_map_new(IdRanges *ranges, UserNamespaceMode mode, const Credentials *owner, gid_t tree_gid,
                 IdMap **ret, GError **error)
 {
         g_autofree IdMap *map = g_new0(IdMap, 1);
 
         map->ranges = ranges;
-        map->uid = owner->uid;
         map->is_host = mode == USER_NAMESPACE_HOST;
-        if (owner->uid == 0 || credentials_has_group(owner, tree_gid))
-                map->gid = tree_gid;
-        else
-                map->gid = owner->n_groups ? owner->groups[0] : (gid_t) 65534;
-        if (owner->uid == 0)
-                map->gid = 0;
+        id_map_settle(map, owner, tree_gid);
         if (mode == USER_NAMESPACE_AUTO) {
                 map->range = id_ranges_take(ranges, map->uid, map->gid, error);
                 if (!map->range)

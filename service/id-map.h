@@ -21,6 +21,12 @@ typedef struct IdMap IdMap;
  * free. */
 bool id_map_new(IdRanges *ranges, UserNamespaceMode mode, const Credentials *owner, gid_t tree_gid,
                 IdMap **ret, GError **error);
+/* The same in advance, for a tree that is not known yet: `gid` is a guess of what id_map_group()
+ * will be. id_map_settle() follows, for the same user. */
+bool id_map_prepare(IdRanges *ranges, uid_t uid, gid_t gid, IdMap **ret, GError **error);
+void id_map_settle(IdMap *map, const Credentials *owner, gid_t tree_gid);
+gid_t id_map_group(const Credentials *owner, gid_t tree_gid);
+
 /* For a container that runs already: takes the range that begins at `base` (0: it is not `auto`),
  * which must be one of ours and free. */
 bool id_map_adopt(IdRanges *ranges, uint32_t base, uid_t owner, IdMap **ret, GError **error);

@@ -202,6 +202,11 @@ IdRange *id_ranges_take(IdRanges *ranges, uid_t owner, gid_t gid, GError **error
         return range_new(base, owner);
 }
 
+bool id_ranges_has_plenty(IdRanges *ranges, uid_t owner)
+{
+        return stack_of(ranges, owner)->len > 0 || ranges->used < ranges->total / 2;
+}
+
 IdRange *id_ranges_take_at(IdRanges *ranges, uint32_t base, uid_t owner, GError **error)
 {
         GPtrArray *stack = stack_of(ranges, owner);

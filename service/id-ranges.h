@@ -42,6 +42,8 @@ bool id_ranges_keep(IdRanges *ranges, int directory, GError **error);
 /* A free one of the owner's (one with a mount namespace for `gid`, if there is one), else a new
  * one. LimitsExceeded when none is left; nothing is given out that could not be written down. */
 IdRange *id_ranges_take(IdRanges *ranges, uid_t owner, gid_t gid, GError **error);
+/* Could one be taken that nobody would miss? One of the owner's that is free, or one of many. */
+bool id_ranges_has_plenty(IdRanges *ranges, uid_t owner);
 /* The one that begins at `base`, for a container that runs in it already. */
 IdRange *id_ranges_take_at(IdRanges *ranges, uint32_t base, uid_t owner, GError **error);
 void id_ranges_give_back(IdRanges *ranges, IdRange *range);

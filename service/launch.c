@@ -3,60 +3,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
-#include <linux/sched.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "service/error.h"
 #include "service/limits.h"
-#include "service/sandbox-child.h"
 #include "service/seccomp.h"
 #include "service/util/capability.h"
 #include "service/util/fd.h"
 
-#define TTY_GID 5
-
-/* Fds that only the clone may see: all at SANDBOX_FD_BASE or above, all closed when the launch is
- * over. */
-typedef struct LaunchFds {
-        int list[SPAWN_FDS_MAX + MOUNTS_MAX + 8];
-        size_t n;
-} LaunchFds;
-
-static void launch_fds_clear(LaunchFds *fds)
-{
-        for (size_t i = 0; i < fds->n; i++)
-                fd_close(fds->list[i]);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LaunchFds, launch_fds_clear)
-
-/* Returns a copy of `fd` in the high range, or -1. */
-static int lift(LaunchFds *fds, int fd)
-{
-        int high = fcntl(fd, F_DUPFD_CLOEXEC, SANDBOX_FD_BASE);
-
-        if (high >= 0)
-                fds->list[fds->n++] = high;
-        return high;
-}
-
-static int compare_fds(const void *a, const void *b)
-{
-        return *(const int *) a - *(const int *) b;
-}
-
-static bool has_target(const SandboxFd *fds, size_t n, int target)
-{
-        for (size_t i = 0; i < n; i++)
-                if (fds[i].target == target)
-                        return true;
-        return false;
-}
+/* -- what is mounted -- */
 
 static RootfsTree root_tree(const LaunchInput *input)
 {
@@ -87,298 +43,282 @@ static RootfsTree mount_tree(const LaunchInput *input, size_t index)
         };
 }
 
-/* The caller's fds, then what is missing of 0, 1 and 2. */
-static bool plan_fds(const LaunchInput *input, LaunchFds *lifted, SandboxFd *fds, size_t *ret_n)
-{
-        autofd int null = -1;
-        size_t n = 0;
+/* -- writing a plan into the memory that the child has, too -- */
 
-        for (; n < input->n_fds; n++) {
-                fds[n].target = input->fds[n].target;
-                if ((fds[n].source = lift(lifted, input->fds[n].source)) < 0)
-                        return false;
-        }
-        if (!input->spec->terminal) {
-                int output = input->output_fd;
-                null = open("/dev/null", O_RDWR | O_CLOEXEC);
-                if (null < 0)
-                        return false;
-                for (int target = 0; target < 3; target++) {
-                        if (has_target(fds, n, target))
-                                continue;
-                        fds[n].target = target;
-                        fds[n].source = lift(lifted, target == 0 || output < 0 ? null : output);
-                        if (fds[n++].source < 0)
-                                return false;
-                }
-        }
-        *ret_n = n;
+typedef struct Writer {
+        char *at;
+        size_t left;
+} Writer;
+
+static void *reserve(Writer *writer, size_t size)
+{
+        void *place = writer->at;
+
+        size = (size + 7) & ~(size_t) 7;
+        if (size > writer->left)
+                return NULL;
+        writer->at += size;
+        writer->left -= size;
+        return place;
+}
+
+static bool write_bytes(Writer *writer, const void *bytes, size_t size, void *ret)
+{
+        void *copy = reserve(writer, size);
+
+        if (!copy)
+                return false;
+        memcpy(copy, bytes, size);
+        *(void **) ret = copy;
         return true;
 }
 
-/* The mounts as the child takes them; their clones get their attributes when the ids are mapped. */
-static bool plan_mounts(const LaunchInput *input, LaunchFds *lifted, SandboxMount *mounts,
-                        GError **error)
+static bool write_string(Writer *writer, const char *text, const char **ret)
 {
-        for (size_t i = 0; i < input->spec->n_mounts; i++) {
-                const MountSpec *mount = &input->spec->mounts[i];
-                autofd int clone = -1;
-                mounts[i] = (SandboxMount){
-                        .fd = -1,
-                        .target = mount->target + 1,
+        return write_bytes(writer, text, strlen(text) + 1, ret);
+}
+
+static bool write_strv(Writer *writer, char *const *strv, char ***ret)
+{
+        guint n = g_strv_length((char **) strv);
+        char **copy = reserve(writer, (n + 1) * sizeof *copy);
+
+        for (guint i = 0; copy && i < n; i++)
+                if (!write_string(writer, strv[i], (const char **) &copy[i]))
+                        return false;
+        if (!copy)
+                return false;
+        copy[n] = NULL;
+        *ret = copy;
+        return true;
+}
+
+static bool write_filter(Writer *writer, const SeccompProgram *program, SandboxPlan *plan)
+{
+        plan->seccomp.len = program->program.len;
+        return write_bytes(writer, program->program.filter,
+                           program->program.len * sizeof program->program.filter[0],
+                           &plan->seccomp.filter);
+}
+
+static bool write_command(Writer *writer, const RunSpec *spec, SandboxPlan *plan)
+{
+        g_auto(GStrv) environment = run_spec_build_environment(spec, &plan->home_index);
+        g_auto(GStrv) exec_paths = run_spec_build_exec_paths(spec, environment);
+
+        return write_strv(writer, spec->argv, &plan->argv) &&
+               write_strv(writer, environment, &plan->environment) &&
+               write_strv(writer, exec_paths, &plan->exec_paths);
+}
+
+_Static_assert(MOUNTS_MAX + SPAWN_FDS_MAX + 3 <= SANDBOX_FDS_MAX,
+               "the root, mounts, the caller's, and 1 and 2");
+
+/* Their fds come behind the root's, in their order. */
+static bool write_mounts(Writer *writer, const LaunchInput *input, SandboxPlan *plan)
+{
+        const RunSpec *spec = input->spec;
+        SandboxMount mounts[MOUNTS_MAX];
+        int next = 1;
+
+        for (size_t i = 0; i < spec->n_mounts; i++) {
+                const MountSpec *mount = &spec->mounts[i];
+                SandboxMount *copy = &mounts[i];
+                *copy = (SandboxMount){
+                        .fd = mount->source ? next++ : -1,
                         .is_directory = !mount->source || input->sources[i].is_directory,
-                        .size = mount->size,
-                        .mode = mount->mode,
                         .attributes = mount_attributes(mount),
                 };
-                if (!mount->source)
+                if (!write_string(writer, mount->target + 1, &copy->target) ||
+                    (mount->size && !write_string(writer, mount->size, &copy->size)) ||
+                    (mount->mode && !write_string(writer, mount->mode, &copy->mode)))
+                        return false;
+        }
+        plan->n_mounts = spec->n_mounts;
+        plan->first_target = (size_t) next;
+        return write_bytes(writer, mounts, spec->n_mounts * sizeof mounts[0], &plan->mounts);
+}
+
+/* The caller's fds, then the output where 1 and 2 are missing. `fds` gets the sources. */
+static bool write_targets(Writer *writer, const LaunchInput *input, int *fds, SandboxPlan *plan)
+{
+        int targets[SANDBOX_FDS_MAX];
+        size_t n = 0;
+        bool has[3] = {false, false, false};
+
+        for (; n < input->n_fds; n++) {
+                targets[n] = input->fds[n].target;
+                fds[n] = input->fds[n].source;
+                if (targets[n] >= 0 && targets[n] < 3)
+                        has[targets[n]] = true;
+        }
+        for (int target = 1; target < 3 && !plan->terminal && input->output_fd >= 0; target++) {
+                if (has[target])
                         continue;
-                const RootfsTree source = mount_tree(input, i);
-                if (!rootfs_clone(&source, &clone, error))
-                        return false;
-                if ((mounts[i].fd = lift(lifted, clone)) < 0)
-                        return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
-                                               "cannot copy a file descriptor");
+                targets[n] = target;
+                fds[n++] = input->output_fd;
         }
-        return true;
-}
-
-/* Each with the ids of its owner, but for what the caller was allowed to see with the host's. */
-static bool protect_trees(const LaunchInput *input, const SandboxPlan *plan, pid_t pid,
-                          GError **error)
-{
-        const RootfsTree root = root_tree(input);
-        autofd int own = -1, host = -1;
-
-        if (!id_map_open_mount_namespace(input->map, pid, &own, error) ||
-            !rootfs_protect(&root, plan->root_fd, own, error) ||
-            (run_spec_has_privileged_mount(input->spec) &&
-             !id_map_open_host_namespace(input->map, pid, &host, error)))
-                return false;
-        for (size_t i = 0; i < plan->n_mounts; i++) {
-                const RootfsTree source = mount_tree(input, i);
-                int ids = input->spec->mounts[i].is_privileged ? host : own;
-                if (source.path && !rootfs_protect(&source, plan->mounts[i].fd, ids, error))
-                        return false;
-        }
-        return true;
-}
-
-static bool clone_error(const LaunchInput *input, int errnum, GError **error)
-{
-        switch (errnum) {
-        case ENOMEM:
-                if (input->spec->memory_max != UINT64_MAX)
-                        return error_set(error, RUNTIME_ERROR_MEMORY_TOO_LOW,
-                                         "a memory limit of %" G_GUINT64_FORMAT
-                                         " bytes is too low to start a process",
-                                         input->spec->memory_max);
-                return error_set_errno(error, RUNTIME_ERROR_NO_MEMORY, errnum,
-                                       "cannot clone a process");
-        case EAGAIN:
-                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errnum,
-                                       "cannot clone a process (a limit of processes is reached)");
-        case ENOSPC:
-                return error_set_errno(
-                        error, RUNTIME_ERROR_LIMITS_EXCEEDED, errnum,
-                        "cannot clone into new namespaces (see sysctl user.max_*_namespaces)");
-        case EPERM:
-                return error_set_errno(error, RUNTIME_ERROR_NOT_SUPPORTED, errnum,
-                                       "this system lets the service make no user namespaces");
-        case ENOSYS:
-        case EINVAL:
-                return error_set_errno(
-                        error, RUNTIME_ERROR_NOT_SUPPORTED, errnum,
-                        "this kernel cannot clone3() into new namespaces and a cgroup");
-        default:
-                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errnum,
-                                       "cannot clone into new namespaces");
-        }
-}
-
-/* Those that a command with more capabilities may want to work on. */
-static uint64_t work_namespaces(const RunSpec *spec)
-{
-        return CLONE_NEWUTS | CLONE_NEWIPC | (spec->host_network ? 0 : CLONE_NEWNET);
-}
-
-static pid_t clone_child(const LaunchInput *input, const SandboxPlan *plan, int *ret_pidfd)
-{
-        struct clone_args args = {
-                .flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND | CLONE_NEWNS | CLONE_NEWPID,
-                .exit_signal = SIGCHLD,
-                .pidfd = (uint64_t) (uintptr_t) ret_pidfd,
-        };
-        int birth = cgroup_birth_fd(input->cgroup);
-
-        if (input->spec->user_namespace != USER_NAMESPACE_HOST)
-                args.flags |= CLONE_NEWUSER;
-        if (!plan->inner_namespaces)
-                args.flags |= work_namespaces(input->spec);
-        if (birth >= 0) {
-                args.flags |= CLONE_INTO_CGROUP;
-                args.cgroup = (uint64_t) birth;
-        }
-        pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
-        if (pid == 0)
-                sandbox_child(plan);
-        return pid;
-}
-
-static bool unspare(pid_t pid, GError **error)
-{
-        char path[64];
-        int r;
-
-        g_snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int) pid);
-        r = fd_write_file_at(AT_FDCWD, path, "0");
-        return r < 0 ? error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, -r, "cannot write '%s'",
-                                       path)
-                     : true;
-}
-
-/* While the child waits: whatever needs its pid or its user namespace. */
-static bool prepare_child(const LaunchInput *input, const SandboxPlan *plan, pid_t pid,
-                          GError **error)
-{
-        if (input->profile->is_spared && !unspare(pid, error))
-                return false;
-        return id_map_apply(input->map, pid, error) && protect_trees(input, plan, pid, error);
-}
-
-/* It waits for GO or sets itself up; killed, it is gone at once. */
-static void abandon_child(int pidfd)
-{
-        syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-        while (waitid(P_PIDFD, (id_t) pidfd, &(siginfo_t){0}, WEXITED) < 0 && errno == EINTR)
-                ;
-}
-
-static bool run_child(const LaunchInput *input, const SandboxPlan *plan, Launched *launched,
-                      GError **error)
-{
-        const char go = SANDBOX_GO;
-        char path[64];
-
-        launched->pid = clone_child(input, plan, &launched->pidfd);
-        if (launched->pid < 0)
-                return clone_error(input, errno, error);
-        if (!prepare_child(input, plan, launched->pid, error)) {
-                abandon_child(launched->pidfd);
-                fd_clear(&launched->pidfd);
-                return false;
-        }
-        /* The last reference to a mount namespace waits for an RCU grace period when it goes (0.05
-         * to 0.5 ms): not between the end of the command and the word of it, then, but in the
-         * clean-up after that. */
-        g_snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int) launched->pid);
-        launched->mount_namespace = open(path, O_RDONLY | O_CLOEXEC);
-        /* if it has died meanwhile (for memory, say), the pidfd tells */
-        (void) !send(launched->sync_fd, &go, 1, MSG_NOSIGNAL);
-        return true;
+        plan->n_targets = n;
+        return write_bytes(writer, targets, n * sizeof targets[0], &plan->targets);
 }
 
 /* What the options take from the default profile, or add to it. */
-static bool plan_rights(const LaunchInput *input, SandboxPlan *plan, SeccompProgram **ret_filter,
-                        GError **error)
+static bool write_rights(Writer *writer, const LaunchInput *input, SandboxPlan *plan)
 {
         const Profile *profile = input->profile;
         const RunSpec *spec = input->spec;
-        bool has_user_namespace = spec->user_namespace != USER_NAMESPACE_HOST;
+        g_autoptr(SeccompProgram) own = NULL;
+        const SeccompProgram *filter = NULL;
         /* what it writes belongs to the host's root there */
         bool plants = (run_spec_writes_to_host(spec) && id_map_shows_root(input->map)) ||
                       run_spec_has_privileged_mount(spec);
 
         plan->capabilities = profile->capabilities & ~(plants ? profile->file_capabilities : 0);
-        if (!has_user_namespace)
+        if (spec->user_namespace == USER_NAMESPACE_HOST)
                 plan->capabilities &= profile->own_capabilities;
         plan->capabilities |= spec->capabilities;
         plan->no_new_privileges = spec->no_new_privileges;
         if (spec->seccomp)
-                plan->seccomp = &(plants ? profile->seccomp_set_id : profile->seccomp)->program;
+                filter = plants ? profile->seccomp_set_id : profile->seccomp;
         /* not where it plants: with namespaces of its own it could give capabilities to a file */
         if (spec->seccomp && !plants && seccomp_opens(spec->capabilities)) {
-                if (!seccomp_program_new(SECCOMP_SET_ID_ALLOWED, spec->capabilities, ret_filter,
-                                         error))
+                if (!seccomp_program_new(SECCOMP_SET_ID_ALLOWED, spec->capabilities, &own, NULL))
                         return false;
-                plan->seccomp = &(*ret_filter)->program;
+                filter = own;
         }
-        /* without a user namespace it is root, whom no lock would hold */
-        if (has_user_namespace && spec->capabilities & CAPABILITY(SYS_ADMIN))
-                plan->inner_namespaces = work_namespaces(spec) | CLONE_NEWCGROUP;
+        return !filter || write_filter(writer, filter, plan);
+}
+
+static bool write_plan(const LaunchInput *input, SandboxPlan *shared, int *fds)
+{
+        const Profile *profile = input->profile;
+        const RunSpec *spec = input->spec;
+        Writer writer = {.at = (char *) shared, .left = SANDBOX_PLAN_SIZE};
+        SandboxPlan plan = {
+                .waits = !input->execute,
+                .terminal = spec->terminal,
+                .hostname_length = strlen(input->hostname),
+                .files_soft = profile->files_soft,
+                .files_hard = profile->files_hard,
+                .last_capability = profile->last_capability,
+        };
+
+        reserve(&writer, sizeof plan);
+        if (!write_string(&writer, input->hostname, &plan.hostname) ||
+            !write_string(&writer, spec->working_directory ? spec->working_directory : "/",
+                          &plan.working_directory) ||
+            !write_rights(&writer, input, &plan) || !write_mounts(&writer, input, &plan) ||
+            !write_targets(&writer, input, fds + plan.first_target, &plan) ||
+            !write_command(&writer, spec, &plan))
+                return false;
+        *shared = plan;
+        return true;
+}
+
+/* -- launching -- */
+
+/* Without a user namespace it is root, whom no lock would hold. */
+static bool wants_inner(const RunSpec *spec)
+{
+        return spec->user_namespace != USER_NAMESPACE_HOST &&
+               spec->capabilities & CAPABILITY(SYS_ADMIN);
+}
+
+bool launch_fits_prepared(const RunSpec *spec)
+{
+        return spec->user_namespace == USER_NAMESPACE_AUTO && !spec->host_network &&
+               !wants_inner(spec);
+}
+
+static bool make_sandbox(const LaunchInput *input, Sandbox **ret, GError **error)
+{
+        g_autoptr(GError) local = NULL;
+        const SandboxInput early = {
+                .profile = input->profile,
+                .map = input->map,
+                .cgroup = input->cgroup,
+                .host_users = input->spec->user_namespace == USER_NAMESPACE_HOST,
+                .host_network = input->spec->host_network,
+                .inner = wants_inner(input->spec),
+        };
+
+        if (sandbox_new(&early, ret, &local))
+                return true;
+        if (local->code == RUNTIME_ERROR_NO_MEMORY && input->spec->memory_max != UINT64_MAX)
+                return error_set(error, RUNTIME_ERROR_MEMORY_TOO_LOW,
+                                 "a memory limit of %" G_GUINT64_FORMAT
+                                 " bytes is too low to start a process",
+                                 input->spec->memory_max);
+        g_propagate_error(error, g_steal_pointer(&local));
+        return false;
+}
+
+/* Detached mounts of all trees: the root, then those that are bound. */
+typedef struct Trees {
+        int fds[MOUNTS_MAX + 1];
+        size_t n;
+} Trees;
+
+static void trees_clear(Trees *trees)
+{
+        for (size_t i = 0; i < trees->n; i++)
+                fd_close(trees->fds[i]);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Trees, trees_clear)
+
+static bool add_tree(Trees *trees, const RootfsTree *tree, int user_namespace, GError **error)
+{
+        if (!rootfs_clone(tree, &trees->fds[trees->n], error))
+                return false;
+        trees->n++;
+        return rootfs_protect(tree, trees->fds[trees->n - 1], user_namespace, error);
+}
+
+/* Each with the ids of its owner, but for what the caller was allowed to see with the host's. */
+static bool prepare_trees(const LaunchInput *input, pid_t pid, Trees *trees, GError **error)
+{
+        const RootfsTree root = root_tree(input);
+        autofd int own = -1, host = -1;
+
+        if (!id_map_open_mount_namespace(input->map, pid, &own, error) ||
+            !add_tree(trees, &root, own, error) ||
+            (run_spec_has_privileged_mount(input->spec) &&
+             !id_map_open_host_namespace(input->map, pid, &host, error)))
+                return false;
+        for (size_t i = 0; i < input->spec->n_mounts; i++) {
+                const RootfsTree source = mount_tree(input, i);
+                int ids = input->spec->mounts[i].is_privileged ? host : own;
+                if (source.path && !add_tree(trees, &source, ids, error))
+                        return false;
+        }
         return true;
 }
 
 bool launch(const LaunchInput *input, Launched *ret, GError **error)
 {
-        g_auto(LaunchFds) lifted = {.n = 0};
-        SandboxFd fds[SPAWN_FDS_MAX + 3];
-        SandboxMount mounts[MOUNTS_MAX];
-        const RootfsTree root = root_tree(input);
-        autofd int tree = -1, dev = -1, sys = -1, mine = -1, theirs = -1;
-        const Profile *profile = input->profile;
-        g_autoptr(SeccompProgram) filter = NULL;
-        char inner_map[32];
-        int sockets[2], entries[CGROUP_ENTRY_FDS_MAX + 1];
-        SandboxPlan plan = {
-                .cgroup_fds = entries,
-                .waits = !input->execute,
-                .set_groups = id_map_allows_set_groups(input->map),
-                .has_tty_gid = id_map_has_gid(input->map, TTY_GID),
-                .terminal = input->spec->terminal,
-                .hostname = input->hostname,
-                .hostname_length = strlen(input->hostname),
-                .working_directory =
-                        input->spec->working_directory ? input->spec->working_directory : "/",
-                .masks = profile->masks,
-                .n_masks = profile->n_masks,
-                .mounts = mounts,
-                .n_mounts = input->spec->n_mounts,
-                .files_soft = profile->files_soft,
-                .files_hard = profile->files_hard,
-                .last_capability = profile->last_capability,
-                .sys_fd = -1,
-                .inner_map = inner_map,
-                .argv = input->spec->argv,
-                .fds = fds,
+        g_autoptr(Sandbox) sandbox = input->sandbox;
+        g_auto(Trees) trees = {.n = 0};
+        int fds[SANDBOX_FDS_MAX];
+
+        if ((!sandbox && !make_sandbox(input, &sandbox, error)) ||
+            !prepare_trees(input, sandbox->pid, &trees, error))
+                return false;
+        memcpy(fds, trees.fds, trees.n * sizeof fds[0]);
+        if (!write_plan(input, sandbox->plan, fds))
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "argv and Environment are too large");
+        /* if it has died meanwhile (for memory, say), the pidfd tells */
+        (void) !sandbox_go(sandbox, fds, trees.n + sandbox->plan->n_targets);
+        *ret = (Launched){
+                .pid = sandbox->pid,
+                .pidfd = steal_fd(&sandbox->pidfd),
+                .sync_fd = steal_fd(&sandbox->sync_fd),
+                .mount_namespace = steal_fd(&sandbox->mount_namespace),
         };
-
-        g_snprintf(inner_map, sizeof inner_map, "0 0 %u", id_map_size(input->map));
-        if (!plan_rights(input, &plan, &filter, error) || !rootfs_clone(&root, &tree, error) ||
-            !plan_mounts(input, &lifted, mounts, error) ||
-            !profile_clone_dev(profile, &dev, error) ||
-            (input->spec->host_network && !profile_make_host_sys(&sys, error)))
-                return false;
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
-                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
-                                       "cannot make a socket");
-        mine = sockets[0];
-        theirs = sockets[1];
-        if ((plan.sync_fd = lift(&lifted, theirs)) < 0 ||
-            (plan.root_fd = lift(&lifted, tree)) < 0 || (plan.dev_fd = lift(&lifted, dev)) < 0 ||
-            (sys >= 0 && (plan.sys_fd = lift(&lifted, sys)) < 0) ||
-            !plan_fds(input, &lifted, fds, &plan.n_fds))
-                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
-                                       "cannot copy a file descriptor");
-        for (unsigned i = 0; i <= CGROUP_ENTRY_FDS_MAX; i++)
-                entries[i] = i < CGROUP_ENTRY_FDS_MAX ? cgroup_entry_fd(input->cgroup, i) : -1;
-        qsort(lifted.list, lifted.n, sizeof lifted.list[0], compare_fds);
-        plan.keep_fds = lifted.list;
-        plan.n_keep_fds = lifted.n;
-
-        g_auto(GStrv) environment = run_spec_build_environment(input->spec, &plan.home_index);
-        g_auto(GStrv) exec_paths = run_spec_build_exec_paths(input->spec, environment);
-        plan.environment = environment;
-        plan.exec_paths = (const char *const *) exec_paths;
-
-        Launched launched = {.pid = -1, .pidfd = -1, .sync_fd = mine, .mount_namespace = -1};
-        if (!run_child(input, &plan, &launched, error))
-                return false;
-        fcntl(mine, F_SETFL, O_NONBLOCK);
-        steal_fd(&mine);
-        *ret = launched;
         return true;
 }
+
+/* -- listening -- */
 
 LaunchEvent launch_read(int sync_fd, SandboxReport *ret_report, int *ret_terminal)
 {
@@ -386,6 +326,9 @@ LaunchEvent launch_read(int sync_fd, SandboxReport *ret_report, int *ret_termina
         int terminal;
         ssize_t n = fd_receive(sync_fd, &record, sizeof record, &terminal);
 
+        /* it ended with a word of ours unread: told first, and once, before what it said itself */
+        if (n == -ECONNRESET)
+                n = fd_receive(sync_fd, &record, sizeof record, &terminal);
         if (n == -EAGAIN)
                 return LAUNCH_AGAIN;
         if (n != (ssize_t) sizeof record) {

@@ -1,7 +1,8 @@
 #pragma once
 
-/* The parent half of a launch: fills the plan, clones, maps ids, enters leaves, and says GO. Blocks
- * on nothing: what the child reports arrives on `sync_fd`, what becomes of it on `pidfd`. */
+/* The late part of a launch, the parent's half: writes what the call wants into a sandbox's plan,
+ * prepares the root tree, and says GO. Blocks on nothing: what the child reports arrives on
+ * `sync_fd`, what becomes of it on `pidfd`. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -12,7 +13,12 @@
 #include "service/profile.h"
 #include "service/rootfs.h"
 #include "service/run-spec.h"
-#include "service/sandbox-plan.h"
+#include "service/sandbox.h"
+
+typedef struct SandboxFd {
+        int source; /* here */
+        int target; /* inside */
+} SandboxFd;
 
 typedef struct LaunchInput {
         const Profile *profile;
@@ -22,6 +28,7 @@ typedef struct LaunchInput {
         const RootfsFound *sources; /* pinned, one for each mount of the spec; of a tmpfs, unused */
         IdMap *map;
         Cgroup *cgroup;
+        Sandbox *sandbox; /* made for `map` and `cgroup`, consumed; NULL: one is made now */
         const SandboxFd
                 *fds; /* the caller's; sources of any number. 0, 1, 2 that are not among them are */
         size_t n_fds; /* /dev/null (0) and `output_fd` (1, 2), or the terminal */
@@ -38,6 +45,9 @@ typedef struct Launched {
 
 /* On failure nothing is left: no process, no mount, no fd. */
 bool launch(const LaunchInput *input, Launched *ret, GError **error);
+
+/* Not so if it needs another kind of sandbox: other namespaces than all of its own. */
+bool launch_fits_prepared(const RunSpec *spec);
 
 typedef enum LaunchEvent {
         LAUNCH_AGAIN,  /* nothing to read yet */

@@ -41,5 +41,8 @@
 #define RESOLVE_ABANDONED_MAX  8u     /* lookups of one user that were given up and still hang */
 #define SETUP_TIMEOUT_MSEC     30000u /* from clone to exec */
 #define AUTHORITY_TIMEOUT_USEC (120u * UINT64_C(1000000)) /* somebody types a password */
-#define STOP_TIMEOUT_USEC      (10u * UINT64_C(1000000))  /* default grace time of Stop */
+#define PREPARED_SANDBOXES     4u     /* kept ready; each is a process that waits */
+#define PREPARE_DELAY_MSEC     10u    /* since the last run, until another one is made */
+#define PREPARED_HOLD_MSEC     15000u /* since the last run, until they are let go */
+#define STOP_TIMEOUT_USEC      (10u * UINT64_C(1000000)) /* default grace time of Stop */
 #define IDLE_TIMEOUT_SEC       30u

@@ -346,6 +346,16 @@ static bool identify_peer(int fd, Credentials *peer, GError **error)
         return true;
 }
 
+/* On a private connection there is one command, and where there is nothing to limit in, no run is
+ * admitted. */
+static unsigned count_prepared(const Service *service)
+{
+        bool is_of_use = service->options.embedded < 0 &&
+                         cgroup_tree_mode(service->cgroups) != CGROUP_MODE_NONE;
+
+        return is_of_use ? service->config.prepared_sandboxes : 0;
+}
+
 static bool build(Service *service, GError **error)
 {
         bool is_embedded = service->options.embedded >= 0, is_root = geteuid() == 0;
@@ -395,6 +405,7 @@ static bool build(Service *service, GError **error)
                         .has_id_ranges = is_root,
                         .ranges = service->ranges,
                         .launch = launch,
+                        .prepared = count_prepared(service),
                         .journal = service->journal,
                         .keeper = is_embedded ? (FdKeeper){0} : fd_store_keeper(service->store),
                 },

@@ -1,9 +1,10 @@
 #pragma once
 
-/* The Manager's table, for the files that work on it: manager.c lives with it, take-up.c fills it
- * at start. */
+/* The Manager's table, for the files that work on it: manager.c lives with it, create.c adds to
+ * it, take-up.c fills it at start. */
 
 #include "service/manager.h"
+#include "service/pool.h"
 
 /* What one user has. Kept for the service's life: a few bytes for each user ever seen. */
 typedef struct Owner {
@@ -34,11 +35,13 @@ struct Manager {
         GHashTable *slots;  /* "uid/id" → Slot, owned */
         GHashTable *owners; /* uid → Owner, owned */
         IdRanges *ranges;
+        Pool *pool;
         uint64_t next_serial;
         unsigned live;
         unsigned seen;
 };
 
+Owner *manager_owner(Manager *manager, uid_t uid); /* added, if need be */
 Slot *manager_find_slot(Manager *manager, uid_t owner, const char *id);
 Slot *manager_slot_of(Manager *manager, Container *container);
 Slot *manager_add_slot(Manager *manager, ContainerInfo *info, RunSpec *spec); /* consumes both */

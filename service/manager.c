@@ -28,7 +28,7 @@ static void owner_free(void *data)
         g_free(owner);
 }
 
-static Owner *owner_of(Manager *manager, uid_t uid)
+Owner *manager_owner(Manager *manager, uid_t uid)
 {
         Owner *owner = g_hash_table_lookup(manager->owners, GUINT_TO_POINTER(uid));
 
@@ -243,7 +243,7 @@ Slot *manager_add_slot(Manager *manager, ContainerInfo *info, RunSpec *spec)
         Slot *slot = g_new0(Slot, 1);
 
         slot->manager = manager;
-        slot->owner = owner_of(manager, info->owner);
+        slot->owner = manager_owner(manager, info->owner);
         g_hash_table_insert(manager->slots, name_of(info->owner, info->id), slot);
         bool has_output = info->state != CONTAINER_STOPPED;
         slot->container = container_new(info, spec, &hooks, slot);
@@ -261,7 +261,7 @@ Slot *manager_add_slot(Manager *manager, ContainerInfo *info, RunSpec *spec)
 static bool check_counts(Manager *manager, uid_t uid, GError **error)
 {
         const Config *config = manager->options.config;
-        unsigned live = owner_of(manager, uid)->live;
+        unsigned live = manager_owner(manager, uid)->live;
 
         if (manager->live >= config->containers_max)
                 return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
@@ -315,84 +315,7 @@ bool manager_admit(Manager *manager, RunSpec *spec, const Credentials *owner, GE
         return check_counts(manager, owner->uid, error);
 }
 
-static char *next_id(Manager *manager, Owner *owner)
-{
-        for (;;) {
-                g_autofree char *id =
-                        g_strdup_printf("container-%" G_GUINT64_FORMAT, owner->next_number++);
-                if (!manager_find_slot(manager, owner->uid, id))
-                        return g_steal_pointer(&id);
-        }
-}
-
-/* -- create, start, delete -- */
-
-static bool start_process(Slot *slot, const ManagerCreate *create, GError **error)
-{
-        Manager *manager = slot->manager;
-        const ContainerInfo *info = container_info(slot->container);
-        const RunSpec *spec = container_spec(slot->container);
-        const CgroupLimits limits = {
-                .memory_max = spec->memory_max,
-                .memory_swap_max = spec->memory_max == UINT64_MAX && !spec->has_memory_swap_max
-                                           ? CGROUP_NO_LIMIT
-                                           : spec->memory_swap_max,
-                .tasks_max = spec->tasks_max,
-        };
-        ContainerLaunch launch = {
-                .launch = manager->options.launch,
-                .profile = manager->options.profile,
-                .tree_fd = create->tree_fd,
-                .sources = create->sources,
-                .fds = create->fds,
-                .n_fds = create->n_fds,
-                .execute = create->execute,
-        };
-
-        if (!id_map_new(manager->ranges, spec->user_namespace, create->owner, create->tree_gid,
-                        &launch.map, error))
-                return false;
-        if (!cgroup_new(manager->options.cgroups, info->owner, info->serial, &limits,
-                        &launch.cgroup, error)) {
-                id_map_free(launch.map);
-                return false;
-        }
-        return container_launch(slot->container, &launch, error);
-}
-
-void manager_create(Manager *manager, const ManagerCreate *create, ManagerFunc function, void *data)
-{
-        g_autoptr(RunSpec) spec = create->spec;
-        g_autoptr(GError) error = NULL;
-        Owner *owner = owner_of(manager, create->owner->uid);
-
-        /* once more: the world may have moved while polkit was asked */
-        if (!manager_admit(manager, spec, create->owner, &error)) {
-                function(NULL, error, data);
-                return;
-        }
-        ContainerInfo info = {
-                .serial = manager->next_serial++,
-                .id = spec->id ? g_strdup(spec->id) : next_id(manager, owner),
-                .owner = create->owner->uid,
-                .state = CONTAINER_CREATING,
-                .created_usec = (uint64_t) g_get_real_time(),
-                .memory_max = spec->memory_max,
-                .remove = spec->remove,
-                .deviations = run_spec_deviations(spec),
-                .watcher = g_strdup(create->watcher),
-        };
-        Slot *slot = manager_add_slot(manager, &info, g_steal_pointer(&spec));
-        if (!start_process(slot, create, &error)) {
-                slot_drop(slot);
-                function(NULL, error, data);
-                return;
-        }
-        manager->live++;
-        owner->live++;
-        slot->function = function;
-        slot->data = data;
-}
+/* -- start, delete -- */
 
 void manager_start(Manager *manager, Container *container, ManagerFunc function, void *data)
 {
@@ -446,12 +369,15 @@ Container *manager_find(Manager *manager, uid_t owner, const char *id)
         return slot && slot->is_seen ? slot->container : NULL;
 }
 
-static gint compare_serials(gconstpointer a, gconstpointer b)
+/* Serial numbers may be older than the containers that have them. */
+static gint compare_ages(gconstpointer a, gconstpointer b)
 {
-        uint64_t one = container_info(*(Container *const *) a)->serial;
-        uint64_t other = container_info(*(Container *const *) b)->serial;
+        const ContainerInfo *one = container_info(*(Container *const *) a);
+        const ContainerInfo *other = container_info(*(Container *const *) b);
 
-        return one < other ? -1 : one > other;
+        if (one->created_usec != other->created_usec)
+                return one->created_usec < other->created_usec ? -1 : 1;
+        return one->serial < other->serial ? -1 : one->serial > other->serial;
 }
 
 GPtrArray *manager_list(Manager *manager, uid_t owner)
@@ -466,7 +392,7 @@ GPtrArray *manager_list(Manager *manager, uid_t owner)
                 if (slot->is_seen && (owner == UID_ANY || slot->owner->uid == owner))
                         g_ptr_array_add(list, slot->container);
         }
-        g_ptr_array_sort(list, compare_serials);
+        g_ptr_array_sort(list, compare_ages);
         return list;
 }
 
@@ -529,6 +455,13 @@ Manager *manager_new(const ManagerOptions *options, const ManagerEvents *events,
         manager->slots = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, slot_free);
         manager->owners = g_hash_table_new_full(NULL, NULL, NULL, owner_free);
         manager->ranges = options->ranges;
+        manager->pool = pool_new(&(PoolOptions){
+                .size = options->profile ? options->prepared : 0,
+                .profile = options->profile,
+                .cgroups = options->cgroups,
+                .ranges = manager->ranges,
+                .next_serial = &manager->next_serial,
+        });
         return manager;
 }
 
@@ -563,5 +496,6 @@ void manager_free(Manager *manager)
                 release(manager);
         g_hash_table_destroy(manager->slots);
         g_hash_table_destroy(manager->owners);
+        pool_free(manager->pool);
         g_free(manager);
 }

@@ -34,7 +34,8 @@ typedef struct ManagerOptions {
         bool has_id_ranges; /* the service has the rights to give out ranges of ids */
         IdRanges *ranges;
         LaunchFunc launch;
-        Journal *journal; /* gets the containers' output as well; may be NULL */
+        unsigned prepared; /* sandboxes kept ready, at most; 0: none */
+        Journal *journal;  /* gets the containers' output as well; may be NULL */
         FdKeeper keeper;
 } ManagerOptions;
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "service/error.h"
@@ -307,6 +308,27 @@ void output_free(Output *output)
                 output_destroy(output);
         else
                 output->timer = g_timeout_add_seconds(LINGER_SEC, on_lingered, output);
+}
+
+bool output_open_pipe(int ret_ends[2], uid_t uid, gid_t gid, uint64_t *ret_inode, GError **error)
+{
+        int ends[2];
+        char path[32];
+        struct stat status;
+
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
+                                       "cannot make a pipe");
+        autofd int mine = ends[0], theirs = ends[1], both = -1;
+        g_snprintf(path, sizeof path, "/proc/self/fd/%d", theirs);
+        both = open(path, O_RDWR | O_CLOEXEC);
+        if (both < 0 || fstat(both, &status) < 0 || fchown(both, uid, gid) < 0)
+                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
+                                       "cannot open a pipe");
+        *ret_inode = status.st_ino;
+        ret_ends[0] = steal_fd(&mine);
+        ret_ends[1] = steal_fd(&both);
+        return true;
 }
 
 void output_set_source(Output *output, int fd, bool terminal)

@@ -159,6 +159,22 @@ static void probe_masks(Profile *profile)
         }
 }
 
+/* Since Linux 6.15 a mount can be put on one that is itself attached nowhere yet. */
+static bool can_mount_on_detached(void)
+{
+        autofd int fs = (int) syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
+        autofd int below = -1, above = -1;
+
+        if (fs < 0 || syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+                return false;
+        below = (int) syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0);
+        above = (int) syscall(SYS_open_tree, AT_FDCWD, DEV_MOUNT_POINT,
+                              OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        return below >= 0 && above >= 0 &&
+               syscall(SYS_move_mount, above, "", below, "",
+                       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0;
+}
+
 static int read_last_capability(void)
 {
         char text[16];
@@ -206,6 +222,7 @@ bool profile_new(int state_dir, Profile **ret, GError **error)
             !seccomp_program_new(SECCOMP_SET_ID_REFUSED, 0, &profile->seccomp_set_id, error))
                 return false;
         probe_masks(profile);
+        profile->masks_late = !can_mount_on_detached();
         *ret = g_steal_pointer(&profile);
         return true;
 }

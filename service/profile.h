@@ -16,6 +16,7 @@ typedef struct Profile {
         uint64_t files_soft, files_hard; /* RLIMIT_NOFILE before the service raised its own */
         const SandboxMask *masks;        /* owned */
         size_t n_masks;
+        bool masks_late; /* only once /proc and /sys are in place */
         uint64_t capabilities;
         uint64_t file_capabilities; /* of these, those that could put rights into a file of the
                                        host's root */

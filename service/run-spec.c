@@ -1,5 +1,6 @@
 #include "service/run-spec.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "service/error.h"
@@ -292,14 +293,16 @@ char **run_spec_build_exec_paths(const RunSpec *spec, char *const *environment)
                         search = *environment + strlen("PATH=");
         if (strchr(spec->argv[0], '/'))
                 g_ptr_array_add(paths, g_strdup(spec->argv[0]));
-        else if (search) {
+        else if (search && strlen(spec->argv[0]) <= NAME_MAX) {
                 g_auto(GStrv) directories = g_strsplit(search, ":", 256);
                 for (char **directory = directories; *directory; directory++)
                         g_ptr_array_add(paths,
                                         g_strdup_printf("%s/%s", **directory ? *directory : ".",
                                                         spec->argv[0]));
         }
-        if (paths->len == 0) /* an empty PATH finds nothing; the name stays for the error */
+        /* an empty PATH finds nothing, nor does a name that no file can have; it stays for the
+         * error */
+        if (paths->len == 0)
                 g_ptr_array_add(paths, g_strconcat("/nonexistent/", spec->argv[0], NULL));
         g_ptr_array_add(paths, NULL);
         return (char **) g_ptr_array_steal(paths, NULL);

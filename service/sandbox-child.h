@@ -5,4 +5,4 @@
 
 #include "service/sandbox-plan.h"
 
-_Noreturn void sandbox_child(const SandboxPlan *plan);
+_Noreturn void sandbox_child(const SandboxBase *base);

@@ -13,7 +13,8 @@ typedef struct SandboxMask {
 
 /* What the caller wants mounted, in its order. */
 typedef struct SandboxMount {
-        int fd;             /* detached, attributes and id map applied before GO; -1: a new tmpfs */
+        int fd; /* which of those that come with SANDBOX_GO, detached, attributes and id map
+                   applied; -1: a new tmpfs */
         const char *target; /* below the root, without the leading slash */
         bool is_directory;
         const char *size, *mode; /* of the tmpfs; NULL: the kernel's default */

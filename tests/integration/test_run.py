@@ -346,9 +346,9 @@ class Process(Case):
 
     def test_hundred_runs(self):
         """A hundred Runs leave nothing: no fd, no cgroup, no mount, no process."""
-        before = len(self.world.service_fds())
+        before = len(self.world.own_fds())
         for _ in range(100):
             container = self.root.run(self.rootfs, 10 * MIB, ['/bin/true'])
             self.assertEqual(container.wait(), ('success', 0))
             container.delete()
-        self.eventually(lambda: len(self.world.service_fds()) <= before + 1, what='the number of fds')
+        self.eventually(lambda: len(self.world.own_fds()) <= before + 1, what='the number of fds')

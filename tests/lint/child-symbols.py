@@ -23,13 +23,16 @@ def read_list(text):
 
 
 def undefined_symbols(nm_output):
-    symbols = set()
+    symbols, own = set(), set()
     for line in nm_output.split('\n'):
+        match = re.fullmatch(r'[0-9a-f]+ T (\S+)', line)
+        if match:
+            own.add(match.group(1))
         match = re.fullmatch(r'\s+[Uuwv]\s+(\S+)', line)
         if match and not INSTRUMENTATION.match(match.group(1)):
             symbol = FORTIFIED.sub(r'\1', match.group(1).split('@')[0])
             symbols.add(LARGE_FILE.sub(r'\1', symbol))
-    return symbols
+    return symbols - own
 
 
 def check(allow_list, nm_output):
@@ -54,7 +57,8 @@ GOOD = ['a.o:\n                 U write\n                 U _exit@GLIBC_2.2.5\n'
         '                 U __stack_chk_fail\n                 U __asan_report_load8\n'
         '                 U __write_chk\n                 U __open_2\n                 U __open64_2\n'
         '                 U open64\n'
-        '0000000000000000 T sandbox_child\n']
+        '0000000000000000 T sandbox_child\n',
+        'a.o:\n                 U sandbox_fail\n\nb.o:\n                 U _exit\n0000000000000000 T sandbox_fail\n']
 
 
 def self_test():
@@ -66,7 +70,7 @@ def main():
     if len(sys.argv) not in (3, 4):
         sys.exit(__doc__)
     nm = sys.argv[3] if len(sys.argv) == 4 else 'nm'
-    run = subprocess.run([nm, '--undefined-only', sys.argv[2]], capture_output=True, text=True)
+    run = subprocess.run([nm, sys.argv[2]], capture_output=True, text=True)
     if run.returncode != 0 or 'plugin' in run.stderr:
         sys.exit(f'{nm}: {run.stderr}')
     lintlib.finish(self_test() or check(Path(sys.argv[1]).read_text(), run.stdout))

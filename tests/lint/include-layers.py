@@ -13,7 +13,7 @@ ANY = r'.*'
 
 # files, project headers, system headers, why
 LAYERS = [
-    (r'service/sandbox-(child\.[ch]|(plan|mount)\.h)', r'service/sandbox-(plan|mount|child)\.h', LIBC,
+    (r'service/sandbox-((child|root)\.[ch]|(plan|mount)\.h)', r'service/sandbox-(plan|mount|child|root)\.h', LIBC,
      'runs between clone and exec: kernel, libc and the plan, not even GLib'),
     (r'service/main\.c', r'(service|dbus|polkit)/.*', ANY,
      'wires core, authority and bus together; knows no command line'),
@@ -23,7 +23,7 @@ LAYERS = [
      'the core may be linked without the bus; it reports upward by callbacks'),
     (r'polkit/.*', r'polkit/.*|service/(error|limits)\.h|service/util/.*', ANY,
      'asks the authority, knows no container'),
-    (r'dbus/.*', r'(dbus|polkit)/.*|service/(?!sandbox-child).*', ANY,
+    (r'dbus/.*', r'(dbus|polkit)/.*|service/(?!sandbox-(child|root)).*', ANY,
      'translates between bus and core; the child half is not its business'),
     (r'cli/.*', r'cli/.*|dbus/(names|options)\.h|service/limits\.h|service/util/.*', ANY,
      'a client like any other: what it knows of the service, it knows from the bus'),

@@ -46,7 +46,7 @@ DEFENCES = [
     ('D4', 'the bounding set', CHILD, 'i <= plan->last_capability', 'i < 0', 'test_document'),
     ('D5', 'the refusal of namespaces to clone', SECCOMP, '{"clone", CLONE_FLAGS, OTHERWISE, REFUSE(EPERM)}',
      '{"clone", CLONE_FLAGS, OTHERWISE, ALLOW}', 'test_d.Attempts.test_namespaces'),
-    ('D6', 'the network namespace', LAUNCH, 'spec->host_network ? 0 : CLONE_NEWNET', '0', 'test_d.Attempts'),
+    ('D6', 'the network namespace', 'service/sandbox.c', 'input->host_network ? 0 : CLONE_NEWNET', '0', 'test_d.Attempts'),
     ('D7', 'the session keyring of its own', CHILD, 'syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0', 'false',
      'test_d.Attempts.test_keys'),
     ('D8', 'the mask of the keys', PROFILE, '        {"keys", MASK_EMPTY_FILE, false},\n', '', 'test_document'),

@@ -1,21 +1,21 @@
 """What a container is promised beside security.md's rows; see defences.py."""
 
-CHILD, LAUNCH = 'service/sandbox-child.c', 'service/launch.c'
+CHILD, MOUNTS, SANDBOX = 'service/sandbox-child.c', 'service/sandbox-root.c', 'service/sandbox.c'
 
 DEFENCES = [
-    ('', 'the IPC namespace', LAUNCH, 'CLONE_NEWIPC | ', '', 'test_run.Namespaces'),
-    ('', 'the UTS namespace', LAUNCH, 'CLONE_NEWUTS | ', '', 'test_run.Namespaces'),
-    ('', 'the PID namespace', LAUNCH, ' | CLONE_NEWPID', '', 'test_run.Namespaces'),
+    ('', 'the IPC namespace', SANDBOX, 'CLONE_NEWIPC | ', '', 'test_run.Namespaces'),
+    ('', 'the UTS namespace', SANDBOX, 'CLONE_NEWUTS | ', '', 'test_run.Namespaces'),
+    ('', 'the PID namespace', SANDBOX, ' | CLONE_NEWPID', '', 'test_run.Namespaces'),
     ('', 'the host name', CHILD, 'sethostname(plan->hostname, plan->hostname_length) < 0', 'false',
      'test_run.Namespaces'),
     ('', 'the loopback interface', CHILD, '!raise_loopback()', 'false', 'test_run.Namespaces'),
-    ('', 'the private /tmp', CHILD, '!attach(tmp_fd, AT_FDCWD, "tmp", O_DIRECTORY)', 'false', 'test_run.Files'),
+    ('', 'the private /tmp', MOUNTS, '!attach(mounts->tmp, AT_FDCWD, "tmp", O_DIRECTORY)', 'false', 'test_run.Files'),
     ('', 'the fall-back of HOME', CHILD, 'plan->environment[plan->home_index] = (char *) "HOME=/"', '(void) 0',
      'test_run.Process'),
     ('', 'the reset of signals', CHILD, '!reset_signals()', 'false', 'test_run.Process'),
     ('', 'the empty signal mask at exec', CHILD, 'sigemptyset(&none);', 'sigfillset(&none);', 'test_run.Process'),
     ('', 'a session of its own', CHILD, 'setsid() < 0', 'false', 'test_terminal'),
-    ('', 'the filter', CHILD, 'plan->seccomp && syscall', 'false && syscall', 'test_run.Process'),
+    ('', 'the filter', CHILD, 'plan->seccomp.filter &&', 'false &&', 'test_run.Process'),
     ('', 'no_new_privs', CHILD, 'prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0', 'false', 'test_run.Process'),
     ('', 'the question for less isolation', 'dbus/manager-api.c', 'run_spec_is_privileged(spec)', 'false',
      'test_polkit.Privileged'),

@@ -14,7 +14,7 @@ DEFENCES = [
     ('A16', 'the flags of what is mounted below', ROOTFS,
      'SYS_mount_setattr, mount, "", AT_EMPTY_PATH | AT_RECURSIVE, &change',
      'SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &change', 'test_trees.WhoseFiles'),
-    ('A2', 'the refusal of links on the way to a target', CHILD, 'RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS',
+    ('A2', 'the refusal of links on the way to a target', 'service/sandbox-root.c', 'RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS',
      'RESOLVE_BENEATH', 'test_trees.WrongMounts'),
     ('D9', 'the ceiling of a user', 'service/cgroup.c',
      'cgroup_cap_owner(cgroup->tree, cgroup->owner, error) &&', '', 'test_trees.Ceilings'),

@@ -33,7 +33,7 @@ static void assert_loaded(Config *config, const char *text)
 static void assert_refused(const char *text, const char *word)
 {
         g_autoptr(GError) error = NULL;
-        Config config, untouched;
+        Config config = {0}, untouched = {0}; /* padding is compared, too */
 
         config_init(&config);
         config_init(&untouched);
@@ -54,6 +54,7 @@ static const struct {
         {"ContainersMax", offsetof(Config, containers_max), false, 1, 100000},
         {"ContainersPerUserMax", offsetof(Config, containers_per_user_max), false, 1, 100000},
         {"StoppedPerUserMax", offsetof(Config, stopped_per_user_max), false, 0, 100000},
+        {"PreparedSandboxes", offsetof(Config, prepared_sandboxes), false, 0, 64},
         {"TasksMax", offsetof(Config, tasks_max), true, 1, 4194304},
         {"UserTasksMax", offsetof(Config, user_tasks_max), true, 1, 4194304},
         {"IdRangeStart", offsetof(Config, id_range_start), false, 65536, 0xfffe0000},
@@ -127,7 +128,7 @@ static void test_unreadable_file(void)
 /* An empty file, and an empty group, change nothing. */
 static void test_empty_file(void)
 {
-        Config config, defaults;
+        Config config = {0}, defaults = {0};
 
         config_init(&defaults);
         assert_loaded(&config, "");

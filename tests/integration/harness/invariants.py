@@ -59,6 +59,49 @@ def descendants_of(pid):
     return found - {pid}
 
 
+class Prepared:
+    """The sandboxes that the service keeps ready (service/pool.h): waiting processes with leaves, known by their
+    number and never by what they should leave behind, so that anything else still counts."""
+
+    def __init__(self, world):
+        self.pids, self.leaves, self.mounts = set(), set(), set()
+        service = world.service_pid if world.service_alive() else 0
+        for name in os.listdir('/proc') if service else ():
+            try:
+                with open(f'/proc/{name}/stat') as f:
+                    stat = f.read()
+                if '((naive-runc)) ' not in stat or int(stat.rsplit(') ', 1)[1].split()[1]) != service:
+                    continue
+                with open(f'/proc/{name}/cgroup') as f:
+                    leaves = {line.rstrip('\n').split(':', 2)[2] for line in f}
+                self.mounts.add(os.readlink(f'/proc/{name}/ns/mnt'))
+            except OSError:
+                continue
+            self.pids.add(int(name))
+            self.leaves |= {root + leaf for leaf in leaves if world.cgroup_parent in leaf for root in cgroup_roots()}
+
+    def has_fd(self, world, fd, target):
+        """Is that descriptor of the service's one of theirs? Their sockets look like any other."""
+        if target == 'anon_inode:[pidfd]':
+            with open(f'/proc/{world.service_pid}/fdinfo/{fd}') as f:
+                return any(line.split() == ['Pid:', str(pid)] for line in f for pid in self.pids)
+        return target in self.mounts or target in self.leaves or os.path.dirname(target) in self.leaves
+
+    def own_fds(self, world):
+        """What the service's other descriptors lead to. Of sockets, one for each of them is left out."""
+        found = []
+        for fd, target in world.service_fds().items():
+            try:
+                if not self.has_fd(world, fd, target):
+                    found.append(plain(target))
+            except OSError:  # closed meanwhile
+                pass
+        for _ in self.pids:
+            if 'socket' in found:
+                found.remove('socket')
+        return found
+
+
 def plain(target):
     """What a descriptor leads to, without the number that differs each time."""
     return re.sub(r'(socket|pipe):\[[0-9]+\]', r'\1', target).removesuffix(' (deleted)')
@@ -85,13 +128,15 @@ class Snapshot:
         self.mounts = world.mountinfo()
         self.trees = {path: rootfs.fingerprint(path) for path in world.watched_trees()} if trees else None
         self.nodes = device_nodes('/dev', f'{world.state_dir}/dev')
+        self.prepared = Prepared(world)
         # A user namespace stays open for each range of ids that was ever in use: kept for the next container.
-        self.fds = sorted(plain(target) for target in world.service_fds().values()
+        self.fds = sorted(target for target in self.prepared.own_fds(world)
                           if not target.startswith('user:')) if world.service_alive() else []
         # The parent and a level per owner may come and stay; leaves may not.
         self.cgroups = {path for path in cgroup_tree(world.cgroup_parent)
-                        if path.split(world.cgroup_parent)[1].count('/') > 1}
+                        if path.split(world.cgroup_parent)[1].count('/') > 1} - self.prepared.leaves
         self.children = descendants_of(world.service_pid) if world.service_alive() else set()
+        self.children -= self.prepared.pids
         self.strangers = world.strangers()
         self.service = world.service_pid if world.service_alive() else 0
         self.state = file_list(world.state_dir)
@@ -114,6 +159,8 @@ class Snapshot:
         differ('I4 cgroups', self.cgroups, other.cgroups)
         differ('I5 processes of the service', self.children, other.children)
         differ('I5 processes', set(self.strangers), set(other.strangers))
+        if len(other.prepared.pids) > world.prepared:
+            result.append(f'{len(other.prepared.pids)} sandboxes are prepared, not {world.prepared} at most')
         if self.service != other.service:
             result.append(f'I6 the service was {self.service}, is {other.service}')
         if other.threads > 1:

@@ -11,14 +11,14 @@ from .world import Bus, World, wait_until
 class Place:
     """Another bus with a service of its own, beside the shared one."""
 
-    def __init__(self, case, name, idle=0, activated=False, prefix=(), parent=None, env=None):
+    def __init__(self, case, name, idle=0, activated=False, prefix=(), parent=None, env=None, arguments=()):
         self.world = world = case.world
         self.directory = f'{world.directory}/{name}'
         self.state = f'{self.directory}/state'
         self.parent = parent or f'{world.cgroup_parent}-{name}'
         socket = f'unix:path={self.directory}/bus/socket'
         self.environment = dict(os.environ, **(env or {}))
-        self.arguments = world.service_arguments(socket, self.state, self.parent, idle)
+        self.arguments = [*world.service_arguments(socket, self.state, self.parent, idle), *arguments]
         os.makedirs(self.directory)
         executable = None
         if activated:

@@ -154,7 +154,7 @@ def inside(where, arguments):
     if arguments.legacy:
         hide_unified()
     result = Result(arguments.report)
-    world = World(directory, os.path.abspath(arguments.build))
+    world = World(directory, os.path.abspath(arguments.build), arguments.prepared)
     Case.world = world
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGALRM, too_long)
@@ -187,6 +187,8 @@ def main(where, usage):
     parser.add_argument('--build', default=os.path.join(SOURCE, 'build'))
     parser.add_argument('-v', '--verbose', action='store_true')
     parser.add_argument('--legacy', action='store_true', help='without the cgroup v2 tree')
+    parser.add_argument('--prepared', type=int, default=4, metavar='N',
+                        help='sandboxes that the service keeps ready (default: 4, as without configuration)')
     parser.add_argument('--report', help='one JSON object for each test')
     parser.add_argument('patterns', nargs='*')
     arguments = parser.parse_args()

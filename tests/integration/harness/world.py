@@ -10,7 +10,7 @@ import time
 
 from . import rootfs
 from .client import RootClient, UserClient, BusError, NAME
-from .invariants import cgroup_roots, cgroup_tree, descendants_of, own_processes
+from .invariants import Prepared, cgroup_roots, cgroup_tree, descendants_of, own_processes
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
@@ -67,10 +67,11 @@ class Bus:
 
 
 class World:
-    """`directory`: where everything lies, a tmpfs. `build`: the build directory with the programs."""
+    """`directory`: where everything lies, a tmpfs. `build`: the build directory with the programs. `prepared`: how
+    many sandboxes the service keeps ready."""
 
-    def __init__(self, directory, build):
-        self.directory, self.build = directory, build
+    def __init__(self, directory, build, prepared=4):
+        self.directory, self.build, self.prepared = directory, build, prepared
         self.state_dir = f'{directory}/state'
         self.cgroup_parent = f'/naive-test-{os.path.basename(directory)}'
         self.daemon = f'{build}/naive-runcd'
@@ -86,6 +87,8 @@ class World:
     def build_all(self):
         self._users()
         self._polkit_files()
+        with open(f'{self.directory}/naive-runc.conf', 'w') as f:
+            f.write(f'[Service]\nPreparedSandboxes={self.prepared}\n')
         os.environ['ASAN_OPTIONS'] = f'log_path={self.directory}/asan:exitcode=99:detect_leaks=1'
         os.environ['UBSAN_OPTIONS'] = f'log_path={self.directory}/ubsan:print_stacktrace=1:halt_on_error=1'
         rootfs.compile_helpers(f'{self.directory}/programs')
@@ -244,6 +247,9 @@ class World:
                 pass
         return result
 
+    def own_fds(self):
+        return Prepared(self).own_fds(self)
+
     def log_tail(self, lines=12):
         try:
             with open(self.service_log, errors='replace') as f:
@@ -292,7 +298,10 @@ class World:
                 ours.add(process.pid)
         for user in self.users.values():
             ours.add(user.process.pid)
-        return {pid: line for pid, line in own_processes().items()
+        ours |= Prepared(self).pids  # before and after: one may come or go meanwhile
+        processes = own_processes()
+        ours |= Prepared(self).pids
+        return {pid: line for pid, line in processes.items()
                 if pid not in ours and 'dbus-broker' not in line.split(' ', 1)[0]}  # one bus may be two processes
 
     def user(self, name):

@@ -1,0 +1,50 @@
+#pragma once
+
+/* A sandbox without a command: a process in namespaces and leaves of its own that has done whatever
+ * no call has a say in, and waits for a plan. launch.c gives it one at once; the Pool keeps a few
+ * for a while. It holds no data of any caller, and ends with the service. */
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "service/cgroup.h"
+#include "service/id-map.h"
+#include "service/profile.h"
+#include "service/sandbox-plan.h"
+
+/* The plan and all that it points to: strings up to ARGV_BYTES_MAX, candidates along PATH. Only
+ * what is written to takes memory. */
+#define SANDBOX_PLAN_SIZE (3u * 512 * 1024)
+
+typedef struct Sandbox {
+        pid_t pid;
+        int pidfd;
+        int sync_fd;
+        int mount_namespace; /* held open, its end is not waited for by the container's exit */
+        SandboxPlan *plan;   /* the beginning of SANDBOX_PLAN_SIZE bytes that both halves share */
+} Sandbox;
+
+/* What has to be known early of the container to come. */
+typedef struct SandboxInput {
+        const Profile *profile; /* borrowed, as all of these */
+        const IdMap *map;
+        Cgroup *cgroup;
+        bool host_users, host_network; /* those that it shares with the host */
+        bool waits;                    /* for a call that is still to come */
+        bool inner; /* it may get CAP_SYS_ADMIN, which a second user namespace holds off the mounts
+                     */
+} SandboxInput;
+
+/* On failure nothing is left: no process, no mount, no fd. */
+bool sandbox_new(const SandboxInput *input, Sandbox **ret, GError **error);
+/* Ends the process, if it is still the sandbox's. */
+void sandbox_free(Sandbox *sandbox);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Sandbox, sandbox_free)
+
+/* It waits, or will soon: it has not ended and not failed. */
+bool sandbox_is_sound(const Sandbox *sandbox);
+
+/* The plan is written: sets the sandbox up with these fds (the root, then one for each target). */
+bool sandbox_go(Sandbox *sandbox, const int *fds, size_t n);

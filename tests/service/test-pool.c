@@ -1,0 +1,305 @@
+/* Sandboxes that wait: made when there is time, taken by whom they were made for, and gone without
+ * a trace in every other case. Needs root. */
+
+#include "service/pool.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+
+#include "service/util/fd.h"
+#include "tests/lib/loop.h"
+
+#define USER  54321u
+#define OTHER 54322u
+
+static Profile *profile;
+static CgroupTree *tree;
+
+typedef struct Fixture {
+        IdRanges *ranges;
+        uint64_t serial;
+        unsigned n_fds;
+        Pool *pool;
+} Fixture;
+
+static unsigned count_fds(void)
+{
+        g_autoptr(GDir) fds = g_dir_open("/proc/self/fd", 0, NULL);
+        unsigned n = 0;
+
+        while (g_dir_read_name(fds))
+                n++;
+        return n;
+}
+
+static void count_leaf(uid_t owner, uint64_t serial, bool populated, void *data)
+{
+        ++*(unsigned *) data;
+}
+
+static unsigned count_leaves(void)
+{
+        unsigned n = 0;
+
+        cgroup_tree_foreach_leaf(tree, count_leaf, &n);
+        return n;
+}
+
+static unsigned count_children(void)
+{
+        g_autofree char *text = NULL;
+        g_autofree char *path = g_strdup_printf("/proc/self/task/%d/children", (int) getpid());
+
+        g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+        g_auto(GStrv) pids = g_strsplit(g_strstrip(text), " ", -1);
+        return pids[0] && *pids[0] ? g_strv_length(pids) : 0;
+}
+
+static void set_up_with(Fixture *f, unsigned size, unsigned n_ranges)
+{
+        g_main_context_wakeup(NULL);
+        while (g_main_context_iteration(NULL, FALSE))
+                ;
+        f->n_fds = count_fds();
+        f->serial = 1;
+        f->ranges = id_ranges_new(0x70000000, n_ranges * ID_RANGE_SIZE);
+        f->pool = pool_new(&(PoolOptions){.size = size,
+                                          .profile = profile,
+                                          .cgroups = tree,
+                                          .ranges = f->ranges,
+                                          .next_serial = &f->serial});
+}
+
+static void set_up(Fixture *f, const void *unused)
+{
+        set_up_with(f, 2, 64);
+}
+
+static void tear_down(Fixture *f, const void *unused)
+{
+        pool_free(f->pool);
+        id_ranges_free(f->ranges);
+        while (g_main_context_iteration(NULL, FALSE))
+                ;
+        g_assert_cmpuint(count_children(), ==, 0);
+        g_assert_cmpuint(count_leaves(), ==, 0);
+        g_assert_cmpuint(count_fds(), ==, f->n_fds);
+}
+
+static bool take(Fixture *f, uid_t uid, Prepared *ret)
+{
+        const Credentials owner = {.uid = uid};
+
+        return pool_take(f->pool, &owner, 0, ret);
+}
+
+static void assert_nothing_for(Fixture *f, uid_t uid)
+{
+        Prepared none;
+
+        g_assert_false(take(f, uid, &none));
+}
+
+/* Lets the loop go round until there are `n`, for some seconds. */
+static void wait_for_count(Fixture *f, unsigned n)
+{
+        gint64 deadline = g_get_monotonic_time() + 5 * G_USEC_PER_SEC;
+
+        while (pool_count(f->pool) != n && g_get_monotonic_time() < deadline)
+                g_main_context_iteration(NULL, TRUE);
+        g_assert_cmpuint(pool_count(f->pool), ==, n);
+}
+
+/* Nothing is made before somebody has run something; then one is ready for the next time. */
+static void test_take(Fixture *f, const void *unused)
+{
+        Prepared prepared;
+
+        g_assert_cmpuint(pool_count(f->pool), ==, 0);
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        g_assert_true(take(f, USER, &prepared));
+        g_assert_cmpuint(prepared.serial, ==, 1);
+        g_assert_true(sandbox_is_sound(prepared.sandbox));
+        g_assert_cmpint(kill(prepared.sandbox->pid, 0), ==, 0);
+        prepared_clear(&prepared);
+        wait_for_count(f, 1);
+}
+
+/* One that was made for a user is for nobody else; each has a range and a leaf of its own. */
+static void test_owners(Fixture *f, const void *unused)
+{
+        Prepared one, other;
+
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        assert_nothing_for(f, OTHER);
+        wait_for_count(f, 2);
+        g_assert_true(take(f, OTHER, &other));
+        g_assert_true(take(f, USER, &one));
+        g_assert_nonnull(strstr(cgroup_path(one.cgroup), "/54321/"));
+        g_assert_nonnull(strstr(cgroup_path(other.cgroup), "/54322/"));
+        g_assert_cmpuint(id_map_base(one.map), !=, id_map_base(other.map));
+        prepared_clear(&one);
+        prepared_clear(&other);
+}
+
+/* When there are too many, the oldest goes. */
+static void test_full(Fixture *f, const void *unused)
+{
+        Prepared prepared;
+
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        assert_nothing_for(f, OTHER);
+        wait_for_count(f, 2);
+        assert_nothing_for(f, 0);
+        while (f->serial < 4)
+                g_main_context_iteration(NULL, TRUE);
+        g_assert_cmpuint(pool_count(f->pool), ==, 2);
+        g_assert_cmpuint(count_children(), ==, 2);
+        assert_nothing_for(f, USER);
+        g_assert_true(take(f, 0, &prepared));
+        prepared_clear(&prepared);
+}
+
+/* One that was killed meanwhile is not handed out, and leaves nothing. */
+static void test_killed(Fixture *f, const void *unused)
+{
+        Prepared prepared;
+
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        g_assert_true(take(f, USER, &prepared));
+        wait_for_count(f, 1);
+        /* the one in the pool is the other child */
+        g_autofree char *text = NULL;
+        g_autofree char *path = g_strdup_printf("/proc/self/task/%d/children", (int) getpid());
+        g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+        g_auto(GStrv) pids = g_strsplit(g_strstrip(text), " ", -1);
+        for (char **pid = pids; *pid; pid++)
+                if (g_ascii_strtoll(*pid, NULL, 10) != prepared.sandbox->pid)
+                        kill((pid_t) g_ascii_strtoll(*pid, NULL, 10), SIGKILL);
+        prepared_clear(&prepared);
+        wait_for_count(f, 0);
+        g_assert_cmpuint(count_children(), ==, 0);
+}
+
+/* All can be let go at any time, and what was still to be made with them. */
+static void test_clear(Fixture *f, const void *unused)
+{
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        g_assert_true(pool_clear(f->pool));
+        g_assert_cmpuint(count_children(), ==, 0);
+        g_assert_cmpuint(count_leaves(), ==, 0);
+        g_assert_false(pool_clear(f->pool));
+        assert_nothing_for(f, USER);
+        pool_clear(f->pool);
+        while (g_main_context_iteration(NULL, FALSE))
+                ;
+        g_usleep(20000);
+        while (g_main_context_iteration(NULL, FALSE))
+                ;
+        g_assert_cmpuint(pool_count(f->pool), ==, 0);
+}
+
+/* Where ids are few, what waits takes none from a run: none is made, and that is no failure. */
+static void test_few_ids(Fixture *f, const void *unused)
+{
+        tear_down(f, NULL);
+        set_up_with(f, 2, 1);
+        assert_nothing_for(f, USER);
+        g_usleep(20000);
+        while (g_main_context_iteration(NULL, FALSE))
+                ;
+        assert_nothing_for(f, USER);
+        g_assert_cmpuint(pool_count(f->pool), ==, 0);
+        g_assert_false(id_ranges_has_plenty(f->ranges, USER));
+}
+
+/* With a size of 0 there is never one. */
+static void test_off(Fixture *f, const void *unused)
+{
+        tear_down(f, NULL);
+        set_up_with(f, 0, 64);
+        assert_nothing_for(f, USER);
+        g_usleep(20000);
+        while (g_main_context_iteration(NULL, FALSE))
+                ;
+        g_assert_cmpuint(pool_count(f->pool), ==, 0);
+        g_assert_cmpuint(f->serial, ==, 1);
+}
+
+/* What waits has nothing of the service's open, and can be traced or read by nobody. */
+static void test_holds_nothing(Fixture *f, const void *unused)
+{
+        int ends[2];
+        char byte;
+        Prepared prepared;
+        struct stat status;
+
+        g_assert_cmpint(pipe2(ends, 0), ==, 0); /* no O_CLOEXEC */
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        fd_close(ends[1]);
+        g_assert_cmpint(read(ends[0], &byte, 1), ==, 0); /* nobody else has the other end */
+        fd_close(ends[0]);
+        g_assert_true(take(f, USER, &prepared));
+        /* of a process that is not dumpable this belongs to root, whoever it runs as */
+        g_autofree char *path = g_strdup_printf("/proc/%d/environ", (int) prepared.sandbox->pid);
+        g_assert_cmpint(stat(path, &status), ==, 0);
+        g_assert_cmpuint(status.st_uid, ==, 0);
+        prepared_clear(&prepared);
+}
+
+static void skip(void)
+{
+        g_test_skip("needs root");
+}
+
+#define ADD(name, function) g_test_add("/pool/" name, Fixture, NULL, set_up, function, tear_down)
+
+int main(int argc, char **argv)
+{
+        g_autofree char *state = g_dir_make_tmp("test-pool-state-XXXXXX", NULL);
+        g_autoptr(GError) error = NULL;
+
+        g_test_init(&argc, &argv, NULL);
+        if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
+            mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+                g_test_add_func("/pool/privileged", skip);
+                return g_test_run();
+        }
+        g_assert_cmpint(mount("tmpfs", state, "tmpfs", 0, "mode=0755"), ==, 0);
+        autofd int state_dir = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        g_autofree char *parent = g_strdup_printf("/naive-runc-test-pool-%d", (int) getpid());
+        tree = cgroup_tree_new(parent);
+        profile_new(state_dir, &profile, &error);
+        g_assert_no_error(error);
+        ADD("take", test_take);
+        ADD("owners", test_owners);
+        ADD("full", test_full);
+        ADD("killed", test_killed);
+        ADD("clear", test_clear);
+        ADD("few-ids", test_few_ids);
+        ADD("off", test_off);
+        ADD("holds-nothing", test_holds_nothing);
+        int status = g_test_run();
+        profile_free(profile);
+        cgroup_tree_sweep(tree);
+        cgroup_tree_free(tree);
+        umount2(state, MNT_DETACH);
+        g_rmdir(state);
+        return status;
+}
