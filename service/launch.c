@@ -377,6 +377,12 @@ static void exec_error(int errnum, const RunSpec *spec, GError **error)
                           "command '%s' in rootfs '%s': the interpreter it needs is missing",
                           command, spec->rootfs);
                 break;
+        case SANDBOX_EMAGIC:
+                error_set(
+                        error, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE,
+                        "command '%s' in rootfs '%s' leads through a magic symbolic link of /proc",
+                        command, spec->rootfs);
+                break;
         case ENOEXEC:
                 error_set(error, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE,
                           "command '%s' in rootfs '%s' is of no format that this kernel executes",
@@ -436,6 +442,12 @@ void launch_report_to_error(const SandboxReport *report, const RunSpec *spec, GE
                 exec_error(report->error, spec, error);
         } else if (target) {
                 target_error(report, spec, target, error);
+        } else if (report->stage == STAGE_WORKING_DIRECTORY && report->error == SANDBOX_EMAGIC) {
+                error_set(
+                        error, RUNTIME_ERROR_SETUP_FAILED,
+                        "WorkingDirectory '%s' in rootfs '%s' leads through a magic symbolic link "
+                        "of /proc",
+                        spec->working_directory, spec->rootfs);
         } else if (report->stage == STAGE_WORKING_DIRECTORY) {
                 error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, report->error,
                                 "WorkingDirectory '%s' in rootfs '%s'",

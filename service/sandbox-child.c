@@ -208,7 +208,8 @@ static int hold_inner(const SandboxBase *base)
         /* out of the way of the mounts' fds and of the caller's */
         if (done)
                 high = fcntl(pidfd, F_DUPFD_CLOEXEC, SANDBOX_FD_BASE);
-        close(pidfd);
+        if (pidfd >= 0)
+                close(pidfd);
         return high;
 }
 
@@ -309,26 +310,36 @@ static bool drop_capabilities(const SandboxPlan *plan)
 }
 
 /* By the links in /proc that lead to whatever a process holds runc's hosts were entered and its own
- * program was replaced (CVE-2024-21626, CVE-2019-5736). */
-static bool is_magic(const char *path)
+ * program was replaced (CVE-2024-21626, CVE-2019-5736). A relative path begins at `directory`. */
+static bool is_magic(int directory, const char *path)
 {
-        struct open_how how = {
-                .flags = O_PATH | O_CLOEXEC,
-                .resolve = RESOLVE_NO_MAGICLINKS,
-        };
-        int fd = (int) syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+        struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
+        int fd = (int) syscall(SYS_openat2, directory, path, &how, sizeof how);
 
+        if (fd < 0 && errno == ELOOP) {
+                how.resolve = 0; /* a mere loop is one without that, too */
+                fd = (int) syscall(SYS_openat2, directory, path, &how, sizeof how);
+                if (fd >= 0 || errno != ELOOP) {
+                        errno = SANDBOX_EMAGIC;
+                        return true;
+                }
+        }
         if (fd >= 0)
                 close(fd);
-        return fd < 0 && errno == ELOOP;
+        return false;
 }
 
+/* Found from where it will be: a directory that is not there is for chdir() to tell. */
 static bool is_magic_command(const SandboxPlan *plan)
 {
-        for (char **path = plan->exec_paths; *path; path++)
-                if (is_magic(*path))
-                        return true;
-        return false;
+        int directory = open(plan->working_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        bool found = false;
+
+        for (char **path = plan->exec_paths; *path && !found; path++)
+                found = is_magic(directory, *path);
+        if (directory >= 0 && !found)
+                close(directory);
+        return found;
 }
 
 /* Candidates in order, as execvp does: EACCES is remembered, absence goes on to the next. */
@@ -414,7 +425,7 @@ static _Noreturn void set_up_late(const SandboxBase *base, const Early *early)
                         sandbox_fail(base, STAGE_STDIO);
         /* once all fds are where they will be, and while there is no filter: one may refuse openat2
          */
-        if (is_magic(plan->working_directory))
+        if (is_magic(AT_FDCWD, plan->working_directory))
                 sandbox_fail(base, STAGE_WORKING_DIRECTORY);
         if (is_magic_command(plan))
                 sandbox_fail(base, STAGE_EXEC);

@@ -9,59 +9,7 @@
 #include <stdint.h>
 
 #include "service/sandbox-mount.h"
-
-/* Each step that can fail, with the words for "cannot …" used in the error. */
-#define SANDBOX_STAGES(X)                                                                          \
-        X(STAGE_CGROUP, "enter the container's cgroups")                                           \
-        X(STAGE_CLOSE_FDS, "close inherited file descriptors")                                     \
-        X(STAGE_SIGNALS, "reset signals")                                                          \
-        X(STAGE_IDS, "become the container's root user")                                           \
-        X(STAGE_SESSION, "start a new session")                                                    \
-        X(STAGE_CGROUP_NAMESPACE, "enter a cgroup namespace")                                      \
-        X(STAGE_PROPAGATION, "cut mount propagation")                                              \
-        X(STAGE_INNER, "enter a second user namespace, that locks the mounts")                     \
-        X(STAGE_NEW_PROC, "make a new proc file system")                                           \
-        X(STAGE_NEW_SYS, "make a new sysfs")                                                       \
-        X(STAGE_NEW_PTS, "make a new devpts")                                                      \
-        X(STAGE_NEW_TMP, "make a new tmpfs")                                                       \
-        X(STAGE_NEW_MQUEUE, "make a new mqueue")                                                   \
-        X(STAGE_ATTACH_ROOT, "attach the root file system")                                        \
-        X(STAGE_PIVOT_ROOT, "change into the root file system")                                    \
-        X(STAGE_DETACH_OLD_ROOT, "detach the host's root")                                         \
-        X(STAGE_MOUNT_PROC, "mount on directory 'proc'")                                           \
-        X(STAGE_MOUNT_SYS, "mount on directory 'sys'")                                             \
-        X(STAGE_MOUNT_DEV, "mount on directory 'dev'")                                             \
-        X(STAGE_MOUNT_TMP, "mount on directory 'tmp'")                                             \
-        X(STAGE_MOUNT_DEV_ENTRY, "mount inside /dev")                                              \
-        X(STAGE_MASK, "mask a path of /proc or /sys")                                              \
-        X(STAGE_MOUNT, "mount what was asked for")                                                 \
-        X(STAGE_HOSTNAME, "set the host name")                                                     \
-        X(STAGE_LOOPBACK, "bring the loopback interface up")                                       \
-        X(STAGE_TERMINAL, "open a terminal")                                                       \
-        X(STAGE_STDIO, "place the file descriptors")                                               \
-        X(STAGE_LIMITS, "reset process attributes")                                                \
-        X(STAGE_KEYRING, "join a new session keyring")                                             \
-        X(STAGE_CAPABILITIES, "drop capabilities")                                                 \
-        X(STAGE_WORKING_DIRECTORY, "change into the working directory")                            \
-        X(STAGE_NO_NEW_PRIVS, "set no_new_privs")                                                  \
-        X(STAGE_SECCOMP, "load the seccomp filter")                                                \
-        X(STAGE_EXEC, "execute the command")
-
-typedef enum SandboxStage {
-#define X(stage, words) stage,
-        SANDBOX_STAGES(X)
-#undef X
-                _STAGE_MAX,
-} SandboxStage;
-
-/* One record from the child, one message on the sync socket. error 0 at STAGE_EXEC: "ready, about
- * to exec" (with the terminal's master, if there is one). The end of the stream after that means
- * that exec happened; the end without any record, that the child was killed. */
-typedef struct SandboxReport {
-        uint32_t stage;
-        int32_t error;
-        uint32_t index; /* of the mount, at STAGE_MOUNT */
-} SandboxReport;
+#include "service/sandbox-stage.h"
 
 /* The process's name until exec: was one that was killed for memory killed before or after that? */
 #define SANDBOX_COMM "(naive-runc)"

@@ -104,6 +104,7 @@ static void mask_all(const SandboxBase *base, int proc, int sys)
                         sandbox_fail(base, STAGE_MASK);
 }
 
+/* Closes `root`: one that waits for its start holds no directory. */
 static void change_root(const SandboxBase *base, int root)
 {
         /* Attached on top of "/", which needs no directory of its own; then "." is the new root
@@ -114,6 +115,7 @@ static void change_root(const SandboxBase *base, int root)
                 sandbox_fail(base, STAGE_PIVOT_ROOT);
         if (syscall(SYS_umount2, ".", UMOUNT_DETACH) < 0 || chdir("/") < 0)
                 sandbox_fail(base, STAGE_DETACH_OLD_ROOT);
+        close(root);
 }
 
 /* One that waits for its call leaves the host's tree early, for an empty one: late, there is less
@@ -127,7 +129,6 @@ static void leave_host(const SandboxBase *base)
         if (stage < 0)
                 sandbox_fail(base, STAGE_NEW_TMP);
         change_root(base, stage);
-        close(stage);
 }
 
 /* Made while the host's proc and sysfs are still visible: the kernel asks for that in a user

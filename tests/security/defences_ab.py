@@ -24,7 +24,7 @@ DEFENCES = [
      'return write_maps(pid, uids, gids, false, error);', 'test_a_mounts.Proc.test_fake_proc'),
     ('A8', 'the closing of all fds that are not the container\'s', CHILD, '!close_others(base)', 'false',
      'test_a_process.Descriptors.test_leaked_by_the_service'),
-    ('A8', 'the refusal of magic links as a working directory', CHILD, 'is_magic(plan->working_directory)', 'false',
+    ('A8', 'the refusal of magic links as a working directory', CHILD, 'is_magic(AT_FDCWD, plan->working_directory)', 'false',
      'test_a_process.Descriptors.test_names_of_descriptors'),
     ('A9', 'a waiting process that is not dumpable', CHILD, '!set_ids(base)',
      '!set_ids(base) || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0', 'test_a_process.Spies.test_created_container'),

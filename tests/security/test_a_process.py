@@ -221,8 +221,13 @@ class Program(Hostile):
         os.symlink('/proc/self/exe', f'{tree}/bin/exe')
         os.symlink('exe', f'{tree}/bin/further')
         for command in ('/proc/self/exe', '/proc/1/exe', '/proc/thread-self/exe', '/bin/exe', '/bin/further', 'further'):
-            with self.subTest(command=command), self.refused('CommandNotExecutable', text='symbolic link'):
+            with self.subTest(command=command), self.refused('CommandNotExecutable', text='magic symbolic link'):
                 self.user('alice').spawn(tree, [command])
+        for directory, command, path in (('/proc/self', './exe', None), ('/proc', 'self/exe', None),
+                                         ('/proc/self', 'exe', b'PATH=.'), ('/bin', './exe', None)):
+            environment = {'Environment': [path]} if path else {}
+            with self.subTest(directory=directory), self.refused('CommandNotExecutable', text='magic symbolic link'):
+                self.user('alice').spawn(tree, [command], WorkingDirectory=directory, **environment)
 
     @staticmethod
     def interpreter(program):
