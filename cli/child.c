@@ -1,6 +1,7 @@
 #include "cli/child.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib.h>
 #include <poll.h>
 #include <signal.h>
@@ -43,11 +44,17 @@ pid_t child_start(const ChildSpec *spec)
         GSpawnFlags flags = G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH;
         g_autoptr(GError) error = NULL;
         GPid pid;
+        /* GLib 2.74 sets close-on-exec on the fd it makes the child's stdout of: had that been our
+         * stderr, the child would have none. */
+        bool is_standard = spec->output >= 0 && spec->output <= STDERR_FILENO;
+        autofd int copy = is_standard ? fcntl(spec->output, F_DUPFD_CLOEXEC, 3) : -1;
 
+        if (is_standard && copy < 0)
+                return -errno;
         if (!g_spawn_async_with_pipes_and_fds(
                     NULL, spec->argv, spec->environment, flags, prepare_child, (void *) spec,
-                    spec->input, spec->output, -1, &spec->kept_fd, &spec->kept_fd,
-                    spec->kept_fd < 0 ? 0 : 1, &pid, NULL, NULL, NULL, &error))
+                    spec->input, is_standard ? copy : spec->output, -1, &spec->kept_fd,
+                    &spec->kept_fd, spec->kept_fd < 0 ? 0 : 1, &pid, NULL, NULL, NULL, &error))
                 return -errno_of(error);
         return pid;
 }

@@ -464,6 +464,17 @@ class Embedded(Cli):
             self.assertEqual(done.returncode, 125, done.stderr)
             self.assertIn(b'service', done.stderr)
 
+    def test_words_of_the_service(self):
+        """What the service says goes where naivec's own words go, and not among the output."""
+        with tempfile.TemporaryDirectory() as directory:
+            program = f'{directory}/naive-runcd'
+            with open(program, 'w') as f:
+                f.write(f'#!/bin/sh\nexec {self.world.daemon} --no-such-option "$@"\n')
+            os.chmod(program, 0o755)
+            done = self.naivec('--embedded', 'run', self.rootfs, env=dict(self.environment, NAIVE_RUNCD=program))
+        self.assertEqual((done.returncode, done.stdout), (125, b''))
+        self.assertIn(b'no-such-option', done.stderr)
+
 
 class Connection(Cli):
     def test_no_bus(self):
