@@ -222,8 +222,9 @@ static bool load(int dirfd, const char *name, ContainerInfo *info, GError **erro
         return parse(file, info, error);
 }
 
-void record_load_all(int dirfd, RecordFunc function, void *data)
+uint64_t record_load_all(int dirfd, RecordFunc function, void *data)
 {
+        uint64_t highest = 0;
         int copy = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         DIR *directory = copy >= 0 ? fdopendir(copy) : NULL;
 
@@ -232,6 +233,7 @@ void record_load_all(int dirfd, RecordFunc function, void *data)
                 g_autoptr(GError) error = NULL;
                 char *end;
                 info.serial = g_ascii_strtoull(entry->d_name, &end, 10);
+                highest = MAX(highest, info.serial);
                 if (end == entry->d_name || strcmp(end, ".conf") != 0)
                         continue;
                 if (load(dirfd, entry->d_name, &info, &error)) {
@@ -241,12 +243,14 @@ void record_load_all(int dirfd, RecordFunc function, void *data)
                 g_autofree char *aside = g_strconcat(entry->d_name, ".bad", NULL);
                 g_warning("record %s: %s; set aside as %s", entry->d_name, error->message, aside);
                 renameat(dirfd, entry->d_name, dirfd, aside);
+                record_delete_log(dirfd, info.serial);
                 container_info_clear(&info);
         }
         if (directory)
                 closedir(directory);
         else
                 fd_close(copy);
+        return highest;
 }
 
 bool record_load_log(int dirfd, uint64_t serial, OutputLog *log, GError **error)

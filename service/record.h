@@ -19,8 +19,10 @@ void record_delete_log(int dirfd, uint64_t serial);
 
 /* Calls back with each record, whose `info` the callee takes over; a live one of another boot is
  * one whose end is unknown. One that is malformed or of another version is set aside as <name>.bad
- * and told of on the log. */
+ * and told of on the log; its output is deleted, for nobody is known to own it. Returns the highest
+ * serial that a file of any kind has, or 0: a new container with one of those could get the output
+ * of another. */
 typedef void (*RecordFunc)(ContainerInfo *info, void *data);
-void record_load_all(int dirfd, RecordFunc function, void *data);
+uint64_t record_load_all(int dirfd, RecordFunc function, void *data);
 
 bool record_load_log(int dirfd, uint64_t serial, OutputLog *log, GError **error);

@@ -11,7 +11,6 @@ static void take_record(ContainerInfo *info, void *data)
 {
         Manager *manager = data;
 
-        manager->next_serial = MAX(manager->next_serial, info->serial + 1);
         if (manager_find_slot(manager, info->owner, info->id)) {
                 g_warning("container %s of user %u has two records; ignoring that of serial "
                           "%" G_GUINT64_FORMAT,
@@ -125,7 +124,8 @@ static void end_leaves(Manager *manager)
 void manager_take_up(Manager *manager)
 {
         if (manager->options.records >= 0)
-                record_load_all(manager->options.records, take_record, manager);
+                manager->next_serial =
+                        record_load_all(manager->options.records, take_record, manager) + 1;
         g_autoptr(GPtrArray) stopped = manager_list(manager, UID_ANY);
         g_ptr_array_sort(stopped, compare_exits);
         for (guint i = 0; i < stopped->len; i++) {

@@ -792,6 +792,23 @@ static void test_take_up_twice(Fixture *f, const void *unused)
         g_assert_cmpuint(container_info(next)->serial, ==, 7);
 }
 
+/* A record that is set aside keeps its serial from the next container, whose output would else be
+ * taken for its own. */
+static void test_take_up_damaged(Fixture *f, const void *unused)
+{
+        g_autofree char *record = g_build_filename(f->directory, "5.conf", NULL);
+        g_autofree char *log = g_build_filename(f->directory, "5.log", NULL);
+
+        g_assert_true(g_file_set_contents(record, "damaged", -1, NULL));
+        g_assert_true(g_file_set_contents(log, "another's", -1, NULL));
+        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*set aside*");
+        manager_take_up(f->manager);
+        g_test_assert_expected_messages();
+        g_assert_false(g_file_test(log, G_FILE_TEST_EXISTS));
+        Container *next = make(f, ALICE, NULL, FAKE_LIVE, true);
+        g_assert_cmpuint(container_info(next)->serial, ==, 6);
+}
+
 /* A service that keeps no records works the same, with what it has in memory. */
 static void test_no_records(Fixture *f, const void *unused)
 {
@@ -887,6 +904,7 @@ int main(int argc, char **argv)
         ADD("take-up/delete", test_take_up_delete);
         ADD("take-up/retention", test_take_up_retention);
         ADD("take-up/twice", test_take_up_twice);
+        ADD("take-up/damaged", test_take_up_damaged);
         ADD("records/none", test_no_records);
         ADD("records/fail", test_record_fails);
         ADD("hundred", test_hundred);

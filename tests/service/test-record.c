@@ -304,6 +304,39 @@ static void test_each_byte_flipped(Fixture *f, const void *unused)
                 }
 }
 
+/* The output of one that is set aside goes, as its owner is not known; the others' stays. */
+static void test_set_aside_log(Fixture *f, const void *unused)
+{
+        ContainerInfo bad = make_info(7, "bad"), good = make_info(8, "good");
+
+        save(f, &bad, "secret");
+        save(f, &good, "kept");
+        write_text(f, "7.conf", "damaged");
+        expect_set_aside();
+        g_assert_cmpuint(load(f), ==, 1);
+        g_test_assert_expected_messages();
+        g_assert_false(exists(f, "7.log"));
+        g_assert_true(exists(f, "8.log"));
+}
+
+/* Every serial that anything is left of counts, whatever it is. */
+static void test_highest(Fixture *f, const void *unused)
+{
+        ContainerInfo info = make_info(7, "web");
+
+        g_assert_cmpuint(record_load_all(f->fd, on_record, f), ==, 0);
+        save(f, &info, "");
+        g_assert_cmpuint(record_load_all(f->fd, on_record, f), ==, 7);
+        write_text(f, "9.log", "");
+        g_assert_cmpuint(record_load_all(f->fd, on_record, f), ==, 9);
+        write_text(f, "11.conf.bad", "");
+        g_assert_cmpuint(record_load_all(f->fd, on_record, f), ==, 11);
+        write_text(f, "12.conf", "damaged");
+        expect_set_aside();
+        g_assert_cmpuint(record_load_all(f->fd, on_record, f), ==, 12);
+        g_test_assert_expected_messages();
+}
+
 /* Under another name it is refused: by its serial a record has its cgroup. */
 static void test_renamed(Fixture *f, const void *unused)
 {
@@ -505,6 +538,8 @@ int main(int argc, char **argv)
         ADD("newlines", test_newlines);
         ADD("truncated", test_truncated);
         ADD("each-byte-flipped", test_each_byte_flipped);
+        ADD("set-aside-log", test_set_aside_log);
+        ADD("highest", test_highest);
         ADD("renamed", test_renamed);
         ADD("refused", test_refused);
         ADD("unknown-result", test_unknown_result);
