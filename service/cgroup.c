@@ -194,12 +194,16 @@ static bool hand_down(const Cgroup *cgroup, unsigned index, GError **error)
                          reasons[CGROUP_MEMORY] ? reasons[CGROUP_MEMORY] : reasons[CGROUP_PIDS]);
 }
 
+/* Whether there is a limit or not: the machine too can be out of memory, and what that does to a
+ * container must not depend on whether the service was started again. */
 static bool watch_oom(Cgroup *cgroup, GError **error)
 {
         int index = cgroup->tree->serving[CGROUP_MEMORY];
 
-        return cgroup->tree->hierarchies[index].backend->watch_oom(
-                cgroup->leaf_fds[index], &cgroup->oom_count_fd, &cgroup->oom_event_fd, error);
+        return index < 0 || cgroup->leaf_fds[index] < 0 ||
+               cgroup->tree->hierarchies[index].backend->watch_oom(cgroup->leaf_fds[index],
+                                                                   &cgroup->oom_count_fd,
+                                                                   &cgroup->oom_event_fd, error);
 }
 
 bool cgroup_limit(Cgroup *cgroup, const CgroupLimits *limits, GError **error)
@@ -212,13 +216,9 @@ bool cgroup_limit(Cgroup *cgroup, const CgroupLimits *limits, GError **error)
         if (limits_tasks(limits) &&
             !cgroup_set_tasks(cgroup->leaf_fds[pids], limits->tasks_max, error))
                 return false;
-        if (limits_memory(limits) &&
-            !tree->hierarchies[memory].backend->set_memory(
-                    cgroup->leaf_fds[memory], limits->memory_max, limits->memory_swap_max, error))
-                return false;
-        const CgroupLimits ceilings = cgroup_ceilings_of(tree, cgroup->owner);
-        return (limits->memory_max == CGROUP_NO_LIMIT && ceilings.memory_max == CGROUP_NO_LIMIT) ||
-               watch_oom(cgroup, error);
+        return !limits_memory(limits) || tree->hierarchies[memory].backend->set_memory(
+                                                 cgroup->leaf_fds[memory], limits->memory_max,
+                                                 limits->memory_swap_max, error);
 }
 
 static bool open_entries(Cgroup *cgroup, GError **error)
@@ -243,7 +243,8 @@ static bool fill_cgroup(Cgroup *cgroup, const CgroupLimits *limits, GError **err
                     (!make_leaf(cgroup, i, error) || !hand_down(cgroup, i, error)))
                         return false;
         return cgroup_cap_owner(cgroup->tree, cgroup->owner, error) &&
-               (!limits || cgroup_limit(cgroup, limits, error)) && open_entries(cgroup, error);
+               (!limits || cgroup_limit(cgroup, limits, error)) && watch_oom(cgroup, error) &&
+               open_entries(cgroup, error);
 }
 
 bool cgroup_new(CgroupTree *tree, uid_t owner, uint64_t serial, const CgroupLimits *limits,
@@ -265,7 +266,6 @@ bool cgroup_new(CgroupTree *tree, uid_t owner, uint64_t serial, const CgroupLimi
 bool cgroup_open(CgroupTree *tree, uid_t owner, uint64_t serial, Cgroup **ret, GError **error)
 {
         g_autoptr(Cgroup) cgroup = cgroup_alloc(tree, owner, serial);
-        int memory = tree->serving[CGROUP_MEMORY];
         bool found = false;
 
         for (unsigned i = 0; i < tree->n_hierarchies; i++) {
@@ -276,7 +276,7 @@ bool cgroup_open(CgroupTree *tree, uid_t owner, uint64_t serial, Cgroup **ret, G
         if (!found)
                 return error_set(error, RUNTIME_ERROR_CGROUP_FAILED, "there is no cgroup leaf %s",
                                  cgroup->name);
-        if (memory >= 0 && cgroup->leaf_fds[memory] >= 0 && !watch_oom(cgroup, error))
+        if (!watch_oom(cgroup, error))
                 return false;
         *ret = g_steal_pointer(&cgroup);
         return true;

@@ -381,10 +381,8 @@ static void test_no_limits(void)
 {
         Cgroup *cgroup = make(1, &unlimited);
         g_autofree char *tasks = leaf_file(1, CGROUP_PIDS, "pids.max");
-        short events;
 
         g_assert_cmpstr(tasks, ==, is_v1(CGROUP_PIDS) || !serves(CGROUP_PIDS) ? NULL : "max");
-        g_assert_cmpint(cgroup_oom_fd(cgroup, &events), ==, -1);
         g_assert_cmpuint(cgroup_oom_kills(cgroup), ==, 0);
         if (tree->mode == CGROUP_MODE_HYBRID)
                 g_assert_cmpint(cgroup_entry_fd(cgroup, 0), ==, -1);
@@ -725,6 +723,26 @@ static void test_foreach(void)
         finish(empty);
 }
 
+/* A restart changes nothing of what out of memory means: it is watched for wherever there is a leaf
+ * that tells, with a limit or without, and v2 ends the whole container. */
+static void test_oom_after_restart(void)
+{
+        Cgroup *first = make(1, &unlimited), *second = NULL;
+        g_autofree char *leaf = leaf_file(1, CGROUP_MEMORY, "cgroup.procs");
+        g_autofree char *group = leaf_file(1, CGROUP_MEMORY, "memory.oom.group");
+        short events;
+        bool is_watched = cgroup_oom_fd(first, &events) >= 0;
+
+        g_assert_cmpint(is_watched, ==, leaf != NULL);
+        g_assert_true(!group || strcmp(group, "1") == 0);
+        cgroup_free(first);
+        g_assert_true(cgroup_open(tree, OWNER, 1, &second, NULL));
+        g_assert_cmpint(cgroup_oom_fd(second, &events) >= 0, ==, is_watched);
+        g_autofree char *after = leaf_file(1, CGROUP_MEMORY, "memory.oom.group");
+        g_assert_cmpstr(after, ==, group);
+        finish(second);
+}
+
 /* A leaf can be opened by another object, as after a restart: counted, killed, removed. */
 static void test_open(void)
 {
@@ -1007,6 +1025,7 @@ static void add_tests(void)
         g_test_add_func("/cgroup/nested-process", test_nested_process);
         g_test_add_func("/cgroup/failure-leaves-nothing", test_failure_leaves_nothing);
         g_test_add_func("/cgroup/foreach", test_foreach);
+        g_test_add_func("/cgroup/oom-after-restart", test_oom_after_restart);
         g_test_add_func("/cgroup/open", test_open);
         g_test_add_func("/cgroup/sweep", test_sweep);
         g_test_add_func("/cgroup/hundred", test_hundred);
