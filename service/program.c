@@ -23,7 +23,8 @@
 #define EXE "/proc/self/exe"
 
 /* A clone of "/" without its submounts, if the program lies there: then its path stays what it is,
- * for whoever looks at the process. Else of the file alone. *ret_path is relative to it. */
+ * for whoever looks at the process. Else of the file alone, as in a user namespace, whose inherited
+ * mounts can only be cloned with what is mounted on them. *ret_path is relative to it. */
 static int clone_mount(char *path, const char **ret_path)
 {
         const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
@@ -32,10 +33,10 @@ static int clone_mount(char *path, const char **ret_path)
         struct stat ours, there;
 
         *ret_path = "";
-        if (top < 0 || length <= 1 || stat(EXE, &ours) < 0)
+        if (length <= 1 || stat(EXE, &ours) < 0)
                 return -1;
         path[length] = '\0';
-        if (fstatat(top, path + 1, &there, AT_SYMLINK_NOFOLLOW) < 0 ||
+        if (top < 0 || fstatat(top, path + 1, &there, AT_SYMLINK_NOFOLLOW) < 0 ||
             there.st_dev != ours.st_dev || there.st_ino != ours.st_ino)
                 return (int) syscall(SYS_open_tree, AT_FDCWD, EXE, flags);
         *ret_path = path + 1;

@@ -16,6 +16,25 @@ from harness.client import CONTAINER, GLib
 from harness.world import USERS
 
 
+# In a user namespace that maps all ids, and a mount namespace made with it, whose mounts cannot be taken apart.
+IN_USER_NAMESPACE = """
+import ctypes, os, sys
+read_end, write_end = os.pipe()
+parent, child = os.getpid(), os.fork()
+if child == 0:
+    os.read(read_end, 1)
+    for kind in 'uid', 'gid':
+        with open(f'/proc/{parent}/{kind}_map', 'w') as f:
+            f.write('0 0 4294967295')
+    os._exit(0)
+if ctypes.CDLL(None, use_errno=True).unshare(0x10000000 | 0x20000) < 0:
+    sys.exit(os.strerror(ctypes.get_errno()))
+os.write(write_end, b'x')
+os.waitpid(child, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 class Cli(Case):
     def setUp(self):
         super().setUp()
@@ -451,6 +470,21 @@ class Embedded(Cli):
         done = self.naivec('--embedded', 'run', self.rootfs, '/bin/true', env=self.environment)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.services(), [])
+
+    def test_root_of_a_user_namespace(self):
+        """The service of who is root in a user namespace starts, and its program is read-only there as well."""
+        process = subprocess.Popen(['python3', '-c', IN_USER_NAMESPACE, self.world.naivec, '--embedded', 'run',
+                                    '--userns=self', self.rootfs, '/bin/sh', '-c', 'echo on; read x; exit 5'],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd='/',
+                                   env=dict(os.environ, **self.environment))
+        self.addCleanup(lambda: (process.poll() is None and process.kill(), process.communicate()))
+        if process.stdout.readline() != b'on\n':
+            self.fail(process.communicate()[1])
+        service, = self.services()
+        self.assertTrue(os.statvfs(f'/proc/{service}/exe').f_flag & os.ST_RDONLY)
+        process.stdin.write(b'\n')
+        process.stdin.flush()
+        self.assertEqual(process.wait(), 5)
 
     def test_detached(self):
         """A detached container of an embedded service makes no sense, and is refused as such."""
