@@ -57,6 +57,7 @@ typedef struct Service {
         IdRanges *ranges;
         int id_claim; /* of an embedded one of root's, else -1 */
         Profile *profile;
+        GError *profile_error; /* why there is none */
         sd_bus *bus;
         GSource *source;
         Server *server;
@@ -359,7 +360,6 @@ static unsigned count_prepared(const Service *service)
 static bool build(Service *service, GError **error)
 {
         bool is_embedded = service->options.embedded >= 0, is_root = geteuid() == 0;
-        g_autoptr(GError) profile_error = NULL;
         Credentials peer = {0};
 
         if (is_embedded ? !identify_peer(service->options.embedded, &peer, error) || !isolate(error)
@@ -381,8 +381,8 @@ static bool build(Service *service, GError **error)
                                                            : 0,
                                 .tasks_max = service->config.user_tasks_max,
                         });
-        if (!profile_new(service->state_dir, &service->profile, &profile_error))
-                g_warning("no container can be started: %s", profile_error->message);
+        if (!profile_new(service->state_dir, &service->profile, &service->profile_error))
+                g_warning("no container can be started: %s", service->profile_error->message);
         raise_file_limit();
         if (!open_bus(service, error))
                 return false;
@@ -400,7 +400,7 @@ static bool build(Service *service, GError **error)
                         .config = &service->config,
                         .cgroups = service->cgroups,
                         .profile = service->profile,
-                        .profile_error = profile_error ? profile_error->message : NULL,
+                        .profile_error = service->profile ? NULL : service->profile_error->message,
                         .records = service->records,
                         .has_id_ranges = is_root,
                         .ranges = service->ranges,
@@ -462,6 +462,7 @@ static void clear(Service *service)
         }
         sd_bus_close_unref(service->bus);
         profile_free(service->profile);
+        g_clear_error(&service->profile_error);
         if (service->cgroups)
                 cgroup_tree_sweep(service->cgroups);
         cgroup_tree_free(service->cgroups);

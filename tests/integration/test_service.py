@@ -68,6 +68,14 @@ class Permission(Case):
         self.assertEqual(descendants_of(place.owner()), set())
         self.assertEqual(cgroup_tree(place.parent), set())
 
+    def test_no_devices(self):
+        """A service that cannot make devices says so to every caller, and runs on."""
+        place = Place(self, 'nodev', prefix=('setpriv', '--bounding-set=-mknod'))
+        self.assertTrue(place.owner(), place.words())
+        for _ in range(3):
+            with self.refused('NotSupported', text='/dev/null'):
+                place.client.spawn(self.rootfs, ['/bin/true'])
+
 
 class Life(Case):
     def test_sigterm(self):
