@@ -127,15 +127,24 @@ bool id_ranges_claim(int directory, uint32_t *start, uint32_t *count, int *ret_l
 
 /* -- the file: a line "BASE OWNER" for each range that was ever given out -- */
 
+/* Part of a line, of a disk that is full, would be taken for another owner's, and would spoil the
+ * next one. */
 static bool write_down(const IdRanges *ranges, uint32_t base, uid_t owner, GError **error)
 {
         char line[32];
         int length = snprintf(line, sizeof line, "%u %u\n", base, owner);
 
-        if (ranges->file < 0 || write(ranges->file, line, (size_t) length) == length)
+        if (ranges->file < 0)
                 return true;
-        return error_set_errno(error, RUNTIME_ERROR_FAILED, errno,
-                               "cannot write down whose the user ids from %u are", base);
+        off_t end = lseek(ranges->file, 0, SEEK_END);
+        ssize_t n = end < 0 ? -1 : write(ranges->file, line, (size_t) length);
+        if (n == length)
+                return true;
+        error_set_errno(error, RUNTIME_ERROR_FAILED, n < 0 ? errno : ENOSPC,
+                        "cannot write down whose the user ids from %u are", base);
+        if (n > 0 && ftruncate(ranges->file, end) < 0)
+                g_warning("the file '" FILE_NAME "' of user ids is damaged: %s", g_strerror(errno));
+        return false;
 }
 
 /* A line that is none loses a range that nobody knows the owner of: those up to the highest one are

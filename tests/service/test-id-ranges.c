@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -109,21 +110,45 @@ static void test_damaged(Fixture *f, const void *unused)
         assert_none_left(ranges, 1002);
 }
 
+/* As if the disk were full from `size` bytes of a file on. */
+static void take_without_room(IdRanges *ranges, uid_t owner, rlim_t size)
+{
+        g_autoptr(GError) error = NULL;
+        struct rlimit before, few;
+
+        signal(SIGXFSZ, SIG_IGN);
+        g_assert_cmpint(getrlimit(RLIMIT_FSIZE, &before), ==, 0);
+        few = (struct rlimit){size, before.rlim_max};
+        g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &few), ==, 0);
+        g_assert_null(id_ranges_take(ranges, owner, owner, &error));
+        g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &before), ==, 0);
+        g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_FAILED);
+}
+
 /* Nothing is given out that could not be written down. */
 static void test_no_room(Fixture *f, const void *unused)
 {
         g_autoptr(IdRanges) ranges = start_service(f, 1);
-        g_autoptr(GError) error = NULL;
-        struct rlimit before, none;
 
-        signal(SIGXFSZ, SIG_IGN);
-        g_assert_cmpint(getrlimit(RLIMIT_FSIZE, &before), ==, 0);
-        none = (struct rlimit){0, before.rlim_max};
-        g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &none), ==, 0);
-        g_assert_null(id_ranges_take(ranges, ALICE, ALICE, &error));
-        g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &before), ==, 0);
-        g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_FAILED);
+        take_without_room(ranges, ALICE, 0);
         g_assert_cmpuint(use(ranges, BOB), ==, START);
+}
+
+/* Of a line that was written in part nothing is left: what comes after it is read as it was. */
+static void test_little_room(Fixture *f, const void *unused)
+{
+        const size_t line = strlen("1879048192 1000\n");
+        IdRanges *before = start_service(f, 4);
+
+        use(before, ALICE);
+        for (size_t n = 1; n < line; n++)
+                take_without_room(before, BOB, line + n);
+        uint32_t bobs = use(before, BOB);
+        id_ranges_free(before);
+        g_autoptr(IdRanges) after = start_service(f, 4);
+        g_assert_cmpuint(use(after, ALICE), ==, START);
+        g_assert_cmpuint(use(after, 1), ==, START + 2 * ID_RANGE_SIZE);
+        g_assert_cmpuint(use(after, BOB), ==, bobs);
 }
 
 /* A container that runs in a range keeps it, of its owner or of nobody, and nobody else gets it. */
@@ -184,6 +209,7 @@ int main(int argc, char **argv)
         TEST(restart);
         TEST(damaged);
         TEST(no_room);
+        TEST(little_room);
         TEST(take_at);
         TEST(claims);
 #undef TEST
