@@ -171,7 +171,8 @@ static char *take_capability(SpawnRequest *request, const char *text)
         return NULL;
 }
 
-/* Kept as SRC:DST[:OPTIONS], with SRC absolute; that of a tmpfs is empty. */
+/* Kept as two values: SRC, absolute, which may have a colon in it then, and DST[:OPTIONS]; the SRC
+ * of a tmpfs is empty. */
 char *spawn_request_add_bind(SpawnRequest *request, const char *text)
 {
         const char *target = strchr(text, ':');
@@ -180,18 +181,17 @@ char *spawn_request_add_bind(SpawnRequest *request, const char *text)
 
         if (!path || !target[1] || target[1] == ':')
                 return g_strdup_printf("--volume=%s: it takes SRC:DST or SRC:DST:OPTIONS", text);
-        g_autofree char *mount = g_strconcat(path, target, NULL);
-        add_value(request, SPAWN_Mounts, mount);
+        add_value(request, SPAWN_Mounts, path);
+        add_value(request, SPAWN_Mounts, target + 1);
         return NULL;
 }
 
 char *spawn_request_add_tmpfs(SpawnRequest *request, const char *text)
 {
-        g_autofree char *mount = g_strconcat(":", text, NULL);
-
         if (*text != '/')
                 return g_strdup_printf("--tmpfs=%s: it takes DST or DST:OPTIONS", text);
-        add_value(request, SPAWN_Mounts, mount);
+        add_value(request, SPAWN_Mounts, "");
+        add_value(request, SPAWN_Mounts, text);
         return NULL;
 }
 
@@ -270,18 +270,18 @@ static int append_byte_strings(sd_bus_message *call, const void *const *strings,
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
-static int append_mount(sd_bus_message *call, const char *mount)
+static int append_mount(sd_bus_message *call, const char *source, const char *rest)
 {
-        g_auto(GStrv) parts = g_strsplit(mount, ":", 3);
-        g_auto(GStrv) options = g_strsplit(parts[2] ? parts[2] : "", ",", -1);
+        g_auto(GStrv) parts = g_strsplit(rest, ":", 2);
+        g_auto(GStrv) options = g_strsplit(parts[1] ? parts[1] : "", ",", -1);
         int r = sd_bus_message_open_container(call, 'r', "ayaysas");
 
         if (r >= 0)
+                r = append_bytes(call, source);
+        if (r >= 0)
                 r = append_bytes(call, parts[0]);
         if (r >= 0)
-                r = append_bytes(call, parts[1]);
-        if (r >= 0)
-                r = sd_bus_message_append(call, "s", *parts[0] ? "bind" : "tmpfs");
+                r = sd_bus_message_append(call, "s", *source ? "bind" : "tmpfs");
         if (r >= 0)
                 r = sd_bus_message_append_strv(call, options);
         return r < 0 ? r : sd_bus_message_close_container(call);
@@ -291,8 +291,8 @@ static int append_mounts(sd_bus_message *call, const GPtrArray *mounts)
 {
         int r = sd_bus_message_open_container(call, 'a', "(ayaysas)");
 
-        for (unsigned i = 0; r >= 0 && i < mounts->len; i++)
-                r = append_mount(call, mounts->pdata[i]);
+        for (unsigned i = 0; r >= 0 && i < mounts->len; i += 2)
+                r = append_mount(call, mounts->pdata[i], mounts->pdata[i + 1]);
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
 

@@ -320,6 +320,28 @@ static void test_mounts(void)
         g_assert_nonnull(wrong);
 }
 
+/* A colon in the path of where we are does not end the source, nor does it become an option. */
+static void test_mount_from_a_colon(void)
+{
+        static const char *const argv[] = {"x", NULL};
+        g_autoptr(sd_bus) bus = make_bus();
+        g_auto(SpawnRequest) request;
+        g_autofree char *before = g_get_current_dir();
+        g_autofree char *here = g_dir_make_tmp("a:b:XXXXXX", NULL);
+
+        g_assert_cmpint(chdir(here), ==, 0);
+        g_autofree char *real = g_get_current_dir(), *source = g_strconcat(real, "/s", NULL);
+        spawn_request_init(&request);
+        take(&request, "volume", "s:/d:ro");
+        g_assert_cmpint(chdir(before), ==, 0);
+        g_assert_cmpint(rmdir(here), ==, 0);
+        g_autoptr(sd_bus_message) call = sealed(bus, &request, argv);
+        enter_option(call, "Mounts", "a(ayaysas)");
+        g_assert_cmpint(sd_bus_message_enter_container(call, 'a', "(ayaysas)"), >, 0);
+        assert_mount(call, (const char *[]){source, "/d", "bind"}, "ro");
+        g_assert_cmpint(sd_bus_message_at_end(call, 0), >, 0);
+}
+
 /* Rootfs and arguments go as bytes, empty strings included, without a NUL behind them. */
 static void test_arguments(void)
 {
@@ -396,6 +418,7 @@ int main(int argc, char **argv)
         g_test_add_func("/spawn-request/environment-passed-on", test_environment_passed_on);
         g_test_add_func("/spawn-request/arguments", test_arguments);
         g_test_add_func("/spawn-request/mounts", test_mounts);
+        g_test_add_func("/spawn-request/mount-from-a-colon", test_mount_from_a_colon);
         g_test_add_func("/spawn-request/fds", test_fds);
         g_test_add_func("/spawn-request/refusals", test_refusals);
         g_test_add_func("/spawn-request/truth", test_truth);
