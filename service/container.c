@@ -149,7 +149,8 @@ static void set_silent_failure(Container *container, const siginfo_t *status)
         else if (container->info.oom_kills > 0)
                 error_set(&container->failure, RUNTIME_ERROR_MEMORY_TOO_LOW,
                           "a memory limit of %" G_GUINT64_FORMAT
-                          " bytes is too low to start the command: killed for memory",
+                          " bytes, or what is left of the memory that all of your containers may "
+                          "have together, is too low to start the command: killed for memory",
                           container->info.memory_max);
         else if (container->timed_out)
                 error_set(&container->failure, RUNTIME_ERROR_SETUP_FAILED,

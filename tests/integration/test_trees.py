@@ -628,6 +628,13 @@ class Ceilings(Trees):
         container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'head -c 90000000 /dev/zero > /tmp/f && echo full'])
         self.assertEqual(container.wait(), ('success', 0), container.log())
 
+    def test_no_memory_left(self):
+        """Who can start nothing for its ceiling is told of that, and not of the container's own limit alone."""
+        self.configure('UserMemoryMax=100K')
+        for options in ({}, {'MemoryMax': 1 << 30}):
+            with self.subTest(options=options), self.refused('MemoryTooLow', text='all of your containers'):
+                self.user('alice').spawn(self.rootfs_of('alice'), ['/bin/true'], **options)
+
     def test_tasks(self):
         """D9, F25: nor more processes; another user is not touched by that."""
         self.configure('UserTasksMax=40')
