@@ -173,8 +173,6 @@ static bool parse(GKeyFile *file, ContainerInfo *info, GError **error)
         uint64_t owner, code;
         g_autofree char *result = g_key_file_get_string(file, GROUP, "Result", NULL);
 
-        if (g_key_file_get_integer(file, GROUP, "Version", NULL) != RECORD_VERSION)
-                return error_set(error, RUNTIME_ERROR_FAILED, "not of version %d", RECORD_VERSION);
         info->id = g_key_file_get_string(file, GROUP, "Id", NULL);
         info->control_group = g_key_file_get_string(file, GROUP, "ControlGroup", NULL);
         info->deviations = g_key_file_get_string_list(file, GROUP, "Deviations", NULL, NULL);
@@ -214,10 +212,17 @@ static bool load(int dirfd, const char *name, ContainerInfo *info, GError **erro
         const char *body = memchr(text, '\n', (size_t) length);
         body = body ? body + 1 : text + length;
         size_t rest = (size_t) (text + length - body);
+        /* first the version: another one may vouch in another way for what it says */
+        bool is_file =
+                g_key_file_load_from_data(file, text, (gsize) length, G_KEY_FILE_NONE, &local);
+        int version = g_key_file_get_integer(file, GROUP, "Version", NULL);
+        if (is_file && version != RECORD_VERSION)
+                return error_set(error, RUNTIME_ERROR_FAILED, "of version %d, not %d", version,
+                                 RECORD_VERSION);
         g_autofree char *head = head_line(name, body, rest);
         if ((size_t) (body - text) != strlen(head) || memcmp(text, head, strlen(head)) != 0)
                 return error_set(error, RUNTIME_ERROR_FAILED, "its checksum is wrong");
-        if (!g_key_file_load_from_data(file, body, rest, G_KEY_FILE_NONE, &local))
+        if (!is_file)
                 return error_set(error, RUNTIME_ERROR_FAILED, "%s", local->message);
         return parse(file, info, error);
 }

@@ -412,6 +412,24 @@ static void test_refused(Fixture *f, const void *unused)
         assert_refused(f, "\n\n\n");
 }
 
+/* What is told of a record of another version is that, whatever it begins with: the first one had
+ * no line that vouches for it. */
+static void test_version_told(Fixture *f, const void *unused)
+{
+        write_text(f, "7.conf", "[Container]\nVersion=1\nId=web\nOwner=1000\n");
+        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "record 7.conf: of version 1, not 2; *");
+        g_assert_cmpuint(load(f), ==, 0);
+        g_test_assert_expected_messages();
+        write_text(f, "7.conf", "# of a later one\n[Container]\nVersion=3\n");
+        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "record 7.conf: of version 3, not 2; *");
+        g_assert_cmpuint(load(f), ==, 0);
+        g_test_assert_expected_messages();
+        write_text(f, "7.conf", "# of this one\n[Container]\nVersion=2\n");
+        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "record 7.conf: its checksum is wrong; *");
+        g_assert_cmpuint(load(f), ==, 0);
+        g_test_assert_expected_messages();
+}
+
 /* A result that this version does not know is "unknown", not a guess. */
 static void test_unknown_result(Fixture *f, const void *unused)
 {
@@ -542,6 +560,7 @@ int main(int argc, char **argv)
         ADD("highest", test_highest);
         ADD("renamed", test_renamed);
         ADD("refused", test_refused);
+        ADD("version-told", test_version_told);
         ADD("unknown-result", test_unknown_result);
         ADD("too-large", test_too_large);
         ADD("symlink", test_symlink);
