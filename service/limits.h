@@ -31,8 +31,9 @@
 #define LOG_BYTES_MAX   (256u * 1024) /* output kept of one container; the oldest bytes go */
 #define ATTACHMENTS_MAX 16u           /* readers of one container's output */
 
-/* A user's lines in the journal in JOURNAL_USEC: half of what it takes of a unit, so that whoever
- * prints much keeps no other's lines out, nor the service's own. */
+/* A user's lines in the journal in JOURNAL_USEC: half of what it takes of a unit by default, so
+ * that one user who prints much keeps no other's lines out, nor the service's own. Two such users
+ * can: a share that leaves room however many there are would be too small for anyone. */
 #define JOURNAL_ENTRIES_MAX 5000u
 #define JOURNAL_USEC        (30u * UINT64_C(1000000))
 
