@@ -9,6 +9,7 @@
 
 enum { FLAG_FD = FLAG_OF_VERB, FLAG_TMPFS };
 
+/* Those of `run` alone come first. */
 static const Flag run_flags[] = {
         {"detach", NULL, "run in the background; output goes to the log; print the id", 'd'},
         {"interactive", NULL, "accepted for podman's sake: input always reaches the command", 'i'},
@@ -26,7 +27,11 @@ const Flag *run_command_flags(Flag storage[SPAWN_FLAGS_SIZE])
 
 const Flag *run_command_create_flags(Flag storage[SPAWN_FLAGS_SIZE])
 {
-        return spawn_flags(storage, run_flags + 2); /* from --fd on */
+        const Flag *flags = run_flags;
+
+        while (flags->id != FLAG_FD)
+                flags++;
+        return spawn_flags(storage, flags);
 }
 
 void run_command_clear(RunCommand *command)
