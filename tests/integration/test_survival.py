@@ -175,6 +175,8 @@ class Survival(Case):
 
     def test_leaves_that_stay(self):
         """Leaves that cannot be emptied do not add up: the next service is there after a second or two all the same."""
+        if not os.path.isdir('/sys/fs/cgroup/pids'):
+            self.skipTest('no v1 hierarchy beside the v2 one')
         place = self.place('stuck')
         for i in range(5):
             place.client.spawn(self.rootfs, ['/bin/sleep', '60'], Id=f'c{i}', TasksMax=10)
@@ -186,8 +188,7 @@ class Survival(Case):
         # what is in a v1 leaf alone is not reached by the kill through the v2 one
         leaves = [leaf for leaf in cgroup_tree(place.parent) if '/pids/' in leaf and leaf.count('/') >
                   f'/sys/fs/cgroup/pids{place.parent}/0'.count('/') and open(f'{leaf}/cgroup.procs').read()]
-        if len(leaves) != 5:
-            self.skipTest('no v1 hierarchy beside the v2 one')
+        self.assertEqual(len(leaves), 5)
         for leaf in leaves:
             process = subprocess.Popen(['sleep', '60'])
             self.addCleanup(process.wait)

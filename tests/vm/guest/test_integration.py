@@ -21,17 +21,20 @@ def classes_without(name, suite):
 
 
 def run_suite(case, *argv, **environment):
-    """Streams the output of a suite of the tree; it must end with no test failed and none skipped."""
+    """Streams the output of a suite of the tree; it must end with no test failed, and none skipped but what cannot be
+    tried on such a machine."""
     print(flush=True)
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                text=True, errors='replace', env=dict(os.environ, **environment), cwd='/')
     case.addCleanup(lambda: (process.poll() is None and process.terminate(), process.wait(), process.stdout.close()))
-    line, failed = '', []
+    line, failed, skipped = '', [], 0
     for line in process.stdout:
         print('    | ' + line, end='', flush=True)
-        if re.search(r'\.\.\. (FAIL|ERROR|SKIPPED)', line):
+        if line.rstrip().endswith('SKIPPED: no v1 hierarchy beside the v2 one'):
+            skipped += 1
+        elif re.search(r'\.\.\. (FAIL|ERROR|SKIPPED)', line):
             failed.append(line.split(' ...')[0])
-    case.assertRegex(line, r'^[1-9][0-9]* passed, 0 failed, 0 skipped$', ', '.join(failed))
+    case.assertRegex(line, rf'^[1-9][0-9]* passed, 0 failed, {skipped} skipped$', ', '.join(failed))
 
 
 def run_inside(case, suite, *patterns, **environment):

@@ -48,10 +48,17 @@ class Journal(Case):
         """start, end and decision are found by the ids that naive-runcd(8) names"""
         with open('/vm/src/service/naive-runcd.8') as f:
             new, ended, decision = re.findall(r'^\.It Li ([0-9a-f]{32})$', f.read(), re.MULTILINE)
-        self.finished('j-kinds', 'exit 3')
-        for kind, word in ((new, 'running'), (ended, 'exit-code 3')):
-            entry, = self.journal(f'MESSAGE_ID={kind}', 'CONTAINER_ID=j-kinds')
-            self.assertIn(word, text_of(entry))
+        naivec('run', '-d', '--name=j-kinds', ROOTFS,
+               '/bin/sh', '-c', 'trap "exit 3" TERM; while :; do sleep 0.1; done')
+
+        def entry(kind):
+            found = machine.wait_until(lambda: self.journal(f'MESSAGE_ID={kind}', 'CONTAINER_ID=j-kinds'),
+                                       what='an entry')
+            self.assertEqual(len(found), 1)
+            return text_of(found[0])
+        self.assertIn('running', entry(new))
+        naivec('stop', 'j-kinds')
+        self.assertIn('exit-code 3', entry(ended))
         run('naivec', 'run', '--name=j-asked', ROOTFS, '/bin/true', user='bob', check=False)
         said = [e for e in self.journal(f'MESSAGE_ID={decision}') if e['SENDER_UID'] == '1001']
         self.assertEqual(said[-1]['ACTION'], 'org.naive.Runc.run')
