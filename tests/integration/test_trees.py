@@ -597,16 +597,17 @@ class Ceilings(Trees):
     def setUp(self):
         super().setUp()
         self.config = f'{self.world.directory}/naive-runc.conf'
+        with open(self.config) as f:
+            self.before = f.read()
 
     def configure(self, *lines):
         """The service, started anew with that; the old one is back after the test."""
-        def back():
-            os.unlink(self.config)
+        def write(*all_lines):
+            with open(self.config, 'w') as f:
+                f.write(self.before + ''.join(f'{line}\n' for line in all_lines))
             self.restart()
-        self.addCleanup(back)
-        with open(self.config, 'w') as f:
-            f.write('\n'.join(('[Service]', *lines)) + '\n')
-        self.restart()
+        self.addCleanup(write)
+        write(*lines)
 
     def restart(self):
         self.world.restart_service()

@@ -13,7 +13,7 @@ ANY = r'.*'
 
 # files, project headers, system headers, why
 LAYERS = [
-    (r'service/sandbox-((child|root)\.[ch]|(plan|mount)\.h)', r'service/sandbox-(plan|mount|child|root)\.h', LIBC,
+    (r'service/sandbox-((child|root)\.[ch]|(plan|stage|mount)\.h)', r'service/sandbox-(plan|stage|mount|child|root)\.h', LIBC,
      'runs between clone and exec: kernel, libc and the plan, not even GLib'),
     (r'service/main\.c', r'(service|dbus|polkit)/.*', ANY,
      'wires core, authority and bus together; knows no command line'),

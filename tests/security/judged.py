@@ -21,7 +21,11 @@ class Judged(Case):
     def setUp(self):
         super().setUp()
         name = self.id().rsplit('.', 1)[1]
-        self.place = Place(self, name)
+        # with nothing prepared: every process, leaf and fd of the service's belongs to a call
+        plain = f'{self.world.directory}/{name}.conf'
+        with open(plain, 'w') as f:
+            f.write('[Service]\nPreparedSandboxes=0\n')
+        self.place = Place(self, name, arguments=[f'--config={plain}'])
         self.polkit = FakePolkit(self.place.bus.address, always(YES))
         self.addCleanup(self.polkit.close)
         # what is opened once and kept

@@ -41,7 +41,8 @@ class Place:
                                         env=self.environment)
         self.log.close()
         self.world.extra.append(self.process)
-        wait_until(lambda: self.owner() or self.process.poll() is not None, what='the second service')
+        # not the one before it, whose end the bus may not have noticed yet
+        wait_until(lambda: self.owner() == self.process.pid or self.process.poll() is not None, what='the second service')
 
     def owner(self, client=None):
         """The pid of the service, 0 if there is none."""
@@ -56,7 +57,7 @@ class Place:
             return f.read()
 
     def close(self):
-        pid = self.owner()
+        pid = self.owner() or (self.process.pid if self.process and self.process.poll() is None else 0)
         if pid:
             try:
                 os.kill(pid, signal.SIGTERM)
