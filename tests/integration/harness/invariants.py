@@ -88,7 +88,8 @@ class Prepared:
         return target in self.mounts or target in self.leaves or os.path.dirname(target) in self.leaves
 
     def own_fds(self, world):
-        """What the service's other descriptors lead to. Of sockets, one for each of them is left out."""
+        """What the service's other descriptors lead to. Of sockets, and of the eventfds by which cgroup v1 tells of the
+        end of memory (one is the loop's), one for each of them is left out."""
         found = []
         for fd, target in world.service_fds().items():
             try:
@@ -99,6 +100,8 @@ class Prepared:
         for _ in self.pids:
             if 'socket' in found:
                 found.remove('socket')
+            if found.count('anon_inode:[eventfd]') > 1:
+                found.remove('anon_inode:[eventfd]')
         return found
 
 
