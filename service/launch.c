@@ -68,7 +68,8 @@ static bool write_bytes(Writer *writer, const void *bytes, size_t size, void *re
 
         if (!copy)
                 return false;
-        memcpy(copy, bytes, size);
+        if (size > 0)
+                memcpy(copy, bytes, size);
         *(void **) ret = copy;
         return true;
 }
