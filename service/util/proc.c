@@ -1,5 +1,6 @@
 #include "service/util/proc.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -84,7 +85,7 @@ int proc_exit_status(int pidfd, int *ret_status)
         PidfdInfo info = {.mask = PIDFD_WITH_EXIT};
 
         if (ioctl(pidfd, PIDFD_GET_INFO_, &info) < 0)
-                return -1;
+                return errno == ESRCH ? 0 : -1; /* ESRCH: it is just being reaped */
         if (!(info.mask & PIDFD_WITH_EXIT))
                 return 0;
         *ret_status = info.exit_code;
