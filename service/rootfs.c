@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -22,11 +23,6 @@
 #include "service/limits.h"
 #include "service/util/fd.h"
 #include "service/util/proc.h"
-
-#ifndef AT_RECURSIVE
-#define AT_RECURSIVE 0x8000
-#endif
-#define MOUNT_PRIVATE (1u << 18) /* MS_PRIVATE; sys/mount.h clashes with linux/mount.h */
 
 struct RootfsLookups {
         GPtrArray *abandoned; /* Abandoned, owned */
@@ -75,9 +71,6 @@ static int open_path(const char *path, uint64_t flags, uint64_t resolve)
         return (int) syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
 }
 
-/* -- in the throw-away child: no GLib from here ---------------------------------------------------
- */
-
 static int become(const Credentials *owner)
 {
         /* raw: this thread's ids only, and no library state. The file system ids decide what a
@@ -92,6 +85,82 @@ static int become(const Credentials *owner)
                 return -EPERM;
         return 0;
 }
+
+static bool come_back(void)
+{
+        setfsuid(geteuid());
+        setfsgid(getegid());
+        return (uid_t) setfsuid((uid_t) -1) == geteuid() &&
+               (gid_t) setfsgid((gid_t) -1) == getegid() && syscall(SYS_setgroups, 0, NULL) == 0 &&
+               /* a change of ids undoes it where fs.suid_dumpable says so */
+               prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
+}
+
+/* -- in the kernel's cache: an answer at once, from no file system and no server of one, or none -
+ */
+
+/* What statmount() tells of a mount, since Linux 6.8; the headers here are older. */
+typedef struct MountRequest {
+        uint32_t size, unused;
+        uint64_t mount, wanted;
+} MountRequest;
+typedef struct MountStatus {
+        uint32_t size, options;
+        uint64_t told;
+        uint32_t major, minor;
+        uint64_t magic;
+} MountStatus;
+#define SYS_STATMOUNT        457
+#define STATMOUNT_SUPERBLOCK 1
+#define STATX_UNIQUE_MOUNT   0x4000u
+
+static bool is_surely_not_proc(const struct statx *status)
+{
+        MountRequest request = {sizeof request, 0, status->stx_mnt_id, STATMOUNT_SUPERBLOCK};
+        MountStatus mount = {0};
+
+        return status->stx_dev_major != 0 || /* one with a device */
+               (status->stx_mask & STATX_UNIQUE_MOUNT &&
+                syscall(SYS_STATMOUNT, &request, &mount, sizeof mount, 0) == 0 &&
+                mount.told & STATMOUNT_SUPERBLOCK && mount.magic != PROC_SUPER_MAGIC);
+}
+
+/* Passing through "." asks for the right that any use of the directory needs. */
+static bool find_cached_as(const char *path, const Credentials *owner, RootfsFound *ret)
+{
+        char inside[PATH_MAX];
+        struct statx status;
+        int r = become(owner);
+        autofd int fd = -1;
+
+        if (r == 0 && snprintf(inside, sizeof inside, "%s/.", path) < (int) sizeof inside)
+                fd = open_path(inside, O_DIRECTORY, RESOLVE_CACHED);
+        if (!come_back())
+                g_error("cannot take back the ids of the service");
+        if (fd < 0 ||
+            statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+                  STATX_UID | STATX_GID | STATX_UNIQUE_MOUNT, &status) < 0 ||
+            !is_surely_not_proc(&status))
+                return false;
+        *ret = (RootfsFound){steal_fd(&fd), status.stx_uid, status.stx_gid, true};
+        return true;
+}
+
+static bool find_cached(const RootfsRequest *request, RootfsFound *ret)
+{
+        const char *path = request->sources[0].path;
+
+        if (request->n > 1 || !path)
+                return false;
+        if (request->owner->uid != 0)
+                return find_cached_as(path, request->owner, ret);
+        *ret = (RootfsFound){.fd = open_path(path, O_DIRECTORY, RESOLVE_CACHED),
+                             .is_directory = true};
+        return ret->fd >= 0;
+}
+
+/* -- in the throw-away child: no GLib from here ---------------------------------------------------
+ */
 
 /* What the kernel says to be an fd's path counts from wherever its mount begins, if that is not in
  * our mount namespace: believe it, and let a rule judge it, only if it leads back. With root's
@@ -397,13 +466,11 @@ static bool start_child(RootfsLookup *lookup, const RootfsRequest *request, GErr
 RootfsLookup *rootfs_lookup(RootfsLookups *lookups, const RootfsRequest *request,
                             RootfsFunc function, void *data)
 {
-        const RootfsSource *tree = &request->sources[0];
-        int fd;
+        RootfsFound found;
 
         g_assert(request->n >= 1 && request->n <= SOURCES_MAX);
-        if (request->owner->uid == 0 && request->n == 1 && tree->path &&
-            (fd = open_path(tree->path, O_DIRECTORY, RESOLVE_CACHED)) >= 0) {
-                function(&(RootfsFound){.fd = fd, .is_directory = true}, NULL, data);
+        if (find_cached(request, &found)) {
+                function(&found, NULL, data);
                 return NULL;
         }
         RootfsLookup *lookup = g_new0(RootfsLookup, 1);
@@ -438,113 +505,4 @@ char *rootfs_path_of(int fd)
                 return NULL;
         path[length] = '\0';
         return g_str_has_suffix(path, " (deleted)") ? NULL : g_strdup(path);
-}
-
-static RuntimeError code_of(const RootfsTree *tree)
-{
-        return tree->is_source ? RUNTIME_ERROR_MOUNT_INVALID : RUNTIME_ERROR_ROOTFS_INVALID;
-}
-
-static const char *noun_of(const RootfsTree *tree)
-{
-        return tree->is_source ? "mount source" : "rootfs";
-}
-
-bool rootfs_clone(const RootfsTree *tree, int *ret_mount, GError **error)
-{
-        int mount =
-                (int) syscall(SYS_open_tree, tree->fd, "",
-                              OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
-
-        if (mount < 0)
-                return error_set_errno(error, code_of(tree), errno,
-                                       "%s '%s': cannot clone its mount", noun_of(tree),
-                                       tree->path);
-        *ret_mount = mount;
-        return true;
-}
-
-static bool is_below(const char *path, const char *top)
-{
-        size_t length = strcmp(top, "/") == 0 ? 0 : strlen(top);
-
-        return strncmp(path, top, length) == 0 && (path[length] == '/' || path[length] == '\0');
-}
-
-/* Without a walk along any path, which might never end: by a mount of the pinned directory itself,
- * or by type. */
-static bool refuses_map(int fd, int user_namespace)
-{
-        struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP,
-                                        .userns_fd = (uint64_t) user_namespace};
-        autofd int mount = (int) syscall(SYS_open_tree, fd, "",
-                                         OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-
-        return mount >= 0 && syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attributes,
-                                     sizeof attributes) < 0;
-}
-
-static bool is_mappable_type(const char *type)
-{
-        static const char *const types[] = {"ext4",     "xfs",      "btrfs", "tmpfs",
-                                            "f2fs",     "erofs",    "vfat",  "exfat",
-                                            "squashfs", "bcachefs", NULL};
-
-        return g_strv_contains(types, type);
-}
-
-/* The first mount at or below the directory `fd` that refuses the map (as far as can be told), as
- * "'/x' (overlay)". Slow: only after a failure. */
-static char *find_unmappable(int fd, int user_namespace)
-{
-        g_autofree char *text = NULL, *top = rootfs_path_of(fd), *top_type = NULL, *below = NULL;
-
-        if (!top || !g_file_get_contents("/proc/self/mountinfo", &text, NULL, NULL))
-                return NULL;
-        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-        for (char **line = lines; *line; line++) {
-                g_auto(GStrv) fields = g_strsplit(*line, " ", -1);
-                const char *type = strstr(*line, " - ");
-                if (g_strv_length(fields) < 7 || !type)
-                        continue;
-                g_autofree char *point = g_strcompress(fields[4]);
-                g_autofree char *name = g_strndup(type + 3, strcspn(type + 3, " "));
-                if (!below && strcmp(point, top) != 0 && is_below(point, top) &&
-                    !is_mappable_type(name))
-                        below = g_strdup_printf("'%s' (%s)", point, name);
-                /* in mountinfo a mount stands after what it is mounted on: the last that fits has
-                 * the tree */
-                if (is_below(top, point)) {
-                        g_free(top_type);
-                        top_type = g_steal_pointer(&name);
-                }
-        }
-        return refuses_map(fd, user_namespace) ? g_strdup_printf("'%s' (%s)", top, top_type)
-                                               : g_steal_pointer(&below);
-}
-
-bool rootfs_protect(const RootfsTree *tree, int mount, int user_namespace, GError **error)
-{
-        struct mount_attr change = {
-                .attr_set = tree->attributes | MOUNT_ATTR_NODEV,
-                .propagation = MOUNT_PRIVATE,
-        };
-
-        if (user_namespace >= 0) {
-                change.attr_set |= MOUNT_ATTR_IDMAP;
-                change.userns_fd = (uint64_t) user_namespace;
-        }
-        if (syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH | AT_RECURSIVE, &change,
-                    sizeof change) == 0)
-                return true;
-        int errnum = errno;
-        g_autofree char *culprit =
-                user_namespace >= 0 ? find_unmappable(tree->fd, user_namespace) : NULL;
-        if (culprit)
-                return error_set_errno(error, code_of(tree), errnum,
-                                       "%s '%s': the file system at %s cannot be id-mapped",
-                                       noun_of(tree), tree->path, culprit);
-        return error_set_errno(error, code_of(tree), errnum,
-                               "%s '%s': cannot set the attributes of its mount", noun_of(tree),
-                               tree->path);
 }

@@ -46,9 +46,9 @@ typedef struct RootfsRequest {
 } RootfsRequest;
 
 /* Opens the sources as `owner`. The lookup of a tree that the kernel's cache answers calls back
- * from inside this call and returns NULL (root only: nothing needs to be impersonated; its `uid`
- * and `gid` are then 0), and so does a refusal. All else happens in one throw-away child with the
- * owner's ids, ended after RESOLVE_TIMEOUT_MSEC: a file system may never answer. */
+ * from inside this call and returns NULL (for root, `uid` and `gid` are then 0), and so does a
+ * refusal. All else happens in one throw-away child with the owner's ids, ended after
+ * RESOLVE_TIMEOUT_MSEC: a file system may never answer. */
 RootfsLookup *rootfs_lookup(RootfsLookups *lookups, const RootfsRequest *request,
                             RootfsFunc function, void *data);
 void rootfs_lookup_cancel(RootfsLookup *lookup); /* no call-back */

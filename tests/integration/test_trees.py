@@ -522,6 +522,8 @@ class RootFd(Trees):
         os.chmod(tree, 0o700)
         with self.opened(tree) as fd, self.refused('RootfsInvalid', text='Permission denied'):
             self.with_fd(fd, self.impostor('alice'))
+        with self.refused('RootfsInvalid', text='Permission denied'):  # nor by its name, which the kernel's cache knows
+            self.user('alice').run(tree, 0, ['/bin/true'])
 
     def foreign(self, path):
         """A process in a mount namespace of its own, with a tmpfs on `path` that holds a tree."""

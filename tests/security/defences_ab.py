@@ -1,7 +1,8 @@
 """Defences of rows A and B; see defences.py."""
 
 MOUNTS = 'service/sandbox-root.c'
-CHILD, LAUNCH, ROOTFS, MAP = 'service/sandbox-child.c', 'service/launch.c', 'service/rootfs.c', 'service/id-map.c'
+CHILD, LAUNCH, MAP = 'service/sandbox-child.c', 'service/launch.c', 'service/id-map.c'
+ROOTFS, CLONE = 'service/rootfs.c', 'service/rootfs-mount.c'
 PROFILE, SPEC, DECODE, SERVER = 'service/profile.c', 'service/run-spec.c', 'dbus/spec-decode.c', 'dbus/server.c'
 POLKIT, REQUEST = 'polkit/authority.c', 'dbus/request.c'
 
@@ -37,31 +38,35 @@ DEFENCES = [
      'new_mount("sysfs", NULL, 0, safe)', 'test_a_mounts.Cgroups'),
     ('A13', 'a tree that is left unread', CHILD, 'faccessat(AT_FDCWD, "/root", X_OK, 0) < 0',
      'open("/etc/passwd", O_RDONLY | O_NONBLOCK | O_CLOEXEC) < 0', 'test_a_process.Untouched'),
-    ('A14', 'private propagation of the tree', ROOTFS, '.propagation = MOUNT_PRIVATE,', '.propagation = 0,',
+    ('A14', 'private propagation of the tree', CLONE, '.propagation = MOUNT_PRIVATE,', '.propagation = 0,',
      'test_a_mounts.Mounts.test_propagation'),
     ('A14', 'the detaching of the old root', MOUNTS, 'syscall(SYS_umount2, ".", UMOUNT_DETACH) < 0 || ', '',
      'test_run.Files'),
     ('A15', 'the read-only flag of the tree', LAUNCH, '(input->spec->read_only_root ? MOUNT_ATTR_RDONLY : 0)', '0',
      'test_a_mounts.Mounts.test_read_only_throughout'),
-    ('A15', 'the nodev flag of the tree', ROOTFS, '.attr_set = tree->attributes | MOUNT_ATTR_NODEV', '.attr_set = tree->attributes',
+    ('A15', 'the nodev flag of the tree', CLONE, '.attr_set = tree->attributes | MOUNT_ATTR_NODEV', '.attr_set = tree->attributes',
      'test_b_trees.Plants.test_rights_in_the_tree'),
-    ('A16', 'a clone with all that is mounted in the tree', ROOTFS,
+    ('A16', 'a clone with all that is mounted in the tree', CLONE,
      'OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE', 'OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | '
      'AT_EMPTY_PATH', 'test_a_mounts.Mounts.test_hidden_by_a_mount'),
-    ('A16', 'flags on all that is mounted in the tree', ROOTFS, 'AT_EMPTY_PATH | AT_RECURSIVE, &change',
+    ('A16', 'flags on all that is mounted in the tree', CLONE, 'AT_EMPTY_PATH | AT_RECURSIVE, &change',
      'AT_EMPTY_PATH, &change', 'test_a_mounts.Mounts.test_read_only_throughout'),
     ('A17', 'the second user namespace', LAUNCH, 'spec->capabilities & CAPABILITY(SYS_ADMIN)',
      'false', 'test_rights.Unmaking'),
     ('A17', 'the lock on the mounts', CHILD, ' || unshare(CLONE_NEWNS) < 0', '', 'test_rights.Unmaking'),
     ('A11', 'the read-only mount of the program', 'service/main.c', '!program_protect(arguments, &error)', 'false',
      'test_a_process.Program'),
-    ('B1', 'a tree that is mounted by the fd that was judged', ROOTFS, '(int) syscall(SYS_open_tree, tree->fd, "",\n'
+    ('B1', 'a tree that is mounted by the fd that was judged', CLONE, '(int) syscall(SYS_open_tree, tree->fd, "",\n'
      '                              OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE)',
      '(int) syscall(SYS_open_tree, AT_FDCWD, tree->path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE)',
      'test_b_trees.Paths.test_swapped_for_anothers'),
     ('B1', 'the refusal of magic links in a path', ROOTFS, '.resolve = RESOLVE_NO_MAGICLINKS | resolve', '.resolve = resolve',
      'test_b_trees.Paths.test_foreign_places'),
     ('B2', 'an id map that shows the caller\'s files alone', MAP, 'if (!range || map->uid == 0)', 'if (true)', 'test_b_trees.Owners.test_no_more_than_the_caller'),
+    ('B2', 'the right to enter a directory that the kernel\'s cache knows', ROOTFS, '"%s/."', '"%s"',
+     'test_trees.RootFd.test_closed'),
+    ('B3', 'the caller\'s rights for what the kernel\'s cache knows', ROOTFS, 'int r = become(owner);', 'int r = 0;',
+     'test_b_trees.Existence.test_words'),
     ('B3', 'a lookup with the caller\'s rights', ROOTFS, 'reply.error = become(request->owner);', 'reply.error = 0;',
      'test_b_trees.Existence.test_words'),
     ('B5', 'the deadline of a lookup', ROOTFS,

@@ -11,7 +11,7 @@ DEFENCES = [
     ('B6', 'the refusal of set-id bits in what is bound', LAUNCH,
      'run_spec_writes_to_host(spec) && id_map_shows_root(input->map)',
      '!spec->read_only_root && id_map_shows_root(input->map)', 'test_trees.WhoseFiles'),
-    ('A16', 'the flags of what is mounted below', ROOTFS,
+    ('A16', 'the flags of what is mounted below', 'service/rootfs-mount.c',
      'SYS_mount_setattr, mount, "", AT_EMPTY_PATH | AT_RECURSIVE, &change',
      'SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &change', 'test_trees.WhoseFiles'),
     ('A2', 'the refusal of links on the way to a target', 'service/sandbox-root.c', 'RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS',

@@ -11,7 +11,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -22,6 +24,8 @@
 #include "service/limits.h"
 #include "service/util/fd.h"
 #include "tests/lib/loop.h"
+
+#define SYS_STATMOUNT 457
 
 #define USER  65533u
 #define GROUP 54400u
@@ -174,6 +178,42 @@ static void test_cached(Fixture *f, const void *unused)
         g_assert_cmpuint(f->n_answers, ==, 1);
         g_assert_no_error(f->error);
         assert_found(f, "tree", &root);
+}
+
+static void assert_own_ids(void)
+{
+        g_assert_cmpuint((uid_t) setfsuid((uid_t) -1), ==, geteuid());
+        g_assert_cmpuint((gid_t) setfsgid((gid_t) -1), ==, getegid());
+        g_assert_cmpint(getgroups(0, NULL), ==, 0);
+        g_assert_cmpint(prctl(PR_GET_DUMPABLE), ==, 0);
+}
+
+/* So is a user's, with the user's rights, and the process has its own afterwards, whatever came of
+ * it. Before Linux 6.8 only on a device: there is no telling tmpfs from proc without asking it. */
+static void test_cached_as_user(Fixture *f, const void *unused)
+{
+        g_autofree char *path = below(f, "tree"), *secret = below(f, "secret");
+
+        if (syscall(SYS_STATMOUNT, NULL, NULL, 0, 0) < 0 && errno == ENOSYS) {
+                g_test_skip("this kernel has no statmount()");
+                return;
+        }
+        make_directory(f, "tree", USER, GROUP, 0700);
+        make_directory(f, "secret", 0, 0, 0744);
+        g_assert_null(begin(f, path, &user));
+        g_assert_cmpuint(f->n_answers, ==, 1);
+        g_assert_no_error(f->error);
+        g_assert_cmpuint(f->gid, ==, GROUP);
+        assert_own_ids();
+        g_assert_nonnull(begin(f, secret, &user)); /* the reason is for the child to find */
+        assert_own_ids();
+        g_assert_true(loop_until(&f->n_answers, 2, 3000));
+        g_assert_true(g_error_matches(f->error, RUNTIME_ERROR, RUNTIME_ERROR_ROOTFS_INVALID));
+        /* another's proc, seen without a link */
+        g_assert_nonnull(begin(f, "/proc/1", &user));
+        g_assert_true(loop_until(&f->n_answers, 3, 3000));
+        g_assert_nonnull(f->error);
+        assert_own_ids();
 }
 
 /* What is missing, no directory, or a circle of links is refused with that reason, to root and to
@@ -484,8 +524,8 @@ static void test_cancel(Fixture *f, const void *unused)
 /* Given up at the moment when the answer is there already: still nobody is called back. */
 static void test_cancel_late(Fixture *f, const void *unused)
 {
-        make_directory(f, "tree", USER, USER, 0700);
-        g_autofree char *path = below(f, "tree");
+        make_directory(f, "secret", 0, 0, 0700);
+        g_autofree char *path = below(f, "secret");
         RootfsLookup *lookup = begin(f, path, &user);
 
         g_assert_nonnull(lookup);
@@ -698,6 +738,7 @@ int main(int argc, char **argv)
                 return g_test_run();
         }
         ADD("lookup/cached", test_cached);
+        ADD("cached/user", test_cached_as_user);
         ADD("lookup/not-a-directory", test_not_a_directory);
         ADD("lookup/symlink", test_symlink);
         ADD("lookup/own", test_own);
