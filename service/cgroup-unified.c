@@ -60,14 +60,16 @@ unsigned cgroup_unified_enable(int dirfd, unsigned wanted, char **reasons)
 
 static bool unified_set_memory(int leaf, uint64_t memory_max, uint64_t swap_max, GError **error)
 {
-        if (memory_max != CGROUP_NO_LIMIT &&
-            !cgroup_set_bytes(leaf, "memory.max", memory_max, error))
-                return false;
-        if (swap_max == CGROUP_NO_LIMIT)
-                return true;
-        if (faccessat(leaf, "memory.swap.max", F_OK, 0) < 0 && errno == ENOENT)
-                return cgroup_swap_file_missing("memory.swap.max", error);
-        return cgroup_set_bytes(leaf, "memory.swap.max", swap_max, error);
+        /* first, or what is in it already could be swapped out for the other limit */
+        if (swap_max != CGROUP_NO_LIMIT) {
+                if (faccessat(leaf, "memory.swap.max", F_OK, 0) < 0 && errno == ENOENT) {
+                        if (!cgroup_swap_file_missing("memory.swap.max", error))
+                                return false;
+                } else if (!cgroup_set_bytes(leaf, "memory.swap.max", swap_max, error))
+                        return false;
+        }
+        return memory_max == CGROUP_NO_LIMIT ||
+               cgroup_set_bytes(leaf, "memory.max", memory_max, error);
 }
 
 static bool unified_watch_oom(int leaf, int *ret_count, int *ret_event, GError **error)

@@ -427,8 +427,10 @@ static bool start_process(Container *container, const ContainerLaunch *how, GErr
 
 static void drop_leaf(Container *container)
 {
-        if (container->cgroup)
-                cgroup_remove(container->cgroup, NULL);
+        g_autoptr(GError) error = NULL;
+
+        if (container->cgroup && !cgroup_remove(container->cgroup, &error))
+                g_warning("container %s: %s", container->info.id, error->message);
         g_clear_pointer(&container->cgroup, cgroup_free);
         g_clear_pointer(&container->map, id_map_free);
 }

@@ -25,7 +25,8 @@ static CgroupLimits limits_of(const RunSpec *spec)
         };
 }
 
-/* A limit that a prepared one is beyond already is for the plain way to refuse. */
+/* A limit that a prepared one is beyond already is for the plain way to refuse: v1 does not set it,
+ * v2 kills. */
 static bool take_prepared(Manager *manager, const RunSpec *spec, const ManagerCreate *create,
                           Prepared *ret)
 {
@@ -34,7 +35,7 @@ static bool take_prepared(Manager *manager, const RunSpec *spec, const ManagerCr
         if (!launch_fits_prepared(spec) ||
             !pool_take(manager->pool, create->owner, create->tree_gid, ret))
                 return false;
-        if (cgroup_limit(ret->cgroup, &limits, NULL))
+        if (cgroup_limit(ret->cgroup, &limits, NULL) && sandbox_is_sound(ret->sandbox))
                 return true;
         prepared_clear(ret);
         return false;

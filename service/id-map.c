@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -213,6 +214,24 @@ static char *mount_map(const IdRange *range, uint32_t own, const char *subordina
                                count);
 }
 
+/* Another one when the files that mount_map() reads are others: nobody's ids may outlast that. */
+static uint64_t mount_stamp(void)
+{
+        static const char *const files[] = {"/etc/passwd", "/etc/subuid", "/etc/subgid"};
+        uint64_t stamp = 0;
+
+        for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
+                struct stat status = {0};
+                (void) !stat(files[i], &status); /* none is as good as an empty one */
+                const uint64_t facts[] = {status.st_dev, status.st_ino, (uint64_t) status.st_size,
+                                          (uint64_t) status.st_ctim.tv_sec,
+                                          (uint64_t) status.st_ctim.tv_nsec};
+                for (size_t k = 0; k < G_N_ELEMENTS(facts); k++)
+                        stamp = (stamp ^ facts[k]) * UINT64_C(1099511628211); /* FNV */
+        }
+        return stamp;
+}
+
 /* A process that only holds a new user namespace until its maps are written and an fd is opened. */
 static bool make_mount_namespace(const IdMap *map, int *ret_fd, GError **error)
 {
@@ -225,8 +244,11 @@ static bool make_mount_namespace(const IdMap *map, int *ret_fd, GError **error)
         args.pidfd = (uint64_t) (uintptr_t) &pidfd;
         pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
         if (pid < 0)
-                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
-                                       "cannot make a user namespace");
+                return error_set_errno(error,
+                                       errno == ENOSPC || errno == EAGAIN
+                                               ? RUNTIME_ERROR_LIMITS_EXCEEDED
+                                               : RUNTIME_ERROR_SETUP_FAILED,
+                                       errno, "cannot make a user namespace");
         if (pid == 0) {
                 proc_detach(service, -1);
                 for (;;)
@@ -277,18 +299,22 @@ bool id_map_open_host_namespace(const IdMap *map, pid_t pid, int *ret_fd, GError
 bool id_map_open_mount_namespace(IdMap *map, pid_t pid, int *ret_fd, GError **error)
 {
         IdRange *range = map->range;
+        uint64_t stamp;
 
         if (!range || map->uid == 0)
                 return id_map_open_host_namespace(map, pid, ret_fd, error);
-        if (range->mount_namespace < 0 || range->mount_gid != map->gid) {
+        stamp = mount_stamp();
+        if (range->mount_namespace < 0 || range->mount_gid != map->gid ||
+            range->mount_stamp != stamp) {
                 fd_clear(&range->mount_namespace);
                 if (!make_mount_namespace(map, &range->mount_namespace, error))
                         return false;
                 range->mount_gid = map->gid;
+                range->mount_stamp = stamp;
         }
         int fd = fcntl(range->mount_namespace, F_DUPFD_CLOEXEC, 3);
         if (fd < 0)
-                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
+                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
                                        "cannot copy a user namespace");
         *ret_fd = fd;
         return true;

@@ -19,6 +19,7 @@ typedef struct IdRange {
          */
         int mount_namespace; /* -1: none yet */
         gid_t mount_gid;
+        uint64_t mount_stamp;
 } IdRange;
 
 typedef struct IdRanges IdRanges;

@@ -164,7 +164,8 @@ static bool write_targets(Writer *writer, const LaunchInput *input, int *fds, Sa
 }
 
 /* What the options take from the default profile, or add to it. */
-static bool write_rights(Writer *writer, const LaunchInput *input, SandboxPlan *plan)
+static bool write_rights(Writer *writer, const LaunchInput *input, SandboxPlan *plan,
+                         GError **error)
 {
         const Profile *profile = input->profile;
         const RunSpec *spec = input->spec;
@@ -183,14 +184,15 @@ static bool write_rights(Writer *writer, const LaunchInput *input, SandboxPlan *
                 filter = plants ? profile->seccomp_set_id : profile->seccomp;
         /* not where it plants: with namespaces of its own it could give capabilities to a file */
         if (spec->seccomp && !plants && seccomp_opens(spec->capabilities)) {
-                if (!seccomp_program_new(SECCOMP_SET_ID_ALLOWED, spec->capabilities, &own, NULL))
+                if (!seccomp_program_new(SECCOMP_SET_ID_ALLOWED, spec->capabilities, &own, error))
                         return false;
                 filter = own;
         }
-        return !filter || write_filter(writer, filter, plan);
+        return !filter || write_filter(writer, filter, plan) ||
+               error_set(error, RUNTIME_ERROR_SETUP_FAILED, "the system-call filter is too large");
 }
 
-static bool write_plan(const LaunchInput *input, SandboxPlan *shared, int *fds)
+static bool write_plan(const LaunchInput *input, SandboxPlan *shared, int *fds, GError **error)
 {
         const Profile *profile = input->profile;
         const RunSpec *spec = input->spec;
@@ -205,13 +207,16 @@ static bool write_plan(const LaunchInput *input, SandboxPlan *shared, int *fds)
         };
 
         reserve(&writer, sizeof plan);
+        if (!write_rights(&writer, input, &plan, error))
+                return false;
         if (!write_string(&writer, input->hostname, &plan.hostname) ||
             !write_string(&writer, spec->working_directory ? spec->working_directory : "/",
                           &plan.working_directory) ||
-            !write_rights(&writer, input, &plan) || !write_mounts(&writer, input, &plan) ||
+            !write_mounts(&writer, input, &plan) ||
             !write_targets(&writer, input, fds + plan.first_target, &plan) ||
             !write_command(&writer, spec, &plan))
-                return false;
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "argv and Environment are too large");
         *shared = plan;
         return true;
 }
@@ -305,11 +310,9 @@ bool launch(const LaunchInput *input, Launched *ret, GError **error)
             !prepare_trees(input, sandbox->pid, &trees, error))
                 return false;
         memcpy(fds, trees.fds, trees.n * sizeof fds[0]);
-        if (!write_plan(input, sandbox->plan, fds))
-                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                 "argv and Environment are too large");
-        /* if it has died meanwhile (for memory, say), the pidfd tells */
-        (void) !sandbox_go(sandbox, fds, trees.n + sandbox->plan->n_targets);
+        if (!write_plan(input, sandbox->plan, fds, error) ||
+            !sandbox_go(sandbox, fds, trees.n + sandbox->plan->n_targets, error))
+                return false;
         *ret = (Launched){
                 .pid = sandbox->pid,
                 .pidfd = steal_fd(&sandbox->pidfd),

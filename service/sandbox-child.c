@@ -112,7 +112,8 @@ static bool receive_go(const SandboxBase *base, int fds[SANDBOX_FDS_MAX])
                 _exit(255);
         /* only now is there a plan */
         size_t n = base->plan->first_target + base->plan->n_targets;
-        if (n > SANDBOX_FDS_MAX || message.msg_controllen < CMSG_LEN(n * sizeof(int)))
+        if (n > SANDBOX_FDS_MAX || message.msg_controllen < sizeof control.header ||
+            control.header.cmsg_len != CMSG_LEN(n * sizeof(int)))
                 return false;
         memcpy(fds, CMSG_DATA(&control.header), n * sizeof(int));
         for (size_t i = 0; i < n; i++) {

@@ -243,7 +243,7 @@ bool sandbox_is_sound(const Sandbox *sandbox)
         return poll(&sync, 1, 0) == 0; /* it says nothing unless it fails */
 }
 
-bool sandbox_go(Sandbox *sandbox, const int *fds, size_t n)
+bool sandbox_go(Sandbox *sandbox, const int *fds, size_t n, GError **error)
 {
         char word = SANDBOX_GO;
         struct iovec iov = {.iov_base = &word, .iov_len = 1};
@@ -261,5 +261,9 @@ bool sandbox_go(Sandbox *sandbox, const int *fds, size_t n)
         control.header.cmsg_type = SCM_RIGHTS;
         control.header.cmsg_len = CMSG_LEN(n * sizeof(int));
         memcpy(CMSG_DATA(&control.header), fds, n * sizeof(int));
-        return sendmsg(sandbox->sync_fd, &message, MSG_NOSIGNAL) == 1;
+        /* if it has died meanwhile (for memory, say), the pidfd tells */
+        return sendmsg(sandbox->sync_fd, &message, MSG_NOSIGNAL) == 1 || errno == EPIPE ||
+               errno == ECONNRESET ||
+               error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
+                               "cannot hand over the file descriptors");
 }

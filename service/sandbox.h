@@ -47,4 +47,4 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Sandbox, sandbox_free)
 bool sandbox_is_sound(const Sandbox *sandbox);
 
 /* The plan is written: sets the sandbox up with these fds (the root, then one for each target). */
-bool sandbox_go(Sandbox *sandbox, const int *fds, size_t n);
+bool sandbox_go(Sandbox *sandbox, const int *fds, size_t n, GError **error);

@@ -325,6 +325,32 @@ class WhoseFiles(Trees):
             self.assertEqual((status.st_uid, status.st_gid), (first + 4, first + 6))
         self.assertEqual(os.stat(f'{source}/d/f').st_uid, first + 4)
 
+    def test_subordinate_ids_taken_away(self):
+        """B2: ids that are no longer the user's are not shown to the next container as its own."""
+        tree = f'{self.world.directory}/fay/tree'
+        rootfs.make(tree, None, USERS['fay'], USERS['fay'])
+        self.addCleanup(shutil.rmtree, tree)
+        with open(f'{tree}/etc/theirs', 'w') as f:
+            os.chown(f.fileno(), SUBORDINATE['fay'] + 4, SUBORDINATE['fay'] + 4)
+
+        def owner():
+            return self.mounted('stat -c "%u %g" /etc/theirs', client=self.user('fay'), tree=tree)
+        for _ in range(3):  # those that were prepared among them
+            self.assertEqual(owner(), '5 5\n')
+        for name in ('subuid', 'subgid'):
+            with open(f'{self.world.directory}/{name}', 'r+') as f:
+                before = f.read()
+                f.seek(0)
+                f.write(before.replace(str(SUBORDINATE['fay']), str(SUBORDINATE['fay'] + 100000)))
+            self.addCleanup(self.rewrite, f.name, before)
+        for _ in range(3):
+            self.assertEqual(owner(), '65534 65534\n')
+
+    @staticmethod
+    def rewrite(path, text):
+        with open(path, 'r+') as f:
+            f.write(text)
+
 
 class Races(Trees):
     """A race that is never won counts as not run."""

@@ -63,6 +63,8 @@ DEFENCES = [
     ('B1', 'the refusal of magic links in a path', ROOTFS, '.resolve = RESOLVE_NO_MAGICLINKS | resolve', '.resolve = resolve',
      'test_b_trees.Paths.test_foreign_places'),
     ('B2', 'an id map that shows the caller\'s files alone', MAP, 'if (!range || map->uid == 0)', 'if (true)', 'test_b_trees.Owners.test_no_more_than_the_caller'),
+    ('B2', 'the end of a map whose ids are another\'s now', MAP, 'range->mount_stamp != stamp', 'false',
+     'test_trees.WhoseFiles.test_subordinate_ids_taken_away'),
     ('B2', 'the right to enter a directory that the kernel\'s cache knows', ROOTFS, '"%s/."', '"%s"',
      'test_trees.RootFd.test_closed'),
     ('B3', 'the caller\'s rights for what the kernel\'s cache knows', ROOTFS, 'int r = become(owner);', 'int r = 0;',
