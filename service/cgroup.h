@@ -99,9 +99,10 @@ bool cgroup_attach(Cgroup *cgroup, pid_t pid, GError **error);
 const char *cgroup_path(const Cgroup *cgroup);
 
 /* Where there is a leaf in the memory hierarchy: an fd that reports an OOM event (poll for
- * `*ret_events`), else -1: v1's eventfd (POLLIN), v2's memory.events (POLLPRI). Borrowed. After an event call
- * cgroup_oom_kills(), which also rearms it. v1 reports before the kill is done and once more when
- * the leaf is removed: what counts is the number, read again after the exit of the container. */
+ * `*ret_events`), else -1: v1's eventfd (POLLIN), v2's memory.events (POLLPRI). Borrowed. After an
+ * event call cgroup_oom_kills(), which also rearms it. v1 reports before the kill is done and once
+ * more when the leaf is removed: what counts is the number, read again after the exit of the
+ * container. */
 int cgroup_oom_fd(const Cgroup *cgroup, short *ret_events);
 uint64_t cgroup_oom_kills(Cgroup *cgroup); /* 0: none so far; v2 may count one twice */
 
