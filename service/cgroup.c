@@ -301,21 +301,6 @@ const char *cgroup_path(const Cgroup *cgroup)
         return cgroup->path;
 }
 
-bool cgroup_attach(Cgroup *cgroup, pid_t pid, GError **error)
-{
-        char text[16];
-
-        snprintf(text, sizeof text, "%d", (int) pid);
-        for (unsigned i = 0; i < CGROUP_HIERARCHIES_MAX; i++) {
-                if (cgroup->leaf_fds[i] < 0 || !is_legacy(cgroup, i))
-                        continue;
-                int r = fd_write_file_at(cgroup->leaf_fds[i], "cgroup.procs", text);
-                if (r < 0)
-                        return fail_leaf(cgroup, i, "put a process into", -r, error);
-        }
-        return true;
-}
-
 int cgroup_oom_fd(const Cgroup *cgroup, short *ret_events)
 {
         bool has_event = cgroup->oom_event_fd >= 0;

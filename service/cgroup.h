@@ -90,10 +90,6 @@ int cgroup_birth_fd(const Cgroup *cgroup);
 int cgroup_entry_fd(const Cgroup *cgroup, unsigned index);
 void cgroup_close_entries(Cgroup *cgroup); /* the child has its own copies by now */
 
-/* The slow way, for a process that cannot do it itself: puts `pid` into the v1 leaves (and nothing
- * else: v2 is entered at birth). Before its first instruction of interest, i.e. while it waits. */
-bool cgroup_attach(Cgroup *cgroup, pid_t pid, GError **error);
-
 /* The path of the leaf as /proc/PID/cgroup shows it on the host, "/system.slice/…/1000/42"; "" if
  * none. */
 const char *cgroup_path(const Cgroup *cgroup);

@@ -463,31 +463,6 @@ static void test_birth(void)
         finish(cgroup);
 }
 
-/* The slow way in, for a process that is there already, ends in the same v1 leaves. */
-static void test_attach(void)
-{
-        g_autoptr(GError) error = NULL;
-        CgroupLimits limits = {64 * MIB, CGROUP_NO_LIMIT, 50};
-
-        if (!is_v1(CGROUP_MEMORY) || !is_v1(CGROUP_PIDS)) {
-                g_test_skip("no v1 hierarchy of memory and pids");
-                return;
-        }
-        Cgroup *cgroup = make(1, &limits);
-        pid_t pid = fork();
-        if (pid == 0)
-                sleep_forever();
-        cgroup_attach(cgroup, pid, &error);
-        g_assert_no_error(error);
-        assert_inside(cgroup, pid, CGROUP_MEMORY);
-        assert_inside(cgroup, pid, CGROUP_PIDS);
-        kill(pid, SIGKILL);
-        wait_for(pid);
-        g_assert_false(cgroup_attach(cgroup, pid, &error));
-        g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_CGROUP_FAILED);
-        finish(cgroup);
-}
-
 /* A process beyond the limit of memory is killed, and that is counted and reported. */
 static void test_oom(void)
 {
@@ -1014,7 +989,6 @@ static void add_tests(void)
         g_test_add_func("/cgroup/swap-alone", test_swap_alone);
         g_test_add_func("/cgroup/tasks-bite", test_tasks_bite);
         g_test_add_func("/cgroup/birth", test_birth);
-        g_test_add_func("/cgroup/attach", test_attach);
         g_test_add_func("/cgroup/oom", test_oom);
         g_test_add_func("/cgroup/no-oom", test_no_oom);
         g_test_add_func("/cgroup/kill", test_kill);
