@@ -61,11 +61,21 @@ static bool refuses_map(int fd, int user_namespace)
 
 static bool is_mappable_type(const char *type)
 {
-        static const char *const types[] = {"ext4",     "xfs",      "btrfs", "tmpfs",
-                                            "f2fs",     "erofs",    "vfat",  "exfat",
-                                            "squashfs", "bcachefs", NULL};
+        static const char *const types[] = {"ext4", "xfs",   "btrfs",    "f2fs",     "erofs",
+                                            "vfat", "exfat", "squashfs", "bcachefs", NULL};
 
         return g_strv_contains(types, type);
+}
+
+/* Since Linux 6.3. */
+static bool is_tmpfs_mappable(int user_namespace)
+{
+        autofd int context = (int) syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
+        autofd int mount = -1;
+
+        if (context >= 0 && syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+                mount = (int) syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, 0);
+        return mount >= 0 && !refuses_map(mount, user_namespace);
 }
 
 /* The first mount at or below the directory `fd` that refuses the map (as far as can be told), as
@@ -73,6 +83,7 @@ static bool is_mappable_type(const char *type)
 static char *find_unmappable(int fd, int user_namespace)
 {
         g_autofree char *text = NULL, *top = rootfs_path_of(fd), *top_type = NULL, *below = NULL;
+        bool maps_tmpfs = is_tmpfs_mappable(user_namespace);
 
         if (!top || !g_file_get_contents("/proc/self/mountinfo", &text, NULL, NULL))
                 return NULL;
@@ -85,7 +96,7 @@ static char *find_unmappable(int fd, int user_namespace)
                 g_autofree char *point = g_strcompress(fields[4]);
                 g_autofree char *name = g_strndup(type + 3, strcspn(type + 3, " "));
                 if (!below && strcmp(point, top) != 0 && is_below(point, top) &&
-                    !is_mappable_type(name))
+                    !is_mappable_type(name) && !(maps_tmpfs && strcmp(name, "tmpfs") == 0))
                         below = g_strdup_printf("'%s' (%s)", point, name);
                 /* in mountinfo a mount stands after what it is mounted on: the last that fits has
                  * the tree */

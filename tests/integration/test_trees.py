@@ -290,7 +290,7 @@ class WhoseFiles(Trees):
         os.mkdir(f'{source}/sub')
         with open(f'{source}/sub/hidden', 'w') as f:
             f.write('secret')
-        mount('-t', 'tmpfs', '-o', 'mode=777', 'tmpfs', f'{source}/sub')
+        mount('--bind', self.directory('cover', mode=0o777), f'{source}/sub')
         self.addCleanup(subprocess.run, ['umount', f'{source}/sub'], check=True)
         log = self.alices('ls -a /mnt/sub; umount /mnt/sub; umount /mnt; cat /mnt/sub/hidden; touch /mnt/sub/new; true',
                           (source, '/mnt', 'bind', ['ro', 'bind']))

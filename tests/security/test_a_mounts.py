@@ -19,9 +19,10 @@ class Trees(Hostile):
 
     def setUp(self):
         super().setUp()
-        self.place = f'{self.world.directory}/trees'
-        os.mkdir(self.place)
-        self.addCleanup(shutil.rmtree, self.place)
+        self.place, self.cover = f'{self.world.directory}/trees', f'{self.world.directory}/cover'
+        for directory in (self.place, self.cover):
+            os.mkdir(directory)
+            self.addCleanup(shutil.rmtree, directory)
 
     def make(self, without=(), programs=False):
         """A root's tree, without some of its directories."""
@@ -29,9 +30,10 @@ class Trees(Hostile):
         return rootfs.make(f'{self.place}/r', f'{self.world.directory}/programs' if programs else None,
                            without=without)
 
-    def mount_on(self, path, *arguments):
+    def mount_on(self, path):
+        """Covers it with an empty directory: before Linux 6.3 a tmpfs could not be id-mapped with the tree."""
         os.makedirs(path, exist_ok=True)
-        mount(*(arguments or ('-t', 'tmpfs', 'tmpfs')), path)
+        mount('--bind', self.cover, path)
         self.addCleanup(subprocess.run, ['umount', '--recursive', '--lazy', path], check=True)
         return path
 
@@ -293,15 +295,15 @@ class Mounts(Trees):
         top = f'{self.place}/shared'
         path = f'{top}/r'
         os.mkdir(top)
-        mount('-t', 'tmpfs', 'tmpfs', top)
+        mount('--bind', top, top)
         self.addCleanup(subprocess.run, ['umount', '--quiet', '--recursive', '--lazy', top])
         mount('--make-shared', top)
         rootfs.make(path)
         for number in range(self.SUBMOUNTS):
             os.mkdir(f'{path}/mnt/{number}')
-            mount('-t', 'tmpfs', 'tmpfs', f'{path}/mnt/{number}')
+            mount('--bind', self.cover, f'{path}/mnt/{number}')
         before = self.world.mountinfo()
-        busy = subprocess.Popen(['/bin/sh', '-c', f'while :; do mount -t tmpfs tmpfs {path}/home && umount {path}/home '
+        busy = subprocess.Popen(['/bin/sh', '-c', f'while :; do mount --bind {self.cover} {path}/home && umount {path}/home '
                                  '|| exit; done'], cwd='/', stderr=subprocess.DEVNULL)
         self.world.extra.append(busy)
         try:

@@ -136,8 +136,9 @@ class World:
         shutil.copytree('/usr/share/polkit-1/actions', actions)
         shutil.copy(f'{SOURCE}/polkit/org.naive.Runc.policy', actions)
         mount('--bind', actions, '/usr/share/polkit-1/actions')
-        mount('-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/etc/polkit-1')
-        os.mkdir('/etc/polkit-1/rules.d')
+        # no file system of its own: one test binds /etc, and before Linux 6.3 a tmpfs cannot be id-mapped
+        os.makedirs(f'{self.directory}/polkit-1/rules.d')
+        mount('--bind', f'{self.directory}/polkit-1', '/etc/polkit-1')
         with open(f'{HERE}/test.rules') as f:
             text = f.read().replace('@directory@', self.directory)
         with open('/etc/polkit-1/rules.d/10-naive-test.rules', 'w') as f:
