@@ -2,21 +2,18 @@
 
 import contextlib
 import os
-import platform
 import shutil
 import signal
 import subprocess
 import time
 
-from harness.case import Case
+from harness.case import TELLS_EXIT, Case
 from harness.client import BusError, RootClient, UserClient
 from harness.invariants import cgroup_tree
 from harness.place import Place
 from harness.world import USERS
 
 TICKS = 'i=0; while :; do i=$((i+1)); echo tick $i; sleep .05; done'
-# the kernel tells strangers how a process ended since 6.15
-TELLS_EXIT = tuple(int(n) for n in platform.release().split('.')[:2]) >= (6, 15)
 
 
 class Survival(Case):

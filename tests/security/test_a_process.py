@@ -179,6 +179,8 @@ for name in ("user", "mnt", "pid", "net", "ipc", "uts", "cgroup"):
 
 
 OVERWRITE = r'''
+static volatile char writable[64] = {1}; /* older kernels want such a segment at the end of an interpreter */
+
 static long call(long number, long a, long b, long c)
 {
         long result;
@@ -189,6 +191,7 @@ static long call(long number, long a, long b, long c)
 void _start(void)
 {
         char link[256], text[8];
+        writable[0] = 2;
         long size = call(89, (long) "/proc/self/exe", (long) link, sizeof link);
         long error = -call(2, (long) "/proc/self/exe", 01001, 0);
         call(1, 1, (long) link, size);
@@ -260,7 +263,9 @@ class Program(Hostile):
             container = client.spawn(tree, ['/bin/script'], **options)
             container.wait()
             link, error = container.log().decode().rsplit(' ', 1)
-            self.assertTrue(link.endswith('naive-runcd'), link)  # it is what runs
+            # it is what runs; to older kernels a file that is mounted by itself has no name
+            self.assertIn(os.path.basename(link), ('naive-runcd', ''), link)
+            self.assertTrue(link.startswith('/'), link)
             self.assertEqual(errno.errorcode[int(error)], 'EROFS')  # not ETXTBSY, which lasts only while it runs
 
     def test_opened_in_time(self):

@@ -51,5 +51,5 @@ class Inherited(Case):
             self.assertIn('SigIgn', f.read())
         text = self.spawn_output(['/bin/inside', 'self'], client=place.client)
         found = document.load(text, document.limits_of(os.getpid()), len(os.sched_getaffinity(0)))
-        wanted = {name: value for name, value in document.expected('root').items() if name in found}
+        wanted = {name: value for name, value in document.expected('root', place.state).items() if name in found}
         self.assertEqual(document.differences(wanted, found), [])

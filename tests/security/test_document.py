@@ -10,7 +10,7 @@ class Document(Case):
     """`/bin/inside` prints all that it is, has and may; expected.json says what that must be."""
 
     def compare(self, variant, text, limits=None):
-        wanted = document.expected(variant)
+        wanted = document.expected(variant, self.world.state_dir)
         found = document.load(text, limits or document.limits_of(os.getpid()), len(os.sched_getaffinity(0)))
         self.assertEqual(set(wanted) - set(found), set() if os.uname().machine == 'x86_64' else {'x32', 'i386'})
         wanted = {name: value for name, value in wanted.items() if name in found}
@@ -36,7 +36,7 @@ class Document(Case):
         """D2: held against the same document, a process of the host's differs in every part: the comparison has teeth."""
         text = self.command(f'{self.world.directory}/programs/inside', 'self', user='alice').stdout
         found = document.load(text, document.limits_of(os.getpid()), len(os.sched_getaffinity(0)))
-        wanted = document.expected('root')
+        wanted = document.expected('root', self.world.state_dir)
         for part in ('ids', 'rights', 'namespaces', 'mounts', 'process', 'uid_map'):
             with self.subTest(part=part):
                 self.assertTrue(document.differences(wanted[part], found[part]))
