@@ -59,7 +59,7 @@ class Leaf(Case):
         self.addCleanup(lambda: (tracer.kill(), tracer.wait(), tracer.stderr.close()))
         wait_until(lambda: re.search(r'TracerPid:\t[1-9]', open(f'/proc/{machine.unit("MainPID")}/status').read()),
                    what='strace')
-        naivec('run', ROOTFS, '/bin/true')
+        naivec('run', '--userns=self', ROOTFS, '/bin/true')  # which is never prepared
         tracer.terminate()
         self.assertIn('CLONE_INTO_CGROUP', tracer.communicate(timeout=20)[1])
 
