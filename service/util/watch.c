@@ -1,0 +1,90 @@
+#include "service/util/watch.h"
+
+#include <glib-unix.h>
+#include <stdbool.h>
+#include <sys/epoll.h>
+
+#include "service/util/fd.h"
+
+/* One epoll set is one source. It is there while anything is watched, as much a part of the process
+ * as the default main context that it hangs on. One event is taken a turn, and delivered before
+ * anything else runs: so none can be stale, whatever a callback does with its own watch and others,
+ * and no other source has to wait. What stays ready goes to the end of the kernel's list. */
+
+struct Watch {
+        int fd;
+        WatchFunc function;
+        void *data;
+        guint source; /* GLib's, for what epoll refuses; else 0 */
+};
+
+static int epoll = -1;
+static guint epoll_source;
+static unsigned n_watches;
+
+static gboolean on_ready(int fd, GIOCondition condition, void *data)
+{
+        struct epoll_event event;
+
+        if (epoll_wait(epoll, &event, 1, 0) == 1) {
+                const Watch *watch = event.data.ptr;
+                watch->function(watch->fd, (GIOCondition) event.events, watch->data);
+        }
+        return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_refused_ready(int fd, GIOCondition condition, void *data)
+{
+        const Watch *watch = data;
+
+        watch->function(fd, condition, watch->data);
+        return G_SOURCE_CONTINUE;
+}
+
+G_STATIC_ASSERT((int) G_IO_IN == EPOLLIN && (int) G_IO_PRI == EPOLLPRI);
+G_STATIC_ASSERT((int) G_IO_OUT == EPOLLOUT && (int) G_IO_HUP == EPOLLHUP);
+
+static bool epoll_add(Watch *watch, GIOCondition events)
+{
+        struct epoll_event event = {.events = events, .data.ptr = watch};
+
+        if (epoll < 0 && (epoll = epoll_create1(EPOLL_CLOEXEC)) >= 0)
+                epoll_source = g_unix_fd_add(epoll, G_IO_IN, on_ready, NULL);
+        return epoll_ctl(epoll, EPOLL_CTL_ADD, watch->fd, &event) == 0;
+}
+
+static void epoll_end(void)
+{
+        if (epoll >= 0)
+                g_source_remove(epoll_source);
+        fd_clear(&epoll);
+}
+
+Watch *watch_new(int fd, GIOCondition events, WatchFunc function, void *data)
+{
+        Watch *watch = g_new0(Watch, 1);
+
+        watch->fd = fd;
+        watch->function = function;
+        watch->data = data;
+        n_watches++;
+        if (!epoll_add(watch, events))
+                /* a regular file, one that is watched already, or one too many for the user */
+                watch->source = g_unix_fd_add(fd, events, on_refused_ready, watch);
+        return watch;
+}
+
+void watch_clear(Watch **watch)
+{
+        Watch *ended = g_steal_pointer(watch);
+
+        if (!ended)
+                return;
+        if (ended->source)
+                g_source_remove(ended->source);
+        else if (epoll_ctl(epoll, EPOLL_CTL_DEL, ended->fd, NULL) < 0)
+                g_error("fd %d was closed while it was watched", ended->fd);
+        if (--n_watches == 0)
+                epoll_end();
+        g_free(ended);
+}
