@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glib-unix.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include "service/limits.h"
 #include "service/util/fd.h"
 #include "service/util/proc.h"
+#include "service/util/watch.h"
 
 #define CLEAN_RETRY_MSEC     10u /* doubled each time */
 #define CLEAN_RETRY_MSEC_MAX 5000u
@@ -30,8 +30,9 @@ struct Container {
         void *data;
 
         int pidfd, sync_fd, mount_namespace;
-        guint pidfd_watch, sync_watch, oom_watch;
+        Watch *pidfd_watch, *sync_watch, *oom_watch;
         guint timer; /* of the set-up, or of Stop */
+        guint look;  /* again at what came with no more than a hint: an exit, an OOM kill */
         Cgroup *cgroup;
         IdMap *map;
         Output *output;
@@ -47,11 +48,11 @@ struct Container {
         guint clean_delay;
 };
 
-static void watch_clear(guint *watch)
+static void timer_clear(guint *timer)
 {
-        if (*watch)
-                g_source_remove(*watch);
-        *watch = 0;
+        if (*timer)
+                g_source_remove(*timer);
+        *timer = 0;
 }
 
 static void set_state(Container *container, ContainerState state)
@@ -110,7 +111,8 @@ static void close_process(Container *container)
         watch_clear(&container->pidfd_watch);
         watch_clear(&container->sync_watch);
         watch_clear(&container->oom_watch);
-        watch_clear(&container->timer);
+        timer_clear(&container->timer);
+        timer_clear(&container->look);
         fd_clear(&container->pidfd);
         fd_clear(&container->sync_fd);
         container->info.pid = 0;
@@ -163,13 +165,13 @@ static void set_silent_failure(Container *container, const siginfo_t *status)
 
 static void handle_report(Container *container);
 
-static gboolean on_process_end(int fd, GIOCondition condition, void *data);
+static void on_process_end(int fd, GIOCondition condition, void *data);
 
 static gboolean on_exit_look(void *data)
 {
         Container *container = data;
 
-        container->pidfd_watch = 0;
+        container->look = 0;
         on_process_end(container->pidfd, G_IO_IN, container);
         return G_SOURCE_REMOVE;
 }
@@ -188,14 +190,17 @@ static bool read_exit(Container *container, siginfo_t *ret)
                 return true;
         }
         if (known == 0 && container->exit_looks++ < EXIT_LOOKS) {
-                container->pidfd_watch = g_timeout_add(EXIT_LOOK_MSEC, on_exit_look, container);
+                watch_clear(&container->pidfd_watch);
+                watch_clear(&container->oom_watch);
+                timer_clear(&container->look);
+                container->look = g_timeout_add(EXIT_LOOK_MSEC, on_exit_look, container);
                 return false;
         }
         ret->si_code = 0;
         return true;
 }
 
-static gboolean on_process_end(int fd, GIOCondition condition, void *data)
+static void on_process_end(int fd, GIOCondition condition, void *data)
 {
         Container *container = data;
         siginfo_t status = {0};
@@ -204,13 +209,12 @@ static gboolean on_process_end(int fd, GIOCondition condition, void *data)
         handle_report(container);
         if (container->adopted) {
                 if (!read_exit(container, &status))
-                        return G_SOURCE_REMOVE;
+                        return;
         } else if (waitid(P_PIDFD, (id_t) fd, &status, WEXITED | WNOHANG) < 0 || status.si_pid == 0)
-                return G_SOURCE_CONTINUE;
+                return;
         if (container->cgroup)
                 container->info.oom_kills = cgroup_oom_kills(container->cgroup);
         container->info.exited_usec = (uint64_t) g_get_real_time();
-        container->pidfd_watch = 0;
         close_process(container);
         bool was_running = container->info.state == CONTAINER_RUNNING ||
                            container->info.state == CONTAINER_PAUSED;
@@ -226,7 +230,6 @@ static gboolean on_process_end(int fd, GIOCondition condition, void *data)
         if (!container->failure)
                 container->hooks->exited(container, container->data);
         begin_clean(container);
-        return G_SOURCE_REMOVE;
 }
 
 /* -- set-up -- */
@@ -252,7 +255,7 @@ static void handle_ready(Container *container, int terminal)
                 container->executing = true;
                 return;
         }
-        watch_clear(&container->timer);
+        timer_clear(&container->timer);
         set_state(container, CONTAINER_CREATED);
         container->hooks->created(container, container->data);
 }
@@ -277,7 +280,7 @@ static void handle_executed(Container *container)
                 if (!has_executed(container))
                         return;
         }
-        watch_clear(&container->timer);
+        timer_clear(&container->timer);
         container->info.started_usec = (uint64_t) g_get_real_time();
         set_state(container, CONTAINER_RUNNING);
         container->hooks->started(container, container->data);
@@ -309,23 +312,20 @@ static void handle_report(Container *container)
         }
 }
 
-static gboolean on_sync(int fd, GIOCondition condition, void *data)
+static void on_sync(int fd, GIOCondition condition, void *data)
 {
-        Container *container = data;
-
-        handle_report(container);
-        return container->sync_fd >= 0 ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+        handle_report(data);
 }
 
-static gboolean on_oom(int fd, GIOCondition condition, void *data);
+static void on_oom(int fd, GIOCondition condition, void *data);
 
 static void watch_oom(Container *container)
 {
         short events = 0;
         int fd = cgroup_oom_fd(container->cgroup, &events);
 
-        container->oom_watch =
-                fd >= 0 ? g_unix_fd_add(fd, (GIOCondition) events, on_oom, container) : 0;
+        if (fd >= 0)
+                container->oom_watch = watch_new(fd, (GIOCondition) events, on_oom, container);
 }
 
 /* v1 has no group kill: whoever is left of the group goes with the first that is killed. */
@@ -335,7 +335,6 @@ static bool end_for_memory(Container *container)
         if (container->info.oom_kills == 0)
                 return false;
         cgroup_kill(container->cgroup, NULL);
-        container->oom_watch = 0;
         return true;
 }
 
@@ -343,33 +342,34 @@ static gboolean on_oom_soon(void *data)
 {
         Container *container = data;
 
-        if (end_for_memory(container))
-                return G_SOURCE_REMOVE;
-        if (--container->oom_looks > 0)
+        bool is_ended = end_for_memory(container);
+        if (!is_ended && --container->oom_looks > 0)
                 return G_SOURCE_CONTINUE;
-        watch_oom(container);
+        container->look = 0;
+        if (!is_ended)
+                watch_oom(container);
         return G_SOURCE_REMOVE;
 }
 
 /* v1 tells of it before the kill is done and counted: a few looks more, then it was no kill. */
-static gboolean on_oom(int fd, GIOCondition condition, void *data)
+static void on_oom(int fd, GIOCondition condition, void *data)
 {
         Container *container = data;
 
-        if (end_for_memory(container))
-                return G_SOURCE_REMOVE;
-        if (condition & G_IO_PRI)
-                return G_SOURCE_CONTINUE; /* v2 counts first, and tells of pressure as well */
+        bool is_ended = end_for_memory(container);
+        if (!is_ended && condition & G_IO_PRI)
+                return; /* v2 counts first, and tells of pressure as well */
+        watch_clear(&container->oom_watch);
+        if (is_ended)
+                return;
         container->oom_looks = OOM_LOOKS;
-        container->oom_watch = g_timeout_add(OOM_LOOK_MSEC, on_oom_soon, container);
-        return G_SOURCE_REMOVE;
+        container->look = g_timeout_add(OOM_LOOK_MSEC, on_oom_soon, container);
 }
 
 static void watch_process(Container *container)
 {
-        container->sync_watch = g_unix_fd_add(container->sync_fd, G_IO_IN, on_sync, container);
-        container->pidfd_watch =
-                g_unix_fd_add(container->pidfd, G_IO_IN, on_process_end, container);
+        container->sync_watch = watch_new(container->sync_fd, G_IO_IN, on_sync, container);
+        container->pidfd_watch = watch_new(container->pidfd, G_IO_IN, on_process_end, container);
         watch_oom(container);
         container->timer = g_timeout_add(SETUP_TIMEOUT_MSEC, on_timer, container);
 }
@@ -458,8 +458,7 @@ void container_adopt(Container *container, const ContainerAdoption *how)
         container->map = how->map;
         if (how->source >= 0)
                 output_set_source(container->output, how->source, container->info.terminal);
-        container->pidfd_watch =
-                g_unix_fd_add(container->pidfd, G_IO_IN, on_process_end, container);
+        container->pidfd_watch = watch_new(container->pidfd, G_IO_IN, on_process_end, container);
         watch_oom(container);
 }
 
@@ -510,7 +509,7 @@ bool container_stop(Container *container, int signal, uint64_t timeout_usec, GEr
                 return container_kill(container, true, SIGKILL, error);
         if (!container_kill(container, false, signal, error))
                 return false;
-        watch_clear(&container->timer);
+        timer_clear(&container->timer);
         if (timeout_usec != UINT64_MAX)
                 container->timer = g_timeout_add(
                         (guint) MIN(timeout_usec / 1000 + 1, G_MAXUINT - 1), on_timer, container);
@@ -544,7 +543,7 @@ void container_free(Container *container)
 {
         if (!container)
                 return;
-        watch_clear(&container->clean_timer);
+        timer_clear(&container->clean_timer);
         if (container->pidfd >= 0) {
                 container_kill(container, true, SIGKILL, NULL);
                 waitid(P_PIDFD, (id_t) container->pidfd, &(siginfo_t){0}, WEXITED);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glib-unix.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -12,6 +11,7 @@
 #include "service/error.h"
 #include "service/limits.h"
 #include "service/util/fd.h"
+#include "service/util/watch.h"
 
 #define CHUNK                (16u * 1024)
 #define BEHIND_MAX           (64u * 1024) /* how far a writing reader may be behind before reading stops */
@@ -23,7 +23,7 @@ typedef struct Reader {
         Output *output;
         int fd;
         OutputReader how;
-        guint in_watch, out_watch;
+        Watch *in_watch, *out_watch;
         char pending[4096]; /* typed, not yet taken by the terminal */
         size_t n_pending;
 } Reader;
@@ -32,7 +32,8 @@ struct Output {
         OutputLog log;
         int source;
         bool terminal, finished, released;
-        guint source_watch, write_watch, timer;
+        Watch *source_watch, *write_watch;
+        guint timer;
         GPtrArray *readers;
         OutputFunc sink;
         void *sink_data;
@@ -42,16 +43,16 @@ static void source_start(Output *output);
 static void reader_serve(Reader *reader);
 static void readers_changed(Output *output);
 
-static void watch_clear(guint *watch)
+static void timer_clear(guint *timer)
 {
-        if (*watch)
-                g_source_remove(*watch);
-        *watch = 0;
+        if (*timer)
+                g_source_remove(*timer);
+        *timer = 0;
 }
 
 static void output_destroy(Output *output)
 {
-        watch_clear(&output->timer);
+        timer_clear(&output->timer);
         watch_clear(&output->source_watch);
         watch_clear(&output->write_watch);
         fd_close(output->source);
@@ -106,36 +107,35 @@ static gboolean on_reopen(void *data)
         return G_SOURCE_REMOVE;
 }
 
-static gboolean on_source(int fd, GIOCondition condition, void *data)
+static void on_source(int fd, GIOCondition condition, void *data)
 {
         Output *output = data;
         uint8_t buffer[CHUNK];
         ssize_t n = read(fd, buffer, sizeof buffer);
 
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
-                return G_SOURCE_CONTINUE;
+                return;
         if (n > 0) {
                 take(output, buffer, (size_t) n);
                 serve_all(output);
                 if (!is_held_back(output))
-                        return G_SOURCE_CONTINUE;
+                        return;
         } else if (n < 0 && errno == EIO && output->terminal) {
                 /* nobody has the terminal open; somebody may open it again */
                 output->timer = g_timeout_add(REOPEN_INTERVAL_MSEC, on_reopen, output);
         }
-        output->source_watch = 0;
-        return G_SOURCE_REMOVE;
+        watch_clear(&output->source_watch);
 }
 
 static void source_start(Output *output)
 {
         if (output->source >= 0 && !output->source_watch && !output->timer && !is_held_back(output))
-                output->source_watch = g_unix_fd_add(output->source, G_IO_IN, on_source, output);
+                output->source_watch = watch_new(output->source, G_IO_IN, on_source, output);
 }
 
 /* -- to the container -- */
 
-static gboolean on_source_writable(int fd, GIOCondition condition, void *data);
+static void on_source_writable(int fd, GIOCondition condition, void *data);
 
 /* Gives the terminal what was typed; what it does not take stays pending, and its reader is not
  * read. */
@@ -147,7 +147,7 @@ static void reader_type(Reader *reader)
                 ssize_t n = write(output->source, reader->pending, reader->n_pending);
                 if (n < 0 && errno == EAGAIN && !output->write_watch)
                         output->write_watch =
-                                g_unix_fd_add(output->source, G_IO_OUT, on_source_writable, output);
+                                watch_new(output->source, G_IO_OUT, on_source_writable, output);
                 if (n <= 0)
                         return;
                 reader->n_pending -= (size_t) n;
@@ -156,49 +156,48 @@ static void reader_type(Reader *reader)
         reader->n_pending = 0;
 }
 
-static gboolean on_reader_gone(int fd, GIOCondition condition, void *data)
+static void on_reader_gone(int fd, GIOCondition condition, void *data)
 {
         Reader *reader = data;
         Output *output = reader->output;
 
-        reader->in_watch = 0;
         g_ptr_array_remove_fast(output->readers, reader);
         readers_changed(output);
-        return G_SOURCE_REMOVE;
 }
 
-static gboolean on_reader_input(int fd, GIOCondition condition, void *data)
+static void on_reader_input(int fd, GIOCondition condition, void *data)
 {
         Reader *reader = data;
         ssize_t n = read(fd, reader->pending, sizeof reader->pending);
 
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
-                return G_SOURCE_CONTINUE;
-        if (n <= 0)
-                return on_reader_gone(fd, condition, data);
+                return;
+        if (n <= 0) {
+                on_reader_gone(fd, condition, data);
+                return;
+        }
         reader->n_pending = (size_t) n;
         reader_type(reader);
         if (reader->n_pending == 0)
-                return G_SOURCE_CONTINUE;
+                return;
         /* no more is read until the terminal has taken this; that the reader leaves still shows */
-        reader->in_watch = g_unix_fd_add(fd, G_IO_HUP, on_reader_gone, reader);
-        return G_SOURCE_REMOVE;
+        watch_clear(&reader->in_watch);
+        reader->in_watch = watch_new(fd, G_IO_HUP, on_reader_gone, reader);
 }
 
-static gboolean on_source_writable(int fd, GIOCondition condition, void *data)
+static void on_source_writable(int fd, GIOCondition condition, void *data)
 {
         Output *output = data;
 
-        output->write_watch = 0;
+        watch_clear(&output->write_watch);
         for (guint i = 0; i < output->readers->len; i++) {
                 Reader *reader = output->readers->pdata[i];
                 reader_type(reader);
                 if (!reader->how.writes || reader->n_pending > 0)
                         continue;
                 watch_clear(&reader->in_watch);
-                reader->in_watch = g_unix_fd_add(reader->fd, G_IO_IN, on_reader_input, reader);
+                reader->in_watch = watch_new(reader->fd, G_IO_IN, on_reader_input, reader);
         }
-        return G_SOURCE_REMOVE;
 }
 
 /* -- readers -- */
@@ -212,15 +211,14 @@ static void readers_changed(Output *output)
                 source_start(output);
 }
 
-static gboolean on_reader_writable(int fd, GIOCondition condition, void *data)
+static void on_reader_writable(int fd, GIOCondition condition, void *data)
 {
         Reader *reader = data;
         Output *output = reader->output;
 
-        reader->out_watch = 0;
+        watch_clear(&reader->out_watch);
         reader_serve(reader);
         readers_changed(output);
-        return G_SOURCE_REMOVE;
 }
 
 /* Sends what the socket takes; the reader is gone afterwards if it has failed or has all it came
@@ -235,8 +233,8 @@ static void reader_serve(Reader *reader)
                 ssize_t sent = send(reader->fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
                 if (sent < 0 && errno == EAGAIN) {
                         if (!reader->out_watch)
-                                reader->out_watch = g_unix_fd_add(reader->fd, G_IO_OUT,
-                                                                  on_reader_writable, reader);
+                                reader->out_watch =
+                                        watch_new(reader->fd, G_IO_OUT, on_reader_writable, reader);
                         return;
                 }
                 if (sent < 0) {
@@ -265,10 +263,10 @@ bool output_attach(Output *output, const OutputReader *how, int *ret_fd, GError 
         reader->fd = sockets[0];
         reader->how = *how;
         if (how->writes)
-                reader->in_watch = g_unix_fd_add(reader->fd, G_IO_IN, on_reader_input, reader);
+                reader->in_watch = watch_new(reader->fd, G_IO_IN, on_reader_input, reader);
         else {
                 shutdown(sockets[1], SHUT_WR);
-                reader->in_watch = g_unix_fd_add(reader->fd, G_IO_HUP, on_reader_gone, reader);
+                reader->in_watch = watch_new(reader->fd, G_IO_HUP, on_reader_gone, reader);
         }
         g_ptr_array_add(output->readers, reader);
         reader_serve(reader);
@@ -356,7 +354,7 @@ void output_finish(Output *output)
                 return;
         watch_clear(&output->source_watch);
         watch_clear(&output->write_watch);
-        watch_clear(&output->timer);
+        timer_clear(&output->timer);
         while (output->source >= 0 && taken < DRAIN_MAX &&
                ((n = read(output->source, buffer, sizeof buffer)) > 0 ||
                 (n < 0 && errno == EINTR))) {

@@ -1,9 +1,8 @@
 #include "service/pool.h"
 
-#include <glib-unix.h>
-
 #include "service/limits.h"
 #include "service/util/fd.h"
+#include "service/util/watch.h"
 
 #define HURRY_USEC 10000
 
@@ -16,7 +15,7 @@ typedef struct Entry {
         Pool *pool;
         uid_t uid;
         Prepared prepared;
-        guint watch; /* it speaks only to say that it failed, or by its end */
+        Watch *watch; /* it speaks only to say that it failed, or by its end */
 } Entry;
 
 struct Pool {
@@ -42,8 +41,7 @@ static Prepared entry_steal(Entry *entry)
         Prepared prepared = entry->prepared;
 
         g_queue_remove(&entry->pool->ready, entry);
-        if (entry->watch)
-                g_source_remove(entry->watch);
+        watch_clear(&entry->watch);
         g_free(entry);
         return prepared;
 }
@@ -55,14 +53,10 @@ static void entry_drop(Entry *entry)
         prepared_clear(&prepared);
 }
 
-static gboolean on_word(int fd, GIOCondition condition, void *data)
+static void on_word(int fd, GIOCondition condition, void *data)
 {
-        Entry *entry = data;
-
         g_debug("a prepared sandbox has failed");
-        entry->watch = 0;
-        entry_drop(entry);
-        return G_SOURCE_REMOVE;
+        entry_drop(data);
 }
 
 /* -- letting go -- */
@@ -146,7 +140,7 @@ static gboolean on_make(void *data)
                 entry->pool = pool;
                 entry->uid = user.uid;
                 entry->prepared = prepared;
-                entry->watch = g_unix_fd_add(prepared.sandbox->sync_fd, G_IO_IN, on_word, entry);
+                entry->watch = watch_new(prepared.sandbox->sync_fd, G_IO_IN, on_word, entry);
                 g_queue_push_tail(&pool->ready, entry);
                 if (pool->ready.length > pool->options.size)
                         entry_drop(pool->ready.head->data);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glib-unix.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
@@ -23,6 +22,7 @@
 #include "service/limits.h"
 #include "service/util/fd.h"
 #include "service/util/proc.h"
+#include "service/util/watch.h"
 
 struct RootfsLookups {
         GPtrArray *abandoned; /* Abandoned, owned */
@@ -33,7 +33,7 @@ typedef struct Abandoned {
         RootfsLookups *lookups;
         uid_t uid;
         int pidfd;
-        guint watch;
+        Watch *watch;
 } Abandoned;
 
 struct RootfsLookup {
@@ -44,7 +44,8 @@ struct RootfsLookup {
         RootfsFunc function;
         void *data;
         int pidfd, socket;
-        guint watch, timeout;
+        Watch *watch;
+        guint timeout;
 };
 
 #define SOURCES_MAX (1 + MOUNTS_MAX)
@@ -318,8 +319,7 @@ static GError *lookup_error(char *const *paths, size_t index, int errnum, mode_t
 
 static void lookup_free(RootfsLookup *lookup)
 {
-        if (lookup->watch)
-                g_source_remove(lookup->watch);
+        watch_clear(&lookup->watch);
         if (lookup->timeout)
                 g_source_remove(lookup->timeout);
         fd_close(lookup->pidfd);
@@ -332,20 +332,17 @@ static void abandoned_free(void *data)
 {
         Abandoned *abandoned = data;
 
-        if (abandoned->watch)
-                g_source_remove(abandoned->watch);
+        watch_clear(&abandoned->watch);
         fd_close(abandoned->pidfd);
         g_free(abandoned);
 }
 
-static gboolean on_abandoned_exit(int pidfd, GIOCondition condition, void *data)
+static void on_abandoned_exit(int pidfd, GIOCondition condition, void *data)
 {
         Abandoned *abandoned = data;
 
         waitid(P_PIDFD, (id_t) pidfd, &(siginfo_t){0}, WEXITED);
-        abandoned->watch = 0;
         g_ptr_array_remove_fast(abandoned->lookups->abandoned, abandoned);
-        return G_SOURCE_REMOVE;
 }
 
 static unsigned count_abandoned(const RootfsLookups *lookups, uid_t uid)
@@ -380,14 +377,15 @@ void rootfs_lookup_cancel(RootfsLookup *lookup)
         Abandoned *abandoned = g_new0(Abandoned, 1);
         abandoned->lookups = lookup->lookups;
         abandoned->uid = lookup->uid;
+        watch_clear(&lookup->watch);
         abandoned->pidfd = steal_fd(&lookup->pidfd);
         syscall(SYS_pidfd_send_signal, abandoned->pidfd, SIGKILL, NULL, 0);
-        abandoned->watch = g_unix_fd_add(abandoned->pidfd, G_IO_IN, on_abandoned_exit, abandoned);
+        abandoned->watch = watch_new(abandoned->pidfd, G_IO_IN, on_abandoned_exit, abandoned);
         g_ptr_array_add(lookup->lookups->abandoned, abandoned);
         lookup_free(lookup);
 }
 
-static gboolean on_child_exit(int pidfd, GIOCondition condition, void *data)
+static void on_child_exit(int pidfd, GIOCondition condition, void *data)
 {
         RootfsLookup *lookup = data;
         LookupReply reply = {0};
@@ -410,10 +408,8 @@ static gboolean on_child_exit(int pidfd, GIOCondition condition, void *data)
                 for (size_t i = 0; i < n; i++)
                         fd_close(fds[i]);
         }
-        lookup->watch = 0;
         lookup_free(lookup);
         function(error ? NULL : found, error, function_data);
-        return G_SOURCE_REMOVE;
 }
 
 static gboolean on_timeout(void *data)
@@ -490,7 +486,7 @@ RootfsLookup *rootfs_lookup(RootfsLookups *lookups, const RootfsRequest *request
                 function(NULL, error, data);
                 return NULL;
         }
-        lookup->watch = g_unix_fd_add(lookup->pidfd, G_IO_IN, on_child_exit, lookup);
+        lookup->watch = watch_new(lookup->pidfd, G_IO_IN, on_child_exit, lookup);
         lookup->timeout = g_timeout_add(RESOLVE_TIMEOUT_MSEC, on_timeout, lookup);
         return lookup;
 }
