@@ -133,6 +133,9 @@ GSource *bus_source_attach(sd_bus *bus, GMainContext *context, BusLostFunc lost,
         self->lost = lost;
         self->data = data;
         g_source_set_static_name(source, "sd-bus");
+        /* or GLib takes the fd out of the loop during each dispatch and puts it back: four system
+         * calls and a turn of the loop for nothing. No handler runs the loop. */
+        g_source_set_can_recurse(source, TRUE);
         g_source_attach(source, context);
         return source;
 }

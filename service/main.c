@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glib-unix.h>
 #include <grp.h>
 #include <linux/ioprio.h>
 #include <sched.h>
@@ -36,6 +35,7 @@
 #include "service/program.h"
 #include "service/util/bus-auto.h"
 #include "service/util/fd.h"
+#include "service/util/watch.h"
 
 #define LOCK_WAIT_MSEC 5000 /* a predecessor that is on its way out */
 #define FLUSH_WAIT_SEC 2
@@ -65,7 +65,8 @@ typedef struct Service {
         FdStore *store;
         Journal *journal;
         IdleExit *idle_exit; /* NULL when embedded: that ends with its caller */
-        guint signal_watch, watchdog;
+        Watch *signal_watch;
+        guint watchdog;
         int signals;
         bool stopping;
 } Service;
@@ -95,7 +96,7 @@ static void stop(Service *service, int status)
                 quit(service, status);
 }
 
-static gboolean on_signal(int fd, GIOCondition condition, void *data)
+static void on_signal(int fd, GIOCondition condition, void *data)
 {
         Service *service = data;
         struct signalfd_siginfo info;
@@ -104,7 +105,6 @@ static gboolean on_signal(int fd, GIOCondition condition, void *data)
                 g_message("signal %u: stopping", info.ssi_signo);
                 stop(service, 0);
         }
-        return G_SOURCE_CONTINUE;
 }
 
 static void on_bus_lost(int error, void *data)
@@ -229,7 +229,7 @@ static bool settle_process(Service *service, GError **error)
         service->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
         if (service->signals < 0)
                 return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot watch signals");
-        service->signal_watch = g_unix_fd_add(service->signals, G_IO_IN, on_signal, service);
+        service->signal_watch = watch_new(service->signals, G_IO_IN, on_signal, service);
         return true;
 }
 
@@ -468,8 +468,7 @@ static void clear(Service *service)
         cgroup_tree_free(service->cgroups);
         id_ranges_free(service->ranges);
         fd_close(service->id_claim);
-        if (service->signal_watch)
-                g_source_remove(service->signal_watch);
+        watch_clear(&service->signal_watch);
         if (service->watchdog)
                 g_source_remove(service->watchdog);
         fd_close(service->signals);

@@ -19,7 +19,7 @@ struct Watch {
 };
 
 static int epoll = -1;
-static guint epoll_source;
+static GSource *epoll_source;
 static unsigned n_watches;
 
 static gboolean on_ready(int fd, GIOCondition condition, void *data)
@@ -41,6 +41,19 @@ static gboolean on_refused_ready(int fd, GIOCondition condition, void *data)
         return G_SOURCE_CONTINUE;
 }
 
+static void epoll_begin(void)
+{
+        epoll = epoll_create1(EPOLL_CLOEXEC);
+        if (epoll < 0)
+                return;
+        epoll_source = g_unix_fd_source_new(epoll, G_IO_IN);
+        g_source_set_callback(epoll_source, G_SOURCE_FUNC(on_ready), NULL, NULL);
+        /* or GLib takes its fd out of the loop during each callback and puts it back: four system
+         * calls and a turn of the loop for nothing */
+        g_source_set_can_recurse(epoll_source, TRUE);
+        g_source_attach(epoll_source, NULL);
+}
+
 G_STATIC_ASSERT((int) G_IO_IN == EPOLLIN && (int) G_IO_PRI == EPOLLPRI);
 G_STATIC_ASSERT((int) G_IO_OUT == EPOLLOUT && (int) G_IO_HUP == EPOLLHUP);
 
@@ -48,15 +61,16 @@ static bool epoll_add(Watch *watch, GIOCondition events)
 {
         struct epoll_event event = {.events = events, .data.ptr = watch};
 
-        if (epoll < 0 && (epoll = epoll_create1(EPOLL_CLOEXEC)) >= 0)
-                epoll_source = g_unix_fd_add(epoll, G_IO_IN, on_ready, NULL);
+        if (epoll < 0)
+                epoll_begin();
         return epoll_ctl(epoll, EPOLL_CTL_ADD, watch->fd, &event) == 0;
 }
 
 static void epoll_end(void)
 {
         if (epoll >= 0)
-                g_source_remove(epoll_source);
+                g_source_destroy(epoll_source);
+        g_clear_pointer(&epoll_source, g_source_unref);
         fd_clear(&epoll);
 }
 
