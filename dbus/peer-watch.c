@@ -1,21 +1,26 @@
 #include "dbus/peer-watch.h"
 
+#define RESTING_MAX 16u
+
 typedef struct Peer {
         PeerWatches *watches;
         char *name;
         sd_bus_slot *match, *query;
-        GPtrArray *watching; /* PeerWatch, borrowed */
-        bool telling, is_present;
+        GQueue watching; /* PeerWatch, borrowed */
+        GList link;      /* in `resting`, if that is so */
+        bool telling, is_present, is_resting;
         guint failed; /* tells that no rule could even be asked for */
 } Peer;
 
 struct PeerWatches {
         sd_bus *bus;
         GHashTable *peers; /* name → Peer, owned */
+        GQueue resting;    /* Peer, borrowed: watched by nobody, the longest so first */
 };
 
 struct PeerWatch {
         Peer *peer; /* NULL once it was told */
+        GList link; /* in the peer's `watching` */
         PeerWatchFunc function;
         PeerPresentFunc present; /* awaited; NULL once it was called */
         void *data;
@@ -25,13 +30,31 @@ static void peer_free(void *data)
 {
         Peer *peer = data;
 
+        if (peer->is_resting)
+                g_queue_unlink(&peer->watches->resting, &peer->link);
         if (peer->failed)
                 g_source_remove(peer->failed);
         sd_bus_slot_unref(peer->query);
         sd_bus_slot_unref(peer->match);
-        g_ptr_array_free(peer->watching, TRUE);
         g_free(peer->name);
         g_free(peer);
+}
+
+static void drop(Peer *peer)
+{
+        g_hash_table_remove(peer->watches->peers, peer->name);
+}
+
+/* The rule stays for a while when nobody needs it: who calls once calls again, and to ask for a
+ * rule, to ask for the name and to take the rule back costs as much as the rest of a call. */
+static void rest(Peer *peer)
+{
+        GQueue *resting = &peer->watches->resting;
+
+        peer->is_resting = true;
+        g_queue_push_tail_link(resting, &peer->link);
+        if (resting->length > RESTING_MAX)
+                drop(resting->head->data);
 }
 
 /* Each is out of the list before it is told, so that it may free itself and others, or watch anew.
@@ -39,12 +62,13 @@ static void peer_free(void *data)
 static int tell(Peer *peer, bool gone)
 {
         peer->telling = true;
-        while (peer->watching->len > 0) {
-                PeerWatch *watch = g_ptr_array_steal_index_fast(peer->watching, 0);
+        while (peer->watching.head) {
+                PeerWatch *watch = peer->watching.head->data;
+                g_queue_unlink(&peer->watching, &watch->link);
                 watch->peer = NULL;
                 watch->function(gone, watch->data);
         }
-        g_hash_table_remove(peer->watches->peers, peer->name);
+        drop(peer);
         return 0;
 }
 
@@ -53,19 +77,19 @@ static void tell_present(Peer *peer)
 {
         peer->is_present = true;
         peer->telling = true;
-        for (guint i = 0; i < peer->watching->len;) {
-                PeerWatch *watch = peer->watching->pdata[i];
+        for (GList *link = peer->watching.head; link;) {
+                PeerWatch *watch = link->data;
                 PeerPresentFunc present = watch->present;
+                link = link->next;
                 if (present) {
                         watch->present = NULL;
                         present(watch->data);
-                        i = 0;
-                } else
-                        i++;
+                        link = peer->watching.head;
+                }
         }
         peer->telling = false;
-        if (peer->watching->len == 0)
-                g_hash_table_remove(peer->watches->peers, peer->name);
+        if (!peer->watching.head && !peer->is_resting)
+                rest(peer);
 }
 
 static int on_owner_changed(sd_bus_message *message, void *data, sd_bus_error *error)
@@ -92,10 +116,38 @@ static int on_reply(sd_bus_message *message, void *data, sd_bus_error *error)
         return 0;
 }
 
+static int on_installed(sd_bus_message *message, void *data, sd_bus_error *error);
+
+static bool install(Peer *peer)
+{
+        g_autofree char *rule = g_strdup_printf(
+                "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+                "member='NameOwnerChanged',arg0='%s'",
+                peer->name);
+
+        peer->match = sd_bus_slot_unref(peer->match);
+        return sd_bus_add_match_async(peer->watches->bus, &peer->match, rule, on_owner_changed,
+                                      on_installed, peer) >= 0;
+}
+
+/* False: none rests. */
+static bool drop_resting(PeerWatches *watches)
+{
+        bool any = watches->resting.head;
+
+        while (watches->resting.head)
+                drop(watches->resting.head->data);
+        return any;
+}
+
 static int on_installed(sd_bus_message *message, void *data, sd_bus_error *error)
 {
         Peer *peer = data;
 
+        /* one rule too many, perhaps */
+        if (sd_bus_message_is_method_error(message, NULL) && !peer->is_resting &&
+            drop_resting(peer->watches) && install(peer))
+                return 0;
         if (sd_bus_message_is_method_error(message, NULL) ||
             sd_bus_call_method_async(peer->watches->bus, &peer->query, "org.freedesktop.DBus",
                                      "/org/freedesktop/DBus", "org.freedesktop.DBus",
@@ -116,17 +168,12 @@ static gboolean on_failed(void *data)
 static Peer *peer_new(PeerWatches *watches, const char *name)
 {
         Peer *peer = g_new0(Peer, 1);
-        g_autofree char *rule = g_strdup_printf(
-                "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
-                "member='NameOwnerChanged',arg0='%s'",
-                name);
 
         peer->watches = watches;
         peer->name = g_strdup(name);
-        peer->watching = g_ptr_array_new();
+        peer->link.data = peer;
         g_hash_table_insert(watches->peers, peer->name, peer);
-        if (sd_bus_add_match_async(watches->bus, &peer->match, rule, on_owner_changed, on_installed,
-                                   peer) < 0)
+        if (!install(peer))
                 peer->failed = g_idle_add(on_failed, peer);
         return peer;
 }
@@ -137,10 +184,15 @@ PeerWatch *peer_watch_new(PeerWatches *watches, const char *name, PeerWatchFunc 
         PeerWatch *watch = g_new0(PeerWatch, 1);
         Peer *peer = g_hash_table_lookup(watches->peers, name);
 
+        if (peer && peer->is_resting) {
+                g_queue_unlink(&watches->resting, &peer->link);
+                peer->is_resting = false;
+        }
         watch->peer = peer ? peer : peer_new(watches, name);
         watch->function = function;
         watch->data = data;
-        g_ptr_array_add(watch->peer->watching, watch);
+        watch->link.data = watch;
+        g_queue_push_tail_link(&watch->peer->watching, &watch->link);
         return watch;
 }
 
@@ -157,9 +209,9 @@ void peer_watch_free(PeerWatch *watch)
         if (!watch)
                 return;
         if (watch->peer) {
-                g_ptr_array_remove_fast(watch->peer->watching, watch);
-                if (watch->peer->watching->len == 0 && !watch->peer->telling)
-                        g_hash_table_remove(watch->peer->watches->peers, watch->peer->name);
+                g_queue_unlink(&watch->peer->watching, &watch->link);
+                if (!watch->peer->watching.head && !watch->peer->telling)
+                        rest(watch->peer);
         }
         g_free(watch);
 }

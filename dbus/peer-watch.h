@@ -2,7 +2,8 @@
 
 /* Tells, once, that a bus client has left. Asynchronous from the first step; nothing is missed
  * between asking for the signal and getting it, for the bus is asked afterwards whether the client
- * is still there. All watches of one client share one match rule: a connection has 512 of them. */
+ * is still there. All watches of one client share one match rule (a connection has 512 of them),
+ * and the next ones find it in place. */
 
 #include <glib.h>
 #include <stdbool.h>

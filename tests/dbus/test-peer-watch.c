@@ -365,7 +365,7 @@ static void test_share_a_rule(Fixture *f, const void *unused)
         assert_told_once(&f->second, true);
 }
 
-/* The rule goes with the last watch of a client, so that another client can have it. */
+/* The rule stands in nobody's way when a client is watched no more: another client can have it. */
 static void test_rule_is_returned(Fixture *f, const void *unused)
 {
         const char *service_name;
@@ -383,6 +383,53 @@ static void test_rule_is_returned(Fixture *f, const void *unused)
                 peer_watch_free(g_steal_pointer(&f->first.watch));
         }
         g_assert_cmpuint(f->first.n_told + f->second.n_told, ==, 0);
+}
+
+/* A client that is watched again was watched all the time: it is known to be there, and when it
+ * left meanwhile, that is not. */
+static void test_rested(Fixture *f, const void *unused)
+{
+        g_autofree char *name = g_strdup(f->client_name);
+
+        watch(f);
+        loop_for(50);
+        peer_watch_free(g_steal_pointer(&f->first.watch));
+        loop_for(50);
+        watch(f);
+        peer_watch_await(f->first.watch, on_present);
+        g_assert_cmpuint(f->first.n_present, ==, 1);
+        peer_watch_free(g_steal_pointer(&f->first.watch));
+        sd_bus_close(f->client);
+        loop_for(50);
+        watch_client(&f->first, name);
+        peer_watch_await(f->first.watch, on_present);
+        assert_told_once(&f->first, true);
+        g_assert_cmpuint(f->first.n_present, ==, 1);
+}
+
+/* Of any number of clients only so many rest that others can still be watched. */
+static void test_many_rest(Fixture *f, const void *unused)
+{
+        enum { CLIENTS = 40, SPARE = 20 };
+        sd_bus *clients[CLIENTS];
+        const char *name;
+
+        use_rules(f, MATCH_RULES_MAX - SPARE);
+        for (unsigned i = 0; i < CLIENTS; i++) {
+                clients[i] = private_bus_connect(f->bus);
+                g_assert_cmpint(sd_bus_get_unique_name(clients[i], &name), >=, 0);
+                watch_client(&f->first, name);
+                loop_for(5);
+                peer_watch_free(g_steal_pointer(&f->first.watch));
+        }
+        use_rules(f, 2);
+        watch(f);
+        loop_for(50);
+        g_assert_cmpuint(f->first.n_told, ==, 0);
+        for (unsigned i = 0; i < CLIENTS; i++)
+                sd_bus_close_unref(clients[i]);
+        sd_bus_close(f->client);
+        assert_told_once(&f->first, true);
 }
 
 /* A rule that the bus refuses is said, to all who wait for it, and not as if the client had left.
@@ -443,6 +490,8 @@ int main(int argc, char **argv)
         ADD("watch-anew", test_watch_anew);
         ADD("share-a-rule", test_share_a_rule);
         ADD("rule-is-returned", test_rule_is_returned);
+        ADD("rested", test_rested);
+        ADD("many-rest", test_many_rest);
         ADD("refused-rule", test_refused_rule);
         ADD("no-connection", test_no_connection);
         ADD("no-connection-freed", test_no_connection_freed);
