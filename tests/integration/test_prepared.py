@@ -116,6 +116,23 @@ class Use(Prepared):
         self.assertEqual(container.wait(), ('success', 0))
         self.assertEqual(container.log(), b'/tmp\nother\n')
 
+    def test_nothing_below(self):
+        """The root that it had while it waited is out of reach: for one that climbs out of a chroot, and for one that
+        has rights over a copy of the mounts. All is as in one that was not prepared."""
+        said = []
+        for prepared in 0, 4:
+            place = self.place(f'below{prepared}', prepared)
+            pid = self.prepare(place) if prepared else None
+            container = place.client.spawn(self.rootfs, ['/bin/probe', 'climb'], Seccomp='unconfined')
+            self.assertIn(pid, (None, container.prop('Pid') or pid))
+            self.assertEqual(container.wait(), ('success', 0))
+            said.append(container.log().decode())
+        self.assertEqual(said[0], said[1])
+        for word in 'chroot', 'chroot to the top', 'marker at the top', 'unshare', 'marker':
+            self.assertIn(f'{word}: ok', said[1].splitlines())
+        for word in 'umount', 'umount .', 'open_tree':
+            self.assertIn(f'{word}: Invalid argument', said[1].splitlines())
+
     def test_another_kind(self):
         """What shares a namespace with the host takes another way, and what waits goes on waiting."""
         place = self.place('kind')

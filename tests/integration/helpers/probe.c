@@ -1,12 +1,14 @@
 /* probe WHAT: tries one thing that the shell cannot, and prints the outcome. */
-#define _GNU_SOURCE /* getresuid */
+#define _GNU_SOURCE /* getresuid, unshare */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -44,6 +46,27 @@ static void old_root(void)
         report("umount .", umount2(".", MNT_DETACH));
         report("remount /", mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND, NULL));
         report("open_tree", syscall(SYS_open_tree, AT_FDCWD, "/", 1));
+}
+
+/* Out of a root below the own one, up as far as it goes, and with rights over mounts of one's own:
+ * what is there? */
+static void climb(void)
+{
+        int top = open("/", O_PATH | O_DIRECTORY);
+
+        mkdir("/tmp/below", 0755);
+        report("chroot", chroot("/tmp/below"));
+        report("out of it", fchdir(top));
+        for (int i = 0; i < 64; i++)
+                if (chdir("..") < 0)
+                        report("up", -1);
+        report("chroot to the top", chroot("."));
+        report("marker at the top", access("/etc/marker", F_OK));
+        report("unshare", unshare(CLONE_NEWUSER | CLONE_NEWNS));
+        report("umount", umount2("/", MNT_DETACH));
+        report("umount .", umount2(".", MNT_DETACH));
+        report("open_tree", syscall(SYS_open_tree, AT_FDCWD, "/", 1));
+        report("marker", access("/etc/marker", F_OK));
 }
 
 static void ids(void)
@@ -84,6 +107,8 @@ int main(int argc, char **argv)
                 signals();
         else if (strcmp(what, "old-root") == 0)
                 old_root();
+        else if (strcmp(what, "climb") == 0)
+                climb();
         else if (strcmp(what, "ids") == 0)
                 ids();
         else if (strcmp(what, "abort") == 0)
