@@ -28,7 +28,7 @@ BANNED = [
     (r'setenv|putenv|unsetenv', TESTS + r'|cli/.*', 'not safe beside threads, and inherited'),
     (r'g_unix_signal_add(_full)?|g_unix_signal_source_new', NOWHERE,
      'starts a GLib thread, and a forked child of a threaded process may find locks held;'
-     ' use signalfd with g_unix_fd_add'),
+     ' use signalfd with a Watch'),
     (r'g_child_watch_add(_full)?|g_child_watch_source_new', TESTS,
      'starts a GLib thread and reaps by number; use a pidfd'),
     (r'g_thread_(try_)?new|g_thread_pool_\w+|g_task_run_in_thread(_sync)?|pthread_create', TESTS,
