@@ -183,8 +183,11 @@ static bool write_rights(Writer *writer, const LaunchInput *input, SandboxPlan *
         if (spec->seccomp)
                 filter = plants ? profile->seccomp_set_id : profile->seccomp;
         /* not where it plants: with namespaces of its own it could give capabilities to a file */
-        if (spec->seccomp && !plants && seccomp_opens(spec->capabilities))
-                filter = own = seccomp_program_new(SECCOMP_SET_ID_ALLOWED, spec->capabilities);
+        if (spec->seccomp && !plants && seccomp_opens(spec->capabilities)) {
+                if (!seccomp_program_new(SECCOMP_SET_ID_ALLOWED, spec->capabilities, &own, error))
+                        return false;
+                filter = own;
+        }
         return !filter || write_filter(writer, filter, plan) ||
                error_set(error, RUNTIME_ERROR_SETUP_FAILED, "the system-call filter is too large");
 }

@@ -217,9 +217,9 @@ bool profile_new(int state_dir, Profile **ret, GError **error)
         profile->file_capabilities = CAPABILITY(SETFCAP) | CAPABILITY(MKNOD);
         profile->own_capabilities = read_own_capabilities();
         profile->last_capability = read_last_capability();
-        profile->seccomp = seccomp_program_new(SECCOMP_SET_ID_ALLOWED, 0);
-        profile->seccomp_set_id = seccomp_program_new(SECCOMP_SET_ID_REFUSED, 0);
-        if (!open_dev(profile, state_dir, error))
+        if (!open_dev(profile, state_dir, error) ||
+            !seccomp_program_new(SECCOMP_SET_ID_ALLOWED, 0, &profile->seccomp, error) ||
+            !seccomp_program_new(SECCOMP_SET_ID_REFUSED, 0, &profile->seccomp_set_id, error))
                 return false;
         probe_masks(profile);
         profile->masks_late = !can_mount_on_detached();

@@ -7,23 +7,27 @@
 #include <seccomp.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "service/error.h"
 #include "service/util/capability.h"
+#include "service/util/fd.h"
 
 /* An allow-list, since a deny-list is out of date with the next kernel: flatpak's did not know
  * clone3 and the mount calls by file descriptor (CVE-2021-41133). What no table here names gets
  * ENOSYS, the answer of an older kernel, for which every libc has a fallback. What is named as
  * forbidden gets EPERM, the answer to a process without the capability, which programs can word.
  *
- * The program has two parts, after a check of the architecture. The first decides, by their
- * arguments, the few calls that are neither good nor bad in themselves, by the low half of each
- * argument. (The kernel takes an ioctl number, an address family and a personality as 32 bits; a
- * filter that compares 64 is passed by setting bit 32: CVE-2019-10063.) The second decides by
- * number alone, as a binary tree over ranges of numbers with the same answer. libseccomp knows the
- * numbers; the program is made here, because its own compares each number by itself, and every
- * container waits for the kernel to translate each instruction. */
+ * The program has two parts. The first decides, by their arguments, the few calls that are neither
+ * good nor bad in themselves; it is made here, because libseccomp can compare the low half of an
+ * argument for equality alone and cannot say "otherwise allow" beside a default of ENOSYS. (The
+ * kernel takes an ioctl number, an address family and a personality as 32 bits; a filter that
+ * compares 64 is passed by setting bit 32: CVE-2019-10063.) The second is libseccomp's: names to
+ * numbers of this machine's architecture, as a binary tree. All jumps of classic BPF are relative
+ * and forward, so the two are concatenated. */
 
 /* Allowed: acts on the caller's own process, memory, descriptors and files, or is guarded by the
  * kernel with a capability that the user namespace confines. Much as Docker's default. */
@@ -263,8 +267,6 @@ static const ArgumentRule set_id_rules[] = {
 #define LOAD(offset)      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (offset))
 #define AND(mask)         BPF_STMT(BPF_ALU | BPF_AND | BPF_K, (mask))
 #define SKIP_UNLESS(k, n) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (k), 0, (n))
-#define SKIP_IF(k, n)     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (k), (n), 0)
-#define SKIP_FROM(k, n)   BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (k), (n), 0)
 #define RETURN(action)    BPF_STMT(BPF_RET | BPF_K, (action))
 #define RULE_INSTRUCTIONS 4
 #define LOW_HALF(index)                                                                            \
@@ -284,10 +286,18 @@ static void append_rule(GArray *code, const ArgumentRule *rule)
         append(code, (struct sock_filter) RETURN(rule->action));
 }
 
+/* Numbers of a foreign architecture mean other calls, so for those the whole part is passed over,
+ * to meet libseccomp's check and be killed. */
 static void append_argument_rules(GArray *code, const ArgumentRule *rules, size_t n)
 {
+        size_t head = code->len + 1;
+
+        append(code, (struct sock_filter) LOAD(offsetof(struct seccomp_data, arch)));
+        append(code, (struct sock_filter) SKIP_UNLESS(seccomp_arch_native(), 0));
+        append(code, (struct sock_filter) LOAD(offsetof(struct seccomp_data, nr)));
         for (size_t i = 0, next; i < n; i = next) {
                 int number = seccomp_syscall_resolve_name(rules[i].name);
+
                 for (next = i + 1; next < n; next++)
                         if (!g_str_equal(rules[next].name, rules[i].name))
                                 break;
@@ -298,6 +308,8 @@ static void append_argument_rules(GArray *code, const ArgumentRule *rules, size_
                 for (size_t k = i; k < next; k++)
                         append_rule(code, &rules[k]);
         }
+        g_assert(code->len - head - 1 <= UINT8_MAX);
+        g_array_index(code, struct sock_filter, head).jf = (uint8_t) (code->len - head - 1);
 }
 
 static bool is_opened(uint64_t capabilities, const char *name)
@@ -316,118 +328,92 @@ bool seccomp_opens(uint64_t capabilities)
         return false;
 }
 
-/* From this number on, to the next one's. */
-typedef struct Decision {
-        uint32_t number;
-        uint32_t action;
-} Decision;
-
-static void decide(GArray *decisions, const char *name, uint32_t action)
+static int add_names(scmp_filter_ctx filter, uint32_t action, const char *const *names, size_t n)
 {
-        int number = seccomp_syscall_resolve_name(name);
+        for (size_t i = 0; i < n; i++) {
+                int number = seccomp_syscall_resolve_name(names[i]);
 
-        if (number >= 0) /* else unknown to this libseccomp, or of another architecture */
-                g_array_append_val(decisions, ((Decision){(uint32_t) number, action}));
-}
-
-/* Of two names for one number the more closed decision comes first. */
-static gint compare_decisions(gconstpointer a, gconstpointer b)
-{
-        const Decision *one = a, *other = b;
-
-        if (one->number != other->number)
-                return one->number < other->number ? -1 : 1;
-        return one->action < other->action ? -1 : one->action > other->action;
-}
-
-/* Every call that is decided by name alone, in the order of numbers. */
-static GArray *decide_names(uint64_t capabilities)
-{
-        GArray *decisions = g_array_new(FALSE, FALSE, sizeof(Decision));
-
-        for (size_t i = 0; i < G_N_ELEMENTS(allowed); i++)
-                decide(decisions, allowed[i], ALLOW);
-        for (size_t i = 0; i < G_N_ELEMENTS(refused); i++)
-                decide(decisions, refused[i],
-                       is_opened(capabilities, refused[i]) ? ALLOW : REFUSE(EPERM));
-        if (capabilities & CAPABILITY(SYS_ADMIN))
-                decide(decisions, "clone", ALLOW);
-        g_array_sort(decisions, compare_decisions);
-        return decisions;
-}
-
-static void add_range(GArray *ranges, uint32_t number, uint32_t action)
-{
-        if (ranges->len == 0 || g_array_index(ranges, Decision, ranges->len - 1).action != action)
-                g_array_append_val(ranges, ((Decision){number, action}));
-}
-
-/* All numbers that there can be. */
-static GArray *make_ranges(const GArray *decisions)
-{
-        GArray *ranges = g_array_new(FALSE, FALSE, sizeof(Decision));
-        uint32_t next = 0;
-
-        for (guint i = 0; i < decisions->len; i++) {
-                const Decision *decision = &g_array_index(decisions, Decision, i);
-                if (decision->number < next)
-                        continue;
-                if (decision->number > next)
-                        add_range(ranges, next, REFUSE(ENOSYS));
-                add_range(ranges, decision->number, decision->action);
-                next = decision->number + 1;
+                if (number < 0)
+                        continue; /* unknown to this libseccomp, or of another architecture */
+                int r = seccomp_rule_add_exact(filter, action, number, 0);
+                if (r < 0)
+                        return r;
         }
-        add_range(ranges, next, REFUSE(ENOSYS));
-#ifdef __x86_64__
-        add_range(ranges, __X32_SYSCALL_BIT, SECCOMP_RET_KILL_PROCESS);
-        add_range(ranges, UINT32_MAX, REFUSE(ENOSYS)); /* a tracer's "no call" */
-#endif
-        return ranges;
+        return 0;
 }
 
-/* The left half follows at once, the right one after it. */
-static void append_tree(GArray *code, const Decision *ranges, size_t n)
+/* Every call that is decided by name alone. Calls of another architecture (i386, x32) kill the
+ * process: they are a second door to the kernel, and no native program makes one by mistake. */
+static int fill_filter(scmp_filter_ctx filter, uint64_t capabilities)
 {
-        size_t half = n / 2, at = code->len;
+        static const char *const clone = "clone";
+        int r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
-        if (n == 1) {
-                append(code, (struct sock_filter) RETURN(ranges[0].action));
-                return;
-        }
-        append(code, (struct sock_filter) SKIP_FROM(ranges[half].number, 0));
-        append_tree(code, ranges, half);
-        g_assert(code->len - at - 1 <= UINT8_MAX);
-        g_array_index(code, struct sock_filter, at).jt = (uint8_t) (code->len - at - 1);
-        append_tree(code, ranges + half, n - half);
+        if (r >= 0)
+                r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+        if (r >= 0)
+                r = add_names(filter, SCMP_ACT_ALLOW, allowed, G_N_ELEMENTS(allowed));
+        if (r >= 0 && capabilities & CAPABILITY(SYS_ADMIN))
+                r = add_names(filter, SCMP_ACT_ALLOW, &clone, 1);
+        for (size_t i = 0; i < G_N_ELEMENTS(refused) && r >= 0; i++)
+                r = add_names(filter,
+                              is_opened(capabilities, refused[i]) ? SCMP_ACT_ALLOW
+                                                                  : SCMP_ACT_ERRNO(EPERM),
+                              &refused[i], 1);
+        return r;
 }
 
-/* Calls of another architecture (i386, x32) kill the process: they are a second door to the kernel,
- * and no native program makes one by mistake. */
-static void append_architecture(GArray *code)
+/* libseccomp 2.5 exports to a descriptor only. */
+static int append_exported(GArray *code, scmp_filter_ctx filter)
 {
-        append(code, (struct sock_filter) LOAD(offsetof(struct seccomp_data, arch)));
-        append(code, (struct sock_filter) SKIP_IF(seccomp_arch_native(), 1));
-        append(code, (struct sock_filter) RETURN(SECCOMP_RET_KILL_PROCESS));
-        append(code, (struct sock_filter) LOAD(offsetof(struct seccomp_data, nr)));
+        autofd int fd = memfd_create("seccomp", MFD_CLOEXEC);
+        struct stat st;
+
+        if (fd < 0)
+                return -errno;
+        int r = seccomp_export_bpf(filter, fd);
+        if (r < 0)
+                return r;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+
+        size_t before = code->len, size = (size_t) st.st_size;
+        if (size == 0 || size % sizeof(struct sock_filter) != 0 ||
+            before + size / sizeof(struct sock_filter) > BPF_MAXINSNS)
+                return -E2BIG;
+        g_array_set_size(code, (unsigned int) (before + size / sizeof(struct sock_filter)));
+        ssize_t n = pread(fd, &g_array_index(code, struct sock_filter, before), size, 0);
+        if (n < 0)
+                return -errno;
+        return (size_t) n == size ? 0 : -EIO;
 }
 
-SeccompProgram *seccomp_program_new(SeccompSetId set_id, uint64_t capabilities)
+bool seccomp_program_new(SeccompSetId set_id, uint64_t capabilities, SeccompProgram **ret,
+                         GError **error)
 {
-        GArray *code = g_array_new(FALSE, FALSE, sizeof(struct sock_filter));
-        g_autoptr(GArray) decisions = decide_names(capabilities);
-        g_autoptr(GArray) ranges = make_ranges(decisions);
-        SeccompProgram *program = g_new0(SeccompProgram, 1);
+        g_autoptr(GArray) code = g_array_new(false, false, sizeof(struct sock_filter));
+        scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
 
-        append_architecture(code);
+        if (!filter)
+                return error_set(error, RUNTIME_ERROR_FAILED, "cannot begin a seccomp filter");
         if (!(capabilities & CAPABILITY(SYS_ADMIN)))
                 append_argument_rules(code, clone_rules, G_N_ELEMENTS(clone_rules));
         append_argument_rules(code, argument_rules, G_N_ELEMENTS(argument_rules));
         if (set_id == SECCOMP_SET_ID_REFUSED)
                 append_argument_rules(code, set_id_rules, G_N_ELEMENTS(set_id_rules));
-        append_tree(code, (const Decision *) (void *) ranges->data, ranges->len);
+        int r = fill_filter(filter, capabilities);
+        if (r >= 0)
+                r = append_exported(code, filter);
+        seccomp_release(filter);
+        if (r < 0)
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, -r,
+                                       "cannot build the seccomp filter");
+
+        SeccompProgram *program = g_new0(SeccompProgram, 1);
         program->program.len = (unsigned short) code->len;
-        program->program.filter = (struct sock_filter *) (void *) g_array_free(code, FALSE);
-        return program;
+        program->program.filter = g_array_steal(code, NULL);
+        *ret = program;
+        return true;
 }
 
 void seccomp_program_free(SeccompProgram *program)

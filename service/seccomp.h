@@ -23,8 +23,10 @@ typedef enum SeccompSetId {
         SECCOMP_SET_ID_REFUSED, /* no file can be given a set-id bit, and no capability */
 } SeccompSetId;
 
-/* Each of `capabilities` (a mask) opens the calls that it is for, which are refused without. */
-SeccompProgram *seccomp_program_new(SeccompSetId set_id, uint64_t capabilities);
+/* Each of `capabilities` (a mask) opens the calls that it is for, which are refused without. Fails
+ * with RUNTIME_ERROR_FAILED, only for want of memory or a kernel without seccomp filters. */
+bool seccomp_program_new(SeccompSetId set_id, uint64_t capabilities, SeccompProgram **ret,
+                         GError **error);
 bool seccomp_opens(uint64_t capabilities); /* any call */
 void seccomp_program_free(SeccompProgram *program);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SeccompProgram, seccomp_program_free)

@@ -186,10 +186,12 @@ Shared *shared_new(void)
 
 void prepare(void)
 {
+        GError *error = NULL;
         struct rlimit files, no_core = {1, 1}; /* 1 keeps the kernel from piping to a handler */
 
         shared = shared_new();
-        reference.filter = seccomp_program_new(SECCOMP_SET_ID_ALLOWED, 0);
+        if (!seccomp_program_new(SECCOMP_SET_ID_ALLOWED, 0, &reference.filter, &error))
+                errx(1, "%s", error->message);
         while (prctl(PR_CAPBSET_READ, reference.last_capability + 1, 0, 0, 0) >= 0)
                 reference.last_capability++;
         getrlimit(RLIMIT_NOFILE, &files);

@@ -719,8 +719,11 @@ static void test_set_id_differs_in_nothing_else(void)
 
 static void use_capabilities(uint64_t capabilities)
 {
-        seccomp_program_free(filter);
-        filter = seccomp_program_new(SECCOMP_SET_ID_ALLOWED, capabilities);
+        g_autoptr(GError) error = NULL;
+
+        seccomp_program_free(g_steal_pointer(&filter));
+        seccomp_program_new(SECCOMP_SET_ID_ALLOWED, capabilities, &filter, &error);
+        g_assert_no_error(error);
 }
 
 static uint32_t decide_name(const char *name)
@@ -783,9 +786,12 @@ static void test_all_capabilities(void)
 
 int main(int argc, char **argv)
 {
+        g_autoptr(GError) error = NULL;
+
         g_test_init(&argc, &argv, NULL);
-        filter = seccomp_program_new(SECCOMP_SET_ID_ALLOWED, 0);
-        no_set_id = seccomp_program_new(SECCOMP_SET_ID_REFUSED, 0);
+        if (!seccomp_program_new(SECCOMP_SET_ID_ALLOWED, 0, &filter, &error) ||
+            !seccomp_program_new(SECCOMP_SET_ID_REFUSED, 0, &no_set_id, &error))
+                g_error("%s", error->message);
         g_test_add_func("/seccomp/forbidden", test_forbidden);
         g_test_add_func("/seccomp/sweep", test_sweep);
 #ifdef __x86_64__ /* other tables have names of their own */
