@@ -60,6 +60,7 @@ struct CgroupTree {
         CgroupLimits ceilings; /* of an owner's directory */
         GHashTable *capped;    /* set of the owners whose directories have them */
         int tracking;          /* the hierarchy in which every container has a leaf, or -1 */
+        bool is_copy;          /* another process makes what is above the leaves */
 };
 
 /* -- cgroup-ceilings.c -- */
@@ -84,6 +85,8 @@ GPtrArray *cgroup_mounts_parse(const char *mountinfo);
 
 /* (Re)makes and opens the parent directory. What was made of it is removed again on failure. */
 bool cgroup_hierarchy_make_parent(CgroupHierarchy *hierarchy, GError **error);
+/* Opens it again, after another process may have made it anew; false with errno. */
+bool cgroup_hierarchy_find_parent(CgroupHierarchy *hierarchy);
 
 /* -- cgroup-procs.c: what is the same in both versions -- */
 

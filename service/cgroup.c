@@ -135,6 +135,9 @@ static bool make_owner(const Cgroup *cgroup, unsigned index, GError **error)
         CgroupHierarchy *h = &cgroup->tree->hierarchies[index];
         char name[16];
 
+        if (cgroup->tree->is_copy)
+                return cgroup_hierarchy_find_parent(h) ||
+                       fail_leaf(cgroup, index, "find the parent of", errno, error);
         g_hash_table_remove(cgroup->tree->capped, GUINT_TO_POINTER(cgroup->owner));
         snprintf(name, sizeof name, "%u", (unsigned) cgroup->owner);
         if (mkdirat(h->parent_fd, name, 0755) == 0 || errno == EEXIST)
@@ -263,6 +266,21 @@ bool cgroup_new(CgroupTree *tree, uid_t owner, uint64_t serial, const CgroupLimi
         return true;
 }
 
+bool cgroup_make_way(CgroupTree *tree, uid_t owner, uint64_t serial, GError **error)
+{
+        g_autoptr(Cgroup) cgroup = cgroup_alloc(tree, owner, serial);
+        unsigned chosen = choose_hierarchies(tree, owner, NULL);
+        char name[16];
+
+        snprintf(name, sizeof name, "%u", (unsigned) owner);
+        for (unsigned i = 0; i < CGROUP_HIERARCHIES_MAX; i++)
+                if (chosen & 1u << i &&
+                    faccessat(tree->hierarchies[i].parent_fd, name, F_OK, 0) < 0 &&
+                    !make_owner(cgroup, i, error))
+                        return false;
+        return cgroup_cap_owner(tree, owner, error);
+}
+
 bool cgroup_open(CgroupTree *tree, uid_t owner, uint64_t serial, Cgroup **ret, GError **error)
 {
         g_autoptr(Cgroup) cgroup = cgroup_alloc(tree, owner, serial);
@@ -280,6 +298,27 @@ bool cgroup_open(CgroupTree *tree, uid_t owner, uint64_t serial, Cgroup **ret, G
                 return false;
         *ret = g_steal_pointer(&cgroup);
         return true;
+}
+
+_Static_assert(CGROUP_FDS == CGROUP_HIERARCHIES_MAX + 2 &&
+                       CGROUP_TREE_FDS_MAX == CGROUP_HIERARCHIES_MAX,
+               "a leaf in each hierarchy, and two to watch it");
+
+void cgroup_list_fds(const Cgroup *cgroup, int fds[CGROUP_FDS])
+{
+        memcpy(fds, cgroup->leaf_fds, sizeof cgroup->leaf_fds);
+        fds[CGROUP_HIERARCHIES_MAX] = cgroup->oom_count_fd;
+        fds[CGROUP_HIERARCHIES_MAX + 1] = cgroup->oom_event_fd;
+}
+
+Cgroup *cgroup_adopt(CgroupTree *tree, uid_t owner, uint64_t serial, const int fds[CGROUP_FDS])
+{
+        Cgroup *cgroup = cgroup_alloc(tree, owner, serial);
+
+        memcpy(cgroup->leaf_fds, fds, sizeof cgroup->leaf_fds);
+        cgroup->oom_count_fd = fds[CGROUP_HIERARCHIES_MAX];
+        cgroup->oom_event_fd = fds[CGROUP_HIERARCHIES_MAX + 1];
+        return cgroup;
 }
 
 /* -- using -- */
