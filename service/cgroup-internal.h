@@ -2,8 +2,7 @@
 
 /* What the files of the cgroup module share: a hierarchy (one mounted tree of either version, with
  * the service's parent directory in it), and the backend, the few things that v1 and v2 do
- * differently. All of it works on directory fds, so that no host path is resolved again after
- * start. */
+ * differently. All of it works on directory fds: no path of a leaf is resolved on the host. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -85,8 +84,6 @@ GPtrArray *cgroup_mounts_parse(const char *mountinfo);
 
 /* (Re)makes and opens the parent directory. What was made of it is removed again on failure. */
 bool cgroup_hierarchy_make_parent(CgroupHierarchy *hierarchy, GError **error);
-/* Opens it again, after another process may have made it anew; false with errno. */
-bool cgroup_hierarchy_find_parent(CgroupHierarchy *hierarchy);
 
 /* -- cgroup-procs.c: what is the same in both versions -- */
 

@@ -201,18 +201,6 @@ bool cgroup_hierarchy_make_parent(CgroupHierarchy *h, GError **error)
         return true;
 }
 
-bool cgroup_hierarchy_find_parent(CgroupHierarchy *h)
-{
-        g_autofree char *path = g_strconcat(h->mount_point, h->parent, NULL);
-        int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-        if (fd < 0)
-                return false;
-        fd_clear(&h->parent_fd);
-        h->parent_fd = fd;
-        return true;
-}
-
 /* -- systemd -- */
 
 /* Our own v2 directory below the mount point, or NULL if the mount does not show it. */
@@ -420,14 +408,6 @@ void cgroup_tree_free(CgroupTree *tree)
                 g_free(tree->missing[i]);
         g_hash_table_destroy(tree->capped);
         g_free(tree);
-}
-
-size_t cgroup_tree_become_copy(CgroupTree *tree, int fds[CGROUP_TREE_FDS_MAX])
-{
-        tree->is_copy = true;
-        for (unsigned i = 0; i < tree->n_hierarchies; i++)
-                fds[i] = tree->hierarchies[i].parent_fd;
-        return tree->n_hierarchies;
 }
 
 /* -- the leaves of a predecessor -- */

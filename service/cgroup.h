@@ -40,10 +40,6 @@ typedef struct CgroupTree CgroupTree;
  * naming what is missing and why. */
 CgroupTree *cgroup_tree_new(const char *parent);
 void cgroup_tree_free(CgroupTree *tree);
-/* In a copy of the service: from now on only leaves are made, where the service itself has made all
- * above them. `fds`: what has to stay open for that. */
-#define CGROUP_TREE_FDS_MAX 3u
-size_t cgroup_tree_become_copy(CgroupTree *tree, int fds[CGROUP_TREE_FDS_MAX]);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgroupTree, cgroup_tree_free)
 
 /* What all containers of one owner may have together, root's excepted; it holds from here on, also
@@ -77,14 +73,6 @@ bool cgroup_limit(Cgroup *cgroup, const CgroupLimits *limits, GError **error);
 
 /* Opens a leaf that exists (left by a predecessor), to watch, kill and remove it. */
 bool cgroup_open(CgroupTree *tree, uid_t owner, uint64_t serial, Cgroup **ret, GError **error);
-
-/* Makes what is above a leaf without limits, for a copy of the service to make that leaf. */
-bool cgroup_make_way(CgroupTree *tree, uid_t owner, uint64_t serial, GError **error);
-/* For a leaf that a copy of the service has made: all that is open of it (borrowed; -1: not there),
- * and the other way round (consumed). */
-#define CGROUP_FDS 5u
-void cgroup_list_fds(const Cgroup *cgroup, int fds[CGROUP_FDS]);
-Cgroup *cgroup_adopt(CgroupTree *tree, uid_t owner, uint64_t serial, const int fds[CGROUP_FDS]);
 
 /* Closes the fds; does not remove the leaf. */
 void cgroup_free(Cgroup *cgroup);

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "service/cgroup-copy.h"
 #include "service/error.h"
 #include "service/util/fd.h"
 #include "service/util/proc.h"
