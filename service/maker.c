@@ -99,45 +99,33 @@ static bool answer(int socket, const Sandbox *sandbox, const Cgroup *cgroup, int
         return fd_send_all(socket, &answer, sizeof answer, parts, n);
 }
 
-/* What the maker has. */
-typedef struct Work {
-        const MakerOptions *options;
-        Birth *birth;
-        int socket;
-        SandboxMemory memory[SANDBOX_MEMORY_MAX];
-        size_t n_memory;
-} Work;
-
 /* Once there is a process, only the service can end and reap it: a failure is left to it then. */
-static bool make(const Work *work, const Request *request)
+static bool make(const MakerOptions *options, const Request *request, Birth *birth, int socket)
 {
-        const MakerOptions *options = work->options;
         g_autoptr(IdMap) map = id_map_copy(request->id_base, request->uid, request->gid);
         g_autoptr(GError) error = NULL;
         g_autoptr(Cgroup) cgroup = NULL;
         g_autoptr(Sandbox) sandbox = NULL;
         autofd int ids = -1;
 
-        work->birth->pid = 0;
-        work->birth->serial = request->serial;
+        birth->pid = 0;
+        birth->serial = request->serial;
         if (!cgroup_new(options->cgroups, request->uid, request->serial, NULL, &cgroup, &error) ||
             !sandbox_new(&(SandboxInput){.profile = options->profile,
                                          .map = map,
                                          .cgroup = cgroup,
-                                         .announce = &work->birth->pid,
-                                         .memory = work->memory,
-                                         .n_memory = work->n_memory},
+                                         .announce = &birth->pid},
                          &sandbox, &error)) {
                 /* whoever needs one learns the reason on the plain way */
                 g_debug("cannot prepare a sandbox: %s", error->message);
-                if (cgroup && work->birth->pid == 0)
+                if (cgroup && birth->pid == 0)
                         cgroup_remove(cgroup, NULL);
-                return work->birth->pid == 0 &&
-                       fd_send_all(work->socket, &(Answer){0}, sizeof(Answer), NULL, 0);
+                return birth->pid == 0 &&
+                       fd_send_all(socket, &(Answer){0}, sizeof(Answer), NULL, 0);
         }
         if ((request->wants_mount_namespace &&
              !id_map_open_mount_namespace(map, sandbox->pid, &ids, &error)) ||
-            !answer(work->socket, sandbox, cgroup, ids))
+            !answer(socket, sandbox, cgroup, ids))
                 return false;
         fd_clear(&sandbox->pidfd); /* it is not ours to end any more */
         return true;
@@ -152,7 +140,6 @@ static _Noreturn void work_for(pid_t service, const MakerOptions *options, Birth
 {
         int keep[CGROUP_TREE_FDS_MAX + 2];
         size_t n = cgroup_tree_become_copy(options->cgroups, keep);
-        Work work = {.options = options, .birth = birth, .socket = socket};
         Request request;
         ssize_t length;
 
@@ -162,10 +149,10 @@ static _Noreturn void work_for(pid_t service, const MakerOptions *options, Birth
         proc_detach(service, keep, n);
         prctl(PR_SET_NAME, MAKER_COMM, 0, 0, 0);
         madvise(birth, sizeof *birth, MADV_DONTFORK);
-        work.n_memory = memory_find_needed(work.memory);
+        memory_hide_from_children();
         while ((length = recv(socket, &request, sizeof request, 0)) == (ssize_t) sizeof request ||
                (length < 0 && errno == EINTR))
-                if (length > 0 && !make(&work, &request))
+                if (length > 0 && !make(options, &request, birth, socket))
                         break;
         _exit(EXIT_SUCCESS);
 }

@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <glib.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "service/sandbox-child.h"
@@ -72,30 +72,24 @@ static void mark(GArray *mappings, const Mapping *program, const Mapping *libc)
         }
 }
 
-size_t memory_find_needed(SandboxMemory ranges[SANDBOX_MEMORY_MAX])
+bool memory_hide_from_children(void)
 {
         g_autoptr(GArray) mappings = read_mappings();
         Mapping *program = find(mappings, (const void *) (uintptr_t) sandbox_child);
         Mapping *libc = find(mappings, (const void *) (uintptr_t) syscall);
         Mapping *thread = find(mappings, &errno);
-        size_t n = 0;
 
         /* a sanitizer has memcpy() of its own, and memory that we know nothing of */
         if (!program || !libc || !thread || program == libc ||
             find(mappings, (const void *) (uintptr_t) memcpy) != libc)
-                return 0;
-        mark(mappings, program, libc);
+                return false;
         thread->is_needed = true;
+        mark(mappings, program, libc);
         for (guint i = 0; i < mappings->len; i++) {
                 const Mapping *mapping = &g_array_index(mappings, Mapping, i);
                 if (!mapping->is_needed)
-                        continue;
-                if (n > 0 && ranges[n - 1].end == mapping->start)
-                        ranges[n - 1].end = mapping->end;
-                else if (n == SANDBOX_MEMORY_MAX)
-                        return 0;
-                else
-                        ranges[n++] = (SandboxMemory){mapping->start, mapping->end};
+                        madvise((void *) mapping->start, mapping->end - mapping->start,
+                                MADV_DONTFORK);
         }
-        return n;
+        return true;
 }

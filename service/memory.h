@@ -1,12 +1,11 @@
 #pragma once
 
-/* What of its memory a copy of the service needs to walk on through sandbox-child.c: all else can
- * go while it waits. */
+/* What of its memory a copy of the service hands on to its own children. */
 
-#include <stddef.h>
+#include <stdbool.h>
 
-#include "service/sandbox-plan.h"
-
-/* Of the calling process: its program, libc, its stack, what belongs to its one thread. In order of
- * addresses; returns how many, 0 if that cannot be told (or a sanitizer takes part). */
-size_t memory_find_needed(SandboxMemory ranges[SANDBOX_MEMORY_MAX]);
+/* From now on each child gets only what it takes to walk through sandbox-child.c: the program,
+ * libc, the stack, and what belongs to the one thread. Nothing of what the service has handled,
+ * none of its libraries: they are not copied, and exec has less to take apart. False if it cannot
+ * be told what that is (a sanitizer takes part): then a child gets all. */
+bool memory_hide_from_children(void);

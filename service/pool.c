@@ -157,16 +157,15 @@ static gboolean on_ask(void *data)
         return G_SOURCE_REMOVE;
 }
 
-/* To make another one costs as much as a run: it is begun when the run is likely to be over. Only
- * when runs follow each other without a pause, and none is left, at once. */
+/* To make another one costs as much as a run: it is begun when the run is likely to be over. When
+ * runs follow each other without a pause, at once, beside this one: as soon as that is on its way.
+ */
 static void ask_soon(Pool *pool, bool hurry)
 {
         if (pool->ask)
                 g_source_remove(pool->ask);
-        pool->ask = !hurry || pool->ready.length > 0
-                            ? g_timeout_add_full(G_PRIORITY_DEFAULT_IDLE, PREPARE_DELAY_MSEC,
-                                                 on_ask, pool, NULL)
-                            : g_idle_add(on_ask, pool);
+        pool->ask = hurry ? g_idle_add_full(G_PRIORITY_HIGH, on_ask, pool, NULL)
+                          : g_timeout_add(PREPARE_DELAY_MSEC, on_ask, pool);
 }
 
 /* True: the last one was wanted only just now. */

@@ -374,20 +374,6 @@ typedef struct Early {
         int holder; /* of the second user namespace; -1: there is none */
 } Early;
 
-/* A copy of the service's memory, of whatever it has handled lately and of all its libraries, which
- * exec would take apart while somebody waits. What is called from here on is bound already (-z
- * now). What cannot go stays. */
-static void drop_memory(const SandboxBase *base)
-{
-        uintptr_t end = 0;
-
-        for (size_t i = 0; i < base->n_keep_memory; i++) {
-                if (base->keep_memory[i].start > end)
-                        syscall(SYS_munmap, end, base->keep_memory[i].start - end);
-                end = base->keep_memory[i].end;
-        }
-}
-
 static void set_up_early(const SandboxBase *base, Early *early)
 {
         prctl(PR_SET_NAME, SANDBOX_COMM, 0, 0, 0);
@@ -417,7 +403,6 @@ static void set_up_early(const SandboxBase *base, Early *early)
         if (base->sys_fd < 0 && !raise_loopback())
                 sandbox_fail(base, STAGE_LOOPBACK);
         sandbox_make_mounts(base, &early->mounts);
-        drop_memory(base);
 }
 
 static _Noreturn void set_up_late(const SandboxBase *base, const Early *early)

@@ -23,12 +23,6 @@
 #define SANDBOX_FD_BASE 256
 #define SANDBOX_FDS_MAX 64u /* beside SANDBOX_GO */
 
-/* A part of the child's memory. */
-#define SANDBOX_MEMORY_MAX 16u
-typedef struct SandboxMemory {
-        uintptr_t start, end;
-} SandboxMemory;
-
 #define SANDBOX_MASKS_MAX 32u
 
 /* The early part, complete before clone3: the child has a copy of the memory. */
@@ -44,8 +38,6 @@ typedef struct SandboxBase {
         bool set_groups;       /* the id map allows setgroups() */
         bool has_tty_gid;      /* gid 5 is mapped: devpts can give terminals to it */
         bool leaves_host;      /* early: it may be long until the plan is there */
-        const SandboxMemory *keep_memory; /* sorted; then the rest of it goes, too */
-        size_t n_keep_memory;             /* 0: nothing goes */
         bool masks_late; /* this kernel mounts on nothing that is detached (Linux before 6.15) */
         const SandboxMask *masks;
         size_t n_masks;

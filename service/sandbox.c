@@ -201,29 +201,10 @@ static bool share_plan(Sandbox *sandbox, bool with_parent, GError **error)
         return true;
 }
 
-/* And the plan, which there was not yet. Returns how many. */
-static size_t choose_memory(const SandboxInput *input, const Sandbox *sandbox,
-                            SandboxMemory ranges[SANDBOX_MEMORY_MAX + 1])
-{
-        uintptr_t start = (uintptr_t) sandbox->plan;
-        size_t n = 0;
-
-        if (input->n_memory == 0)
-                return 0;
-        while (n < input->n_memory && input->memory[n].start < start) {
-                ranges[n] = input->memory[n];
-                n++;
-        }
-        ranges[n] = (SandboxMemory){start, start + SANDBOX_PLAN_SIZE};
-        memcpy(ranges + n + 1, input->memory + n, (input->n_memory - n) * sizeof ranges[0]);
-        return input->n_memory + 1;
-}
-
 static bool make_child(Sandbox *sandbox, const SandboxInput *input, GError **error)
 {
         g_auto(TheirFds) fds = {.sync = -1, .dev = -1, .sys = -1};
         int entries[CGROUP_ENTRY_FDS_MAX + 1];
-        SandboxMemory memory[SANDBOX_MEMORY_MAX + 1];
         SandboxMask masks[SANDBOX_MASKS_MAX];
         char inner_map[32];
 
@@ -234,7 +215,7 @@ static bool make_child(Sandbox *sandbox, const SandboxInput *input, GError **err
         g_snprintf(inner_map, sizeof inner_map, "0 0 %u", id_map_size(input->map));
         g_assert(input->profile->n_masks <= SANDBOX_MASKS_MAX);
         memcpy(masks, input->profile->masks, input->profile->n_masks * sizeof masks[0]);
-        /* all that it points to is on the stack: the child may have kept nothing else */
+        /* all that it points to is on the stack: the child may get nothing else */
         const SandboxBase base = {
                 .sync_fd = fds.sync,
                 .dev_fd = fds.dev,
@@ -249,8 +230,6 @@ static bool make_child(Sandbox *sandbox, const SandboxInput *input, GError **err
                 .leaves_host = input->announce,
                 /* nor can a mount be put on what the service has made */
                 .masks_late = input->profile->masks_late || fds.sys >= 0,
-                .keep_memory = memory,
-                .n_keep_memory = choose_memory(input, sandbox, memory),
                 .masks = masks,
                 .n_masks = input->profile->n_masks,
                 .plan = sandbox->plan,

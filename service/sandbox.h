@@ -41,8 +41,6 @@ typedef struct SandboxInput {
         /* Not NULL: for a call that is still to come, made as a child of our parent, who shares
          * this memory: the pid is there before the process runs. */
         pid_t *announce;
-        const SandboxMemory *memory; /* what it needs of ours then, see memory_find_needed() */
-        size_t n_memory;
 } SandboxInput;
 
 /* On failure nothing is left: no process, no mount, no fd. */
