@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <glib.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,7 +73,7 @@ static void mark(GArray *mappings, const Mapping *program, const Mapping *libc)
         }
 }
 
-bool memory_hide_from_children(void)
+void memory_hide_from_children(void)
 {
         g_autoptr(GArray) mappings = read_mappings();
         Mapping *program = find(mappings, (const void *) (uintptr_t) sandbox_child);
@@ -82,7 +83,7 @@ bool memory_hide_from_children(void)
         /* a sanitizer has memcpy() of its own, and memory that we know nothing of */
         if (!program || !libc || !thread || program == libc ||
             find(mappings, (const void *) (uintptr_t) memcpy) != libc)
-                return false;
+                return;
         thread->is_needed = true;
         mark(mappings, program, libc);
         for (guint i = 0; i < mappings->len; i++) {
@@ -91,5 +92,4 @@ bool memory_hide_from_children(void)
                         madvise((void *) mapping->start, mapping->end - mapping->start,
                                 MADV_DONTFORK);
         }
-        return true;
 }
