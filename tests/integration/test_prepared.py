@@ -275,7 +275,9 @@ class Maker(Prepared):
         container = place.client.spawn(self.rootfs, ['/bin/sleep', '60'], Terminal=True)
         self.addCleanup(self.end, place, container)
         self.run_one(place)
-        pid, maker = self.prepare(place), self.maker(place)
+        self.eventually(lambda: self.waiting(place), what='a prepared sandbox')
+        time.sleep(0.2)  # what it was born with is closed by now
+        pid, maker = min(self.waiting(place)), self.maker(place)
         of_service = self.private(place.process.pid)
         self.assertGreaterEqual(len(of_service), 4)
         self.assertEqual((self.private(maker) | self.private(pid)) & of_service, set())
