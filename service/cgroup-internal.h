@@ -2,8 +2,7 @@
 
 /* What the files of the cgroup module share: a hierarchy (one mounted tree of either version, with
  * the service's parent directory in it), and the backend, the few things that v1 and v2 do
- * differently. All of it works on directory fds, so that no host path is resolved again after
- * start. */
+ * differently. All of it works on directory fds: no path of a leaf is resolved on the host. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -60,6 +59,7 @@ struct CgroupTree {
         CgroupLimits ceilings; /* of an owner's directory */
         GHashTable *capped;    /* set of the owners whose directories have them */
         int tracking;          /* the hierarchy in which every container has a leaf, or -1 */
+        bool is_copy;          /* another process makes what is above the leaves */
 };
 
 /* -- cgroup-ceilings.c -- */

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "service/cgroup-copy.h"
 #include "service/cgroup-internal.h"
 #include "service/error.h"
 #include "service/util/fd.h"
@@ -127,6 +128,19 @@ static unsigned choose_hierarchies(const CgroupTree *tree, uid_t owner, const Cg
         return chosen;
 }
 
+/* For a copy of the service, which makes none: the service may have made it anew. */
+static bool find_parent(CgroupHierarchy *h)
+{
+        g_autofree char *path = g_strconcat(h->mount_point, h->parent, NULL);
+        int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        if (fd < 0)
+                return false;
+        fd_clear(&h->parent_fd);
+        h->parent_fd = fd;
+        return true;
+}
+
 /* The owner's directory stays when its last leaf goes: to make it for every run would cost more
  * than the leaf. A parent that is gone (swept, or by systemd after the last process) is made again.
  */
@@ -135,6 +149,9 @@ static bool make_owner(const Cgroup *cgroup, unsigned index, GError **error)
         CgroupHierarchy *h = &cgroup->tree->hierarchies[index];
         char name[16];
 
+        if (cgroup->tree->is_copy)
+                return find_parent(h) ||
+                       fail_leaf(cgroup, index, "find the parent of", errno, error);
         g_hash_table_remove(cgroup->tree->capped, GUINT_TO_POINTER(cgroup->owner));
         snprintf(name, sizeof name, "%u", (unsigned) cgroup->owner);
         if (mkdirat(h->parent_fd, name, 0755) == 0 || errno == EEXIST)
@@ -280,6 +297,52 @@ bool cgroup_open(CgroupTree *tree, uid_t owner, uint64_t serial, Cgroup **ret, G
                 return false;
         *ret = g_steal_pointer(&cgroup);
         return true;
+}
+
+/* -- leaves made by a copy -- */
+
+bool cgroup_make_way(CgroupTree *tree, uid_t owner, uint64_t serial, GError **error)
+{
+        g_autoptr(Cgroup) cgroup = cgroup_alloc(tree, owner, serial);
+        unsigned chosen = choose_hierarchies(tree, owner, NULL);
+        char name[16];
+
+        snprintf(name, sizeof name, "%u", (unsigned) owner);
+        for (unsigned i = 0; i < CGROUP_HIERARCHIES_MAX; i++)
+                if (chosen & 1u << i &&
+                    faccessat(tree->hierarchies[i].parent_fd, name, F_OK, 0) < 0 &&
+                    !make_owner(cgroup, i, error))
+                        return false;
+        return cgroup_cap_owner(tree, owner, error);
+}
+
+size_t cgroup_tree_become_copy(CgroupTree *tree, int fds[CGROUP_TREE_FDS_MAX])
+{
+        tree->is_copy = true;
+        for (unsigned i = 0; i < tree->n_hierarchies; i++)
+                fds[i] = tree->hierarchies[i].parent_fd;
+        return tree->n_hierarchies;
+}
+
+_Static_assert(CGROUP_FDS == CGROUP_HIERARCHIES_MAX + 2 &&
+                       CGROUP_TREE_FDS_MAX == CGROUP_HIERARCHIES_MAX,
+               "a leaf in each hierarchy, and two to watch it");
+
+void cgroup_list_fds(const Cgroup *cgroup, int fds[CGROUP_FDS])
+{
+        memcpy(fds, cgroup->leaf_fds, sizeof cgroup->leaf_fds);
+        fds[CGROUP_HIERARCHIES_MAX] = cgroup->oom_count_fd;
+        fds[CGROUP_HIERARCHIES_MAX + 1] = cgroup->oom_event_fd;
+}
+
+Cgroup *cgroup_adopt(CgroupTree *tree, uid_t owner, uint64_t serial, const int fds[CGROUP_FDS])
+{
+        Cgroup *cgroup = cgroup_alloc(tree, owner, serial);
+
+        memcpy(cgroup->leaf_fds, fds, sizeof cgroup->leaf_fds);
+        cgroup->oom_count_fd = fds[CGROUP_HIERARCHIES_MAX];
+        cgroup->oom_event_fd = fds[CGROUP_HIERARCHIES_MAX + 1];
+        return cgroup;
 }
 
 /* -- using -- */

@@ -18,6 +18,7 @@
 struct IdMap {
         IdRanges *ranges;
         IdRange *range; /* NULL: self or host */
+        IdRange copy;   /* `range` may be this, which is of no `ranges` */
         bool is_host;
         uid_t uid;
         gid_t gid;
@@ -79,6 +80,17 @@ bool id_map_adopt(IdRanges *ranges, uint32_t base, uid_t owner, IdMap **ret, GEr
         return true;
 }
 
+IdMap *id_map_copy(uint32_t base, uid_t uid, gid_t gid)
+{
+        IdMap *map = g_new0(IdMap, 1);
+
+        map->copy = (IdRange){.base = base, .owner = uid, .mount_namespace = -1};
+        map->range = &map->copy;
+        map->uid = uid;
+        map->gid = gid;
+        return map;
+}
+
 uint32_t id_map_base(const IdMap *map)
 {
         return map->range ? map->range->base : 0;
@@ -88,7 +100,9 @@ void id_map_free(IdMap *map)
 {
         if (!map)
                 return;
-        if (map->range)
+        if (map->range == &map->copy)
+                fd_close(map->copy.mount_namespace);
+        else if (map->range)
                 id_ranges_give_back(map->ranges, map->range);
         g_free(map);
 }
@@ -250,7 +264,7 @@ static bool make_mount_namespace(const IdMap *map, int *ret_fd, GError **error)
                                                : RUNTIME_ERROR_SETUP_FAILED,
                                        errno, "cannot make a user namespace");
         if (pid == 0) {
-                proc_detach(service, -1);
+                proc_detach(service, NULL, 0);
                 for (;;)
                         syscall(SYS_pause);
         }
@@ -296,6 +310,25 @@ bool id_map_open_host_namespace(const IdMap *map, pid_t pid, int *ret_fd, GError
         return true;
 }
 
+bool id_map_needs_mount_namespace(const IdMap *map, uint64_t *ret_stamp)
+{
+        const IdRange *range = map->range;
+
+        if (!range || map->uid == 0)
+                return false;
+        *ret_stamp = mount_stamp();
+        return range->mount_namespace < 0 || range->mount_gid != map->gid ||
+               range->mount_stamp != *ret_stamp;
+}
+
+void id_map_keep_mount_namespace(IdMap *map, int fd, uint64_t stamp)
+{
+        fd_clear(&map->range->mount_namespace);
+        map->range->mount_namespace = fd;
+        map->range->mount_gid = map->gid;
+        map->range->mount_stamp = stamp;
+}
+
 bool id_map_open_mount_namespace(IdMap *map, pid_t pid, int *ret_fd, GError **error)
 {
         IdRange *range = map->range;
@@ -303,14 +336,11 @@ bool id_map_open_mount_namespace(IdMap *map, pid_t pid, int *ret_fd, GError **er
 
         if (!range || map->uid == 0)
                 return id_map_open_host_namespace(map, pid, ret_fd, error);
-        stamp = mount_stamp();
-        if (range->mount_namespace < 0 || range->mount_gid != map->gid ||
-            range->mount_stamp != stamp) {
-                fd_clear(&range->mount_namespace);
-                if (!make_mount_namespace(map, &range->mount_namespace, error))
+        if (id_map_needs_mount_namespace(map, &stamp)) {
+                int made = -1;
+                if (!make_mount_namespace(map, &made, error))
                         return false;
-                range->mount_gid = map->gid;
-                range->mount_stamp = stamp;
+                id_map_keep_mount_namespace(map, made, stamp);
         }
         int fd = fcntl(range->mount_namespace, F_DUPFD_CLOEXEC, 3);
         if (fd < 0)

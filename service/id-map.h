@@ -26,6 +26,8 @@ bool id_map_new(IdRanges *ranges, UserNamespaceMode mode, const Credentials *own
 bool id_map_prepare(IdRanges *ranges, uid_t uid, gid_t gid, IdMap **ret, GError **error);
 void id_map_settle(IdMap *map, const Credentials *owner, gid_t tree_gid);
 gid_t id_map_group(const Credentials *owner, gid_t tree_gid);
+/* For another process of the service, the same maps over again: it gives no range back. */
+IdMap *id_map_copy(uint32_t base, uid_t uid, gid_t gid);
 
 /* For a container that runs already: takes the range that begins at `base` (0: it is not `auto`),
  * which must be one of ours and free. */
@@ -45,6 +47,10 @@ bool id_map_apply(const IdMap *map, pid_t pid, GError **error);
  * (`self`, `host`). `pid`: the child after id_map_apply(); its own namespace serves where the owner
  * is root. Owned. */
 bool id_map_open_mount_namespace(IdMap *map, pid_t pid, int *ret_fd, GError **error);
+/* It stays with the range: is it still to be made, or anew? One that was made elsewhere, after that
+ * answer and its stamp, is to be kept (consumed). */
+bool id_map_needs_mount_namespace(const IdMap *map, uint64_t *ret_stamp);
+void id_map_keep_mount_namespace(IdMap *map, int fd, uint64_t stamp);
 /* The same for a tree that is shown with the host's ids, whoever owns the container. */
 bool id_map_open_host_namespace(const IdMap *map, pid_t pid, int *ret_fd, GError **error);
 

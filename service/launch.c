@@ -43,12 +43,18 @@ static RootfsTree mount_tree(const LaunchInput *input, size_t index)
         };
 }
 
-/* -- writing a plan into the memory that the child has, too -- */
+/* -- writing a plan into the memory that the child has, too: with its addresses in it -- */
 
 typedef struct Writer {
         char *at;
         size_t left;
+        uintptr_t shift; /* from ours to theirs */
 } Writer;
+
+static void *theirs(const Writer *writer, void *place)
+{
+        return (void *) ((uintptr_t) place + writer->shift);
+}
 
 static void *reserve(Writer *writer, size_t size)
 {
@@ -70,7 +76,7 @@ static bool write_bytes(Writer *writer, const void *bytes, size_t size, void *re
                 return false;
         if (size > 0)
                 memcpy(copy, bytes, size);
-        *(void **) ret = copy;
+        *(void **) ret = theirs(writer, copy);
         return true;
 }
 
@@ -90,7 +96,7 @@ static bool write_strv(Writer *writer, char *const *strv, char ***ret)
         if (!copy)
                 return false;
         copy[n] = NULL;
-        *ret = copy;
+        *ret = theirs(writer, copy);
         return true;
 }
 
@@ -192,11 +198,13 @@ static bool write_rights(Writer *writer, const LaunchInput *input, SandboxPlan *
                error_set(error, RUNTIME_ERROR_SETUP_FAILED, "the system-call filter is too large");
 }
 
-static bool write_plan(const LaunchInput *input, SandboxPlan *shared, int *fds, GError **error)
+static bool write_plan(const LaunchInput *input, const Sandbox *sandbox, int *fds, GError **error)
 {
         const Profile *profile = input->profile;
         const RunSpec *spec = input->spec;
-        Writer writer = {.at = (char *) shared, .left = SANDBOX_PLAN_SIZE};
+        Writer writer = {.at = (char *) sandbox->plan,
+                         .left = SANDBOX_PLAN_SIZE,
+                         .shift = sandbox->their_plan - (uintptr_t) sandbox->plan};
         SandboxPlan plan = {
                 .waits = !input->execute,
                 .terminal = spec->terminal,
@@ -217,7 +225,7 @@ static bool write_plan(const LaunchInput *input, SandboxPlan *shared, int *fds, 
             !write_command(&writer, spec, &plan))
                 return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
                                  "argv and Environment are too large");
-        *shared = plan;
+        *sandbox->plan = plan;
         return true;
 }
 
@@ -310,7 +318,7 @@ bool launch(const LaunchInput *input, Launched *ret, GError **error)
             !prepare_trees(input, sandbox->pid, &trees, error))
                 return false;
         memcpy(fds, trees.fds, trees.n * sizeof fds[0]);
-        if (!write_plan(input, sandbox->plan, fds, error) ||
+        if (!write_plan(input, sandbox, fds, error) ||
             !sandbox_go(sandbox, fds, trees.n + sandbox->plan->n_targets, error))
                 return false;
         *ret = (Launched){

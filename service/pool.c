@@ -1,5 +1,6 @@
 #include "service/pool.h"
 
+#include "service/error.h"
 #include "service/limits.h"
 #include "service/util/fd.h"
 #include "service/util/watch.h"
@@ -15,26 +16,20 @@ typedef struct Entry {
         Pool *pool;
         uid_t uid;
         Prepared prepared;
+        gint64 made;  /* when */
         Watch *watch; /* it speaks only to say that it failed, or by its end */
 } Entry;
 
 struct Pool {
         PoolOptions options;
         GQueue ready;   /* Entry, the oldest first */
-        GArray *wanted; /* User: for whom one is still to be made */
-        guint maker;
+        GArray *wanted; /* User: for whom one is still to be asked for */
+        guint ask;
+        Maker *maker;
+        gint64 maker_begun;
         guint release;
         gint64 last_use;
 };
-
-void prepared_clear(Prepared *prepared)
-{
-        g_clear_pointer(&prepared->sandbox, sandbox_free);
-        if (prepared->cgroup)
-                (void) cgroup_remove(prepared->cgroup, NULL); /* its one process is reaped */
-        g_clear_pointer(&prepared->cgroup, cgroup_free);
-        g_clear_pointer(&prepared->map, id_map_free);
-}
 
 static Prepared entry_steal(Entry *entry)
 {
@@ -63,94 +58,117 @@ static void on_word(int fd, GIOCondition condition, void *data)
 
 bool pool_clear(Pool *pool)
 {
-        bool any = pool->ready.length > 0;
+        bool any = pool->ready.length > 0 || (pool->maker && maker_count(pool->maker) > 0);
 
+        g_clear_pointer(&pool->maker, maker_free);
         while (pool->ready.head)
                 entry_drop(pool->ready.head->data);
         g_array_set_size(pool->wanted, 0);
-        if (pool->maker)
-                g_source_remove(pool->maker);
-        pool->maker = 0;
+        if (pool->ask)
+                g_source_remove(pool->ask);
+        pool->ask = 0;
         return any;
 }
 
-/* One timer for a whole time of use, not one more for every run. */
+/* One timer for a whole time of use, not one more for every run; and one sandbox a turn, for its
+ * end is waited for. Each run has another one made for its user, so the age of that user's newest
+ * is the time since. */
 static gboolean on_release(void *data)
 {
         Pool *pool = data;
-        gint64 rest = pool->last_use + PREPARED_HOLD_MSEC * 1000 - g_get_monotonic_time();
+        Entry *oldest = pool->ready.head ? pool->ready.head->data : NULL;
+        gint64 since = oldest ? oldest->made : pool->last_use;
+        gint64 rest = since + PREPARED_HOLD_MSEC * 1000 - g_get_monotonic_time();
 
         pool->release = 0;
-        if (rest > 0)
-                pool->release = g_timeout_add((guint) (rest / 1000) + 1, on_release, pool);
-        else
+        if (rest <= 0 && !oldest) {
                 pool_clear(pool);
+                return G_SOURCE_REMOVE;
+        }
+        if (rest <= 0)
+                entry_drop(oldest);
+        pool->release = g_timeout_add((guint) (MAX(rest, 0) / 1000) + 1, on_release, pool);
         return G_SOURCE_REMOVE;
 }
 
 /* -- making -- */
 
-static bool prepare(Pool *pool, const User *user, Prepared *ret, GError **error)
-{
-        const PoolOptions *options = &pool->options;
-        Prepared made = {.serial = (*options->next_serial)++};
-        autofd int mount_namespace = -1;
-
-        if (!id_map_prepare(options->ranges, user->uid, user->gid, &made.map, error) ||
-            !cgroup_new(options->cgroups, user->uid, made.serial, NULL, &made.cgroup, error) ||
-            !sandbox_new(&(SandboxInput){.profile = options->profile,
-                                         .map = made.map,
-                                         .waits = true,
-                                         .cgroup = made.cgroup},
-                         &made.sandbox, error) ||
-            /* it stays with the range of ids */
-            !id_map_open_mount_namespace(made.map, made.sandbox->pid, &mount_namespace, error)) {
-                prepared_clear(&made);
-                return false;
-        }
-        *ret = made;
-        return true;
-}
-
-static gboolean on_make(void *data);
-
-/* To make another one costs as much as a run: it is begun when the run is likely to be over. Only
- * when runs follow each other without a pause, and none is left, at once. */
-static void make_soon(Pool *pool, bool hurry)
-{
-        if (pool->maker)
-                g_source_remove(pool->maker);
-        pool->maker = !hurry || pool->ready.length > 0
-                              ? g_timeout_add_full(G_PRIORITY_DEFAULT_IDLE, PREPARE_DELAY_MSEC,
-                                                   on_make, pool, NULL)
-                              : g_idle_add(on_make, pool);
-}
-
-/* One a turn: a call that came meanwhile goes first. */
-static gboolean on_make(void *data)
+static void on_made(const Prepared *prepared, uid_t uid, void *data)
 {
         Pool *pool = data;
-        User user = g_array_index(pool->wanted, User, 0);
-        g_autoptr(GError) error = NULL;
-        Prepared prepared;
+        Entry *entry = g_new0(Entry, 1);
 
-        g_array_remove_index(pool->wanted, 0);
-        if (prepare(pool, &user, &prepared, &error)) {
-                Entry *entry = g_new0(Entry, 1);
-                entry->pool = pool;
-                entry->uid = user.uid;
-                entry->prepared = prepared;
-                entry->watch = watch_new(prepared.sandbox->sync_fd, G_IO_IN, on_word, entry);
-                g_queue_push_tail(&pool->ready, entry);
-                if (pool->ready.length > pool->options.size)
-                        entry_drop(pool->ready.head->data);
-        } else
-                /* whoever needs one learns the reason on the plain way */
+        entry->pool = pool;
+        entry->uid = uid;
+        entry->prepared = *prepared;
+        entry->made = g_get_monotonic_time();
+        entry->watch = watch_new(prepared->sandbox->sync_fd, G_IO_IN, on_word, entry);
+        g_queue_push_tail(&pool->ready, entry);
+        if (pool->ready.length > pool->options.size)
+                entry_drop(pool->ready.head->data);
+}
+
+static void on_maker_end(void *data)
+{
+        Pool *pool = data;
+
+        g_debug("the maker of sandboxes has ended");
+        g_clear_pointer(&pool->maker, maker_free);
+}
+
+/* One that ends again and again is not begun again and again: without it, runs take the plain way.
+ */
+static bool begin_maker(Pool *pool, GError **error)
+{
+        const MakerOptions options = {.profile = pool->options.profile,
+                                      .cgroups = pool->options.cgroups,
+                                      .made = on_made,
+                                      .ended = on_maker_end,
+                                      .data = pool};
+        gint64 now = g_get_monotonic_time();
+
+        if (pool->maker)
+                return true;
+        if (pool->maker_begun != 0 && now - pool->maker_begun < MAKER_PAUSE_MSEC * 1000)
+                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                                 "the last maker was begun just now");
+        pool->maker_begun = now;
+        return maker_new(&options, &pool->maker, error);
+}
+
+static bool ask(Pool *pool, const User *user, GError **error)
+{
+        IdMap *map;
+
+        return begin_maker(pool, error) &&
+               id_map_prepare(pool->options.ranges, user->uid, user->gid, &map, error) &&
+               maker_ask(pool->maker, (*pool->options.next_serial)++, user->uid, user->gid, map,
+                         error);
+}
+
+static gboolean on_ask(void *data)
+{
+        Pool *pool = data;
+        g_autoptr(GError) error = NULL;
+
+        for (guint i = 0; i < pool->wanted->len && !error; i++)
+                ask(pool, &g_array_index(pool->wanted, User, i), &error);
+        if (error)
                 g_debug("cannot prepare a sandbox: %s", error->message);
-        pool->maker = 0;
-        if (pool->wanted->len > 0)
-                make_soon(pool, false);
+        g_array_set_size(pool->wanted, 0);
+        pool->ask = 0;
         return G_SOURCE_REMOVE;
+}
+
+/* To make another one costs as much as a run: it is begun when the run is likely to be over. When
+ * runs follow each other without a pause, at once, beside this one: as soon as that is on its way.
+ */
+static void ask_soon(Pool *pool, bool hurry)
+{
+        if (pool->ask)
+                g_source_remove(pool->ask);
+        pool->ask = hurry ? g_idle_add_full(G_PRIORITY_HIGH, on_ask, pool, NULL)
+                          : g_timeout_add(PREPARE_DELAY_MSEC, on_ask, pool);
 }
 
 /* True: the last one was wanted only just now. */
@@ -162,7 +180,7 @@ static bool want(Pool *pool, const User *user)
         pool->last_use = now;
         if (!pool->release)
                 pool->release = g_timeout_add(PREPARED_HOLD_MSEC, on_release, pool);
-        if (pool->wanted->len < pool->options.size)
+        if (pool->wanted->len + (pool->maker ? maker_count(pool->maker) : 0) < pool->options.size)
                 g_array_append_val(pool->wanted, *user);
         return hurry;
 }
@@ -190,7 +208,7 @@ bool pool_take(Pool *pool, const Credentials *owner, gid_t tree_gid, Prepared *r
                 found = true;
                 break;
         }
-        make_soon(pool, hurry);
+        ask_soon(pool, hurry);
         return found;
 }
 

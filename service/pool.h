@@ -1,7 +1,7 @@
 #pragma once
 
-/* A few sandboxes made off the way of any call, for the users who ran something last: for each run
- * another one is made when the loop has nothing else to do, and all are let go when nobody has run
+/* A few sandboxes made off the way of any call, by the Maker, for the users who ran something last:
+ * for each run another one is made, and all are let go, with the Maker, when nobody has run
  * anything for a while. Each serves one container and is then gone. What does not fit one takes the
  * plain way, which is the same without the wait. Used by the Manager; knows no containers. */
 
@@ -13,8 +13,8 @@
 #include "service/cgroup.h"
 #include "service/credentials.h"
 #include "service/id-map.h"
+#include "service/maker.h"
 #include "service/profile.h"
-#include "service/sandbox.h"
 
 typedef struct Pool Pool;
 
@@ -29,16 +29,6 @@ typedef struct PoolOptions {
 Pool *pool_new(const PoolOptions *options);
 void pool_free(Pool *pool);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pool, pool_free)
-
-/* What there is of a container before there is a container: with a range of ids of its own, and a
- * leaf without limits. */
-typedef struct Prepared {
-        uint64_t serial;
-        IdMap *map;
-        Cgroup *cgroup;
-        Sandbox *sandbox;
-} Prepared;
-void prepared_clear(Prepared *prepared); /* ends it; nothing of it is left */
 
 /* Takes one that was made for `owner`, if there is one; the next is on its way then in any case.
  * `tree_gid`: see id_map_new(). */

@@ -210,27 +210,6 @@ static int judge(int fd, bool is_tree, struct stat *status)
         return syscall(SYS_faccessat2, fd, "", right, AT_EACCESS | AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
-static void send_reply(int socket, const LookupReply *reply, const int *fds)
-{
-        struct iovec iov = {.iov_base = (void *) (uintptr_t) reply, .iov_len = sizeof *reply};
-        union {
-                struct cmsghdr header;
-                char space[CMSG_SPACE(SOURCES_MAX * sizeof(int))];
-        } control;
-        struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
-
-        memset(&control, 0, sizeof control);
-        if (reply->error == 0) {
-                message.msg_control = &control;
-                message.msg_controllen = CMSG_SPACE(reply->n * sizeof(int));
-                control.header.cmsg_level = SOL_SOCKET;
-                control.header.cmsg_type = SCM_RIGHTS;
-                control.header.cmsg_len = CMSG_LEN(reply->n * sizeof(int));
-                memcpy(CMSG_DATA(&control.header), fds, reply->n * sizeof(int));
-        }
-        sendmsg(socket, &message, MSG_NOSIGNAL);
-}
-
 static _Noreturn void lookup_child(pid_t parent, const RootfsRequest *request, int socket)
 {
         LookupReply reply = {.n = 1};
@@ -240,7 +219,7 @@ static _Noreturn void lookup_child(pid_t parent, const RootfsRequest *request, i
 
         if (has_fd) {
                 dup2(request->sources[0].fd, STDIN_FILENO); /* where it is kept */
-                proc_detach(parent, socket);
+                proc_detach(parent, &socket, 1);
                 if (fstat(STDIN_FILENO, &status) < 0)
                         reply.error = -errno;
                 else
@@ -250,7 +229,7 @@ static _Noreturn void lookup_child(pid_t parent, const RootfsRequest *request, i
         }
         if (reply.error == 0 && request->owner->uid != 0)
                 reply.error = become(request->owner);
-        proc_detach(parent, socket);
+        proc_detach(parent, &socket, 1);
         for (size_t i = 0; reply.error == 0 && i < request->n; i++) {
                 reply.n = (uint32_t) i + 1;
                 fds[i] = i == 0 && has_fd
@@ -261,7 +240,7 @@ static _Noreturn void lookup_child(pid_t parent, const RootfsRequest *request, i
                 reply.found[i].gid = status.st_gid;
                 reply.found[i].mode = status.st_mode;
         }
-        send_reply(socket, &reply, fds);
+        fd_send_all(socket, &reply, sizeof reply, fds, reply.error == 0 ? reply.n : 0);
         _exit(0);
 }
 

@@ -23,6 +23,8 @@
 #define SANDBOX_FD_BASE 256
 #define SANDBOX_FDS_MAX 64u /* beside SANDBOX_GO */
 
+#define SANDBOX_MASKS_MAX 32u
+
 /* The early part, complete before clone3: the child has a copy of the memory. */
 typedef struct SandboxBase {
         int sync_fd; /* the child's end of a SOCK_SEQPACKET pair */
@@ -42,9 +44,10 @@ typedef struct SandboxBase {
         const struct SandboxPlan *plan;
 } SandboxBase;
 
-/* The late part: what the call wants. It lies in memory that both halves share at one address, and
- * points into that memory only: the child may be older than all else. Its fds come with GO: the
- * root (a detached mount, attributes and id map applied), those of mounts, one for each target. */
+/* The late part: what the call wants. It lies in memory that both halves share, and points into
+ * that memory only, by the child's addresses: the child may be older than all else. Its fds come
+ * with GO: the root (a detached mount, attributes and id map applied), those of mounts, one for
+ * each target. */
 typedef struct SandboxPlan {
         const SandboxMount *mounts;
         size_t n_mounts;

@@ -18,6 +18,9 @@
 #include "service/util/fd.h"
 
 #define TTY_GID 5
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008u
+#endif
 
 static bool clone_error(int errnum, GError **error)
 {
@@ -61,6 +64,11 @@ static pid_t clone_child(const SandboxInput *input, const SandboxBase *base, int
         };
         int birth = cgroup_birth_fd(input->cgroup);
 
+        if (input->announce) {
+                args.flags |= CLONE_PARENT | CLONE_PARENT_SETTID;
+                args.exit_signal = 0; /* as the kernel has it: that of the caller itself */
+                args.parent_tid = (uint64_t) (uintptr_t) input->announce;
+        }
         if (!input->host_users)
                 args.flags |= CLONE_NEWUSER;
         if (!input->inner)
@@ -155,10 +163,20 @@ static bool make_their_fds(const SandboxInput *input, int *ret_sync, TheirFds *f
         return true;
 }
 
-static bool share_plan(Sandbox *sandbox, GError **error)
+static Sandbox *sandbox_alloc(void)
 {
-        void *memory = mmap(NULL, SANDBOX_PLAN_SIZE, PROT_READ | PROT_WRITE,
-                            MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        Sandbox *sandbox = g_new0(Sandbox, 1);
+
+        sandbox->pid = sandbox->pidfd = sandbox->sync_fd = sandbox->mount_namespace = -1;
+        sandbox->plan_fd = -1;
+        return sandbox;
+}
+
+static bool map_plan(Sandbox *sandbox, GError **error)
+{
+        int flags = MAP_SHARED | MAP_NORESERVE | (sandbox->plan_fd < 0 ? MAP_ANONYMOUS : 0);
+        void *memory =
+                mmap(NULL, SANDBOX_PLAN_SIZE, PROT_READ | PROT_WRITE, flags, sandbox->plan_fd, 0);
 
         if (memory == MAP_FAILED)
                 return error_set_errno(error, RUNTIME_ERROR_NO_MEMORY, errno,
@@ -167,10 +185,27 @@ static bool share_plan(Sandbox *sandbox, GError **error)
         return true;
 }
 
+static bool share_plan(Sandbox *sandbox, bool with_parent, GError **error)
+{
+        if (with_parent) {
+                sandbox->plan_fd = memfd_create("plan", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+                if (sandbox->plan_fd < 0 && errno == EINVAL) /* before Linux 6.3 */
+                        sandbox->plan_fd = memfd_create("plan", MFD_CLOEXEC);
+                if (sandbox->plan_fd < 0 || ftruncate(sandbox->plan_fd, SANDBOX_PLAN_SIZE) < 0)
+                        return error_set_errno(error, RUNTIME_ERROR_NO_MEMORY, errno,
+                                               "cannot make memory for a plan");
+        }
+        if (!map_plan(sandbox, error))
+                return false;
+        sandbox->their_plan = (uintptr_t) sandbox->plan;
+        return true;
+}
+
 static bool make_child(Sandbox *sandbox, const SandboxInput *input, GError **error)
 {
         g_auto(TheirFds) fds = {.sync = -1, .dev = -1, .sys = -1};
         int entries[CGROUP_ENTRY_FDS_MAX + 1];
+        SandboxMask masks[SANDBOX_MASKS_MAX];
         char inner_map[32];
 
         if (!make_their_fds(input, &sandbox->sync_fd, &fds, error))
@@ -178,6 +213,9 @@ static bool make_child(Sandbox *sandbox, const SandboxInput *input, GError **err
         for (unsigned i = 0; i <= CGROUP_ENTRY_FDS_MAX; i++)
                 entries[i] = i < CGROUP_ENTRY_FDS_MAX ? cgroup_entry_fd(input->cgroup, i) : -1;
         g_snprintf(inner_map, sizeof inner_map, "0 0 %u", id_map_size(input->map));
+        g_assert(input->profile->n_masks <= SANDBOX_MASKS_MAX);
+        memcpy(masks, input->profile->masks, input->profile->n_masks * sizeof masks[0]);
+        /* all that it points to is on the stack: the child may get nothing else */
         const SandboxBase base = {
                 .sync_fd = fds.sync,
                 .dev_fd = fds.dev,
@@ -189,10 +227,10 @@ static bool make_child(Sandbox *sandbox, const SandboxInput *input, GError **err
                 .cgroup_fds = entries,
                 .set_groups = id_map_allows_set_groups(input->map),
                 .has_tty_gid = id_map_has_gid(input->map, TTY_GID),
-                .leaves_host = input->waits,
+                .leaves_host = input->announce,
                 /* nor can a mount be put on what the service has made */
                 .masks_late = input->profile->masks_late || fds.sys >= 0,
-                .masks = input->profile->masks,
+                .masks = masks,
                 .n_masks = input->profile->n_masks,
                 .plan = sandbox->plan,
         };
@@ -202,10 +240,9 @@ static bool make_child(Sandbox *sandbox, const SandboxInput *input, GError **err
 
 bool sandbox_new(const SandboxInput *input, Sandbox **ret, GError **error)
 {
-        g_autoptr(Sandbox) sandbox = g_new0(Sandbox, 1);
+        g_autoptr(Sandbox) sandbox = sandbox_alloc();
 
-        sandbox->pid = sandbox->pidfd = sandbox->sync_fd = sandbox->mount_namespace = -1;
-        if (!share_plan(sandbox, error) || !make_child(sandbox, input, error))
+        if (!share_plan(sandbox, input->announce, error) || !make_child(sandbox, input, error))
                 return false;
         /* the next sandbox has no business with this one's plan, nor anybody with its entries */
         madvise(sandbox->plan, SANDBOX_PLAN_SIZE, MADV_DONTFORK);
@@ -213,6 +250,20 @@ bool sandbox_new(const SandboxInput *input, Sandbox **ret, GError **error)
         if (!settle_child(sandbox, input, error))
                 return false;
         fcntl(sandbox->sync_fd, F_SETFL, O_NONBLOCK);
+        *ret = g_steal_pointer(&sandbox);
+        return true;
+}
+
+bool sandbox_adopt(const Sandbox *made, Sandbox **ret, GError **error)
+{
+        g_autoptr(Sandbox) sandbox = sandbox_alloc();
+
+        *sandbox = *made;
+        sandbox->plan = NULL;
+        if (!map_plan(sandbox, error))
+                return false;
+        madvise(sandbox->plan, SANDBOX_PLAN_SIZE, MADV_DONTFORK);
+        fd_clear(&sandbox->plan_fd);
         *ret = g_steal_pointer(&sandbox);
         return true;
 }
@@ -231,6 +282,7 @@ void sandbox_free(Sandbox *sandbox)
         fd_close(sandbox->pidfd);
         fd_close(sandbox->sync_fd);
         fd_close(sandbox->mount_namespace);
+        fd_close(sandbox->plan_fd);
         if (sandbox->plan)
                 munmap(sandbox->plan, SANDBOX_PLAN_SIZE);
         g_free(sandbox);
@@ -245,24 +297,11 @@ bool sandbox_is_sound(const Sandbox *sandbox)
 
 bool sandbox_go(Sandbox *sandbox, const int *fds, size_t n, GError **error)
 {
-        char word = SANDBOX_GO;
-        struct iovec iov = {.iov_base = &word, .iov_len = 1};
-        union {
-                struct cmsghdr header;
-                char space[CMSG_SPACE(SANDBOX_FDS_MAX * sizeof(int))];
-        } control = {.space = {0}};
-        struct msghdr message = {.msg_iov = &iov,
-                                 .msg_iovlen = 1,
-                                 .msg_control = &control,
-                                 .msg_controllen = CMSG_SPACE(n * sizeof(int))};
+        const char word = SANDBOX_GO;
 
         g_assert(n <= SANDBOX_FDS_MAX);
-        control.header.cmsg_level = SOL_SOCKET;
-        control.header.cmsg_type = SCM_RIGHTS;
-        control.header.cmsg_len = CMSG_LEN(n * sizeof(int));
-        memcpy(CMSG_DATA(&control.header), fds, n * sizeof(int));
         /* if it has died meanwhile (for memory, say), the pidfd tells */
-        return sendmsg(sandbox->sync_fd, &message, MSG_NOSIGNAL) == 1 || errno == EPIPE ||
+        return fd_send_all(sandbox->sync_fd, &word, 1, fds, n) || errno == EPIPE ||
                errno == ECONNRESET ||
                error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
                                "cannot hand over the file descriptors");

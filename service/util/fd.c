@@ -54,6 +54,43 @@ ssize_t fd_receive_all(int socket, void *record, size_t size, int *ret_fds, size
         return length < 0 ? -errno : length;
 }
 
+bool fd_send_all(int socket, const void *record, size_t size, const int *fds, size_t n)
+{
+        struct iovec iov = {.iov_base = (void *) record, .iov_len = size};
+        union {
+                struct cmsghdr header;
+                char space[CMSG_SPACE(FD_RECEIVE_MAX * sizeof(int))];
+        } control = {.space = {0}};
+        struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+        ssize_t length;
+
+        if (n > 0) {
+                message.msg_control = &control;
+                message.msg_controllen = CMSG_SPACE(n * sizeof(int));
+                control.header.cmsg_level = SOL_SOCKET;
+                control.header.cmsg_type = SCM_RIGHTS;
+                control.header.cmsg_len = CMSG_LEN(n * sizeof(int));
+                memcpy(CMSG_DATA(&control.header), fds, n * sizeof(int));
+        }
+        do
+                length = sendmsg(socket, &message, MSG_NOSIGNAL);
+        while (length < 0 && errno == EINTR);
+        return length == (ssize_t) size;
+}
+
+void fd_close_others(const int *keep, size_t n)
+{
+        unsigned first = 3;
+
+        for (size_t i = 0; i < n; i++) {
+                if ((unsigned) keep[i] > first)
+                        close_range(first, (unsigned) keep[i] - 1, 0);
+                if (keep[i] >= (int) first)
+                        first = (unsigned) keep[i] + 1;
+        }
+        close_range(first, ~0u, 0);
+}
+
 ssize_t fd_receive(int socket, void *record, size_t size, int *ret_fd)
 {
         size_t n = 1;

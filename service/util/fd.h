@@ -24,6 +24,11 @@ ssize_t fd_receive(int socket, void *record, size_t size, int *ret_fd);
 /* The same for up to `*n` of them, and then `*n` is how many came. */
 #define FD_RECEIVE_MAX 64u
 ssize_t fd_receive_all(int socket, void *record, size_t size, int *ret_fds, size_t *n);
+/* Sends a record and up to FD_RECEIVE_MAX descriptors as one message; false with errno. */
+bool fd_send_all(int socket, const void *record, size_t size, const int *fds, size_t n);
+
+/* Closes all from 3 on but these, which are sorted. */
+void fd_close_others(const int *keep, size_t n);
 
 /* Reads a whole small file (a /proc or cgroup file) relative to `dirfd` into `buffer`,
  * NUL-terminated. Returns its length or -errno; -EFBIG if it does not fit. */

@@ -13,14 +13,12 @@
 
 #include "service/util/fd.h"
 
-void proc_detach(pid_t parent, int keep)
+void proc_detach(pid_t parent, const int *keep, size_t n)
 {
         /* the service may have died before this took effect */
         if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
                 _exit(EXIT_FAILURE);
-        if (keep > 3)
-                close_range(3, (unsigned) keep - 1, 0);
-        close_range(keep < 3 ? 3 : (unsigned) keep + 1, ~0u, 0);
+        fd_close_others(keep, n);
 }
 
 bool proc_start_time(pid_t pid, uint64_t *ret)

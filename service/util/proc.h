@@ -3,15 +3,17 @@
 /* What tells one process from another that later has its number. */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #define BOOT_ID_SIZE 37
 
-/* For a throw-away child of `parent`, before it does anything that may take long: it dies with the
- * service, and keeps nothing of it (the bus connection, the lock, the sockets of others) but the fd
- * `keep` (-1: none) and stdio. After any change of ids, which would undo the first. */
-void proc_detach(pid_t parent, int keep);
+/* For a child of `parent` that is a copy of the service, before it does anything that may take
+ * long: it dies with the service, and keeps nothing of it (the bus connection, the lock, the
+ * sockets of others) but the fds `keep`, sorted, and stdio. After any change of ids, which would
+ * undo the first. */
+void proc_detach(pid_t parent, const int *keep, size_t n);
 
 /* The start of `pid` in clock ticks since boot, from /proc/PID/stat. */
 bool proc_start_time(pid_t pid, uint64_t *ret);

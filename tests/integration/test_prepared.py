@@ -8,7 +8,7 @@ import unittest
 
 from harness.case import Case
 from harness.client import MANAGER, PATH, BusError
-from harness.invariants import cgroup_tree, descendants_of
+from harness.invariants import cgroup_tree, descendants_of, maker_of
 from harness.place import Place
 from harness.world import wait_until
 
@@ -41,6 +41,9 @@ class Prepared(Case):
             except OSError:
                 pass
         return found
+
+    def maker(self, place):
+        return maker_of(place.process.pid)
 
     def leaves(self, place):
         return [path for path in cgroup_tree(place.parent) if path.split(place.parent)[1].count('/') > 1]
@@ -198,19 +201,21 @@ class End(Prepared):
     def test_stop(self):
         """With the service what waits goes, too, and so do its cgroups."""
         place = self.place('stop')
-        pid = self.prepare(place)
+        pid, maker = self.prepare(place), self.maker(place)
         place.process.terminate()
         self.assertEqual(place.process.wait(timeout=10), 0, place.words())
+        self.assertFalse(os.path.exists(f'/proc/{maker}'), 'the maker was not waited for')
         self.gone(place, pid)
         self.assertEqual(cgroup_tree(place.parent), set())
 
     def test_crash(self):
         """After a crash it ends by itself, without having executed anything; the next start removes its cgroups."""
         place = self.place('crash')
-        pid = self.prepare(place)
+        pid, maker = self.prepare(place), self.maker(place)
         place.process.kill()
         place.process.wait()
         self.gone(place, pid)
+        self.gone(place, maker)
         place.start()
         place.client.ping()
         self.assertEqual(self.leaves(place), [])
@@ -234,11 +239,126 @@ class End(Prepared):
             with open(f'/proc/{process}/status') as f:
                 return [line for line in f if 'ctxt_switches' in line]
         time.sleep(0.5)
-        before = switches(place.process.pid), switches(pid)
+        pids = place.process.pid, pid, self.maker(place)
+        before = [switches(pid) for pid in pids]
         time.sleep(2)
-        self.assertEqual((switches(place.process.pid), switches(pid)), before)
+        self.assertEqual([switches(pid) for pid in pids], before)
         self.eventually(lambda: not self.waiting(place), timeout=HOLD_SECONDS + 5, what='the end of what waited')
         self.eventually(lambda: not self.leaves(place), what='the end of its cgroups')
+        self.assertEqual(descendants_of(place.process.pid), set())
         before = switches(place.process.pid)
         time.sleep(2)
         self.assertEqual(switches(place.process.pid), before)
+
+
+class Maker(Prepared):
+    """The process that makes them."""
+
+    def files(self, pid):
+        found = {}
+        for fd in os.listdir(f'/proc/{pid}/fd'):
+            found[int(fd)] = os.readlink(f'/proc/{pid}/fd/{fd}')
+        return found
+
+    def private(self, pid):
+        """The sockets and pipes that it has open, by number."""
+        return {target for target in self.files(pid).values() if target.startswith(('socket:', 'pipe:'))}
+
+    def memory(self, pid):
+        """All that it can read or write."""
+        found = b''
+        with open(f'/proc/{pid}/maps') as maps, open(f'/proc/{pid}/mem', 'rb') as memory:
+            for line in maps:
+                start, end = (int(word, 16) for word in line.split()[0].split('-'))
+                if line.split()[1].startswith('r') and '[v' not in line:
+                    memory.seek(start)
+                    found += memory.read(end - start)
+        return found
+
+    def test_place(self):
+        """There is one, however many it makes, in the service's own cgroup and with a name of its own."""
+        place = self.place('place')
+        for _ in range(8):
+            self.run_one(place, '/bin/true').wait()
+        self.eventually(lambda: len(self.waiting(place)) > 1, what='prepared sandboxes')
+        maker = self.maker(place)
+        self.eventually(lambda: descendants_of(place.process.pid) == self.waiting(place) | {maker},
+                        what='one process beside those that wait')
+
+    def test_holds_nothing(self):
+        """Neither it nor what it has made has anything of the service or of a container open: no connection, no lock,
+        no record, no output, no terminal."""
+        place = self.place('fds')
+        container = place.client.spawn(self.rootfs, ['/bin/sleep', '60'], Terminal=True)
+        self.addCleanup(self.end, place, container)
+        self.run_one(place)
+        self.eventually(lambda: self.waiting(place), what='a prepared sandbox')
+        time.sleep(0.2)  # what it was born with is closed by now
+        pid, maker = min(self.waiting(place)), self.maker(place)
+        of_service = self.private(place.process.pid)
+        self.assertGreaterEqual(len(of_service), 4)
+        self.assertEqual((self.private(maker) | self.private(pid)) & of_service, set())
+        files = {fd: target for fd, target in self.files(maker).items() if fd > 2}
+        for target in files.values():
+            self.assertTrue(target.startswith('socket:') or target.endswith((place.parent, '/state/dev')), files)
+        self.assertEqual(len(self.private(maker) & set(files.values())), 1, files)
+        files = self.files(pid)
+        for target in files.values():
+            self.assertTrue(target.startswith('socket:') or target == '/', files)
+        self.assertEqual(len(self.private(pid)), 1, files)
+
+    def test_secrets(self):
+        """What one container was given is in no other's memory while that waits, and not in its plan later."""
+        if self.world.sanitized:  # then what is made has all of the memory, see memory.h, and there is much
+            return
+        place = self.place('secrets')
+        self.prepare(place)
+        secret = os.urandom(16).hex()
+        container = place.client.spawn(self.rootfs, ['/bin/sleep', '60'], Environment=[f'SECRET={secret}'.encode()])
+        self.addCleanup(self.end, place, container)
+        with open(f'/proc/{container.pid}/environ', 'rb') as f:
+            self.assertIn(secret.encode(), f.read())
+        self.assertIn(secret.encode(), self.memory(place.process.pid))
+        for _ in range(2):
+            self.eventually(lambda: len(self.waiting(place)) == 1, what='another one')
+            pid, = self.waiting(place)
+            self.assertNotIn(secret.encode(), self.memory(pid))
+            with open(f'/proc/{pid}/maps') as f:
+                self.assertNotIn('libsystemd', f.read())
+            os.kill(self.maker(place), signal.SIGKILL)  # the next one is a copy of a service that has handled it
+            os.kill(pid, signal.SIGKILL)
+            self.eventually(lambda: not self.waiting(place), what='the end of what waited')
+            time.sleep(1.1)
+            self.run_one(place, '/bin/true').wait()
+
+    def test_killed(self):
+        """When it was killed, what it has made is as good as before, runs run, and soon there is another."""
+        place = self.place('maker')
+        pid, maker = self.prepare(place), self.maker(place)
+        os.kill(maker, signal.SIGKILL)
+        self.eventually(lambda: not os.path.exists(f'/proc/{maker}'), what='the end of the maker')
+        container = self.run_one(place)
+        self.assertEqual(container.pid, pid)
+        self.assertEqual(self.run_one(place, '/bin/true').wait(), ('success', 0))
+        time.sleep(1.1)
+        self.prepare(place)
+        self.assertNotIn(self.maker(place), (0, maker))
+
+    def test_killed_at_work(self):
+        """Killed in the midst of making, many times, it leaves no process and no cgroup but those of what waits."""
+        place = self.place('work')
+        for delay in range(4):
+            self.prepare(place) if delay == 0 else self.run_one(place, '/bin/true').wait()
+            for _ in range(4):
+                self.run_one(place, '/bin/true').wait()
+            time.sleep(delay * 0.0005)
+            maker = self.maker(place)
+            if maker:
+                os.kill(maker, signal.SIGKILL)
+                self.eventually(lambda: not os.path.exists(f'/proc/{maker}'), what='the end of the maker')
+            time.sleep(1.1)
+        self.eventually(lambda: descendants_of(place.process.pid) <= self.waiting(place) | {self.maker(place)},
+                        what='nothing but what waits')
+        serials = {path.rsplit('/', 1)[1] for path in self.leaves(place)}
+        self.eventually(lambda: len({path.rsplit('/', 1)[1] for path in self.leaves(place)}) ==
+                        len(self.waiting(place)), what=f'no leaf but of what waits, not {serials}')

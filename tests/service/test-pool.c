@@ -16,11 +16,13 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 
+#include "service/limits.h"
 #include "service/util/fd.h"
 #include "tests/lib/loop.h"
 
-#define USER  54321u
-#define OTHER 54322u
+#define USER    54321u
+#define OTHER   54322u
+#define SANDBOX "(naive-runc)"
 
 static Profile *profile;
 static CgroupTree *tree;
@@ -55,14 +57,60 @@ static unsigned count_leaves(void)
         return n;
 }
 
-static unsigned count_children(void)
+static bool has_name(const char *pid, const char *name)
+{
+        g_autofree char *path = g_strdup_printf("/proc/%s/comm", pid), *text = NULL;
+
+        return g_file_get_contents(path, &text, NULL, NULL) && strcmp(g_strchomp(text), name) == 0;
+}
+
+/* NULL-terminated pids as text, zombies included; all with `name` NULL. */
+static char **list_children(const char *name)
 {
         g_autofree char *text = NULL;
         g_autofree char *path = g_strdup_printf("/proc/self/task/%d/children", (int) getpid());
+        g_autoptr(GStrvBuilder) found = g_strv_builder_new();
 
         g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
         g_auto(GStrv) pids = g_strsplit(g_strstrip(text), " ", -1);
-        return pids[0] && *pids[0] ? g_strv_length(pids) : 0;
+        for (char **pid = pids; *pid; pid++)
+                if (**pid && (!name || has_name(*pid, name)))
+                        g_strv_builder_add(found, *pid);
+        return g_strv_builder_end(found);
+}
+
+static unsigned count_children(const char *name)
+{
+        g_auto(GStrv) pids = list_children(name);
+
+        return g_strv_length(pids);
+}
+
+static bool is_child(const char *pid)
+{
+        g_auto(GStrv) pids = list_children(NULL);
+
+        return g_strv_contains((const char *const *) pids, pid);
+}
+
+/* The eldest that is no sandbox: a younger one may be one that has no name of its own yet. */
+static char *find_maker(void)
+{
+        g_auto(GStrv) pids = list_children(NULL);
+
+        for (char **pid = pids; *pid; pid++)
+                if (!has_name(*pid, SANDBOX))
+                        return g_strdup(*pid);
+        return NULL;
+}
+
+static char *kill_maker(int signal)
+{
+        g_autofree char *pid = find_maker();
+
+        g_assert_nonnull(pid);
+        g_assert_cmpint(kill((pid_t) g_ascii_strtoll(pid, NULL, 10), signal), ==, 0);
+        return g_steal_pointer(&pid);
 }
 
 static void set_up_with(Fixture *f, unsigned size, unsigned n_ranges)
@@ -91,7 +139,7 @@ static void tear_down(Fixture *f, const void *unused)
         id_ranges_free(f->ranges);
         while (g_main_context_iteration(NULL, FALSE))
                 ;
-        g_assert_cmpuint(count_children(), ==, 0);
+        g_assert_cmpuint(count_children(NULL), ==, 0);
         g_assert_cmpuint(count_leaves(), ==, 0);
         g_assert_cmpuint(count_fds(), ==, f->n_fds);
 }
@@ -163,11 +211,12 @@ static void test_full(Fixture *f, const void *unused)
         wait_for_count(f, 1);
         assert_nothing_for(f, OTHER);
         wait_for_count(f, 2);
+        g_auto(GStrv) before = list_children(SANDBOX);
         assert_nothing_for(f, 0);
-        while (f->serial < 4)
+        while (is_child(before[0]))
                 g_main_context_iteration(NULL, TRUE);
         g_assert_cmpuint(pool_count(f->pool), ==, 2);
-        g_assert_cmpuint(count_children(), ==, 2);
+        g_assert_cmpuint(count_children(NULL), ==, 3); /* and the maker */
         assert_nothing_for(f, USER);
         g_assert_true(take(f, 0, &prepared));
         prepared_clear(&prepared);
@@ -182,17 +231,16 @@ static void test_killed(Fixture *f, const void *unused)
         wait_for_count(f, 1);
         g_assert_true(take(f, USER, &prepared));
         wait_for_count(f, 1);
-        /* the one in the pool is the other child */
-        g_autofree char *text = NULL;
-        g_autofree char *path = g_strdup_printf("/proc/self/task/%d/children", (int) getpid());
-        g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
-        g_auto(GStrv) pids = g_strsplit(g_strstrip(text), " ", -1);
+        /* the one in the pool is the other one, once it has its name */
+        while (count_children(SANDBOX) < 2)
+                g_usleep(1000);
+        g_auto(GStrv) pids = list_children(SANDBOX);
         for (char **pid = pids; *pid; pid++)
                 if (g_ascii_strtoll(*pid, NULL, 10) != prepared.sandbox->pid)
                         kill((pid_t) g_ascii_strtoll(*pid, NULL, 10), SIGKILL);
         prepared_clear(&prepared);
         wait_for_count(f, 0);
-        g_assert_cmpuint(count_children(), ==, 0);
+        g_assert_cmpuint(count_children(SANDBOX), ==, 0);
 }
 
 /* All can be let go at any time, and what was still to be made with them. */
@@ -201,7 +249,7 @@ static void test_clear(Fixture *f, const void *unused)
         assert_nothing_for(f, USER);
         wait_for_count(f, 1);
         g_assert_true(pool_clear(f->pool));
-        g_assert_cmpuint(count_children(), ==, 0);
+        g_assert_cmpuint(count_children(NULL), ==, 0);
         g_assert_cmpuint(count_leaves(), ==, 0);
         g_assert_false(pool_clear(f->pool));
         assert_nothing_for(f, USER);
@@ -263,6 +311,92 @@ static void test_holds_nothing(Fixture *f, const void *unused)
         prepared_clear(&prepared);
 }
 
+/* -- the maker -- */
+
+/* Killed at whatever moment, in the midst of making too: what it has begun goes with it. */
+static void test_maker_killed(Fixture *f, const void *unused)
+{
+        for (unsigned i = 0; i < 60; i++) {
+                tear_down(f, NULL);
+                set_up_with(f, 4, 64);
+                for (unsigned k = 0; k < 3; k++)
+                        assert_nothing_for(f, USER);
+                while (f->serial < 4)
+                        g_main_context_iteration(NULL, TRUE);
+                g_usleep(i * 60);
+                g_autofree char *maker = kill_maker(SIGKILL);
+                if (i % 2 == 0) /* else it is let go before its end is known */
+                        while (is_child(maker))
+                                g_main_context_iteration(NULL, TRUE);
+        }
+}
+
+/* The next one is not begun at once, so that one that always fails costs nothing; but it is. */
+static void test_maker_again(Fixture *f, const void *unused)
+{
+        gint64 begun = g_get_monotonic_time();
+        Prepared prepared;
+
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        g_autofree char *maker = kill_maker(SIGKILL);
+        while (is_child(maker))
+                g_main_context_iteration(NULL, TRUE);
+        g_assert_true(take(f, USER, &prepared)); /* what it has made is as good as before */
+        prepared_clear(&prepared);
+        while (count_children(NULL) == 0) {
+                assert_nothing_for(f, USER);
+                g_usleep(20000);
+                g_main_context_iteration(NULL, FALSE);
+        }
+        g_assert_cmpint(g_get_monotonic_time() - begun, >=, MAKER_PAUSE_MSEC * 1000);
+        wait_for_count(f, 1);
+}
+
+/* One that stands still holds up nobody, and can be let go. */
+static void test_maker_stopped(Fixture *f, const void *unused)
+{
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        g_autofree char *maker = kill_maker(SIGSTOP);
+        gint64 begun = g_get_monotonic_time();
+        Prepared prepared;
+        g_assert_true(take(f, USER, &prepared));
+        prepared_clear(&prepared);
+        for (unsigned i = 0; i < 20; i++) {
+                assert_nothing_for(f, USER);
+                g_usleep(1000);
+                while (g_main_context_iteration(NULL, FALSE))
+                        ;
+        }
+        g_assert_cmpint(g_get_monotonic_time() - begun, <, 2 * G_USEC_PER_SEC);
+        g_assert_true(pool_clear(f->pool)); /* what was asked for */
+        g_assert_cmpuint(count_children(NULL), ==, 0);
+}
+
+/* What cannot be made is told, and is not the maker's end: here its leaf is there already. */
+static void test_maker_refuses(Fixture *f, const void *unused)
+{
+        g_autoptr(Cgroup) leaf = NULL;
+        Prepared prepared;
+
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        g_autofree char *maker = find_maker();
+        g_assert_true(cgroup_new(tree, USER, f->serial, NULL, &leaf, NULL));
+        g_assert_true(take(f, USER, &prepared));
+        prepared_clear(&prepared);
+        while (f->serial < 3)
+                g_main_context_iteration(NULL, TRUE);
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        g_assert_true(is_child(maker));
+        g_assert_true(take(f, USER, &prepared));
+        g_assert_cmpuint(prepared.serial, ==, 3);
+        prepared_clear(&prepared);
+        (void) cgroup_remove(leaf, NULL);
+}
+
 static void skip(void)
 {
         g_test_skip("needs root");
@@ -295,6 +429,10 @@ int main(int argc, char **argv)
         ADD("few-ids", test_few_ids);
         ADD("off", test_off);
         ADD("holds-nothing", test_holds_nothing);
+        ADD("maker-killed", test_maker_killed);
+        ADD("maker-again", test_maker_again);
+        ADD("maker-stopped", test_maker_stopped);
+        ADD("maker-refuses", test_maker_refuses);
         int status = g_test_run();
         profile_free(profile);
         cgroup_tree_sweep(tree);

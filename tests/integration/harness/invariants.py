@@ -59,13 +59,37 @@ def descendants_of(pid):
     return found - {pid}
 
 
+MAKER = 'naive-runc-make'
+
+
+def maker_of(service):
+    """The pid of the process that makes the service's sandboxes in advance (service/maker.h), or 0: a child of its
+    own, by that name, in its own namespaces (what it has just made has its name for a moment) and its own cgroup."""
+    def place(pid):
+        with open(f'/proc/{pid}/cgroup') as f:
+            return os.readlink(f'/proc/{pid}/ns/mnt'), os.readlink(f'/proc/{pid}/ns/pid'), f.read()
+    for pid in os.listdir('/proc') if service else ():
+        try:
+            with open(f'/proc/{pid}/stat') as f:
+                stat = f.read()
+            if f'({MAKER}) ' in stat and int(stat.rsplit(') ', 1)[1].split()[1]) == service and \
+                    place(pid) == place(service):
+                return int(pid)
+        except OSError:
+            pass
+    return 0
+
+
 class Prepared:
     """The sandboxes that the service keeps ready (service/pool.h): waiting processes with leaves, known by their
-    number and never by what they should leave behind, so that anything else still counts."""
+    number and never by what they should leave behind, so that anything else still counts. Beside them, one that
+    makes them."""
 
     def __init__(self, world):
         self.pids, self.leaves, self.mounts = set(), set(), set()
         service = world.service_pid if world.service_alive() else 0
+        self.maker = maker_of(service)
+        self.processes = {self.maker} - {0}
         for name in os.listdir('/proc') if service else ():
             try:
                 with open(f'/proc/{name}/stat') as f:
@@ -78,18 +102,19 @@ class Prepared:
             except OSError:
                 continue
             self.pids.add(int(name))
+            self.processes.add(int(name))
             self.leaves |= {root + leaf for leaf in leaves if world.cgroup_parent in leaf for root in cgroup_roots()}
 
     def has_fd(self, world, fd, target):
         """Is that descriptor of the service's one of theirs? Their sockets look like any other."""
         if target == 'anon_inode:[pidfd]':
             with open(f'/proc/{world.service_pid}/fdinfo/{fd}') as f:
-                return any(line.split() == ['Pid:', str(pid)] for line in f for pid in self.pids)
+                return any(line.split() == ['Pid:', str(pid)] for line in f for pid in self.processes)
         return target in self.mounts or target in self.leaves or os.path.dirname(target) in self.leaves
 
     def own_fds(self, world):
-        """What the service's other descriptors lead to. Of sockets, and of the eventfds by which cgroup v1 tells of the
-        end of memory (one is the loop's), one for each of them is left out."""
+        """What the service's other descriptors lead to. Of sockets, one for each of them and for their maker is left
+        out, and of the eventfds by which cgroup v1 tells of the end of memory (one is the loop's) one for each."""
         found = []
         for fd, target in world.service_fds().items():
             try:
@@ -97,10 +122,10 @@ class Prepared:
                     found.append(plain(target))
             except OSError:  # closed meanwhile
                 pass
-        for _ in self.pids:
+        for pid in self.processes:
             if 'socket' in found:
                 found.remove('socket')
-            if found.count('anon_inode:[eventfd]') > 1:
+            if pid != self.maker and found.count('anon_inode:[eventfd]') > 1:
                 found.remove('anon_inode:[eventfd]')
         return found
 
@@ -139,7 +164,7 @@ class Snapshot:
         self.cgroups = {path for path in cgroup_tree(world.cgroup_parent)
                         if path.split(world.cgroup_parent)[1].count('/') > 1} - self.prepared.leaves
         self.children = descendants_of(world.service_pid) if world.service_alive() else set()
-        self.children -= self.prepared.pids
+        self.children -= self.prepared.processes
         self.strangers = world.strangers()
         self.service = world.service_pid if world.service_alive() else 0
         self.state = file_list(world.state_dir)

@@ -299,9 +299,9 @@ class World:
                 ours.add(process.pid)
         for user in self.users.values():
             ours.add(user.process.pid)
-        ours |= Prepared(self).pids  # before and after: one may come or go meanwhile
+        ours |= Prepared(self).processes  # before and after: one may come or go meanwhile
         processes = own_processes()
-        ours |= Prepared(self).pids
+        ours |= Prepared(self).processes
         return {pid: line for pid, line in processes.items()
                 if pid not in ours and 'dbus-broker' not in line.split(' ', 1)[0]}  # one bus may be two processes
 

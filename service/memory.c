@@ -1,0 +1,95 @@
+#include "service/memory.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "service/sandbox-child.h"
+
+typedef struct Mapping {
+        uintptr_t start, end;
+        char file[32]; /* device and inode; "00:00 0" for none */
+        bool is_of_kernel, is_needed;
+} Mapping;
+
+/* "55d0c8a00000-55d0c8a0d000 r--p 00000000 08:01 123456   /path", or "[stack]" for a path */
+static bool parse_mapping(const char *line, Mapping *ret)
+{
+        char device[16], name[16] = "";
+        unsigned long inode;
+
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*s %*s %15s %lu %15s", &ret->start, &ret->end,
+                   device, &inode, name) < 4)
+                return false;
+        snprintf(ret->file, sizeof ret->file, "%s %lu", device, inode);
+        ret->is_of_kernel = name[0] == '[' && strcmp(name, "[heap]") != 0;
+        return true;
+}
+
+static GArray *read_mappings(void)
+{
+        GArray *mappings = g_array_new(FALSE, TRUE, sizeof(Mapping));
+        g_autofree char *text = NULL;
+        Mapping mapping = {0};
+
+        if (!g_file_get_contents("/proc/self/maps", &text, NULL, NULL))
+                return mappings;
+        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+        for (char **line = lines; *line; line++)
+                if (parse_mapping(*line, &mapping))
+                        g_array_append_val(mappings, mapping);
+        return mappings;
+}
+
+static Mapping *find(const GArray *mappings, const void *address)
+{
+        for (guint i = 0; i < mappings->len; i++) {
+                Mapping *mapping = &g_array_index(mappings, Mapping, i);
+                if ((uintptr_t) address >= mapping->start && (uintptr_t) address < mapping->end)
+                        return mapping;
+        }
+        return NULL;
+}
+
+/* All of a file that is needed, and what it has beyond its end: memory that begins as zeros. */
+static void mark(GArray *mappings, const Mapping *program, const Mapping *libc)
+{
+        const Mapping *last = NULL;
+
+        for (guint i = 0; i < mappings->len; i++) {
+                Mapping *mapping = &g_array_index(mappings, Mapping, i);
+                bool is_rest = last && last->is_needed && !last->is_of_kernel &&
+                               last->end == mapping->start && strcmp(mapping->file, "00:00 0") == 0;
+                if (mapping->is_of_kernel || is_rest || strcmp(mapping->file, program->file) == 0 ||
+                    strcmp(mapping->file, libc->file) == 0)
+                        mapping->is_needed = true;
+                last = mapping;
+        }
+}
+
+void memory_hide_from_children(void)
+{
+        g_autoptr(GArray) mappings = read_mappings();
+        Mapping *program = find(mappings, (const void *) (uintptr_t) sandbox_child);
+        Mapping *libc = find(mappings, (const void *) (uintptr_t) syscall);
+        Mapping *thread = find(mappings, &errno);
+
+        /* a sanitizer has memcpy() of its own, and memory that we know nothing of */
+        if (!program || !libc || !thread || program == libc ||
+            find(mappings, (const void *) (uintptr_t) memcpy) != libc)
+                return;
+        thread->is_needed = true;
+        mark(mappings, program, libc);
+        for (guint i = 0; i < mappings->len; i++) {
+                const Mapping *mapping = &g_array_index(mappings, Mapping, i);
+                if (!mapping->is_needed)
+                        madvise((void *) mapping->start, mapping->end - mapping->start,
+                                MADV_DONTFORK);
+        }
+}
