@@ -70,9 +70,12 @@ struct Maker {
 
 void prepared_clear(Prepared *prepared)
 {
+        g_autoptr(GError) error = NULL;
+
         g_clear_pointer(&prepared->sandbox, sandbox_free);
-        if (prepared->cgroup)
-                (void) cgroup_remove(prepared->cgroup, NULL); /* its one process is reaped */
+        if (prepared->cgroup &&
+            !cgroup_remove(prepared->cgroup, &error)) /* its one process is reaped */
+                g_warning("a prepared sandbox: %s", error->message);
         g_clear_pointer(&prepared->cgroup, cgroup_free);
         g_clear_pointer(&prepared->map, id_map_free);
 }

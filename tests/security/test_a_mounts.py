@@ -303,18 +303,19 @@ class Mounts(Trees):
             os.mkdir(f'{path}/mnt/{number}')
             mount('--bind', self.cover, f'{path}/mnt/{number}')
         before = self.world.mountinfo()
-        busy = subprocess.Popen(['/bin/sh', '-c', f'while :; do mount --bind {self.cover} {path}/home && umount {path}/home '
-                                 '|| exit; done'], cwd='/', stderr=subprocess.DEVNULL)
+        flag = f'{self.place}/busy'
+        open(flag, 'w').close()
+        busy = subprocess.Popen(['/bin/sh', '-c', f'while [ -e {flag} ]; do mount --bind {self.cover} {path}/home && '
+                                 f'umount {path}/home || exit; done'], cwd='/', stderr=subprocess.DEVNULL)
         self.world.extra.append(busy)
         try:
             for _ in range(self.RUNS):
                 container = self.root.run(path, 0, ['/bin/true'])
                 self.assertEqual(container.wait(), ('success', 0))
         finally:
-            busy.kill()
+            os.unlink(flag)
             busy.wait()
             self.world.extra.remove(busy)
-            subprocess.run(['umount', '--quiet', f'{path}/home'])
         self.assertEqual(self.world.mountinfo(), before)
         for number in range(self.SUBMOUNTS):
             subprocess.run(['umount', f'{path}/mnt/{number}'], check=True)
