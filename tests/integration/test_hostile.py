@@ -285,12 +285,13 @@ class Storm(Hostile):
         os.kill(self.world.polkit.pid, signal.SIGSTOP)
         try:
             while b'were refused' not in told and attempts < REFUSALS + 20:  # bus: 128 questions
-                callers = [wire(self.world.address, USERS['mallory']) for _ in range(5)]
+                callers = [wire(self.world.address, USERS['mallory']) for _ in range(7)]
                 for caller in callers:
                     caller.send(NAME, PATH, RUNC, 'Run', 'stas', body)
                     attempts += 1
+                time.sleep(0.05)
                 for caller in callers:
-                    caller.socket.settimeout(0.02)
+                    caller.socket.settimeout(0.002)
                     with contextlib.suppress(TimeoutError):
                         while b'were refused' not in told:
                             told += caller.receive()[3]

@@ -81,14 +81,15 @@ class Descriptors(Hostile):
         try:
             self.world.restart_service(numbers)
             self.assertLessEqual(set(numbers), set(self.world.service_fds()))
-            waiting = self.root.create(self.rootfs, ['/bin/true'])
-            self.assertEqual({os.readlink(f'/proc/{waiting.pid}/fd/{fd}') for fd in os.listdir(f'/proc/{waiting.pid}/fd')}
-                             & {'/'}, set())
-            for terminal in (False, True):
-                log = self.spawn_output(['/bin/sh', '-c', 'ls /proc/self/fd; for n in /proc/self/fd/*; do '
-                                         'ls $n/etc/hostname $n/../etc/hostname 2>/dev/null; done; true'],
-                                        Terminal=terminal)
-                self.assertEqual(log.split(), ['0', '1', '2', '3'])
+            for namespace in ('auto', 'self'):  # the service's own child, and its maker's, if that is quick
+                waiting = self.root.create(self.rootfs, ['/bin/true'], UserNamespace=namespace)
+                self.assertEqual({os.readlink(f'/proc/{waiting.pid}/fd/{fd}')
+                                  for fd in os.listdir(f'/proc/{waiting.pid}/fd')} & {'/'}, set())
+                for terminal in (False, True):
+                    log = self.spawn_output(['/bin/sh', '-c', 'ls /proc/self/fd; for n in /proc/self/fd/*; do '
+                                             'ls $n/etc/hostname $n/../etc/hostname 2>/dev/null; done; true'],
+                                            Terminal=terminal, UserNamespace=namespace)
+                    self.assertEqual(log.split(), ['0', '1', '2', '3'])
         finally:
             for number in numbers:
                 os.close(number)

@@ -104,22 +104,44 @@ class Vanishing(Judged):
     BATCHES, CONNECTIONS, CALLS = 100, 20, 5
     USERS = range(30000, 30200)  # so many that none comes to its limit of refusals
 
+    def connect(self, batch):
+        return [wire(self.place.bus.address, self.USERS[(batch * self.CONNECTIONS + i) % len(self.USERS)])
+                for i in range(self.CONNECTIONS)]
+
+    def send(self, connections):
+        body = run_body(self.rootfs)
+        for connection in connections:
+            for _ in range(self.CALLS):
+                connection.send(NAME, PATH, RUNC, 'Run', 'stas', body)
+
+    def leave_soon(self, connections, rng):
+        self.send(connections)
+        leaving = [(time.monotonic() + rng.uniform(0, 0.02), connection) for connection in connections]
+        for moment, connection in sorted(leaving, key=lambda pair: pair[0]):
+            time.sleep(max(0, moment - time.monotonic()))
+            connection.close()
+
+    def leave_before(self, connections, are_known):
+        """Before the service looks at the first call: of whom it has seen before, or has not."""
+        for connection in connections if are_known else ():
+            connection.replies({connection.send(NAME, PATH, MANAGER, 'ListContainers', 'a{sv}', bytes(8))})
+        self.place.process.send_signal(signal.SIGSTOP)
+        self.send(connections)
+        for connection in connections:
+            connection.close()
+        time.sleep(0.02)
+        self.place.process.send_signal(signal.SIGCONT)
+
     def storm(self):
-        """10,000 Runs whose callers leave 0 to 20 ms later; how many were sent."""
-        rng, body, sent = random.Random(3560), run_body(self.rootfs), 0
+        """10,000 Runs whose callers leave at any moment; how many were sent."""
+        rng = random.Random(3560)
         self.addCleanup(self.world.add_users(self.USERS))
         for batch in range(self.BATCHES):
-            connections = []
-            for i in range(self.CONNECTIONS):
-                connection = wire(self.place.bus.address, self.USERS[(batch * self.CONNECTIONS + i) % len(self.USERS)])
-                for _ in range(self.CALLS):
-                    connection.send(NAME, PATH, RUNC, 'Run', 'stas', body)
-                    sent += 1
-                connections.append((time.monotonic() + rng.uniform(0, 0.02), connection))
-            for moment, connection in sorted(connections, key=lambda pair: pair[0]):
-                time.sleep(max(0, moment - time.monotonic()))
-                connection.close()
-        return sent
+            if batch % 2 == 0:
+                self.leave_soon(self.connect(batch), rng)
+            else:
+                self.leave_before(self.connect(batch), are_known=batch % 4 == 1)
+        return self.BATCHES * self.CONNECTIONS * self.CALLS
 
     def settle(self):
         """All that was sent has been dealt with."""
