@@ -13,6 +13,9 @@ bool cgroup_make_way(CgroupTree *tree, uid_t owner, uint64_t serial, GError **er
 #define CGROUP_FDS 5u
 Cgroup *cgroup_adopt(CgroupTree *tree, uid_t owner, uint64_t serial, const int fds[CGROUP_FDS]);
 
+/* Removes a leaf of which nothing is open, and whose process, if it had one, is reaped. */
+void cgroup_remove_empty(CgroupTree *tree, uid_t owner, uint64_t serial);
+
 /* -- in the copy -- */
 
 /* From now on there are only leaves to make. `fds`: what has to stay open for that; returns how

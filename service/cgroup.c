@@ -259,7 +259,7 @@ static bool fill_cgroup(Cgroup *cgroup, const CgroupLimits *limits, GError **err
                 if (chosen & 1u << i &&
                     (!make_leaf(cgroup, i, error) || !hand_down(cgroup, i, error)))
                         return false;
-        return cgroup_cap_owner(cgroup->tree, cgroup->owner, error) &&
+        return (cgroup->tree->is_copy || cgroup_cap_owner(cgroup->tree, cgroup->owner, error)) &&
                (!limits || cgroup_limit(cgroup, limits, error)) && watch_oom(cgroup, error) &&
                open_entries(cgroup, error);
 }
@@ -314,6 +314,19 @@ bool cgroup_make_way(CgroupTree *tree, uid_t owner, uint64_t serial, GError **er
                     !make_owner(cgroup, i, error))
                         return false;
         return cgroup_cap_owner(tree, owner, error);
+}
+
+void cgroup_remove_empty(CgroupTree *tree, uid_t owner, uint64_t serial)
+{
+        char name[40];
+
+        g_snprintf(name, sizeof name, "%u/%" G_GUINT64_FORMAT, (unsigned) owner, serial);
+        for (unsigned i = 0; i < tree->n_hierarchies; i++)
+                if (unlinkat(tree->hierarchies[i].parent_fd, name, AT_REMOVEDIR) < 0 &&
+                    errno != ENOENT)
+                        g_warning("cannot remove cgroup %s%s/%s: %s",
+                                  tree->hierarchies[i].mount_point, tree->hierarchies[i].parent,
+                                  name, g_strerror(errno));
 }
 
 size_t cgroup_tree_become_copy(CgroupTree *tree, int fds[CGROUP_TREE_FDS_MAX])

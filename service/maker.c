@@ -19,7 +19,8 @@
 #include "service/util/proc.h"
 #include "service/util/watch.h"
 
-#define MAKER_COMM "naive-runc-make" /* as many bytes as a name can have */
+#define MAKER_STUCK_USEC (5 * G_USEC_PER_SEC)
+#define MAKER_COMM       "naive-runc-make" /* as many bytes as a name can have */
 
 /* The first word goes to the maker, the second comes back for each, in the same order. */
 typedef struct Request {
@@ -49,8 +50,8 @@ typedef struct Answer {
 /* In memory that both have: the kernel itself writes down whom it has made before that one runs, so
  * that no child of the service can be unknown to it, wherever its maker was killed. */
 typedef struct Birth {
-        uint64_t serial;
-        pid_t pid;
+        volatile uint64_t serial; /* changes after `pid` has become 0 */
+        volatile pid_t pid;
 } Birth;
 
 typedef struct Order {
@@ -58,6 +59,7 @@ typedef struct Order {
         uid_t uid;
         IdMap *map;
         uint64_t ids_stamp; /* see id_map_keep_mount_namespace() */
+        gint64 given;       /* when */
 } Order;
 
 struct Maker {
@@ -117,7 +119,7 @@ static bool make(const MakerOptions *options, const Request *request, Birth *bir
             !sandbox_new(&(SandboxInput){.profile = options->profile,
                                          .map = map,
                                          .cgroup = cgroup,
-                                         .announce = &birth->pid},
+                                         .announce = (pid_t *) &birth->pid},
                          &sandbox, &error)) {
                 /* whoever needs one learns the reason on the plain way */
                 g_debug("cannot prepare a sandbox: %s", error->message);
@@ -126,9 +128,11 @@ static bool make(const MakerOptions *options, const Request *request, Birth *bir
                 return birth->pid == 0 &&
                        fd_send_all(socket, &(Answer){0}, sizeof(Answer), NULL, 0);
         }
-        if ((request->wants_mount_namespace &&
-             !id_map_open_mount_namespace(map, sandbox->pid, &ids, &error)) ||
-            !answer(socket, sandbox, cgroup, ids))
+        /* without it the service makes one, or tells why it cannot */
+        if (request->wants_mount_namespace &&
+            !id_map_open_mount_namespace(map, sandbox->pid, &ids, &error))
+                g_debug("cannot prepare the ids of a mount: %s", error->message);
+        if (!answer(socket, sandbox, cgroup, ids))
                 return false;
         fd_clear(&sandbox->pidfd); /* it is not ours to end any more */
         return true;
@@ -165,15 +169,12 @@ static _Noreturn void work_for(pid_t service, const MakerOptions *options, Birth
 /* Of what the maker did not tell of. */
 static void order_end(Maker *maker, Order *order, pid_t pid)
 {
-        g_autoptr(Cgroup) cgroup = NULL;
-
         if (pid > 0) { /* nobody else can have this number: it is a child that was not waited for */
                 kill(pid, SIGKILL);
                 while (waitid(P_PID, (id_t) pid, &(siginfo_t){0}, WEXITED) < 0 && errno == EINTR)
                         ;
         }
-        if (cgroup_open(maker->options.cgroups, order->uid, order->serial, &cgroup, NULL))
-                (void) cgroup_remove(cgroup, NULL);
+        cgroup_remove_empty(maker->options.cgroups, order->uid, order->serial);
         id_map_free(order->map);
         g_free(order);
 }
@@ -277,9 +278,16 @@ bool maker_ask(Maker *maker, uint64_t serial, uid_t uid, gid_t gid, IdMap *map, 
                 return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot ask the maker");
         }
         Order *order = g_new(Order, 1);
-        *order = (Order){serial, uid, map, stamp};
+        *order = (Order){serial, uid, map, stamp, g_get_monotonic_time()};
         g_queue_push_tail(&maker->orders, order);
         return true;
+}
+
+bool maker_is_stuck(const Maker *maker)
+{
+        const Order *oldest = maker->orders.head ? maker->orders.head->data : NULL;
+
+        return oldest && g_get_monotonic_time() - oldest->given > MAKER_STUCK_USEC;
 }
 
 unsigned maker_count(const Maker *maker)

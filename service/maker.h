@@ -45,3 +45,4 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Maker, maker_free)
  * is consumed in any case. */
 bool maker_ask(Maker *maker, uint64_t serial, uid_t uid, gid_t gid, IdMap *map, GError **error);
 unsigned maker_count(const Maker *maker); /* asked for and not made yet */
+bool maker_is_stuck(const Maker *maker);  /* has not answered for seconds: to be freed */

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@
 typedef struct Mapping {
         uintptr_t start, end;
         char file[32]; /* device and inode; "00:00 0" for none */
-        bool is_of_kernel, is_needed;
+        bool is_of_kernel, is_heap, is_needed;
 } Mapping;
 
 /* "55d0c8a00000-55d0c8a0d000 r--p 00000000 08:01 123456   /path", or "[stack]" for a path */
@@ -28,7 +29,8 @@ static bool parse_mapping(const char *line, Mapping *ret)
                    device, &inode, name) < 4)
                 return false;
         snprintf(ret->file, sizeof ret->file, "%s %lu", device, inode);
-        ret->is_of_kernel = name[0] == '[' && strcmp(name, "[heap]") != 0;
+        ret->is_heap = strcmp(name, "[heap]") == 0;
+        ret->is_of_kernel = name[0] == '[' && !ret->is_heap && !g_str_has_prefix(name, "[anon");
         return true;
 }
 
@@ -58,17 +60,19 @@ static Mapping *find(const GArray *mappings, const void *address)
 }
 
 /* All of a file that is needed, and what it has beyond its end: memory that begins as zeros. */
-static void mark(GArray *mappings, const Mapping *program, const Mapping *libc)
+static void mark(GArray *mappings, const Mapping *const files[], size_t n)
 {
         const Mapping *last = NULL;
 
         for (guint i = 0; i < mappings->len; i++) {
                 Mapping *mapping = &g_array_index(mappings, Mapping, i);
-                bool is_rest = last && last->is_needed && !last->is_of_kernel &&
-                               last->end == mapping->start && strcmp(mapping->file, "00:00 0") == 0;
-                if (mapping->is_of_kernel || is_rest || strcmp(mapping->file, program->file) == 0 ||
-                    strcmp(mapping->file, libc->file) == 0)
-                        mapping->is_needed = true;
+                mapping->is_needed =
+                        mapping->is_needed || mapping->is_of_kernel ||
+                        (last && last->is_needed && !last->is_of_kernel && !mapping->is_heap &&
+                         last->end == mapping->start && strcmp(mapping->file, "00:00 0") == 0);
+                for (size_t k = 0; k < n; k++)
+                        if (files[k] && strcmp(mapping->file, files[k]->file) == 0)
+                                mapping->is_needed = true;
                 last = mapping;
         }
 }
@@ -79,13 +83,15 @@ void memory_hide_from_children(void)
         Mapping *program = find(mappings, (const void *) (uintptr_t) sandbox_child);
         Mapping *libc = find(mappings, (const void *) (uintptr_t) syscall);
         Mapping *thread = find(mappings, &errno);
+        /* the dynamic loader: on some architectures it holds the stack protector's guard */
+        Mapping *loader = find(mappings, (const void *) getauxval(AT_BASE));
 
         /* a sanitizer has memcpy() of its own, and memory that we know nothing of */
         if (!program || !libc || !thread || program == libc ||
             find(mappings, (const void *) (uintptr_t) memcpy) != libc)
                 return;
         thread->is_needed = true;
-        mark(mappings, program, libc);
+        mark(mappings, (const Mapping *const[]){program, libc, loader}, 3);
         for (guint i = 0; i < mappings->len; i++) {
                 const Mapping *mapping = &g_array_index(mappings, Mapping, i);
                 if (!mapping->is_needed)

@@ -180,6 +180,8 @@ static bool want(Pool *pool, const User *user)
         pool->last_use = now;
         if (!pool->release)
                 pool->release = g_timeout_add(PREPARED_HOLD_MSEC, on_release, pool);
+        if (pool->maker && maker_is_stuck(pool->maker))
+                g_clear_pointer(&pool->maker, maker_free);
         if (pool->wanted->len + (pool->maker ? maker_count(pool->maker) : 0) < pool->options.size)
                 g_array_append_val(pool->wanted, *user);
         return hurry;

@@ -97,7 +97,8 @@ static bool come_back(void)
                prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
 }
 
-/* -- in the kernel's cache: an answer at once, from no file system and no server of one, or none -
+/* -- in the kernel's cache: an answer at once, asked of no file system and no server of one, or
+ * none -
  */
 
 /* What statmount() tells of a mount, since Linux 6.8; the headers here are older. */

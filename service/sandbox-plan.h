@@ -25,7 +25,8 @@
 
 #define SANDBOX_MASKS_MAX 32u
 
-/* The early part, complete before clone3: the child has a copy of the memory. */
+/* The early part, complete before clone3: the child has a copy of the stack, and need not have one
+ * of the heap (memory.h): all that this points to lies beside it. */
 typedef struct SandboxBase {
         int sync_fd; /* the child's end of a SOCK_SEQPACKET pair */
         int dev_fd;  /* detached, read-only mount of the service's /dev */

@@ -95,8 +95,14 @@ class Input(Case):
         for path in (f'{PATH}/container/-1/x', 'x', '', '//', f'{PATH}/'):  # the bus takes none that is not one
             self.assertEqual(set(self.outcomes(path)), {'disconnected'}, path)
 
+    def processor_time(self):
+        with open(f'/proc/{self.world.service_pid}/stat') as f:
+            fields = f.read().rsplit(')', 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
     def outcomes(self, path):
-        """What comes of a call of each kind there; others are served meanwhile."""
+        """What comes of a call of each kind there; others are served meanwhile, for it costs next to nothing."""
+        before = self.processor_time()
         connection = wire(self.world.address, USERS['carol'])
         connection.socket.settimeout(self.world.slowness)
         for interface, member, signature, body in (
@@ -110,6 +116,7 @@ class Input(Case):
                 yield 'disconnected'
         connection.close()
         self.alive()
+        self.assertLess(self.processor_time() - before, 0.2, path[:80])
 
     def nested(self, depth):
         """a{sv} with one value of so many variants within each other, as Spawn's options."""
