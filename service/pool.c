@@ -81,8 +81,8 @@ static gboolean on_release(void *data)
         gint64 rest = since + PREPARED_HOLD_MSEC * 1000 - g_get_monotonic_time();
 
         pool->release = 0;
-        if (rest <= 0 && !oldest) {
-                pool_clear(pool);
+        if (rest <= 0 && pool->ready.length <= 1) {
+                pool_clear(pool); /* and the maker */
                 return G_SOURCE_REMOVE;
         }
         if (rest <= 0)

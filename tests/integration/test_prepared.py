@@ -245,7 +245,7 @@ class End(Prepared):
         self.assertEqual([switches(pid) for pid in pids], before)
         self.eventually(lambda: not self.waiting(place), timeout=HOLD_SECONDS + 5, what='the end of what waited')
         self.eventually(lambda: not self.leaves(place), what='the end of its cgroups')
-        self.assertEqual(descendants_of(place.process.pid), set())
+        self.eventually(lambda: not descendants_of(place.process.pid), what='the end of their maker')
         before = switches(place.process.pid)
         time.sleep(2)
         self.assertEqual(switches(place.process.pid), before)
@@ -280,7 +280,7 @@ class Maker(Prepared):
         place = self.place('place')
         for _ in range(8):
             self.run_one(place, '/bin/true').wait()
-        self.eventually(lambda: len(self.waiting(place)) > 1, what='prepared sandboxes')
+        self.eventually(lambda: self.waiting(place), what='prepared sandboxes')
         maker = self.maker(place)
         self.eventually(lambda: descendants_of(place.process.pid) == self.waiting(place) | {maker},
                         what='one process beside those that wait')

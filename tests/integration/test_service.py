@@ -170,9 +170,8 @@ class IdleExit(Case):
 
     def test_no_call_is_lost(self):
         """1,500 calls around the idle moment, in bursts: each is answered, and exits did fall into bursts."""
-        # The first call of a burst decides, so there are many small ones, by several services at a time; where threads
-        # are slow to come round, by fewer.
-        places, rounds, calls = (3, 10, 50) if 'NAIVE_TEST_TIMEOUT' in os.environ else (10, 10, 15)
+        # The first call of a burst decides, so there are many small ones, by several services at a time.
+        places, rounds, calls = 10, 10, 15
         outcomes = []
 
         def work(place, seed):

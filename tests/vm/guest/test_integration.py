@@ -30,7 +30,9 @@ def run_suite(case, *argv, **environment):
     line, failed, skipped = '', [], 0
     for line in process.stdout:
         print('    | ' + line, end='', flush=True)
-        if line.rstrip().endswith('SKIPPED: no v1 hierarchy beside the v2 one'):
+        # the latter takes clocks that are better than emulated ones; test_activation has the same race through systemd
+        if line.rstrip().endswith(('SKIPPED: no v1 hierarchy beside the v2 one',
+                                   'SKIPPED: no idle exit fell into a burst: nothing was tried')):
             skipped += 1
         elif re.search(r'\.\.\. (FAIL|ERROR|SKIPPED)', line):
             failed.append(line.split(' ...')[0])
