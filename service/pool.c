@@ -27,7 +27,7 @@ struct Pool {
         guint ask;
         Maker *maker;
         gint64 maker_begun;
-        guint release;
+        GSource *release; /* put off by each run, which wakes nobody */
         gint64 last_use;
 };
 
@@ -70,25 +70,38 @@ bool pool_clear(Pool *pool)
         return any;
 }
 
-/* One timer for a whole time of use, not one more for every run; and one sandbox a turn, for its
- * end is waited for. Each run has another one made for its user, so the age of that user's newest
- * is the time since. */
+static gboolean on_release(void *data);
+
+static void release_in(Pool *pool, guint msec)
+{
+        pool->release = g_timeout_source_new(msec);
+        g_source_set_callback(pool->release, on_release, pool, NULL);
+        g_source_attach(pool->release, NULL);
+}
+
+/* One a turn, for its end is waited for. */
 static gboolean on_release(void *data)
 {
         Pool *pool = data;
-        Entry *oldest = pool->ready.head ? pool->ready.head->data : NULL;
-        gint64 since = oldest ? oldest->made : pool->last_use;
-        gint64 rest = since + PREPARED_HOLD_MSEC * 1000 - g_get_monotonic_time();
 
-        pool->release = 0;
-        if (rest <= 0 && pool->ready.length <= 1) {
+        g_clear_pointer(&pool->release, g_source_unref);
+        if (pool->ready.length > 1) {
+                entry_drop(pool->ready.head->data);
+                release_in(pool, 1);
+        } else
                 pool_clear(pool); /* and the maker */
-                return G_SOURCE_REMOVE;
-        }
-        if (rest <= 0)
-                entry_drop(oldest);
-        pool->release = g_timeout_add((guint) (MAX(rest, 0) / 1000) + 1, on_release, pool);
         return G_SOURCE_REMOVE;
+}
+
+/* What waits for a user who runs nothing any more, while others do: each run has another one made
+ * for its user, so the age of the newest is the time since. */
+static void drop_forgotten(Pool *pool)
+{
+        Entry *oldest = pool->ready.head ? pool->ready.head->data : NULL;
+
+        if (oldest &&
+            g_get_monotonic_time() - oldest->made > PREPARED_HOLD_MSEC * G_TIME_SPAN_MILLISECOND)
+                entry_drop(oldest);
 }
 
 /* -- making -- */
@@ -157,6 +170,7 @@ static gboolean on_ask(void *data)
                 g_debug("cannot prepare a sandbox: %s", error->message);
         g_array_set_size(pool->wanted, 0);
         pool->ask = 0;
+        drop_forgotten(pool);
         return G_SOURCE_REMOVE;
 }
 
@@ -178,8 +192,10 @@ static bool want(Pool *pool, const User *user)
         bool hurry = now - pool->last_use < HURRY_USEC;
 
         pool->last_use = now;
-        if (!pool->release)
-                pool->release = g_timeout_add(PREPARED_HOLD_MSEC, on_release, pool);
+        if (pool->release)
+                g_source_set_ready_time(pool->release, now + PREPARED_HOLD_MSEC * 1000);
+        else
+                release_in(pool, PREPARED_HOLD_MSEC);
         if (pool->maker && maker_is_stuck(pool->maker))
                 g_clear_pointer(&pool->maker, maker_free);
         if (pool->wanted->len + (pool->maker ? maker_count(pool->maker) : 0) < pool->options.size)
@@ -232,7 +248,8 @@ void pool_free(Pool *pool)
                 return;
         pool_clear(pool);
         if (pool->release)
-                g_source_remove(pool->release);
+                g_source_destroy(pool->release);
+        g_clear_pointer(&pool->release, g_source_unref);
         g_array_free(pool->wanted, TRUE);
         g_free(pool);
 }
