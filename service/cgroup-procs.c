@@ -77,9 +77,11 @@ bool cgroup_set_value(int leaf, const char *file, uint64_t value, GError **error
                 return error_set_errno(error, RUNTIME_ERROR_CGROUP_FAILED, errno, "cannot open %s",
                                        file);
         int length = snprintf(text, sizeof text, "%" PRIu64, value);
-        if (write(fd, text, (size_t) length) < 0)
-                return error_set_errno(error, RUNTIME_ERROR_CGROUP_FAILED, errno,
-                                       "cannot set %s to %" PRIu64, file, value);
+        if (write(fd, text, (size_t) length) < 0) /* EBUSY: v1, and more is in use already */
+                return error_set_errno(error,
+                                       errno == EBUSY ? RUNTIME_ERROR_MEMORY_TOO_LOW
+                                                      : RUNTIME_ERROR_CGROUP_FAILED,
+                                       errno, "cannot set %s to %" PRIu64, file, value);
         ssize_t n = pread(fd, text, sizeof text - 1, 0);
         if (n < 0)
                 return error_set_errno(error, RUNTIME_ERROR_CGROUP_FAILED, errno,

@@ -80,6 +80,20 @@ static bool fail_leaf(const Cgroup *cgroup, unsigned index, const char *verb, in
                                cgroup->name);
 }
 
+bool cgroup_memory_too_low(uint64_t memory_max, const char *what, GError **error)
+{
+        if (memory_max == CGROUP_NO_LIMIT)
+                return error_set(error, RUNTIME_ERROR_MEMORY_TOO_LOW,
+                                 "too little is left of the memory that all of your containers may "
+                                 "have together, or of the machine's, to %s",
+                                 what);
+        return error_set(error, RUNTIME_ERROR_MEMORY_TOO_LOW,
+                         "a memory limit of %" G_GUINT64_FORMAT
+                         " bytes, or what is left of the memory that all of your containers may "
+                         "have together, is too low to %s",
+                         memory_max, what);
+}
+
 /* -- making -- */
 
 static bool find_controller(const CgroupTree *tree, CgroupController controller, const char *limit,
@@ -175,6 +189,8 @@ static bool make_leaf(Cgroup *cgroup, unsigned index, GError **error)
                         return false;
                 r = mkdirat(h->parent_fd, cgroup->name, 0755) < 0 ? -errno : 0;
         }
+        if (r == -ENOMEM) /* the kernel's part of a leaf counts as its owner's memory */
+                return cgroup_memory_too_low(CGROUP_NO_LIMIT, "make another cgroup", error);
         if (r < 0)
                 return fail_leaf(cgroup, index, "make", -r, error);
         int fd = openat(h->parent_fd, cgroup->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

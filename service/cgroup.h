@@ -67,6 +67,10 @@ typedef struct Cgroup Cgroup;
 bool cgroup_new(CgroupTree *tree, uid_t owner, uint64_t serial, const CgroupLimits *limits,
                 Cgroup **ret, GError **error);
 
+/* Sets MemoryTooLow, for what could not be done ("start a process") under a limit of `memory_max`
+ * bytes of its own, or none, and the ceiling of its owner. Returns false. */
+bool cgroup_memory_too_low(uint64_t memory_max, const char *what, GError **error);
+
 /* Sets the limits of a leaf that was made without. They are read back: larger than asked is an
  * error. */
 bool cgroup_limit(Cgroup *cgroup, const CgroupLimits *limits, GError **error);

@@ -144,16 +144,9 @@ static void set_silent_failure(Container *container, const siginfo_t *status)
 {
         if (container->failure)
                 return;
-        if (container->info.oom_kills > 0 && container->info.memory_max == UINT64_MAX)
-                error_set(&container->failure, RUNTIME_ERROR_MEMORY_TOO_LOW,
-                          "too little is left of the memory that all of your containers may have "
-                          "together: killed for memory");
-        else if (container->info.oom_kills > 0)
-                error_set(&container->failure, RUNTIME_ERROR_MEMORY_TOO_LOW,
-                          "a memory limit of %" G_GUINT64_FORMAT
-                          " bytes, or what is left of the memory that all of your containers may "
-                          "have together, is too low to start the command: killed for memory",
-                          container->info.memory_max);
+        if (container->info.oom_kills > 0)
+                cgroup_memory_too_low(container->info.memory_max,
+                                      "start the command: killed for memory", &container->failure);
         else if (container->timed_out)
                 error_set(&container->failure, RUNTIME_ERROR_SETUP_FAILED,
                           "the container was not set up within %u ms", SETUP_TIMEOUT_MSEC);

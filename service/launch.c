@@ -259,10 +259,7 @@ static bool make_sandbox(const LaunchInput *input, Sandbox **ret, GError **error
         if (sandbox_new(&early, ret, &local))
                 return true;
         if (local->code == RUNTIME_ERROR_NO_MEMORY && input->spec->memory_max != UINT64_MAX)
-                return error_set(error, RUNTIME_ERROR_MEMORY_TOO_LOW,
-                                 "a memory limit of %" G_GUINT64_FORMAT
-                                 " bytes is too low to start a process",
-                                 input->spec->memory_max);
+                return cgroup_memory_too_low(input->spec->memory_max, "start a process", error);
         g_propagate_error(error, g_steal_pointer(&local));
         return false;
 }
@@ -446,10 +443,8 @@ void launch_report_to_error(const SandboxReport *report, const RunSpec *spec, GE
 
         if (report->stage == STAGE_MOUNT && report->index < spec->n_mounts)
                 target = spec->mounts[report->index].target;
-        if (report->error == ENOMEM && spec->memory_max != UINT64_MAX) {
-                error_set(error, RUNTIME_ERROR_MEMORY_TOO_LOW,
-                          "a memory limit of %" G_GUINT64_FORMAT " bytes is too low to %s",
-                          spec->memory_max, stage_words(report->stage));
+        if (report->error == ENOMEM) {
+                cgroup_memory_too_low(spec->memory_max, stage_words(report->stage), error);
         } else if (report->stage == STAGE_EXEC) {
                 exec_error(report->error, spec, error);
         } else if (target) {

@@ -659,10 +659,13 @@ class Ceilings(Trees):
 
     def test_no_memory_left(self):
         """Who can start nothing for its ceiling is told of that, and not of the container's own limit alone."""
-        self.configure('UserMemoryMax=76K')
-        for options in ({}, {'MemoryMax': 1 << 30}):
-            with self.subTest(options=options), self.refused('MemoryTooLow', text='all of your containers'):
-                self.user('alice').spawn(self.rootfs_of('alice'), ['/bin/true'], **options)
+        # with the least of them not even a cgroup can be made
+        for ceiling, text in (('4K', ''), ('76K', 'all of your containers')):
+            self.configure(f'UserMemoryMax={ceiling}')
+            for options in ({}, {'MemoryMax': 1 << 30}):
+                with self.subTest(ceiling=ceiling, options=options), \
+                        self.refused('MemoryTooLow', text=text):
+                    self.user('alice').spawn(self.rootfs_of('alice'), ['/bin/true'], **options)
 
     def test_tasks(self):
         """D9, F25: nor more processes; another user is not touched by that."""
