@@ -639,7 +639,7 @@ class Ceilings(Trees):
 
     def restart(self):
         self.world.restart_service()
-        Case.baseline = invariants.Snapshot(self.world)
+        Case.baseline = invariants.baseline(self.world)
 
     def test_memory(self):
         """D9: without limits of their own, two containers of a user have no more memory than that user may, in tmpfs too."""

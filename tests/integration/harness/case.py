@@ -42,7 +42,7 @@ class Case(unittest.TestCase):
             print(f'(polkitd had ended with {world.polkit.returncode}: started again)', end=' ')
             world.start_polkit()
         if Case.baseline is None:
-            Case.baseline = invariants.Snapshot(world)
+            Case.baseline = invariants.baseline(world)
         self.root = world.root
         self.rootfs = world.rootfs
         if Case.stranger is None:

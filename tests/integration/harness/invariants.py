@@ -64,27 +64,20 @@ MAKER = 'naive-runc-make'
 
 def maker_of(service):
     """The pid of the process that makes the service's sandboxes in advance (service/maker.h), or 0: a child of its
-    own, by that name, in its own namespaces (what it has just made has its name for a moment) and its own cgroup. One
-    there without that name may be about to take it."""
+    own, by that name, in its own namespaces (what it has just made has its name for a moment) and its own cgroup."""
     def place(pid):
         with open(f'/proc/{pid}/cgroup') as f:
             return os.readlink(f'/proc/{pid}/ns/mnt'), os.readlink(f'/proc/{pid}/ns/pid'), f.read()
-
-    def children():
-        for pid in os.listdir('/proc') if service else ():
-            try:
-                with open(f'/proc/{pid}/stat') as f:
-                    stat = f.read()
-                if int(stat.rsplit(') ', 1)[1].split()[1]) == service and place(pid) == place(service):
-                    yield f'({MAKER}) ' in stat, int(pid)
-            except OSError:
-                pass
-    deadline = time.monotonic() + 0.5
-    while True:
-        named, pid = max(children(), default=(True, 0))
-        if named or time.monotonic() > deadline:
-            return pid if named else 0
-        time.sleep(0.01)
+    for pid in os.listdir('/proc') if service else ():
+        try:
+            with open(f'/proc/{pid}/stat') as f:
+                stat = f.read()
+            if f'({MAKER}) ' in stat and int(stat.rsplit(') ', 1)[1].split()[1]) == service and \
+                    place(pid) == place(service):
+                return int(pid)
+        except OSError:
+            pass
+    return 0
 
 
 class Prepared:
@@ -209,6 +202,20 @@ class Snapshot:
             if changed:
                 result.append(f'I2 {path} changed: {changed[:10]}')
         return result
+
+
+def baseline(world, patience=3.0):
+    """A snapshot of what stays: what the service makes in advance has neither its name nor its place yet while it is
+    being made, and would be missed later."""
+    deadline = time.monotonic() + patience
+    while True:
+        before = Snapshot(world)
+        time.sleep(0.02)
+        after = Snapshot(world, trees=False)
+        if before.prepared.processes == after.prepared.processes and not before.differences(after, world):
+            return before
+        if time.monotonic() > deadline:
+            raise TimeoutError(f'nothing stays as it is: {before.differences(after, world)}')
 
 
 def check(before, world, clean, patience=3.0):
