@@ -31,6 +31,7 @@
 #include "service/isolate.h"
 #include "service/launch.h"
 #include "service/manager.h"
+#include "service/memory.h"
 #include "service/profile.h"
 #include "service/program.h"
 #include "service/util/bus-auto.h"
@@ -384,6 +385,7 @@ static bool build(Service *service, GError **error)
         if (!profile_new(service->state_dir, &service->profile, &service->profile_error))
                 g_warning("no container can be started: %s", service->profile_error->message);
         raise_file_limit();
+        memory_hide_libraries();
         if (!open_bus(service, error))
                 return false;
         service->journal = is_embedded ? NULL : journal_new(JOURNAL_SOCKET);

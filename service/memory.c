@@ -59,6 +59,11 @@ static Mapping *find(const GArray *mappings, const void *address)
         return NULL;
 }
 
+static bool is_anonymous(const Mapping *mapping)
+{
+        return strcmp(mapping->file, "00:00 0") == 0;
+}
+
 /* All of a file that is needed, and what it has beyond its end: memory that begins as zeros. */
 static void mark(GArray *mappings, const Mapping *const files[], size_t n)
 {
@@ -69,7 +74,7 @@ static void mark(GArray *mappings, const Mapping *const files[], size_t n)
                 mapping->is_needed =
                         mapping->is_needed || mapping->is_of_kernel ||
                         (last && last->is_needed && !last->is_of_kernel && !mapping->is_heap &&
-                         last->end == mapping->start && strcmp(mapping->file, "00:00 0") == 0);
+                         last->end == mapping->start && is_anonymous(mapping));
                 for (size_t k = 0; k < n; k++)
                         if (files[k] && strcmp(mapping->file, files[k]->file) == 0)
                                 mapping->is_needed = true;
@@ -77,7 +82,9 @@ static void mark(GArray *mappings, const Mapping *const files[], size_t n)
         }
 }
 
-void memory_hide_from_children(void)
+/* All mappings, with those marked that even a child in sandbox-child.c needs, and those of the
+ * `extra` file. NULL: it cannot be told. */
+static GArray *judge_mappings(const void *extra)
 {
         g_autoptr(GArray) mappings = read_mappings();
         Mapping *program = find(mappings, (const void *) (uintptr_t) sandbox_child);
@@ -89,13 +96,50 @@ void memory_hide_from_children(void)
         /* a sanitizer has memcpy() of its own, and memory that we know nothing of */
         if (!program || !libc || !thread || program == libc ||
             find(mappings, (const void *) (uintptr_t) memcpy) != libc)
-                return;
+                return NULL;
         thread->is_needed = true;
-        mark(mappings, (const Mapping *const[]){program, libc, loader}, 3);
-        for (guint i = 0; i < mappings->len; i++) {
+        mark(mappings, (const Mapping *const[]){program, libc, loader, find(mappings, extra)}, 4);
+        return g_steal_pointer(&mappings);
+}
+
+static void hide(const Mapping *mapping)
+{
+        madvise((void *) mapping->start, mapping->end - mapping->start, MADV_DONTFORK);
+}
+
+void memory_hide_from_children(void)
+{
+        g_autoptr(GArray) mappings = judge_mappings(NULL);
+
+        for (guint i = 0; mappings && i < mappings->len; i++) {
                 const Mapping *mapping = &g_array_index(mappings, Mapping, i);
                 if (!mapping->is_needed)
-                        madvise((void *) mapping->start, mapping->end - mapping->start,
-                                MADV_DONTFORK);
+                        hide(mapping);
         }
+}
+
+static uintptr_t heap; /* of which a process has one; 0: not to be hidden */
+
+/* Lookups, the maker and the like work with GLib, and nothing else. */
+void memory_hide_libraries(void)
+{
+        g_autoptr(GArray) mappings = judge_mappings((const void *) (uintptr_t) g_malloc);
+
+        for (guint i = 0; mappings && i < mappings->len; i++) {
+                const Mapping *mapping = &g_array_index(mappings, Mapping, i);
+                if (mapping->is_heap)
+                        heap = mapping->start;
+                else if (!mapping->is_needed && !is_anonymous(mapping))
+                        hide(mapping);
+        }
+}
+
+void memory_hide_heap(bool hidden)
+{
+        int saved = errno;
+
+        if (heap)
+                madvise((void *) heap, (uintptr_t) sbrk(0) - heap,
+                        hidden ? MADV_DONTFORK : MADV_DOFORK);
+        errno = saved;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "service/error.h"
+#include "service/memory.h"
 #include "service/sandbox-child.h"
 #include "service/util/fd.h"
 
@@ -77,9 +78,13 @@ static pid_t clone_child(const SandboxInput *input, const SandboxBase *base, int
                 args.flags |= CLONE_INTO_CGROUP;
                 args.cgroup = (uint64_t) birth;
         }
+        if (!input->announce)
+                memory_hide_heap(true);
         pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
         if (pid == 0)
                 sandbox_child(base);
+        if (!input->announce)
+                memory_hide_heap(false);
         return pid;
 }
 

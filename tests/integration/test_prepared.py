@@ -331,6 +331,25 @@ class Maker(Prepared):
             time.sleep(1.1)
             self.run_one(place, '/bin/true').wait()
 
+    def test_secrets_without(self):
+        """Nor is it in the memory of one that the service makes itself: neither its heap nor libraries of no use there."""
+        if self.world.sanitized:
+            return
+        place = self.place('plain', prepared=0)
+        secret = os.urandom(16).hex()
+        container = place.client.spawn(self.rootfs, ['/bin/sleep', '60'], Environment=[f'SECRET={secret}'.encode()])
+        self.addCleanup(self.end, place, container)
+        self.assertIn(secret.encode(), self.memory(place.process.pid))
+        created = place.client.create(self.rootfs, ['/bin/true'])
+        self.assertNotIn(secret.encode(), self.memory(created.pid))
+        with open(f'/proc/{created.pid}/maps') as f:
+            maps = f.read()
+        self.assertIn('naive-runcd', maps)
+        self.assertNotIn('libsystemd', maps)
+        self.assertNotIn('[heap]', maps)
+        created.start()
+        self.assertEqual(created.wait(), ('success', 0))
+
     def test_killed(self):
         """When it was killed, what it has made is as good as before, runs run, and soon there is another."""
         place = self.place('maker')
