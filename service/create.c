@@ -90,8 +90,7 @@ static bool start_process_somehow(Slot *slot, const ManagerCreate *create, Prepa
         if (start_process(slot, create, made, &first))
                 return true;
         if ((first->code == RUNTIME_ERROR_LIMITS_EXCEEDED ||
-             first->code == RUNTIME_ERROR_NO_MEMORY ||
-             first->code == RUNTIME_ERROR_MEMORY_TOO_LOW) &&
+             first->code == RUNTIME_ERROR_NO_MEMORY) &&
             pool_clear(slot->manager->pool))
                 return start_process(slot, create, made, error);
         g_propagate_error(error, g_steal_pointer(&first));

@@ -27,7 +27,7 @@ struct Pool {
         guint ask;
         Maker *maker;
         gint64 maker_begun;
-        GSource *release; /* put off by each run, which wakes nobody */
+        GSource *release; /* put off by each run */
         gint64 last_use;
 };
 
