@@ -20,7 +20,7 @@
 
 #define LINGER_USEC 100000
 
-/* None that the service or a container's child has made itself: those are of the kernel's own
+/* None that the service has made itself: those are of the kernel's own
  * domains, or datagrams. */
 static bool may_linger(int fd)
 {

@@ -119,7 +119,7 @@ static bool receive_go(const SandboxBase *base, int fds[SANDBOX_FDS_MAX])
         for (size_t i = 0; i < n; i++) {
                 int low = fds[i];
                 fds[i] = fcntl(low, F_DUPFD_CLOEXEC, SANDBOX_FD_BASE);
-                close(low);
+                sandbox_close(low);
                 if (fds[i] < 0)
                         return false;
         }
@@ -172,7 +172,7 @@ static bool write_map(int proc, pid_t pid, const char *file, const char *map)
         if (fd < 0)
                 return false;
         done = write(fd, map, strlen(map)) == (ssize_t) strlen(map);
-        close(fd);
+        sandbox_close(fd);
         return done;
 }
 
@@ -205,12 +205,12 @@ static int hold_inner(const SandboxBase *base)
         done = pid > 0 && write_map(proc, pid, "/uid_map", base->inner_map) &&
                write_map(proc, pid, "/gid_map", base->inner_map) &&
                syscall(SYS_setns, pidfd, base->inner_namespaces) == 0;
-        close(proc);
+        sandbox_close(proc);
         /* out of the way of the mounts' fds and of the caller's */
         if (done)
                 high = fcntl(pidfd, F_DUPFD_CLOEXEC, SANDBOX_FD_BASE);
         if (pidfd >= 0)
-                close(pidfd);
+                sandbox_close(pidfd);
         return high;
 }
 
@@ -235,7 +235,7 @@ static bool raise_loopback(void)
                 return errno == EAFNOSUPPORT; /* a kernel without IPv4 has nothing to raise */
         request.ifr_flags = IFF_UP;
         done = ioctl(fd, SIOCSIFFLAGS, &request) == 0;
-        close(fd);
+        sandbox_close(fd);
         return done;
 }
 
@@ -251,8 +251,8 @@ static bool open_stdio(const SandboxBase *base)
                 if (dup2(null, i) < 0)
                         return false;
         if (null > 2)
-                close(null);
-        close(base->dev_fd);
+                sandbox_close(null);
+        sandbox_close(base->dev_fd);
         return true;
 }
 
@@ -273,11 +273,11 @@ static int open_terminal(void)
                 if (dup2(slave, i) < 0)
                         return -1;
         if (slave > 2)
-                close(slave);
+                sandbox_close(slave);
         /* out of the way of the caller's fds: one of theirs must never go to the service as the
          * terminal */
         slave = fcntl(master, F_DUPFD_CLOEXEC, SANDBOX_FD_BASE);
-        close(master);
+        sandbox_close(master);
         return slave;
 }
 
@@ -326,7 +326,7 @@ static bool is_magic(int directory, const char *path)
                 }
         }
         if (fd >= 0)
-                close(fd);
+                sandbox_close(fd);
         return false;
 }
 
@@ -339,7 +339,7 @@ static bool is_magic_command(const SandboxPlan *plan)
         for (char **path = plan->exec_paths; *path && !found; path++)
                 found = is_magic(directory, *path);
         if (directory >= 0 && !found)
-                close(directory);
+                sandbox_close(directory);
         return found;
 }
 

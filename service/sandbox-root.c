@@ -25,7 +25,7 @@ int sandbox_new_mount(const char *type, const SandboxMountOption *options, size_
                         return -1;
         if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
                 mount = (int) syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attributes);
-        close(fs);
+        sandbox_close(fs);
         return mount;
 }
 
@@ -57,7 +57,7 @@ static bool attach(int mount, int dir, const char *path, uint64_t flags)
                 return false;
         done = syscall(SYS_move_mount, mount, "", target, "",
                        MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0;
-        close(target);
+        sandbox_close(target);
         return done;
 }
 
@@ -91,7 +91,7 @@ static bool mask(const SandboxBase *base, const SandboxMask *what, int dir)
                 return false;
         if (!attach(mount, dir, what->path, 0))
                 return false;
-        close(mount);
+        sandbox_close(mount);
         return true;
 }
 
@@ -112,7 +112,7 @@ static void attach_root(const SandboxBase *base, int root)
         if (fchdir(root) < 0)
                 sandbox_fail(base, STAGE_PIVOT_ROOT);
         /* one that waits for its start holds no directory */
-        close(root);
+        sandbox_close(root);
 }
 
 static void change_root(const SandboxBase *base, int root)
@@ -215,7 +215,7 @@ static bool mount_one(const SandboxMount *what, const int *fds)
         done = mount >= 0 &&
                attach(mount, AT_FDCWD, what->target, what->is_directory ? O_DIRECTORY : 0);
         if (done)
-                close(mount);
+                sandbox_close(mount);
         return done;
 }
 
