@@ -314,10 +314,11 @@ bool output_open_pipe(int ret_ends[2], uid_t uid, gid_t gid, uint64_t *ret_inode
         char path[32];
         struct stat status;
 
-        if (pipe2(ends, O_CLOEXEC) < 0)
+        if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
                 return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
                                        "cannot make a pipe");
         autofd int mine = ends[0], theirs = ends[1], both = -1;
+        /* opened anew, it does not share our flags */
         g_snprintf(path, sizeof path, "/proc/self/fd/%d", theirs);
         both = open(path, O_RDWR | O_CLOEXEC);
         if (both < 0 || fstat(both, &status) < 0 || fchown(both, uid, gid) < 0)
@@ -338,7 +339,8 @@ void output_set_source(Output *output, int fd, bool terminal)
                 fd_close(fd);
                 return;
         }
-        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+        if (terminal)
+                fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
         output->source = fd;
         output->terminal = terminal;
         source_start(output);

@@ -19,13 +19,13 @@ Output *output_new(void);
 void output_free(Output *output);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Output, output_free)
 
-/* Starts reading `fd` (consumed; made non-blocking): a pipe's end, or a terminal's master. What is
- * neither is closed and not read. */
-/* A pipe for a container's output: the end to read, and the container's. The latter can be read as
- * well: then it breaks for nobody while no service is there to read, and a successor finds the pipe
- * by its inode among the container's fds. It belongs to `uid` and `gid`. */
+/* A pipe for a container's output: the end to read, non-blocking, and the container's. The latter
+ * can be read as well: then it breaks for nobody while no service is there to read, and a successor
+ * finds the pipe by its inode among the container's fds. It belongs to `uid` and `gid`. */
 bool output_open_pipe(int ret_ends[2], uid_t uid, gid_t gid, uint64_t *ret_inode, GError **error);
 
+/* Starts reading `fd` (consumed): a pipe's end that does not block, or a terminal's master, made
+ * so. What was to be the latter and is not is closed and not read. */
 void output_set_source(Output *output, int fd, bool terminal);
 
 /* Who is given each piece as it comes, besides the log. */

@@ -40,6 +40,7 @@ static void set_up(Fixture *f, const void *unused)
                 ;
         f->fds_before = count_fds();
         g_assert_cmpint(pipe2(ends, O_CLOEXEC), ==, 0);
+        fcntl(ends[0], F_SETFL, O_NONBLOCK);
         f->output = output_new();
         output_set_source(f->output, ends[0], false);
         f->theirs = ends[1];
