@@ -44,7 +44,7 @@
 #define AUTHORITY_TIMEOUT_USEC (120u * UINT64_C(1000000)) /* somebody types a password */
 #define PREPARED_SANDBOXES     4u     /* kept ready; each is a process that waits */
 #define PREPARE_DELAY_MSEC     10u    /* since the last run, until another one is made */
-#define PREPARED_HOLD_MSEC     15000u /* since the last run, until they are let go */
+#define PREPARED_HOLD_MSEC     15000u /* since the last run, or up to a second less: let go */
 #define MAKER_PAUSE_MSEC       1000   /* from the start of their maker to that of another */
 #define STOP_TIMEOUT_USEC      (10u * UINT64_C(1000000)) /* default grace time of Stop */
 #define IDLE_TIMEOUT_SEC       30u

@@ -5,7 +5,8 @@
 #include "service/util/fd.h"
 #include "service/util/watch.h"
 
-#define HURRY_USEC 10000
+#define HURRY_USEC   10000
+#define PUT_OFF_USEC G_USEC_PER_SEC
 
 typedef struct User {
         uid_t uid;
@@ -27,7 +28,8 @@ struct Pool {
         guint ask;
         Maker *maker;
         gint64 maker_begun;
-        GSource *release; /* put off by each run */
+        GSource *release; /* put off by runs */
+        gint64 put_off;   /* when it was, last */
         gint64 last_use;
 };
 
@@ -185,6 +187,18 @@ static void ask_soon(Pool *pool, bool hurry)
                           : g_timeout_add(PREPARE_DELAY_MSEC, on_ask, pool);
 }
 
+/* Not at each run of many: it wakes the loop. */
+static void put_off_release(Pool *pool, gint64 now)
+{
+        if (pool->release && now - pool->put_off < PUT_OFF_USEC)
+                return;
+        pool->put_off = now;
+        if (pool->release)
+                g_source_set_ready_time(pool->release, now + PREPARED_HOLD_MSEC * 1000);
+        else
+                release_in(pool, PREPARED_HOLD_MSEC);
+}
+
 /* True: the last one was wanted only just now. */
 static bool want(Pool *pool, const User *user)
 {
@@ -192,10 +206,7 @@ static bool want(Pool *pool, const User *user)
         bool hurry = now - pool->last_use < HURRY_USEC;
 
         pool->last_use = now;
-        if (pool->release)
-                g_source_set_ready_time(pool->release, now + PREPARED_HOLD_MSEC * 1000);
-        else
-                release_in(pool, PREPARED_HOLD_MSEC);
+        put_off_release(pool, now);
         if (pool->maker && maker_is_stuck(pool->maker))
                 g_clear_pointer(&pool->maker, maker_free);
         if (pool->wanted->len + (pool->maker ? maker_count(pool->maker) : 0) < pool->options.size)

@@ -168,6 +168,17 @@ static void wait_for_count(Fixture *f, unsigned n)
         g_assert_cmpuint(pool_count(f->pool), ==, n);
 }
 
+static void run_for(unsigned msec)
+{
+        gint64 end = g_get_monotonic_time() + msec * 1000;
+
+        while (g_get_monotonic_time() < end) {
+                g_usleep(1000);
+                while (g_main_context_iteration(NULL, FALSE))
+                        ;
+        }
+}
+
 /* Nothing is made before somebody has run something; then one is ready for the next time. */
 static void test_take(Fixture *f, const void *unused)
 {
@@ -374,6 +385,45 @@ static void test_maker_stopped(Fixture *f, const void *unused)
         g_assert_cmpuint(count_children(NULL), ==, 0);
 }
 
+/* Until it has not answered for too long: then it goes, and there is another one. */
+static void test_maker_stuck(Fixture *f, const void *unused)
+{
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        g_autofree char *maker = kill_maker(SIGSTOP);
+        for (unsigned i = 0; i < 100 && is_child(maker); i++) {
+                assert_nothing_for(f, OTHER);
+                run_for(100);
+        }
+        g_assert_false(is_child(maker));
+        wait_for_count(f, 2);
+}
+
+/* What waits for a user who runs nothing any more is let go, though others go on. */
+static void test_forgotten(Fixture *f, const void *unused)
+{
+        gint64 begun = g_get_monotonic_time();
+        Prepared prepared;
+
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        assert_nothing_for(f, OTHER);
+        wait_for_count(f, 2);
+        while (g_get_monotonic_time() - begun < (PREPARED_HOLD_MSEC - 2000) * 1000) {
+                g_assert_true(take(f, OTHER, &prepared));
+                prepared_clear(&prepared);
+                run_for(1000);
+                g_assert_cmpuint(pool_count(f->pool), ==, 2);
+        }
+        run_for(3000);
+        g_assert_true(take(f, OTHER, &prepared));
+        prepared_clear(&prepared);
+        run_for(200);
+        g_assert_cmpuint(pool_count(f->pool), ==, 1);
+        g_assert_true(take(f, OTHER, &prepared));
+        prepared_clear(&prepared);
+}
+
 /* What cannot be made is told, and is not the maker's end: here its leaf is there already. */
 static void test_maker_refuses(Fixture *f, const void *unused)
 {
@@ -432,7 +482,9 @@ int main(int argc, char **argv)
         ADD("maker-killed", test_maker_killed);
         ADD("maker-again", test_maker_again);
         ADD("maker-stopped", test_maker_stopped);
+        ADD("maker-stuck", test_maker_stuck);
         ADD("maker-refuses", test_maker_refuses);
+        ADD("forgotten", test_forgotten);
         int status = g_test_run();
         profile_free(profile);
         cgroup_tree_sweep(tree);
