@@ -49,7 +49,10 @@ int main(int argc, char **argv)
         /* execve() allows an empty argv; behind it lies the environment (CVE-2021-4034). */
         if (argc < 1 || !has_stdio())
                 return EXIT_USAGE;
-        setlocale(LC_ALL, "");
+        /* what the others say nobody asks for, and each is some files to open */
+        setlocale(LC_CTYPE, "");
+        setlocale(LC_TIME, "");
+        setlocale(LC_MESSAGES, "");
         argv[0] = name; /* getopt's messages begin with it */
         invocation_init(&invocation);
         if (invocation_find_verb(&invocation, verbs, argc, argv))
