@@ -1,9 +1,11 @@
 """The container as its own process finds it, field by field: issue 4's probe."""
 
 import os
+import time
 
 import document
 from harness.case import Case
+from harness.invariants import Prepared
 
 
 class Document(Case):
@@ -31,6 +33,19 @@ class Document(Case):
         """D2 D3 D4 D8 D10: so is one in which container root is the user itself."""
         self.compare('self', self.spawn_output(['/bin/inside'], client=self.user('alice'),
                                                rootfs=self.rootfs_of('alice'), UserNamespace='self'))
+
+    def test_prepared(self):
+        """D2 D3 D4 D7 D8 D10: so is one whose sandbox has waited for it."""
+        self.spawn_output(['/bin/true'])
+        if self.world.prepared:
+            self.eventually(lambda: Prepared(self.world).pids, what='a prepared sandbox')
+            time.sleep(0.2)  # it has its name before it is ready
+        waiting = Prepared(self.world).pids
+        container = self.root.create(self.rootfs, ['/bin/inside'])
+        self.assertEqual(container.pid in waiting, self.world.prepared > 0)
+        container.start()
+        self.assertEqual(container.wait(), ('success', 0))
+        self.compare('root', container.log())
 
     def test_the_host_is_not_like_that(self):
         """D2: held against the same document, a process of the host's differs in every part: the comparison has teeth."""
