@@ -128,6 +128,7 @@ def make(world, prepared, plain, mix, sizes, notes):
                         every=sizes.heavy_every if peer.is_heavy else 1)
     yield Candidate('fork+exec', stopwatch(world, 'fork', [[f'{order.rootfs}{order.argv[0]}', *order.argv[1:]]
                                                            for order in mix]), 'no container')
+    yield Candidate('hand-over', [world.program('tests/bench/handover')], 'to a process on another processor, and back')
 
 
 def measure(candidates, rounds, warm_up, n_orders):

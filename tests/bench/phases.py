@@ -61,6 +61,27 @@ def settled(place):
     return before
 
 
+def busy_sec():
+    """What all processors have spent on anything, since the start of the machine."""
+    ticks = [int(field) for field in read('/proc/stat').split('\n')[0].split()[1:9]]
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf('SC_CLK_TCK')  # without idle and iowait
+
+
+def busy_in_loop(name, argv, runs):
+    """µs of processor time for each of so many runs; what is cleaned up after the last one included."""
+    candidate = Candidate(name, argv)
+    try:
+        candidate.ask(0, 20)
+        time.sleep(0.5)
+        before = busy_sec()
+        if not candidate.ask(0, runs):
+            raise Failed(f'{name}: {candidate.failure}')
+        time.sleep(0.5)
+        return (busy_sec() - before) / runs * 1e6
+    finally:
+        candidate.close()
+
+
 # -- many at once ----------------------------------------------------------------------------------------
 
 class Scale:
