@@ -145,6 +145,8 @@ def is_wanted(test, patterns):
 
 def inside(where, arguments):
     from .case import Case
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)  # started in the background it ignores them, and so would what it starts
     directory = os.environ['NAIVE_TEST_DIRECTORY']
     # before Linux 6.3 a tmpfs cannot be id-mapped: then the directory is one on the disk
     if tuple(int(n) for n in os.uname().release.split('.')[:2]) >= (6, 3):
