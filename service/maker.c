@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -156,6 +157,8 @@ static _Noreturn void work_for(pid_t service, const MakerOptions *options, Birth
         proc_detach(service, keep, n);
         prctl(PR_SET_NAME, MAKER_COMM, 0, 0, 0);
         madvise(birth, sizeof *birth, MADV_DONTFORK);
+        /* what is free in the service's heap would stay here as it was, once it is used there */
+        malloc_trim(0);
         memory_hide_from_children();
         while ((length = recv(socket, &request, sizeof request, 0)) == (ssize_t) sizeof request ||
                (length < 0 && errno == EINTR))
