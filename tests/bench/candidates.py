@@ -89,6 +89,7 @@ def of_service(world, place, label, mix, sizes):
     same = f'{world.directory}/orders-same'
     loop = {'runs': sizes.loop, 'every': sizes.heavy_every}
     yield Candidate('Run' + label, place.client(), 'connected client, root: Run, Wait')
+    yield Candidate('Run, signal' + label, place.client('--signal'), 'Run, and the signal Exited')
     yield Candidate('Run, loop' + label, place.client(), f'{sizes.loop} back to back, mean', **loop)
     yield Candidate('Run, one order' + label, place.client(orders=same), 'always the same root tree and command')
     yield Candidate('Spawn' + label, place.client('--spawn'), 'with fds, limits, environment; output read')
