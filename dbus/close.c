@@ -20,8 +20,7 @@
 
 #define LINGER_USEC 100000
 
-/* None that the service has made itself: those are of the kernel's own
- * domains, or datagrams. */
+/* None that the service has made itself: those are of the kernel's own domains, or datagrams. */
 static bool may_linger(int fd)
 {
         int domain = AF_UNIX, type = SOCK_DGRAM, saved = errno;
