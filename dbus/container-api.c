@@ -6,7 +6,7 @@
 #include "dbus/names.h"
 #include "dbus/server-internal.h"
 #include "polkit/actions.h"
-#include "service/limits.h"
+#include "service/spec/limits.h"
 #include "service/util/fd.h"
 
 /* -- methods: each is called once its caller may; true: answered, or kept to be answered -- */

@@ -4,7 +4,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "service/error.h"
+#include "service/spec/error.h"
 
 const char *error_map_name(RuntimeError code);
 

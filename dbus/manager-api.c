@@ -5,8 +5,8 @@
 #include "dbus/server-internal.h"
 #include "dbus/spec-decode.h"
 #include "polkit/actions.h"
-#include "service/id-map.h"
-#include "service/rootfs.h"
+#include "service/rootfs/id-map.h"
+#include "service/rootfs/lookup.h"
 #include "service/util/fd.h"
 
 /* -- Run, Spawn, Create: decode, look the tree up, ask, create, answer -- */

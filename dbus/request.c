@@ -6,10 +6,10 @@
 #include <stdarg.h>
 
 #include "dbus/error-map.h"
+#include "dbus/log.h"
 #include "dbus/names.h"
 #include "dbus/server-internal.h"
-#include "service/limits.h"
-#include "service/util/log.h"
+#include "service/spec/limits.h"
 
 struct Request {
         Server *server;

@@ -2,10 +2,10 @@
 
 /* What server.c, request.c and the two APIs share. */
 
-#include "dbus/callers.h"
-#include "dbus/peer-watch.h"
+#include "dbus/connection/callers.h"
+#include "dbus/connection/peer-watch.h"
 #include "dbus/server.h"
-#include "service/rootfs.h"
+#include "service/rootfs/lookup.h"
 
 /* What hangs on one container at this edge: who waits for its end, and whose leaving ends it. */
 typedef struct ContainerBond {

@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "dbus/error-map.h"
+#include "dbus/log.h"
 #include "dbus/names.h"
 #include "dbus/server-internal.h"
 #include "polkit/actions.h"
-#include "service/limits.h"
-#include "service/util/log.h"
+#include "service/spec/limits.h"
 
 /* The one table of who may do what. An action is asked of everybody but root and, where it is free
  * for them, the container's owner. */

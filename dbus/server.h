@@ -8,9 +8,9 @@
 #include <systemd/sd-bus.h>
 
 #include "polkit/authority.h"
-#include "service/cgroup.h"
-#include "service/credentials.h"
-#include "service/manager.h"
+#include "service/cgroup/cgroup.h"
+#include "service/manager/manager.h"
+#include "service/spec/credentials.h"
 
 typedef struct Server Server;
 

@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 
 #include "dbus/options.h"
-#include "service/error.h"
-#include "service/limits.h"
+#include "service/spec/error.h"
+#include "service/spec/limits.h"
 #include "service/util/capability.h"
 #include "service/util/fd.h"
 

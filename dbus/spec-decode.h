@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
 
-#include "service/limits.h"
-#include "service/run-spec.h"
-#include "service/launch.h"
+#include "service/sandbox/launch.h"
+#include "service/spec/limits.h"
+#include "service/spec/run-spec.h"
 
 /* Fds of our own, closed with it. */
 typedef struct SpawnFds {

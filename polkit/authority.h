@@ -5,7 +5,7 @@
  * itself. Whatever is not a clear yes is a no: an error, a time-out, a malformed or contradictory
  * answer. */
 
-#include "service/error.h"
+#include "service/spec/error.h"
 
 #include <stdint.h>
 #include <systemd/sd-bus.h>

@@ -6,7 +6,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include "service/error.h"
+#include "service/spec/error.h"
 #include "service/util/fd.h"
 
 static bool become_root_of_own(GError **error)

@@ -20,20 +20,20 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "dbus/bus-source.h"
-#include "dbus/fd-store.h"
-#include "dbus/idle-exit.h"
+#include "dbus/connection/bus-source.h"
 #include "dbus/names.h"
 #include "dbus/server.h"
-#include "service/cgroup.h"
-#include "service/config.h"
-#include "service/error.h"
+#include "service/cgroup/cgroup.h"
+#include "service/fd-store.h"
+#include "service/idle-exit.h"
 #include "service/isolate.h"
-#include "service/launch.h"
-#include "service/manager.h"
-#include "service/memory.h"
-#include "service/profile.h"
+#include "service/manager/manager.h"
 #include "service/program.h"
+#include "service/sandbox/launch.h"
+#include "service/sandbox/memory.h"
+#include "service/sandbox/profile.h"
+#include "service/spec/config.h"
+#include "service/spec/error.h"
 #include "service/util/bus-auto.h"
 #include "service/util/fd.h"
 #include "service/util/watch.h"
@@ -413,7 +413,7 @@ static bool build(Service *service, GError **error)
                 },
                 &server_events, service->server);
         if (!is_embedded) {
-                manager_take_up(service->manager);
+                manager_restore(service->manager);
                 fd_store_forget_untaken(service->store);
         }
         if (!server_export(service->server, service->manager, error))

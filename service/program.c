@@ -17,7 +17,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "service/error.h"
+#include "service/spec/error.h"
 #include "service/util/fd.h"
 
 #define EXE "/proc/self/exe"

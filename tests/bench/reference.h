@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "service/seccomp.h"
+#include "service/sandbox/seccomp.h"
 #include "tests/bench/rounds.h"
 
 #ifndef AT_RECURSIVE

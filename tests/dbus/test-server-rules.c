@@ -8,11 +8,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "dbus/bus-source.h"
+#include "dbus/connection/bus-source.h"
 #include "dbus/names.h"
 #include "dbus/server.h"
 #include "polkit/actions.h"
-#include "service/record.h"
+#include "service/container/record.h"
 #include "service/util/bus-auto.h"
 #include "service/util/fd.h"
 #include "tests/lib/fake-launch.h"
@@ -134,7 +134,7 @@ static void serve_and_collect(int records)
                                                          .records = records,
                                                          .launch = fake_launch},
                                        &server_events, server);
-        manager_take_up(manager);
+        manager_restore(manager);
         g_assert_true(server_export(server, manager, &error));
         GSource *source = bus_source_attach(bus, NULL, NULL, NULL);
         GSource *client_source = bus_source_attach(client, NULL, NULL, NULL);

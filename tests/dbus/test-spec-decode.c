@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include "dbus/options.h"
-#include "service/error.h"
-#include "service/limits.h"
-#include "service/util/capability.h"
+#include "service/spec/error.h"
+#include "service/spec/limits.h"
 #include "service/util/bus-auto.h"
+#include "service/util/capability.h"
 #include "service/util/fd.h"
 
 typedef struct Fixture {

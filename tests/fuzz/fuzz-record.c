@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "service/limits.h"
-#include "service/record.h"
-#include "service/run-spec.h"
+#include "service/container/record.h"
+#include "service/spec/limits.h"
+#include "service/spec/run-spec.h"
 #include "service/util/fd.h"
 #include "tests/fuzz/target.h"
 #include "tests/lib/sealed-record.h"

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#include "service/error.h"
-#include "service/limits.h"
-#include "service/run-spec.h"
+#include "service/spec/error.h"
+#include "service/spec/limits.h"
+#include "service/spec/run-spec.h"
 #include "tests/fuzz/target.h"
 
 typedef struct Input {

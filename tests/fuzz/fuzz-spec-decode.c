@@ -9,8 +9,8 @@
 
 #include "dbus/options.h"
 #include "dbus/spec-decode.h"
-#include "service/error.h"
-#include "service/limits.h"
+#include "service/spec/error.h"
+#include "service/spec/limits.h"
 #include "service/util/bus-auto.h"
 #include "tests/fuzz/target.h"
 

@@ -20,7 +20,7 @@ from harness.wire import NO_REPLY_EXPECTED, Writer
 from harness.world import USERS, wait_until
 
 CALLS_AT_ONCE = 100     # a connection may have 128 calls without a reply
-WAITING_PER_UID = 256   # service/limits.h
+WAITING_PER_UID = 256   # service/spec/limits.h
 REFUSALS, REFUSALS_SECONDS = 100, 20
 TASKS_MAX = 4096        # the configuration's default
 

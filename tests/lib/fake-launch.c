@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "service/cgroup-internal.h"
-#include "service/error.h"
+#include "service/cgroup/internal.h"
+#include "service/spec/error.h"
 #include "service/util/fd.h"
 
 FakeLaunch fake_launch_how;

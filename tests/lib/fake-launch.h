@@ -4,8 +4,8 @@
  * is told and has no sandbox. And a cgroup tree without any hierarchy, as on a machine that has
  * none. */
 
-#include "service/cgroup.h"
-#include "service/launch.h"
+#include "service/cgroup/cgroup.h"
+#include "service/sandbox/launch.h"
 
 typedef enum FakeScript {
         FAKE_EXIT,         /* is set up, executes, ends with `code` at once */

@@ -2,7 +2,7 @@
 
 #include <stdbool.h>
 
-#include "dbus/bus-source.h"
+#include "dbus/connection/bus-source.h"
 #include "service/util/bus-auto.h"
 
 #define POLKIT_NAME         "org.freedesktop.PolicyKit1"

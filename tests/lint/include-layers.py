@@ -11,21 +11,36 @@ LIBC = (r'(linux|sys|asm|net)/\S+|errno\.h|fcntl\.h|limits\.h|sched\.h|signal\.h
 NO_BUS = r'(?!systemd/|gio/|dbus/|polkit/).*'
 ANY = r'.*'
 
+# The floors of service/, from the top down: a file includes what is on its own floor or below. Rooms on one floor
+# know nothing of each other.
+FLOORS = [('manager',), ('container',), ('sandbox',), ('cgroup', 'rootfs'), ('spec',), ('util',)]
+
+
+def floor_rows():
+    for number, rooms in enumerate(FLOORS):
+        below = [room for floor in FLOORS[number + 1:] for room in floor]
+        for room in rooms:
+            rows = '|'.join([room] + below)
+            yield (rf'service/{room}/.*', rf'service/({rows})/(?!child/(child|root|report)\.h|bus-auto\.h).*', NO_BUS,
+                   f'{room} is below that, or beside it: it reports upward by callbacks, and knows no bus')
+
+
 # files, project headers, system headers, why
 LAYERS = [
-    (r'service/sandbox-((child|root)\.[ch]|(plan|stage|mount)\.h)', r'service/sandbox-(plan|stage|mount|child|root)\.h', LIBC,
+    (r'service/sandbox/child/.*', r'service/sandbox/child/.*', LIBC,
      'runs between clone and exec: kernel, libc and the plan, not even GLib'),
-    (r'service/main\.c', r'(service|dbus|polkit)/.*', ANY,
-     'wires core, authority and bus together; knows no command line'),
     (r'service/util/bus-auto\.h', r'(?!)', ANY,
      'cleanups for sd-bus pointers, for the layers above'),
-    (r'service/.*', r'service/(?!util/bus-auto\.h|main\.h).*', NO_BUS,
-     'the core may be linked without the bus; it reports upward by callbacks'),
-    (r'polkit/.*', r'polkit/.*|service/(error|limits)\.h|service/util/.*', ANY,
+    (r'service/sandbox/(sandbox|memory)\.c', r'service/(sandbox|cgroup|rootfs|spec|util)/.*', NO_BUS,
+     'starts the child; knows no container and no bus'),
+    *floor_rows(),
+    (r'service/[^/]*', r'(service|dbus|polkit)/.*', ANY,
+     'wires core, authority and bus together; knows no command line'),
+    (r'polkit/.*', r'polkit/.*|service/spec/(error|limits)\.h|service/util/.*', ANY,
      'asks the authority, knows no container'),
-    (r'dbus/.*', r'(dbus|polkit)/.*|service/(?!sandbox-(child|root)).*', ANY,
-     'translates between bus and core; the child half is not its business'),
-    (r'cli/.*', r'cli/.*|dbus/(names|options)\.h|service/limits\.h|service/util/.*', ANY,
+    (r'dbus/.*', r'(dbus|polkit)/.*|service/(?!sandbox/child)[^/]+/.*', ANY,
+     'translates between bus and core; neither the child half nor the program is its business'),
+    (r'cli/.*', r'cli/.*|dbus/(names|options)\.h|service/spec/limits\.h|service/util/.*', ANY,
      'a client like any other: what it knows of the service, it knows from the bus'),
 ]
 
@@ -64,39 +79,50 @@ def check(tree):
 
 
 BAD = [
-    {'service/manager.c': '#include <systemd/sd-bus.h>\n'},
-    {'service/manager.c': '#include "dbus/names.h"\n'},
-    {'service/manager.h': '  #  include "polkit/authority.h"\n'},
-    {'service/container.c': '#include "cli/table.h"\n'},
-    {'service/container.c': '#include "service/util/bus-auto.h"\n'},
-    {'service/container.c': '#include <gio/gio.h>\n'},
-    {'service/util/log.c': '#include <systemd/sd-journal.h>\n'},
-    {'service/main.c': '#include "cli/table.h"\n'},
-    {'service/sandbox-child.c': '#include <glib.h>\n'},
-    {'service/sandbox-child.c': '#include <stdio.h>\n'},
-    {'service/sandbox-child.c': '#include "service/util/fd.h"\n'},
-    {'service/sandbox-plan.h': '#include "service/run-spec.h"\n'},
-    {'polkit/authority.c': '#include "service/manager.h"\n'},
+    {'service/manager/manager.c': '#include <systemd/sd-bus.h>\n'},
+    {'service/manager/manager.c': '#include "dbus/names.h"\n'},
+    {'service/manager/manager.h': '  #  include "polkit/authority.h"\n'},
+    {'service/manager/manager.c': '#include "service/close.h"\n'},
+    {'service/container/container.c': '#include "cli/lib/table.h"\n'},
+    {'service/container/container.c': '#include "service/manager/pool.h"\n'},
+    {'service/container/container.c': '#include "service/util/bus-auto.h"\n'},
+    {'service/container/container.c': '#include <gio/gio.h>\n'},
+    {'service/sandbox/launch.c': '#include "service/container/info.h"\n'},
+    {'service/sandbox/launch.c': '#include "service/sandbox/child/root.h"\n'},
+    {'service/cgroup/tree.c': '#include "service/rootfs/mount.h"\n'},
+    {'service/rootfs/lookup.c': '#include "service/sandbox/launch.h"\n'},
+    {'service/spec/config.c': '#include "service/cgroup/cgroup.h"\n'},
+    {'service/util/proc.c': '#include <systemd/sd-journal.h>\n'},
+    {'service/util/proc.c': '#include "service/spec/error.h"\n'},
+    {'service/main.c': '#include "cli/lib/table.h"\n'},
+    {'service/sandbox/child/child.c': '#include <glib.h>\n'},
+    {'service/sandbox/child/child.c': '#include <stdio.h>\n'},
+    {'service/sandbox/child/child.c': '#include "service/util/fd.h"\n'},
+    {'service/sandbox/child/plan.h': '#include "service/spec/run-spec.h"\n'},
+    {'polkit/authority.c': '#include "service/manager/manager.h"\n'},
     {'polkit/authority.c': '#include "dbus/names.h"\n'},
-    {'dbus/manager-api.c': '#include "cli/table.h"\n'},
-    {'dbus/manager-api.c': '#include "service/sandbox-child.h"\n'},
-    {'cli/naivec.c': '#include "service/error.h"\n'},
-    {'cli/naivec.c': '#include "dbus/request.h"\n'},
-    {'cli/naivec.c': '#include "polkit/actions.h"\n'},
-    {'cli/table.c': '#include <stdio.h>\n#include "cli/table.h"\n', 'cli/table.h': ''},
-    {'cli/table.c': '#include "table.h"\n'},
+    {'dbus/manager-api.c': '#include "cli/lib/table.h"\n'},
+    {'dbus/manager-api.c': '#include "service/sandbox/child/child.h"\n'},
+    {'dbus/manager-api.c': '#include "service/idle-exit.h"\n'},
+    {'cli/naivec/naivec.c': '#include "service/spec/error.h"\n'},
+    {'cli/naivec/naivec.c': '#include "dbus/request.h"\n'},
+    {'cli/naivec/naivec.c': '#include "polkit/actions.h"\n'},
+    {'cli/lib/table.c': '#include <stdio.h>\n#include "cli/lib/table.h"\n', 'cli/lib/table.h': ''},
+    {'cli/lib/table.c': '#include "table.h"\n'},
 ]
 GOOD = [
     {'service/main.c': '#include "dbus/manager-api.h"\n#include "polkit/authority.h"\n'
-                       '#include "service/manager.h"\n#include <systemd/sd-daemon.h>\n'},
-    {'service/sandbox-child.c': '#include "service/sandbox-child.h"\n#include <linux/mount.h>\n'
-                                '#include "service/sandbox-plan.h"\n'},
+                       '#include "service/manager/manager.h"\n#include <systemd/sd-daemon.h>\n'},
+    {'service/manager/manager.c': '#include "service/container/container.h"\n#include "service/spec/limits.h"\n'},
+    {'service/sandbox/child/child.c': '#include "service/sandbox/child/child.h"\n#include <linux/mount.h>\n'
+                                      '#include "service/sandbox/child/plan.h"\n'},
+    {'service/sandbox/sandbox.c': '#include "service/sandbox/child/child.h"\n'},
     {'service/util/bus-auto.h': '#include <systemd/sd-bus.h>\n'},
-    {'polkit/authority.c': '#include "service/util/bus-auto.h"\n#include "service/limits.h"\n'},
-    {'dbus/error-map.c': '#include "service/error.h"\n#include <systemd/sd-bus.h>\n'},
-    {'cli/client.c': '#include "dbus/names.h"\n#include "service/util/fd.h"\n'},
-    {'tests/service/test-x.c': '#include "service/x.h"\n#include <systemd/sd-bus.h>\n'},
-    {'cli/table.c': '#include "cli/table.h"\n#include <stdio.h>\n', 'cli/table.h': ''},
+    {'polkit/authority.c': '#include "service/util/bus-auto.h"\n#include "service/spec/limits.h"\n'},
+    {'dbus/error-map.c': '#include "service/spec/error.h"\n#include <systemd/sd-bus.h>\n'},
+    {'cli/naivec/client.c': '#include "dbus/names.h"\n#include "service/util/fd.h"\n'},
+    {'tests/service/util/test-x.c': '#include "service/util/x.h"\n#include <systemd/sd-bus.h>\n'},
+    {'cli/lib/table.c': '#include "cli/lib/table.h"\n#include <stdio.h>\n', 'cli/lib/table.h': ''},
 ]
 
 if __name__ == '__main__':

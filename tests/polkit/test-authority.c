@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "dbus/bus-source.h"
+#include "dbus/connection/bus-source.h"
 #include "polkit/actions.h"
 #include "tests/lib/fake-polkit.h"
 #include "tests/lib/loop.h"

@@ -1,9 +1,9 @@
 """Defences of rows A and B; see defences.py."""
 
-MOUNTS = 'service/sandbox-root.c'
-CHILD, LAUNCH, MAP = 'service/sandbox-child.c', 'service/launch.c', 'service/id-map.c'
-ROOTFS, CLONE = 'service/rootfs.c', 'service/rootfs-mount.c'
-PROFILE, SPEC, DECODE, SERVER = 'service/profile.c', 'service/run-spec.c', 'dbus/spec-decode.c', 'dbus/server.c'
+MOUNTS = 'service/sandbox/child/root.c'
+CHILD, LAUNCH, MAP = 'service/sandbox/child/child.c', 'service/sandbox/launch.c', 'service/rootfs/id-map.c'
+ROOTFS, CLONE = 'service/rootfs/lookup.c', 'service/rootfs/mount.c'
+PROFILE, SPEC, DECODE, SERVER = 'service/sandbox/profile.c', 'service/spec/run-spec.c', 'dbus/spec-decode.c', 'dbus/server.c'
 POLKIT, REQUEST = 'polkit/authority.c', 'dbus/request.c'
 
 DEFENCES = [
@@ -99,7 +99,7 @@ DEFENCES = [
      'test_b_trees.Hangs.test_lookup_has_nothing'),
     ('B13', 'escapes in the log', REQUEST, 'authority_escape(error->message)', 'g_strdup(error->message)',
      'test_b_calls.Words.test_path_that_is_not_there'),
-    ('B13', 'escapes in what naivec prints of a log', 'cli/verb-status.c',
+    ('B13', 'escapes in what naivec prints of a log', 'cli/naivec/verbs/status.c',
      'text_escape_bytes(log->str + start, log->len - start, true)', 'g_strndup(log->str + start, log->len - start)',
      'test_b_calls.Words.test_naivec'),
     ('B14', 'the pattern of ids', SPEC, 'if (spec->id && !run_spec_id_is_valid(spec->id))', 'if (false)',

@@ -1,9 +1,9 @@
 """Defences of rows C and D; see defences.py."""
 
-AUTHORITY, CALLERS, REQUEST, MANAGER = 'polkit/authority.c', 'dbus/callers.c', 'dbus/request.c', 'dbus/manager-api.c'
-MAIN, CHILD, LAUNCH, SECCOMP = 'service/main.c', 'service/sandbox-child.c', 'service/launch.c', 'service/seccomp.c'
-PROFILE, MAP, RANGES, RECORD = 'service/profile.c', 'service/id-map.c', 'service/id-ranges.c', 'service/record.c'
-SPEC = 'service/run-spec.c'
+AUTHORITY, CALLERS, REQUEST, MANAGER = 'polkit/authority.c', 'dbus/connection/callers.c', 'dbus/request.c', 'dbus/manager-api.c'
+MAIN, CHILD, LAUNCH, SECCOMP = 'service/main.c', 'service/sandbox/child/child.c', 'service/sandbox/launch.c', 'service/sandbox/seccomp.c'
+PROFILE, MAP, RANGES, RECORD = 'service/sandbox/profile.c', 'service/rootfs/id-map.c', 'service/rootfs/id-ranges.c', 'service/container/record.c'
+SPEC = 'service/spec/run-spec.c'
 
 DEFENCES = [
     ('C1', "the connection as polkit's subject", AUTHORITY, '"(sa{sv})s", "system-bus-name"', '"(sa{sv})s", "unix-process"',
@@ -46,7 +46,7 @@ DEFENCES = [
     ('D4', 'the bounding set', CHILD, 'i <= plan->last_capability', 'i < 0', 'test_document'),
     ('D5', 'the refusal of namespaces to clone', SECCOMP, '{"clone", CLONE_FLAGS, OTHERWISE, REFUSE(EPERM)}',
      '{"clone", CLONE_FLAGS, OTHERWISE, ALLOW}', 'test_d.Attempts.test_namespaces'),
-    ('D6', 'the network namespace', 'service/sandbox.c', 'input->host_network ? 0 : CLONE_NEWNET', '0', 'test_d.Attempts'),
+    ('D6', 'the network namespace', 'service/sandbox/sandbox.c', 'input->host_network ? 0 : CLONE_NEWNET', '0', 'test_d.Attempts'),
     ('D7', 'the session keyring of its own', CHILD, 'syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0', 'false',
      'test_d.Attempts.test_keys'),
     ('D8', 'the mask of the keys', PROFILE, '        {"keys", MASK_EMPTY_FILE, false},\n', '', 'test_document'),
@@ -61,7 +61,7 @@ DEFENCES = [
     ('D11', 'the limit of a host name', SPEC, 'length > HOSTNAME_LENGTH_MAX', 'length > 1000000', 'test_d.Sizes.test_names'),
     ('D12', "a record's checksum", RECORD, 'memcmp(text, head, strlen(head)) != 0', 'false',
      'test_d.Records.test_every_byte'),
-    ('D12', "the look at a recorded process's beginning", 'service/adoption.c', ' || start != info->start_time', '',
+    ('D12', "the look at a recorded process's beginning", 'service/container/adoption.c', ' || start != info->start_time', '',
      'test_d.Records.test_number_of_another_process'),
     ('D12', 'the look at the state directory', MAIN, '(status.st_mode & 077)', 'false', 'test_d.Records.test_modes'),
     ('D13', 'the limit of object paths', 'dbus/server.c', '> OBJECT_PATH_MAX', '> 1000000', 'test_d_input.Input.test_paths'),

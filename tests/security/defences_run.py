@@ -1,6 +1,6 @@
 """What a container is promised beside security.md's rows; see defences.py."""
 
-CHILD, MOUNTS, SANDBOX = 'service/sandbox-child.c', 'service/sandbox-root.c', 'service/sandbox.c'
+CHILD, MOUNTS, SANDBOX = 'service/sandbox/child/child.c', 'service/sandbox/child/root.c', 'service/sandbox/sandbox.c'
 
 DEFENCES = [
     ('', 'the IPC namespace', SANDBOX, 'CLONE_NEWIPC | ', '', 'test_run.Namespaces'),
@@ -19,7 +19,7 @@ DEFENCES = [
     ('', 'no_new_privs', CHILD, 'prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0', 'false', 'test_run.Process'),
     ('', 'the question for less isolation', 'dbus/manager-api.c', 'run_spec_is_privileged(spec)', 'false',
      'test_polkit.Privileged'),
-    ('', 'the limit of memory in v1', 'service/cgroup-legacy.c', 'static bool legacy_set_memory(int leaf, uint64_t '
+    ('', 'the limit of memory in v1', 'service/cgroup/v1.c', 'static bool legacy_set_memory(int leaf, uint64_t '
      'memory_max, uint64_t swap_max, GError **error)\n{', 'static bool legacy_set_memory(int leaf, uint64_t '
      'memory_max, uint64_t swap_max, GError **error)\n{\n        if (memory_max < UINT64_MAX) return true;',
      'test_run.Memory'),

@@ -1,6 +1,6 @@
 """Defences of mounts, RootFD and ceilings; see defences.py."""
 
-CHILD, LAUNCH, ROOTFS, API = 'service/sandbox-child.c', 'service/launch.c', 'service/rootfs.c', 'dbus/manager-api.c'
+CHILD, LAUNCH, ROOTFS, API = 'service/sandbox/child/child.c', 'service/sandbox/launch.c', 'service/rootfs/lookup.c', 'dbus/manager-api.c'
 
 DEFENCES = [
     ('B4', 'the check that a path leads back to RootFD', ROOTFS, '? check_reachable(STDIN_FILENO) : -ENOTDIR',
@@ -11,12 +11,12 @@ DEFENCES = [
     ('B6', 'the refusal of set-id bits in what is bound', LAUNCH,
      'run_spec_writes_to_host(spec) && id_map_shows_root(input->map)',
      '!spec->read_only_root && id_map_shows_root(input->map)', 'test_trees.WhoseFiles'),
-    ('A16', 'the flags of what is mounted below', 'service/rootfs-mount.c',
+    ('A16', 'the flags of what is mounted below', 'service/rootfs/mount.c',
      'SYS_mount_setattr, mount, "", AT_EMPTY_PATH | AT_RECURSIVE, &change',
      'SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &change', 'test_trees.WhoseFiles'),
-    ('A2', 'the refusal of links on the way to a target', 'service/sandbox-root.c', 'RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS',
+    ('A2', 'the refusal of links on the way to a target', 'service/sandbox/child/root.c', 'RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS',
      'RESOLVE_BENEATH', 'test_trees.WrongMounts'),
-    ('D9', 'the ceiling of a user', 'service/cgroup-ceilings.c',
+    ('D9', 'the ceiling of a user', 'service/cgroup/ceilings.c',
      'if (owner == 0 || g_hash_table', 'if (true || g_hash_table', 'test_trees.Ceilings'),
 ]
 

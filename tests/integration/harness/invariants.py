@@ -63,7 +63,7 @@ MAKER = 'naive-runc-make'
 
 
 def maker_of(service):
-    """The pid of the process that makes the service's sandboxes in advance (service/maker.h), or 0: a child of its
+    """The pid of the process that makes the service's sandboxes in advance (service/sandbox/maker.h), or 0: a child of its
     own, by that name, in its own namespaces (what it has just made has its name for a moment) and its own cgroup."""
     def place(pid):
         with open(f'/proc/{pid}/cgroup') as f:
@@ -81,7 +81,7 @@ def maker_of(service):
 
 
 class Prepared:
-    """The sandboxes that the service keeps ready (service/pool.h): waiting processes with leaves, known by their
+    """The sandboxes that the service keeps ready (service/manager/pool.h): waiting processes with leaves, known by their
     number and never by what they should leave behind, so that anything else still counts. Beside them, one that
     makes them."""
 

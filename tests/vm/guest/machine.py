@@ -146,7 +146,7 @@ def start_service():
 
 
 def is_prepared(directory):
-    """Whether in that leaf there is but a sandbox that the service keeps ready (service/pool.h): its child, of a name
+    """Whether in that leaf there is but a sandbox that the service keeps ready (service/manager/pool.h): its child, of a name
     that nothing has after exec."""
     with open(f'{directory}cgroup.procs') as f:
         pids = f.read().split()

@@ -1,0 +1,346 @@
+#include "cli/naivec/client.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/lib/text.h"
+#include "cli/naivec/embedded.h"
+#include "cli/naivec/polkit-agent.h"
+#include "dbus/names.h"
+#include "service/spec/limits.h"
+#include "service/util/fd.h"
+
+/* Somebody types a password, then the rootfs is resolved and the sandbox set up. */
+#define CALL_TIMEOUT_USEC                                                                          \
+        (AUTHORITY_TIMEOUT_USEC + (RESOLVE_TIMEOUT_MSEC + SETUP_TIMEOUT_MSEC) * UINT64_C(1000) +   \
+         UINT64_C(10000000))
+
+struct Client {
+        const Settings *settings;
+        sd_bus *bus;
+        pid_t service; /* the embedded one, or 0 */
+        pid_t agent;   /* pkttyagent, or 0 */
+};
+
+static const struct {
+        const char *name;
+        const char *hint;
+} hints[] = {
+        {SD_BUS_ERROR_SERVICE_UNKNOWN,
+         "is naive-runc installed on that system? 'naivec --embedded' works without it"},
+        {SD_BUS_ERROR_NAME_HAS_NO_OWNER, "the service is not running: see 'systemctl status "
+                                         "naive-runc.service', or try --embedded"},
+        {"org.freedesktop.DBus.Error.Spawn.ChildExited",
+         "the service did not start: see 'systemctl status naive-runc.service', or try --embedded"},
+        {SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
+         "it needs a password: try from a terminal and without --no-ask-password, or as root; "
+         "or let a polkit rule grant it"},
+        {SD_BUS_ERROR_ACCESS_DENIED,
+         "polkit refused: see 'pkaction --verbose' for the org.naive.Runc actions; "
+         "'naivec --embedded' runs with your own rights"},
+        {ERROR_AUTHORIZATION_UNAVAILABLE,
+         "is polkit installed and running? root is not asked; --embedded needs no polkit"},
+        {SD_BUS_ERROR_NO_REPLY, "the service went away or did not answer: see its journal"},
+        {ERROR_NO_SUCH_CONTAINER, "'naivec list' shows those that you may see; "
+                                  "another user's is named UID/ID"},
+        {ERROR_CONTAINER_EXISTS, "'naivec delete' frees the name of one that has ended"},
+        {ERROR_NO_TERMINAL,
+         "'naivec logs -f' follows the output of a container without a terminal"},
+        {ERROR_MEMORY_TOO_LOW, "a greater --memory= may do"},
+};
+
+static int complain_disconnected(const Client *client)
+{
+        if (client->service > 0)
+                complain("the embedded service ended unexpectedly");
+        else if (client->settings->host)
+                complain("no connection to the bus of %s", client->settings->host);
+        else
+                complain("the connection to the bus was lost");
+        if (client->settings->host)
+                hint("does 'ssh %s' work without questions, and is systemd-stdio-bridge there?",
+                     client->settings->host);
+        return EXIT_FAILURE;
+}
+
+static bool means_disconnected(int error)
+{
+        return error == ENOTCONN || error == ECONNRESET || error == EPIPE;
+}
+
+int client_complain(const Client *client, const char *subject, const sd_bus_error *error)
+{
+        const char *message = error->message ? error->message : error->name;
+
+        if (means_disconnected(sd_bus_error_get_errno(error)) ||
+            (client->service > 0 && sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY)))
+                return complain_disconnected(client);
+        if (subject)
+                complain("%s: %s", subject, message);
+        else
+                complain("%s", message);
+        for (unsigned i = 0; i < G_N_ELEMENTS(hints); i++)
+                if (sd_bus_error_has_name(error, hints[i].name))
+                        hint("%s", hints[i].hint);
+        return EXIT_FAILURE;
+}
+
+int client_complain_errno(const Client *client, const char *subject, int error)
+{
+        error = abs(error);
+        if (means_disconnected(error))
+                return complain_disconnected(client);
+        if (subject)
+                complain("%s: %s", subject, g_strerror(error));
+        else
+                complain("%s", g_strerror(error));
+        return EXIT_FAILURE;
+}
+
+/* A private connection: no bus daemon, so no Hello and no names. */
+static int open_embedded(Client *client)
+{
+        autofd int fd = -1;
+        const char *program;
+        int r = embedded_start(&fd, &program);
+
+        if (r < 0) {
+                complain("cannot start the service %s: %s", program, g_strerror(-r));
+                return r;
+        }
+        client->service = r;
+        r = sd_bus_new(&client->bus);
+        if (r >= 0)
+                r = sd_bus_set_fd(client->bus, fd, fd);
+        if (r >= 0) {
+                steal_fd(&fd);
+                r = sd_bus_start(client->bus);
+        }
+        if (r < 0)
+                client_complain_errno(client, "cannot connect to the embedded service", r);
+        return r;
+}
+
+static int open_address(sd_bus **ret, const char *address)
+{
+        sd_bus *bus = NULL;
+        int r = sd_bus_new(&bus);
+
+        if (r >= 0)
+                r = sd_bus_set_address(bus, address);
+        if (r >= 0)
+                r = sd_bus_set_bus_client(bus, 1);
+        if (r >= 0)
+                r = sd_bus_start(bus);
+        if (r < 0) {
+                sd_bus_unref(bus);
+                return r;
+        }
+        *ret = bus;
+        return 0;
+}
+
+static int open_bus(Client *client)
+{
+        const Settings *settings = client->settings;
+        int r;
+
+        if (settings->embedded)
+                return open_embedded(client);
+        if (settings->address)
+                r = open_address(&client->bus, settings->address);
+        else if (settings->host)
+                r = sd_bus_open_system_remote(&client->bus, settings->host);
+        else if (settings->machine)
+                r = sd_bus_open_system_machine(&client->bus, settings->machine);
+        else
+                r = sd_bus_open_system(&client->bus);
+        if (r >= 0)
+                return 0;
+        if (settings->host) {
+                complain_disconnected(client);
+                return r;
+        }
+        complain("cannot connect to the %s: %s", settings->address ? "bus" : "system bus",
+                 g_strerror(-r));
+        if (!settings->address && !settings->machine)
+                hint("is a system bus running here? 'naivec --embedded' needs none");
+        return r;
+}
+
+Client *client_open(const Settings *settings)
+{
+        g_autoptr(Client) client = g_new0(Client, 1);
+
+        client->settings = settings;
+        if (open_bus(client) < 0)
+                return NULL;
+        sd_bus_set_method_call_timeout(client->bus, CALL_TIMEOUT_USEC);
+        return g_steal_pointer(&client);
+}
+
+void client_free(Client *client)
+{
+        if (!client)
+                return;
+        polkit_agent_stop(client->agent);
+        sd_bus_flush_close_unref(client->bus);
+        embedded_stop(client->service);
+        g_free(client);
+}
+
+sd_bus *client_bus(Client *client)
+{
+        return client->bus;
+}
+
+bool client_is_remote(const Client *client)
+{
+        return client->settings->host || client->settings->machine;
+}
+
+bool client_passes_fds(Client *client, const char *verb)
+{
+        int r = sd_bus_can_send(client->bus, SD_BUS_TYPE_UNIX_FD);
+
+        if (r < 0) {
+                client_complain_errno(client, NULL, r);
+                return false;
+        }
+        /* ssh carries bytes alone, whatever the two ends of it agree on. */
+        if (r > 0 && !client->settings->host)
+                return true;
+        if (verb)
+                complain("'%s' hands over file descriptors, which this connection cannot carry",
+                         verb);
+        if (verb && client->settings->host)
+                hint("'run --detach', 'wait', 'logs' and 'status' do without");
+        return false;
+}
+
+/* A password can be asked for: there is somebody at a terminal, and polkit on the other side. */
+static bool may_ask(const Client *client)
+{
+        return client->settings->asks_password && !client->settings->embedded &&
+               isatty(STDIN_FILENO);
+}
+
+/* The agent registers with this machine's polkit, so it can only help with the local system bus. */
+static bool needs_agent(const Client *client)
+{
+        return client->agent == 0 && may_ask(client) && polkit_agent_is_possible() &&
+               !client->settings->address && !client_is_remote(client);
+}
+
+int client_new_call(Client *client, const char *path, const char *interface, const char *member,
+                    sd_bus_message **ret)
+{
+        g_autoptr(sd_bus_message) call = NULL;
+        int r = sd_bus_message_new_method_call(client->bus, &call,
+                                               client->settings->embedded ? NULL : BUS_NAME, path,
+                                               interface, member);
+
+        if (r < 0)
+                return r;
+        /* Without our agent nobody might answer the question: ask first whether there is one. */
+        r = sd_bus_message_set_allow_interactive_authorization(call, may_ask(client) &&
+                                                                             !needs_agent(client));
+        if (r < 0)
+                return r;
+        *ret = g_steal_pointer(&call);
+        return 0;
+}
+
+bool client_repeat_call(Client *client, sd_bus_message *refused, const sd_bus_error *error,
+                        sd_bus_message **ret)
+{
+        g_autoptr(sd_bus_message) call = NULL;
+        pid_t agent;
+
+        if (!sd_bus_error_has_name(error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED) ||
+            !needs_agent(client))
+                return false;
+        agent = polkit_agent_start();
+        if (agent < 0) {
+                hint("cannot ask for a password: pkttyagent: %s", g_strerror(-agent));
+                return false;
+        }
+        client->agent = agent;
+        if (client_new_call(client, sd_bus_message_get_path(refused),
+                            sd_bus_message_get_interface(refused),
+                            sd_bus_message_get_member(refused), &call) < 0 ||
+            sd_bus_message_rewind(refused, 1) < 0 || sd_bus_message_copy(call, refused, 1) < 0)
+                return false;
+        *ret = g_steal_pointer(&call);
+        return true;
+}
+
+int client_call(Client *client, sd_bus_message *call, uint64_t usec, sd_bus_error *error,
+                sd_bus_message **ret_reply)
+{
+        g_autoptr(sd_bus_message) again = NULL;
+        int r = sd_bus_call(client->bus, call, usec, error, ret_reply);
+
+        if (r < 0 && client_repeat_call(client, call, error, &again)) {
+                sd_bus_error_free(error);
+                r = sd_bus_call(client->bus, again, usec, error, ret_reply);
+        }
+        if (r < 0 && !sd_bus_error_is_set(error))
+                sd_bus_error_set_errno(error, r);
+        return r < 0 ? r : 0;
+}
+
+char *client_find_container(Client *client, const char *id)
+{
+        g_autoptr(sd_bus_message) call = NULL, reply = NULL;
+        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+        const char *path;
+        int r = client_new_call(client, MANAGER_PATH, INTERFACE_MANAGER, "GetContainer", &call);
+
+        if (r >= 0)
+                r = sd_bus_message_append(call, "s", id);
+        if (r < 0) {
+                client_complain_errno(client, id, r);
+                return NULL;
+        }
+        r = client_call(client, call, 0, &error, &reply);
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "o", &path);
+        if (r < 0) {
+                if (sd_bus_error_is_set(&error))
+                        client_complain(client, id, &error);
+                else
+                        client_complain_errno(client, id, r);
+                return NULL;
+        }
+        return g_strdup(path);
+}
+
+char *client_container_id(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+        g_autofree char *prefix = slash ? g_strndup(path, (size_t) (slash - path)) : NULL;
+        char *id = NULL;
+
+        return prefix && sd_bus_path_decode(path, prefix, &id) > 0 ? id : NULL;
+}
+
+int client_call_container(Client *client, const char *path, const char *member, sd_bus_error *error,
+                          sd_bus_message **ret_reply, const char *types, ...)
+{
+        g_autoptr(sd_bus_message) call = NULL;
+        va_list list;
+        int r = client_new_call(client, path, INTERFACE_CONTAINER, member, &call);
+
+        if (r >= 0) {
+                va_start(list, types);
+                r = sd_bus_message_appendv(call, types, list);
+                va_end(list);
+        }
+        if (r < 0)
+                return sd_bus_error_set_errno(error, r);
+        return client_call(client, call, 0, error, ret_reply);
+}

@@ -1,0 +1,17 @@
+#pragma once
+
+/* A container's output by ReadLog: bytes without file descriptors, so it works through ssh as well.
+ */
+
+#include <glib.h>
+#include <stdint.h>
+
+#include "cli/naivec/client.h"
+
+/* Appends what there is from *offset on and moves *offset behind it. 0, or -errno with `error` set.
+ */
+int log_read_available(Client *client, const char *path, uint64_t *offset, GString *text,
+                       sd_bus_error *error);
+
+/* Where the last `n` lines of `text` begin. */
+size_t log_tail_start(const GString *text, uint64_t n);

@@ -1,0 +1,67 @@
+/* naivec: the command line of naive-runc. This file knows the verbs' names and nothing of what they
+ * do. */
+
+#include <fcntl.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/naivec/invocation.h"
+#include "cli/naivec/verbs.h"
+
+static const Verb verbs[] = {
+        {"run", "ROOTFS [COMMAND [ARGUMENT…]]", "Run a command in a root file system", 1, -1, true,
+         verb_run_flags, verb_run},
+        {"create", "ROOTFS [COMMAND [ARGUMENT…]]", "Prepare a container, for start", 1, -1, true,
+         verb_create_flags, verb_create},
+        {"start", "ID…", "Start created containers", 1, -1, false, NULL, verb_start},
+        {"list", "", "List containers", 0, 0, false, NULL, verb_list},
+        {"status", "ID…", "Show containers and their last output", 1, -1, false, verb_status_flags,
+         verb_status},
+        {"wait", "ID…", "Wait for containers to end and show their results", 1, -1, false, NULL,
+         verb_wait},
+        {"kill", "ID…", "Send a signal to containers", 1, -1, false, verb_kill_flags, verb_kill},
+        {"stop", "ID…|--all", "End containers, by force if need be", 0, -1, false, verb_stop_flags,
+         verb_stop},
+        {"delete", "ID…", "Forget containers that have ended", 1, -1, false, NULL, verb_delete},
+        {"logs", "ID", "Show a container's output", 1, 1, false, verb_logs_flags, verb_logs},
+        {"attach", "ID", "Attach to a container's terminal", 1, 1, false, verb_attach_flags,
+         verb_attach},
+        {0},
+};
+
+/* What would open in the place of a closed stdin, stdout or stderr could end up as a container's.
+ */
+static bool has_stdio(void)
+{
+        for (int fd = 0; fd <= 2; fd++)
+                if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR | O_NOCTTY) != fd)
+                        return false;
+        return true;
+}
+
+int main(int argc, char **argv)
+{
+        static char name[] = "naivec";
+        Invocation invocation;
+        int status;
+
+        /* execve() allows an empty argv; behind it lies the environment (CVE-2021-4034). */
+        if (argc < 1 || !has_stdio())
+                return EXIT_USAGE;
+        /* what the others say nobody asks for, and each is some files to open */
+        setlocale(LC_CTYPE, "");
+        setlocale(LC_TIME, "");
+        setlocale(LC_MESSAGES, "");
+        argv[0] = name; /* getopt's messages begin with it */
+        invocation_init(&invocation);
+        if (invocation_find_verb(&invocation, verbs, argc, argv))
+                status = invocation.verb->run(&invocation);
+        else
+                status = invocation.status;
+        invocation_clear(&invocation);
+        /* A full disk must not pass for success. */
+        if (fflush(stdout) == EOF && status == EXIT_SUCCESS)
+                status = EXIT_FAILURE;
+        return status;
+}

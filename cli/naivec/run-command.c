@@ -1,0 +1,149 @@
+#include "cli/naivec/run-command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "cli/lib/values.h"
+#include "service/spec/limits.h"
+
+enum { FLAG_FD = FLAG_OF_VERB, FLAG_TMPFS };
+
+/* Those of `run` alone come first. */
+static const Flag run_flags[] = {
+        {"detach", NULL, "run in the background; output goes to the log; print the id", 'd'},
+        {"interactive", NULL, "accepted for podman's sake: input always reaches the command", 'i'},
+        {"fd", "N", "pass file descriptor N as well; may be repeated", FLAG_FD},
+        {"tmpfs", "DST[:OPTIONS]",
+         "mount an empty directory in memory; options size=, mode=, ro, noexec; may be repeated",
+         FLAG_TMPFS},
+        {0},
+};
+
+const Flag *run_command_flags(Flag storage[SPAWN_FLAGS_SIZE])
+{
+        return spawn_flags(storage, run_flags);
+}
+
+const Flag *run_command_create_flags(Flag storage[SPAWN_FLAGS_SIZE])
+{
+        const Flag *flags = run_flags;
+
+        while (flags->id != FLAG_FD)
+                flags++;
+        return spawn_flags(storage, flags);
+}
+
+void run_command_clear(RunCommand *command)
+{
+        spawn_request_clear(&command->request);
+        g_free(command->rootfs);
+}
+
+static bool take_fd(RunCommand *command, Invocation *invocation, const char *value)
+{
+        uint64_t number;
+
+        if (!value_parse_number(value, 3, SPAWN_FD_NUMBER_MAX, &number)) {
+                invocation_usage(invocation, "--fd=%s: it takes a number from 3 to %u", value,
+                                 SPAWN_FD_NUMBER_MAX);
+                return false;
+        }
+        if (fcntl((int) number, F_GETFD) < 0) {
+                invocation_usage(invocation, "--fd=%s: no such file descriptor is open", value);
+                return false;
+        }
+        spawn_request_add_fd(&command->request, (int) number, (int) number);
+        return true;
+}
+
+static bool take_flag(RunCommand *command, Invocation *invocation, int id, const char *value)
+{
+        g_autofree char *wrong = NULL;
+
+        switch (id) {
+        case 'd':
+                command->is_detached = true;
+                return true;
+        case 'i':
+                return true;
+        case FLAG_FD:
+                return take_fd(command, invocation, value);
+        default:
+                wrong = id == FLAG_TMPFS ? spawn_request_add_tmpfs(&command->request, value)
+                                         : spawn_request_take(&command->request, id, value);
+                if (wrong)
+                        invocation_usage(invocation, "%s", wrong);
+                return !wrong;
+        }
+}
+
+static void pass_term(RunCommand *command)
+{
+        const char *term = g_getenv("TERM");
+
+        if (term && *term && run_command_has_terminal(command))
+                spawn_request_default_variable(&command->request, "TERM", term);
+}
+
+static bool take_arguments(RunCommand *command, Invocation *invocation)
+{
+        static const char *const shell[] = {"/bin/sh", NULL};
+        const Settings *settings = &invocation->settings;
+        const char *const *arguments = (const char *const *) invocation->arguments;
+
+        if ((settings->host || settings->machine) && *arguments[0] != '/') {
+                invocation_usage(invocation, "ROOTFS must be absolute on another machine");
+                return false;
+        }
+        command->rootfs = value_absolute_path(arguments[0]);
+        if (!command->rootfs)
+                invocation_usage(invocation, "ROOTFS '%s': %s", arguments[0], g_strerror(errno));
+        command->argv = arguments[1] ? arguments + 1 : shell;
+        pass_term(command);
+        return command->rootfs;
+}
+
+bool run_command_parse(RunCommand *command, Invocation *invocation)
+{
+        const char *value = NULL;
+        int id;
+
+        *command = (RunCommand){0};
+        spawn_request_init(&command->request);
+        while ((id = invocation_next(invocation, &value)) != FLAG_END)
+                if (id == FLAG_STOP || !take_flag(command, invocation, id, value))
+                        return false;
+        return take_arguments(command, invocation);
+}
+
+void run_command_attach(RunCommand *command)
+{
+        SpawnRequest *request = &command->request;
+
+        if (!spawn_request_has(request, SPAWN_Terminal) && isatty(STDIN_FILENO) &&
+            isatty(STDOUT_FILENO))
+                spawn_request_set(request, SPAWN_Terminal, "yes");
+        if (!spawn_request_has(request, SPAWN_Remove))
+                spawn_request_set(request, SPAWN_Remove, "yes");
+        spawn_request_set(request, SPAWN_WatchBus, "yes");
+        for (int fd = 0; !run_command_has_terminal(command) && fd <= 2; fd++)
+                spawn_request_add_fd(request, fd, fd);
+        pass_term(command);
+}
+
+bool run_command_has_terminal(const RunCommand *command)
+{
+        return spawn_request_is_true(&command->request, SPAWN_Terminal);
+}
+
+bool run_command_check_fds(const RunCommand *command, Invocation *invocation)
+{
+        if (command->request.fds->len <= SPAWN_FDS_MAX)
+                return true;
+        invocation_usage(invocation,
+                         "%u file descriptors, stdin, stdout and stderr among them: a bus message "
+                         "carries %u, and the bus cuts off who sends more",
+                         command->request.fds->len, SPAWN_FDS_MAX);
+        return false;
+}

@@ -1,0 +1,429 @@
+#include "cli/naivec/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/lib/text.h"
+#include "cli/naivec/terminal.h"
+#include "dbus/names.h"
+#include "service/util/fd.h"
+
+/* A container whose PID 1 has no handler ignores even SIGTERM: insist this often, this fast, to
+ * leave. */
+#define LEAVE_SIGNALS 3
+#define LEAVE_USEC    (2 * (int64_t) G_USEC_PER_SEC)
+/* Between two Ctrl-D for the end of a pipe on stdin: at first, and growing to this. */
+#define EOF_FIRST_USEC (G_USEC_PER_SEC / 10)
+#define EOF_LAST_USEC  (5 * (int64_t) G_USEC_PER_SEC)
+/* For the last bytes of a terminal after its container ended, or an end after the terminal hung up.
+ */
+#define LINGER_USEC (2 * (int64_t) G_USEC_PER_SEC)
+
+static const int caught_signals[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
+                                     SIGUSR2, SIGCONT, SIGPIPE, SIGWINCH};
+
+struct Session {
+        Client *client;
+        const char *path;
+        int signal_fd;
+        sigset_t saved_mask;
+        bool forwards;
+
+        RawMode raw;
+        Pump *pump; /* NULL without a terminal */
+        bool is_read_only;
+
+        bool is_starting; /* Start is on its way: hold signals back */
+        sigset_t held;    /* until it is answered */
+        bool has_waited;
+        char *result; /* Wait's, NULL if it failed */
+        int code;
+        int status; /* what naivec will exit with */
+        bool is_over;
+        int64_t deadline; /* of LINGER_USEC, or 0 */
+        int64_t next_eof; /* when to type another Ctrl-D, or 0 */
+        int64_t eof_usec; /* the time between two */
+        unsigned n_leave_signals;
+        int64_t first_leave_signal;
+};
+
+/* By nohup, say, or as a background job of a script: what we were told to ignore is not for us, nor
+ * for the container. A blocked signal would reach the signalfd all the same. */
+static bool is_ignored(int signal)
+{
+        struct sigaction action;
+
+        return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+Session *session_new(Client *client, const char *path)
+{
+        Session *session = g_new0(Session, 1);
+        sigset_t mask;
+
+        sigemptyset(&mask);
+        for (unsigned i = 0; i < G_N_ELEMENTS(caught_signals); i++)
+                if (!is_ignored(caught_signals[i]))
+                        sigaddset(&mask, caught_signals[i]);
+        sigprocmask(SIG_BLOCK, &mask, &session->saved_mask);
+        session->client = client;
+        session->path = path;
+        session->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+        session->status = EXIT_RUNTIME_FAILED;
+        sigemptyset(&session->held);
+        return session;
+}
+
+static void drop_terminal(Session *session)
+{
+        raw_mode_leave(&session->raw);
+        if (session->pump)
+                pump_clear(session->pump);
+        g_clear_pointer(&session->pump, g_free);
+}
+
+void session_free(Session *session)
+{
+        struct signalfd_siginfo info;
+
+        if (!session)
+                return;
+        drop_terminal(session);
+        /* What came too late goes unheard; the SIGPIPE of a broken stdout would strike now. */
+        while (read(session->signal_fd, &info, sizeof info) > 0)
+                ;
+        fd_clear(&session->signal_fd);
+        g_free(session->result);
+        sigprocmask(SIG_SETMASK, &session->saved_mask, NULL);
+        g_free(session);
+}
+
+void session_forward_signals(Session *session)
+{
+        session->forwards = true;
+}
+
+int session_status_of(const char *result, int code)
+{
+        static const char *const by_signal[] = {"signal", "core-dump", "oom-kill", "timeout"};
+
+        if (!strcmp(result, "success"))
+                return 0;
+        if (!strcmp(result, "exit-code"))
+                return code & 0xff;
+        for (unsigned i = 0; i < G_N_ELEMENTS(by_signal); i++)
+                if (!strcmp(result, by_signal[i]))
+                        return (EXIT_SIGNAL_BASE + code) & 0xff;
+        return EXIT_RUNTIME_FAILED;
+}
+
+int session_status_of_error(const sd_bus_error *error)
+{
+        if (sd_bus_error_has_name(error, ERROR_COMMAND_NOT_FOUND))
+                return EXIT_NOT_FOUND;
+        if (sd_bus_error_has_name(error, ERROR_COMMAND_NOT_EXECUTABLE))
+                return EXIT_NOT_EXECUTABLE;
+        return EXIT_RUNTIME_FAILED;
+}
+
+static void end_with(Session *session, int status)
+{
+        session->status = status;
+        session->is_over = true;
+}
+
+/* A call whose answer changes nothing: the container may end at any moment. */
+static void send_and_forget(Session *session, sd_bus_message *call)
+{
+        if (sd_bus_message_set_expect_reply(call, 0) >= 0)
+                sd_bus_send(client_bus(session->client), call, NULL);
+}
+
+static void tell_signal(Session *session, int signal)
+{
+        g_autoptr(sd_bus_message) call = NULL;
+
+        if (client_new_call(session->client, session->path, INTERFACE_CONTAINER, "Kill", &call) >=
+                    0 &&
+            sd_bus_message_append(call, "si", "main", signal) >= 0)
+                send_and_forget(session, call);
+}
+
+static void tell_size(Session *session)
+{
+        g_autoptr(sd_bus_message) call = NULL;
+        unsigned short rows, columns;
+
+        if (!session->pump || session->is_read_only || !terminal_size(&rows, &columns))
+                return;
+        if (client_new_call(session->client, session->path, INTERFACE_CONTAINER, "ResizeTerminal",
+                            &call) >= 0 &&
+            sd_bus_message_append(call, "qq", rows, columns) >= 0)
+                send_and_forget(session, call);
+}
+
+int session_attach(Session *session, TerminalOptions options)
+{
+        g_autoptr(sd_bus_message) reply = NULL;
+        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+        int fd, r;
+
+        r = client_call_container(session->client, session->path, "Attach", &error, &reply, "a{sv}",
+                                  1, "ReadOnly", "b", options.is_read_only);
+        if (r < 0) {
+                client_complain(session->client, NULL, &error);
+                return session_status_of_error(&error);
+        }
+        r = sd_bus_message_read(reply, "h", &fd);
+        fd = r < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        if (fd < 0) {
+                client_complain_errno(session->client, "Attach", r < 0 ? r : -errno);
+                return EXIT_RUNTIME_FAILED;
+        }
+        session->pump = g_new(Pump, 1);
+        pump_init(session->pump, options.is_read_only ? -1 : STDIN_FILENO, STDOUT_FILENO, fd);
+        session->pump->has_detach_keys = options.has_detach_keys && session->pump->input_is_tty;
+        session->pump->sends_eof = options.sends_eof;
+        session->is_read_only = options.is_read_only;
+        tell_size(session);
+        if (!options.is_read_only)
+                raw_mode_enter(&session->raw, STDIN_FILENO);
+        return 0;
+}
+
+static int on_waited(sd_bus_message *reply, void *data, sd_bus_error *ret_error)
+{
+        Session *session = data;
+        const char *result;
+
+        session->has_waited = true;
+        if (session->pump)
+                session->deadline = g_get_monotonic_time() + LINGER_USEC;
+        if (sd_bus_message_read(reply, "si", &result, &session->code) >= 0) {
+                session->result = g_strdup(result);
+                session->status = session_status_of(result, session->code);
+        } else if (!session->is_starting) {
+                /* A failed Start gives a better reason than Wait. */
+                raw_mode_leave(&session->raw);
+                client_complain(session->client, NULL, sd_bus_message_get_error(reply));
+        }
+        return 0;
+}
+
+static int on_started(sd_bus_message *reply, void *data, sd_bus_error *ret_error)
+{
+        Session *session = data;
+
+        session->is_starting = false;
+        if (session->pump)
+                session->pump->is_paused = false;
+        if (sd_bus_message_is_method_error(reply, NULL)) {
+                const sd_bus_error *error = sd_bus_message_get_error(reply);
+
+                raw_mode_leave(&session->raw);
+                client_complain(session->client, NULL, error);
+                g_clear_pointer(&session->result, g_free);
+                end_with(session, session_status_of_error(error));
+                return 0;
+        }
+        for (unsigned i = 0; i < G_N_ELEMENTS(caught_signals); i++)
+                if (sigismember(&session->held, caught_signals[i]))
+                        tell_signal(session, caught_signals[i]);
+        return 0;
+}
+
+static bool asks_to_leave(int signal)
+{
+        return signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT;
+}
+
+/* The last resort of an impatient user: naivec leaves, and WatchBus ends the container. */
+static bool insists_on_leaving(Session *session)
+{
+        int64_t now = g_get_monotonic_time();
+
+        if (session->n_leave_signals == 0 || now - session->first_leave_signal > LEAVE_USEC) {
+                session->n_leave_signals = 0;
+                session->first_leave_signal = now;
+        }
+        if (++session->n_leave_signals == LEAVE_SIGNALS - 1 && !session->pump)
+                hint("the command goes on; the same again at once ends it by force");
+        return session->n_leave_signals >= LEAVE_SIGNALS;
+}
+
+static void forward_signal(Session *session, int signal)
+{
+        if (asks_to_leave(signal) && insists_on_leaving(session))
+                end_with(session, EXIT_SIGNAL_BASE + signal);
+        else if (session->is_starting)
+                sigaddset(&session->held, signal);
+        else
+                tell_signal(session, signal);
+}
+
+static void take_signal(Session *session, int signal)
+{
+        if (signal == SIGWINCH) {
+                tell_size(session);
+        } else if (signal == SIGPIPE) {
+                /* The write that failed says so itself. */
+        } else if (signal == SIGCONT && session->pump) {
+                if (session->raw.is_raw)
+                        raw_mode_enter(&session->raw, session->raw.fd);
+                tell_size(session);
+        } else if (session->forwards) {
+                forward_signal(session, signal);
+        } else if (asks_to_leave(signal)) {
+                end_with(session, EXIT_SIGNAL_BASE + signal);
+        }
+}
+
+static void take_signals(Session *session)
+{
+        struct signalfd_siginfo info;
+
+        while (read(session->signal_fd, &info, sizeof info) == sizeof info)
+                take_signal(session, (int) info.ssi_signo);
+}
+
+/* A pipe at its end reads as ended for ever; a terminal only where a Ctrl-D is. So it is typed
+ * again. */
+static void repeat_eof(Session *session)
+{
+        int64_t now = g_get_monotonic_time();
+
+        if (!session->pump->has_sent_eof || now < session->next_eof)
+                return;
+        if (session->next_eof)
+                pump_repeat_eof(session->pump);
+        session->eof_usec = CLAMP(2 * session->eof_usec, EOF_FIRST_USEC, EOF_LAST_USEC);
+        session->next_eof = now + session->eof_usec;
+}
+
+/* What the pump's last move means for the session. */
+static void judge_pump(Session *session)
+{
+        Pump *pump = session->pump;
+
+        if (!pump)
+                return;
+        repeat_eof(session);
+        if (pump->has_detached)
+                end_with(session, 0);
+        else if (pump->has_lost_output)
+                end_with(session, pump->output_is_tty ? EXIT_SIGNAL_BASE + SIGHUP
+                                                      : EXIT_SIGNAL_BASE + SIGPIPE);
+        else if (pump->has_hung_up && !session->deadline)
+                session->deadline = g_get_monotonic_time() + LINGER_USEC;
+}
+
+static void judge(Session *session)
+{
+        int64_t now = g_get_monotonic_time();
+
+        judge_pump(session);
+        if (session->is_over || session->is_starting)
+                return;
+        /* Time only counts while the other side is silent, not while our reader is slow. */
+        if (session->deadline && session->pump && pump_has_output(session->pump))
+                session->deadline = now + LINGER_USEC;
+        if (session->has_waited && (!session->pump || pump_is_drained(session->pump)))
+                session->is_over = true;
+        else if (session->deadline && now >= session->deadline)
+                end_with(session,
+                         session->has_waited ? session->status : EXIT_SIGNAL_BASE + SIGHUP);
+}
+
+/* The poll time-out for the session's deadline and the bus's own, -1 for none. */
+static int timeout_msec(const Session *session)
+{
+        uint64_t until = UINT64_MAX;
+        int64_t now = g_get_monotonic_time();
+
+        if (sd_bus_get_timeout(client_bus(session->client), &until) < 0)
+                until = UINT64_MAX;
+        if (session->deadline && (uint64_t) session->deadline < until)
+                until = (uint64_t) session->deadline;
+        if (session->next_eof && (uint64_t) session->next_eof < until)
+                until = (uint64_t) session->next_eof;
+        if (until == UINT64_MAX)
+                return -1;
+        if (until <= (uint64_t) now)
+                return 0;
+        return (int) MIN((until - (uint64_t) now + 999) / 1000, 60000);
+}
+
+static int poll_once(Session *session)
+{
+        struct pollfd fds[2 + PUMP_FDS];
+        int events = sd_bus_get_events(client_bus(session->client));
+        unsigned n = session->pump ? 2 + PUMP_FDS : 2;
+
+        if (events < 0)
+                return events;
+        fds[0] = (struct pollfd){sd_bus_get_fd(client_bus(session->client)), (short) events, 0};
+        fds[1] = (struct pollfd){session->signal_fd, POLLIN, 0};
+        if (session->pump)
+                pump_prepare(session->pump, fds + 2);
+        if (poll(fds, n, timeout_msec(session)) < 0)
+                return errno == EINTR ? 0 : -errno;
+        if (fds[1].revents)
+                take_signals(session);
+        if (session->pump)
+                pump_dispatch(session->pump, fds + 2);
+        return 0;
+}
+
+static int send_call(Session *session, const char *member, sd_bus_message_handler_t on_reply)
+{
+        g_autoptr(sd_bus_message) call = NULL;
+        int r = client_new_call(session->client, session->path, INTERFACE_CONTAINER, member, &call);
+
+        if (r < 0)
+                return r;
+        return sd_bus_call_async(client_bus(session->client), NULL, call, on_reply, session,
+                                 UINT64_MAX);
+}
+
+/* An exit code explains itself; these do not. */
+static void explain_result(const Session *session)
+{
+        if (!session->result)
+                return;
+        if (!strcmp(session->result, "oom-kill"))
+                hint("killed: it needed more memory than it may have");
+        else if (session_status_of(session->result, 0) == EXIT_RUNTIME_FAILED)
+                complain("the container's result is '%s'", session->result);
+}
+
+int session_run(Session *session, bool starts)
+{
+        /* Wait goes first: a container that is forgotten at its end would take its result along. */
+        int r = send_call(session, "Wait", on_waited);
+
+        if (r >= 0 && starts) {
+                session->is_starting = true;
+                /* What is typed before there is a command stays with our terminal. */
+                if (session->pump)
+                        session->pump->is_paused = true;
+                r = send_call(session, "Start", on_started);
+        }
+        while (r >= 0 && !session->is_over) {
+                r = sd_bus_process(client_bus(session->client), NULL);
+                if (r == 0)
+                        r = poll_once(session);
+                judge(session);
+        }
+        drop_terminal(session);
+        if (r < 0)
+                client_complain_errno(session->client, NULL, r);
+        else
+                explain_result(session);
+        return session->status;
+}

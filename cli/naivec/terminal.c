@@ -1,0 +1,226 @@
+#include "cli/naivec/terminal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "service/util/fd.h"
+
+#define CTRL_D '\x04'
+#define CTRL_P '\x10'
+#define CTRL_Q '\x11'
+
+/* What a pipe that polls writable takes without blocking. */
+#define WRITE_MAX 4096
+
+void raw_mode_enter(RawMode *mode, int fd)
+{
+        struct termios raw;
+
+        /* Again after a SIGCONT: the shell may have changed it, but what to restore stays. */
+        if (!mode->is_raw && tcgetattr(fd, &mode->saved) < 0)
+                return;
+        raw = mode->saved;
+        cfmakeraw(&raw);
+        mode->fd = fd;
+        mode->is_raw = tcsetattr(fd, TCSADRAIN, &raw) >= 0;
+}
+
+void raw_mode_leave(RawMode *mode)
+{
+        if (mode->is_raw)
+                tcsetattr(mode->fd, TCSADRAIN, &mode->saved);
+        mode->is_raw = false;
+}
+
+bool terminal_size(unsigned short *ret_rows, unsigned short *ret_columns)
+{
+        struct winsize size;
+
+        for (int fd = 0; fd <= 2; fd++) {
+                if (ioctl(fd, TIOCGWINSZ, &size) < 0 || !size.ws_row || !size.ws_col)
+                        continue;
+                *ret_rows = size.ws_row;
+                *ret_columns = size.ws_col;
+                return true;
+        }
+        return false;
+}
+
+/* O_NONBLOCK belongs to the open file, which we share with the shell; so open a terminal anew. */
+static int reopen_terminal(int fd, int flags)
+{
+        char path[32];
+
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        int own = isatty(fd) ? open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
+        return own >= 0 ? own : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+}
+
+void pump_init(Pump *pump, int input, int output, int peer)
+{
+        *pump = (Pump){
+                .input = input < 0 ? -1 : reopen_terminal(input, O_RDONLY),
+                .output = reopen_terminal(output, O_WRONLY),
+                .peer = peer,
+                .input_is_tty = input >= 0 && isatty(input),
+                .output_is_tty = isatty(output),
+        };
+}
+
+void pump_clear(Pump *pump)
+{
+        fd_clear(&pump->input);
+        fd_clear(&pump->output);
+        fd_clear(&pump->peer);
+}
+
+static bool is_empty(const Chunk *chunk)
+{
+        return chunk->start == chunk->end;
+}
+
+bool pump_is_drained(const Pump *pump)
+{
+        return pump->peer < 0 && is_empty(&pump->down);
+}
+
+bool pump_has_output(const Pump *pump)
+{
+        return !is_empty(&pump->down);
+}
+
+/* -1 for what must not be asked: poll() reports POLLHUP and POLLERR unasked, and would spin. */
+static struct pollfd ask(int fd, short events)
+{
+        return (struct pollfd){.fd = events ? fd : -1, .events = events};
+}
+
+static bool wants_input(const Pump *pump)
+{
+        return !pump->is_paused && is_empty(&pump->up) && pump->peer >= 0;
+}
+
+void pump_prepare(const Pump *pump, struct pollfd fds[PUMP_FDS])
+{
+        short peer_events =
+                (is_empty(&pump->down) ? POLLIN : 0) | (is_empty(&pump->up) ? 0 : POLLOUT);
+
+        fds[0] = ask(pump->input, wants_input(pump) ? POLLIN : 0);
+        fds[1] = ask(pump->output, is_empty(&pump->down) ? 0 : POLLOUT);
+        fds[2] = ask(pump->peer, peer_events);
+}
+
+/* Takes Ctrl-P Ctrl-Q out of what was typed. A Ctrl-P waits for the next key, which tells what it
+ * is. */
+static void filter_keys(Pump *pump, const char *keys, size_t n)
+{
+        Chunk *up = &pump->up;
+
+        for (size_t i = 0; i < n && !pump->has_detached; i++) {
+                if (pump->is_holding && keys[i] == CTRL_Q) {
+                        pump->has_detached = true;
+                        break;
+                }
+                if (pump->is_holding)
+                        up->data[up->end++] = CTRL_P;
+                pump->is_holding = keys[i] == CTRL_P;
+                if (!pump->is_holding)
+                        up->data[up->end++] = keys[i];
+        }
+}
+
+void pump_repeat_eof(Pump *pump)
+{
+        if (!is_empty(&pump->up) || pump->peer < 0)
+                return;
+        pump->up = (Chunk){.data = {CTRL_D}, .end = 1};
+        pump->has_sent_eof = true;
+}
+
+static void end_input(Pump *pump)
+{
+        fd_clear(&pump->input);
+        if (pump->input_is_tty)
+                pump->has_hung_up = true;
+        else if (pump->sends_eof)
+                pump_repeat_eof(pump);
+}
+
+static void read_input(Pump *pump)
+{
+        char keys[sizeof pump->up.data - 2]; /* room for a held Ctrl-P */
+        ssize_t n = read(pump->input, keys, sizeof keys);
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
+        pump->up.start = pump->up.end = 0;
+        if (n <= 0) {
+                end_input(pump);
+        } else if (pump->has_detach_keys) {
+                filter_keys(pump, keys, (size_t) n);
+        } else {
+                memcpy(pump->up.data, keys, (size_t) n);
+                pump->up.end = (size_t) n;
+        }
+}
+
+static void read_peer(Pump *pump)
+{
+        Chunk *down = &pump->down;
+        ssize_t n = recv(pump->peer, down->data, sizeof down->data, MSG_DONTWAIT);
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
+        if (n <= 0) {
+                fd_clear(&pump->peer);
+                return;
+        }
+        down->start = 0;
+        down->end = (size_t) n;
+}
+
+static void write_peer(Pump *pump)
+{
+        Chunk *up = &pump->up;
+        ssize_t n = send(pump->peer, up->data + up->start, up->end - up->start,
+                         MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        if (n >= 0)
+                up->start += (size_t) n;
+        else if (errno != EAGAIN && errno != EINTR)
+                up->start = up->end; /* nobody reads any more; its output may still come */
+}
+
+static void write_output(Pump *pump)
+{
+        Chunk *down = &pump->down;
+        size_t length = down->end - down->start;
+        ssize_t n = write(pump->output, down->data + down->start,
+                          length < WRITE_MAX ? length : WRITE_MAX);
+
+        if (n >= 0) {
+                down->start += (size_t) n;
+        } else if (errno != EAGAIN && errno != EINTR) {
+                down->start = down->end;
+                pump->has_lost_output = true;
+        }
+}
+
+void pump_dispatch(Pump *pump, const struct pollfd fds[PUMP_FDS])
+{
+        if (fds[0].revents && pump->input >= 0 && is_empty(&pump->up))
+                read_input(pump);
+        if (fds[2].revents && pump->peer >= 0 && is_empty(&pump->down))
+                read_peer(pump);
+        if (pump->peer >= 0 && !is_empty(&pump->up))
+                write_peer(pump);
+        /* A terminal of our own cannot block us; whatever else must have said that it takes more.
+         */
+        if (!is_empty(&pump->down) && (pump->output_is_tty || fds[1].revents))
+                write_output(pump);
+}

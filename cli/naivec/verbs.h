@@ -1,0 +1,28 @@
+#pragma once
+
+/* Every verb: its entry and its flags, for the table in naivec.c. Each returns an exit status. */
+
+#include "cli/naivec/invocation.h"
+
+int verb_run(Invocation *invocation);
+int verb_create(Invocation *invocation);
+const Flag *verb_run_flags(void);
+const Flag *verb_create_flags(void);
+
+int verb_start(Invocation *invocation);
+int verb_stop(Invocation *invocation);
+int verb_kill(Invocation *invocation);
+int verb_delete(Invocation *invocation);
+int verb_wait(Invocation *invocation);
+const Flag *verb_stop_flags(void);
+const Flag *verb_kill_flags(void);
+
+int verb_list(Invocation *invocation);
+int verb_status(Invocation *invocation);
+const Flag *verb_status_flags(void);
+
+int verb_logs(Invocation *invocation);
+const Flag *verb_logs_flags(void);
+
+int verb_attach(Invocation *invocation);
+const Flag *verb_attach_flags(void);

@@ -1,0 +1,163 @@
+/* start, stop, kill, delete: one method on many containers. */
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/lib/values.h"
+#include "cli/naivec/batch.h"
+#include "cli/naivec/listing.h"
+#include "cli/naivec/verbs.h"
+
+enum { FLAG_ALL = FLAG_OF_VERB, FLAG_TIME };
+
+static const Flag stop_flags[] = {
+        {"signal", "SIGNAL", "what to ask with (default: TERM)", 's'},
+        {"time", "SECONDS", "grace time before the container is killed (default: the service's)",
+         'T'},
+        {"all", NULL, "all containers of the caller; for root: of everybody", FLAG_ALL},
+        {0},
+};
+
+static const Flag kill_flags[] = {
+        {"signal", "SIGNAL", "which signal, by name or number (default: TERM)", 's'},
+        {"all", NULL, "to all processes of the container, not the main one alone", FLAG_ALL},
+        {0},
+};
+
+const Flag *verb_stop_flags(void)
+{
+        return stop_flags;
+}
+
+const Flag *verb_kill_flags(void)
+{
+        return kill_flags;
+}
+
+typedef struct {
+        int signal;
+        uint64_t usec;
+        bool all;
+} Control;
+
+/* The flags of stop and kill; an exit status, or -1 to go on. */
+static int parse(Invocation *invocation, Control *control)
+{
+        const char *value = NULL;
+        int id;
+
+        while ((id = invocation_next(invocation, &value)) != FLAG_END) {
+                switch (id) {
+                case 's':
+                        if (!value_parse_signal(value, &control->signal))
+                                return invocation_usage(invocation, "'%s' is no signal", value);
+                        break;
+                case 'T':
+                        if (!value_parse_seconds(value, &control->usec))
+                                return invocation_usage(invocation, "--time=%s: it takes seconds",
+                                                        value);
+                        break;
+                case FLAG_ALL:
+                        control->all = true;
+                        break;
+                default:
+                        return invocation->status;
+                }
+        }
+        return -1;
+}
+
+/* A verb without flags, on each ID. */
+static int call_each(Invocation *invocation, const char *member)
+{
+        g_autoptr(Client) client = NULL;
+        g_autoptr(Batch) batch = NULL;
+        const char *value = NULL;
+
+        if (invocation_next(invocation, &value) != FLAG_END)
+                return invocation->status;
+        client = client_open(&invocation->settings);
+        if (!client)
+                return EXIT_FAILURE;
+        batch = batch_new(client, member);
+        for (char **id = invocation->arguments; *id; id++)
+                batch_call(batch, *id, NULL, "");
+        return batch_finish(batch);
+}
+
+int verb_start(Invocation *invocation)
+{
+        return call_each(invocation, "Start");
+}
+
+int verb_delete(Invocation *invocation)
+{
+        return call_each(invocation, "Delete");
+}
+
+int verb_kill(Invocation *invocation)
+{
+        g_autoptr(Client) client = NULL;
+        g_autoptr(Batch) batch = NULL;
+        Control control = {.signal = SIGTERM};
+        int status = parse(invocation, &control);
+
+        if (status >= 0)
+                return status;
+        client = client_open(&invocation->settings);
+        if (!client)
+                return EXIT_FAILURE;
+        batch = batch_new(client, "Kill");
+        for (char **id = invocation->arguments; *id; id++)
+                batch_call(batch, *id, NULL, "si", control.all ? "all" : "main", control.signal);
+        return batch_finish(batch);
+}
+
+static bool is_ours_to_stop(const Client *client, const ListedContainer *container)
+{
+        if (!strcmp(container->state, "stopped"))
+                return false;
+        /* The others that a user may see need an authorization each; --all means one's own. */
+        return client_is_remote(client) || geteuid() == 0 || container->owner == geteuid();
+}
+
+static int stop_all(Client *client, Batch *batch, const Control *control)
+{
+        g_autoptr(GPtrArray) containers = listing_fetch(client);
+
+        if (!containers)
+                return EXIT_FAILURE;
+        for (unsigned i = 0; i < containers->len; i++) {
+                const ListedContainer *container = containers->pdata[i];
+
+                if (is_ours_to_stop(client, container))
+                        batch_call(batch, container->name, container->path, "it", control->signal,
+                                   control->usec);
+        }
+        return batch_finish(batch);
+}
+
+int verb_stop(Invocation *invocation)
+{
+        g_autoptr(Client) client = NULL;
+        g_autoptr(Batch) batch = NULL;
+        /* 0 and UINT64_MAX stand for the service's own choice. */
+        Control control = {.signal = 0, .usec = UINT64_MAX};
+        int status = parse(invocation, &control);
+
+        if (status >= 0)
+                return status;
+        if (control.all == (invocation->n_arguments > 0))
+                return invocation_usage(invocation, "'stop' needs either IDs or --all");
+        client = client_open(&invocation->settings);
+        if (!client)
+                return EXIT_FAILURE;
+        batch = batch_new(client, "Stop");
+        if (control.all)
+                return stop_all(client, batch, &control);
+        for (char **id = invocation->arguments; *id; id++)
+                batch_call(batch, *id, NULL, "it", control.signal, control.usec);
+        return batch_finish(batch);
+}

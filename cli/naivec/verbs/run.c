@@ -1,0 +1,141 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/lib/json.h"
+#include "cli/lib/text.h"
+#include "cli/naivec/client.h"
+#include "cli/naivec/run-command.h"
+#include "cli/naivec/session.h"
+#include "cli/naivec/verbs.h"
+#include "dbus/names.h"
+
+const Flag *verb_run_flags(void)
+{
+        static Flag storage[SPAWN_FLAGS_SIZE];
+
+        return run_command_flags(storage);
+}
+
+const Flag *verb_create_flags(void)
+{
+        static Flag storage[SPAWN_FLAGS_SIZE];
+
+        return run_command_create_flags(storage);
+}
+
+/* Spawn or Create; the container's path in *ret_path, or an exit status after a complaint. */
+static int request_container(Client *client, const RunCommand *command, const char *member,
+                             char **ret_path)
+{
+        g_autoptr(sd_bus_message) call = NULL, reply = NULL;
+        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+        const char *path;
+        int r = client_new_call(client, MANAGER_PATH, INTERFACE_MANAGER, member, &call);
+
+        if (r >= 0)
+                r = spawn_request_append(&command->request, call, command->rootfs, command->argv);
+        if (r < 0) {
+                client_complain_errno(client, member, r);
+                return EXIT_RUNTIME_FAILED;
+        }
+        r = client_call(client, call, 0, &error, &reply);
+        if (r < 0) {
+                client_complain(client, NULL, &error);
+                return session_status_of_error(&error);
+        }
+        r = sd_bus_message_read(reply, "o", &path);
+        if (r < 0) {
+                client_complain_errno(client, member, r);
+                return EXIT_RUNTIME_FAILED;
+        }
+        *ret_path = g_strdup(path);
+        return 0;
+}
+
+static int print_id(const Settings *settings, const char *path)
+{
+        g_autofree char *id = client_container_id(path);
+        Json json;
+
+        if (!id)
+                return EXIT_RUNTIME_FAILED;
+        if (settings->json == JSON_OFF) {
+                g_autofree char *escaped = text_escape(id);
+                puts(escaped);
+                return 0;
+        }
+        json_init(&json, settings->json == JSON_PRETTY);
+        json_open(&json, '{');
+        json_key(&json, "id");
+        json_string(&json, id);
+        json_key(&json, "path");
+        json_string(&json, path);
+        json_close(&json, '}');
+        g_autofree char *text = json_finish(&json);
+        fputs(text, stdout);
+        return 0;
+}
+
+/* A container that stays: made by `member`, its id printed. */
+static int leave_container(Invocation *invocation, const RunCommand *command, const char *member)
+{
+        g_autoptr(Client) client = NULL;
+        g_autofree char *path = NULL;
+        int status;
+
+        if (invocation->settings.embedded)
+                return invocation_usage(invocation,
+                                        "--embedded: the container would end with naivec");
+        if (!run_command_check_fds(command, invocation))
+                return invocation->status;
+        client = client_open(&invocation->settings);
+        if (!client || (command->request.fds->len && !client_passes_fds(client, "--fd")))
+                return EXIT_RUNTIME_FAILED;
+        status = request_container(client, command, member, &path);
+        return status != 0 ? status : print_id(&invocation->settings, path);
+}
+
+static int run_attached(Invocation *invocation, RunCommand *command)
+{
+        g_autoptr(Client) client = NULL;
+        g_autofree char *path = NULL;
+        g_autoptr(Session) session = NULL;
+        int status;
+
+        run_command_attach(command);
+        if (!run_command_check_fds(command, invocation))
+                return invocation->status;
+        client = client_open(&invocation->settings);
+        if (!client || !client_passes_fds(client, "run"))
+                return EXIT_RUNTIME_FAILED;
+        /* Create and Start rather than Spawn, so that Wait can stand in between. */
+        status = request_container(client, command, "Create", &path);
+        if (status != 0)
+                return status;
+        session = session_new(client, path);
+        session_forward_signals(session);
+        if (run_command_has_terminal(command))
+                status = session_attach(session, (TerminalOptions){.sends_eof = true});
+        return status != 0 ? status : session_run(session, true);
+}
+
+int verb_run(Invocation *invocation)
+{
+        g_auto(RunCommand) command = {0};
+
+        if (!run_command_parse(&command, invocation))
+                return invocation->status;
+        return command.is_detached ? leave_container(invocation, &command, "Spawn")
+                                   : run_attached(invocation, &command);
+}
+
+int verb_create(Invocation *invocation)
+{
+        g_auto(RunCommand) command = {0};
+        int status;
+
+        if (!run_command_parse(&command, invocation))
+                return invocation->status;
+        status = leave_container(invocation, &command, "Create");
+        return status > EXIT_USAGE ? EXIT_FAILURE : status;
+}

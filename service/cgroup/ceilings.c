@@ -1,0 +1,120 @@
+/* The level between our parent directory and the leaves: one for each owner, which bounds what all
+ * of its containers have together. Root has none: it could take them away.
+ *
+ * An owner's directory outlives its last leaf and, with a leaf in it, the service. So what the
+ * configuration says now is put there once in the life of this service, and before that, what an
+ * earlier one said is taken away: v1 refuses to raise memory above a memory-and-swap of before. */
+
+#include "service/cgroup/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "service/spec/error.h"
+#include "service/util/fd.h"
+
+CgroupLimits cgroup_ceilings_of(const CgroupTree *tree, uid_t owner)
+{
+        const CgroupLimits none = {CGROUP_NO_LIMIT, CGROUP_NO_LIMIT, CGROUP_NO_LIMIT};
+
+        return owner == 0 ? none : tree->ceilings;
+}
+
+/* cgroup v1 before Linux 5.11, see count_hierarchically(): a limit here would count nothing. */
+static bool counts_below(int dirfd, GError **error)
+{
+        char text[8];
+
+        return fd_read_file_at(dirfd, "memory.use_hierarchy", text, sizeof text) <= 0 ||
+               text[0] == '1' ||
+               error_set(
+                       error, RUNTIME_ERROR_CGROUP_FAILED,
+                       "memory of a cgroup's children is not counted (memory.use_hierarchy is 0)");
+}
+
+/* `ret_fd` is -1 if it has no directory there: then there is nothing to limit yet. */
+static bool open_owner(const CgroupTree *tree, CgroupController controller, uid_t owner,
+                       int *ret_fd, GError **error)
+{
+        const CgroupHierarchy *h = &tree->hierarchies[tree->serving[controller]];
+        char name[16];
+
+        snprintf(name, sizeof name, "%u", (unsigned) owner);
+        *ret_fd = openat(h->parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return *ret_fd >= 0 || errno == ENOENT ||
+               error_set_errno(error, RUNTIME_ERROR_CGROUP_FAILED, errno, "cannot open %s%s/%s",
+                               h->mount_point, h->parent, name);
+}
+
+static bool cap_memory(const CgroupTree *tree, uid_t owner, GError **error)
+{
+        autofd int fd = -1;
+
+        if (tree->ceilings.memory_max == CGROUP_NO_LIMIT || tree->serving[CGROUP_MEMORY] < 0)
+                return true;
+        return open_owner(tree, CGROUP_MEMORY, owner, &fd, error) &&
+               (fd < 0 ||
+                (counts_below(fd, error) &&
+                 tree->hierarchies[tree->serving[CGROUP_MEMORY]].backend->set_memory(
+                         fd, tree->ceilings.memory_max, tree->ceilings.memory_swap_max, error)));
+}
+
+static bool cap_tasks(const CgroupTree *tree, uid_t owner, GError **error)
+{
+        autofd int fd = -1;
+
+        if (tree->ceilings.tasks_max == CGROUP_NO_LIMIT || tree->serving[CGROUP_PIDS] < 0)
+                return true;
+        return open_owner(tree, CGROUP_PIDS, owner, &fd, error) &&
+               (fd < 0 || cgroup_set_tasks(fd, tree->ceilings.tasks_max, error));
+}
+
+bool cgroup_cap_owner(CgroupTree *tree, uid_t owner, GError **error)
+{
+        if (owner == 0 || g_hash_table_contains(tree->capped, GUINT_TO_POINTER(owner)))
+                return true;
+        if (!cap_memory(tree, owner, error) || !cap_tasks(tree, owner, error)) {
+                g_prefix_error(error, "cannot limit the containers of user %u together: ",
+                               (unsigned) owner);
+                return false;
+        }
+        g_hash_table_add(tree->capped, GUINT_TO_POINTER(owner));
+        return true;
+}
+
+static void lift(const CgroupHierarchy *h, const char *owner)
+{
+        static const char *const files[][2] = {
+                {"memory.memsw.limit_in_bytes", "-1"},
+                {"memory.limit_in_bytes", "-1"},
+                {"memory.swap.max", "max"},
+                {"memory.max", "max"},
+                {"pids.max", "max"},
+        };
+        autofd int fd =
+                openat(h->parent_fd, owner, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        /* of either version, whichever it has; what stays is told of when it is set anew */
+        for (size_t i = 0; fd >= 0 && i < G_N_ELEMENTS(files); i++)
+                (void) fd_write_file_at(fd, files[i][0], files[i][1]);
+}
+
+void cgroup_tree_set_ceilings(CgroupTree *tree, const CgroupLimits *ceilings)
+{
+        tree->ceilings = *ceilings;
+        g_hash_table_remove_all(tree->capped);
+        for (unsigned i = 0; i < tree->n_hierarchies; i++) {
+                g_autoptr(GPtrArray) owners = cgroup_list_owners(&tree->hierarchies[i]);
+                for (unsigned k = 0; k < owners->len; k++)
+                        lift(&tree->hierarchies[i], owners->pdata[k]);
+        }
+        /* at once, for what runs already; where that fails, the owner's next container tells why */
+        for (unsigned i = 0; i < tree->n_hierarchies; i++) {
+                g_autoptr(GPtrArray) owners = cgroup_list_owners(&tree->hierarchies[i]);
+                for (unsigned k = 0; k < owners->len; k++)
+                        (void) cgroup_cap_owner(
+                                tree, (uid_t) g_ascii_strtoull(owners->pdata[k], NULL, 10), NULL);
+        }
+}

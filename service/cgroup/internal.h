@@ -1,0 +1,120 @@
+#pragma once
+
+/* What the files of the cgroup module share: a hierarchy (one mounted tree of either version, with
+ * the service's parent directory in it), and the backend, the few things that v1 and v2 do
+ * differently. All of it works on directory fds: no path of a leaf is resolved on the host. */
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "service/cgroup/cgroup.h"
+
+#define CGROUP_PARENT_DEFAULT  "/system.slice/naive-runc.service"
+#define CGROUP_PARENT_BESIDE   "/system.slice/naive-runc-containers"
+#define CGROUP_SUPERVISOR      "supervisor"
+#define CGROUP_HIERARCHIES_MAX 3u /* v2, and one for each controller that it may lack */
+
+typedef enum CgroupController {
+        CGROUP_MEMORY,
+        CGROUP_PIDS,
+        CGROUP_FREEZER, /* v1 only, to end a container where there is no v2 tree */
+        _CGROUP_CONTROLLER_MAX,
+} CgroupController;
+
+const char *cgroup_controller_name(CgroupController controller);
+
+typedef struct CgroupBackend {
+        /* Either value may be CGROUP_NO_LIMIT, not both. */
+        bool (*set_memory)(int leaf, uint64_t memory_max, uint64_t swap_max, GError **error);
+        /* Lets an OOM end all of the leaf, and opens what reports and counts such kills.
+         * `*ret_event` is -1 if the counting fd reports too. */
+        bool (*watch_oom)(int leaf, int *ret_count, int *ret_event, GError **error);
+        bool (*kill)(int leaf, GError **error);
+        bool (*is_populated)(int leaf);
+} CgroupBackend;
+
+extern const CgroupBackend cgroup_unified;
+extern const CgroupBackend cgroup_legacy;
+
+typedef struct CgroupHierarchy {
+        const CgroupBackend *backend;
+        char *mount_point;
+        char *mount_root;     /* the part of the hierarchy that is mounted; "" for all of it */
+        char *device;         /* "major:minor": the same for controllers mounted together */
+        char *parent;         /* below the mount point */
+        bool is_delegated;    /* the levels above the parent are systemd's: hands off */
+        unsigned parent_made; /* the lowest levels of `parent` that this process made */
+        unsigned controllers; /* bits of the controllers it serves */
+        int parent_fd;
+} CgroupHierarchy;
+
+struct CgroupTree {
+        CgroupMode mode;
+        CgroupHierarchy hierarchies[CGROUP_HIERARCHIES_MAX];
+        unsigned n_hierarchies;
+        int serving[_CGROUP_CONTROLLER_MAX]; /* index of the hierarchy, or -1 and the reason: */
+        char *missing[_CGROUP_CONTROLLER_MAX];
+        CgroupLimits ceilings; /* of an owner's directory */
+        GHashTable *capped;    /* set of the owners whose directories have them */
+        int tracking;          /* the hierarchy in which every container has a leaf, or -1 */
+        bool is_copy;          /* another process makes what is above the leaves */
+};
+
+/* -- ceilings.c -- */
+
+CgroupLimits cgroup_ceilings_of(const CgroupTree *tree, uid_t owner);
+/* Puts them in place, once for each directory of an owner, which is there. */
+bool cgroup_cap_owner(CgroupTree *tree, uid_t owner, GError **error);
+
+/* -- tree.c -- */
+
+GPtrArray *cgroup_list_owners(const CgroupHierarchy *hierarchy); /* names */
+
+typedef struct CgroupMount {
+        unsigned version;
+        char *device, *root, *point;
+        char *options; /* of the super block; v1 names its controllers here */
+} CgroupMount;
+
+/* The cgroup mounts in the text of a mountinfo file, in its order; lines that make no sense are
+ * left out. */
+GPtrArray *cgroup_mounts_parse(const char *mountinfo);
+
+/* (Re)makes and opens the parent directory. What was made of it is removed again on failure. */
+bool cgroup_hierarchy_make_parent(CgroupHierarchy *hierarchy, GError **error);
+
+/* -- procs.c: what is the same in both versions -- */
+
+/* Names of the sub-directories; empty if there are none or it cannot be read. */
+GPtrArray *cgroup_list_directories(int dirfd);
+
+/* Writes a number and reads it back: an error if the kernel made it larger. */
+bool cgroup_set_value(int leaf, const char *file, uint64_t value, GError **error);
+bool cgroup_set_bytes(int leaf, const char *file, uint64_t value, GError **error);
+bool cgroup_set_tasks(int leaf, uint64_t tasks_max, GError **error);
+
+/* For a kernel without the file that limits swap: fine as long as there is no swap. */
+bool cgroup_swap_file_missing(const char *file, GError **error);
+
+/* The number behind "<key> " in a flat keyed file (cgroup.events, memory.events); 0 if there is
+ * none. */
+uint64_t cgroup_keyed_value(const char *text, const char *key);
+
+/* Signals each process of a cgroup and of those below it. Returns how many there were. */
+unsigned cgroup_signal_all(int dirfd, int signal);
+bool cgroup_has_processes(int dirfd);
+
+/* Ends all processes with a freezer's help (`freeze` says whether everything stands still; may be
+ * unable to): freeze, kill, always thaw; repeated, within bounds, when it could not be frozen. */
+bool cgroup_kill_listed(int leaf, bool (*freeze)(int leaf), void (*thaw)(int leaf), GError **error);
+
+/* Removes the sub-cgroups, depth-first, bounded. 0 or -errno. */
+int cgroup_remove_children(int dirfd);
+
+/* -- v2.c -- */
+
+/* Enables controllers (bits) for the children of a v2 directory. Returns the bits that are enabled
+ * then; `reasons` (one for each controller, may be NULL) tells of the others. */
+unsigned cgroup_unified_enable(int dirfd, unsigned wanted, char **reasons);

@@ -1,0 +1,139 @@
+/* cgroup v2: controllers handed down level by level, limits in memory.* and pids.*, and one file to
+ * end everything inside. On a hybrid machine the same without controllers. */
+
+#include "service/cgroup/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "service/spec/error.h"
+#include "service/util/fd.h"
+
+#define FREEZE_ROUNDS 50u /* of 1 ms */
+
+static bool has_word(const char *words, const char *word)
+{
+        g_auto(GStrv) list = g_strsplit_set(words, " \n", -1);
+
+        return g_strv_contains((const char *const *) list, word);
+}
+
+static bool file_has_word(int dirfd, const char *file, const char *word)
+{
+        char text[512];
+
+        return fd_read_file_at(dirfd, file, text, sizeof text) > 0 && has_word(text, word);
+}
+
+/* "memory" may be asked of a parent that lacks it: then the kernel says ENOENT, and we say it
+ * better. */
+static int enable_one(int dirfd, const char *name)
+{
+        g_autofree char *text = g_strconcat("+", name, NULL);
+
+        if (file_has_word(dirfd, "cgroup.subtree_control", name))
+                return 0;
+        return fd_write_file_at(dirfd, "cgroup.subtree_control", text);
+}
+
+unsigned cgroup_unified_enable(int dirfd, unsigned wanted, char **reasons)
+{
+        unsigned enabled = 0;
+
+        for (unsigned i = 0; i < _CGROUP_CONTROLLER_MAX; i++) {
+                const char *name = cgroup_controller_name(i);
+                if (!(wanted & 1u << i))
+                        continue;
+                int r = enable_one(dirfd, name);
+                if (r == 0) {
+                        enabled |= 1u << i;
+                } else if (reasons && !reasons[i]) {
+                        reasons[i] = r == -ENOENT ? g_strdup("cgroup v2 does not offer it there")
+                                                  : g_strdup_printf("cgroup.subtree_control: %s",
+                                                                    g_strerror(-r));
+                }
+        }
+        return enabled;
+}
+
+static bool unified_set_memory(int leaf, uint64_t memory_max, uint64_t swap_max, GError **error)
+{
+        /* first, or what is in it already could be swapped out for the other limit */
+        if (swap_max != CGROUP_NO_LIMIT) {
+                if (faccessat(leaf, "memory.swap.max", F_OK, 0) < 0 && errno == ENOENT) {
+                        if (!cgroup_swap_file_missing("memory.swap.max", error))
+                                return false;
+                } else if (!cgroup_set_bytes(leaf, "memory.swap.max", swap_max, error))
+                        return false;
+        }
+        return memory_max == CGROUP_NO_LIMIT ||
+               cgroup_set_bytes(leaf, "memory.max", memory_max, error);
+}
+
+static bool unified_watch_oom(int leaf, int *ret_count, int *ret_event, GError **error)
+{
+        char text[512];
+        autofd int fd = openat(leaf, "memory.events", O_RDONLY | O_CLOEXEC);
+
+        /* One process of a container gone and the others left is nobody's wish. Since Linux 4.19.
+         */
+        (void) fd_write_file_at(leaf, "memory.oom.group", "1");
+        /* Until it is read for the first time, poll() reports a change. */
+        if (fd < 0 || pread(fd, text, sizeof text, 0) < 0)
+                return error_set_errno(error, RUNTIME_ERROR_CGROUP_FAILED, errno,
+                                       "cannot watch memory.events");
+        *ret_count = steal_fd(&fd);
+        *ret_event = -1;
+        return true;
+}
+
+static bool events_value(int leaf, const char *key)
+{
+        char text[512];
+
+        return fd_read_file_at(leaf, "cgroup.events", text, sizeof text) > 0 &&
+               cgroup_keyed_value(text, key) != 0;
+}
+
+static bool unified_freeze(int leaf)
+{
+        if (fd_write_file_at(leaf, "cgroup.freeze", "1") < 0)
+                return false; /* before Linux 5.2 */
+        for (unsigned i = 0; i < FREEZE_ROUNDS; i++) {
+                if (events_value(leaf, "frozen"))
+                        return true;
+                g_usleep(1000);
+        }
+        return false;
+}
+
+static void unified_thaw(int leaf)
+{
+        (void) fd_write_file_at(leaf, "cgroup.freeze", "0");
+}
+
+static bool unified_kill(int leaf, GError **error)
+{
+        int r = fd_write_file_at(leaf, "cgroup.kill", "1");
+
+        if (r == -ENOENT) /* before Linux 5.14 */
+                return cgroup_kill_listed(leaf, unified_freeze, unified_thaw, error);
+        if (r < 0)
+                return error_set_errno(error, RUNTIME_ERROR_CGROUP_FAILED, -r,
+                                       "cannot write cgroup.kill");
+        return true;
+}
+
+static bool unified_is_populated(int leaf)
+{
+        return events_value(leaf, "populated");
+}
+
+const CgroupBackend cgroup_unified = {
+        .set_memory = unified_set_memory,
+        .watch_oom = unified_watch_oom,
+        .kill = unified_kill,
+        .is_populated = unified_is_populated,
+};

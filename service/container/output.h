@@ -1,0 +1,52 @@
+#pragma once
+
+/* The output of one container: reads its pipe or terminal always, so that nobody attached never
+ * blocks the command, into a bounded log, and serves readers from that log, each at its own pace. A
+ * writing reader (a person at the terminal) that falls behind stops the reading, as a terminal
+ * does; a mere watcher that falls behind loses the oldest bytes. Knows fds and the loop, no
+ * containers, no bus. */
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "service/container/output-log.h"
+
+typedef struct Output Output;
+
+Output *output_new(void);
+/* Nothing more is read. Readers still behind get the rest, but for no longer than a while. */
+void output_free(Output *output);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Output, output_free)
+
+/* A pipe for a container's output: the end to read, non-blocking, and the container's. The latter
+ * can be read as well: then it breaks for nobody while no service is there to read, and a successor
+ * finds the pipe by its inode among the container's fds. It belongs to `uid` and `gid`. */
+bool output_open_pipe(int ret_ends[2], uid_t uid, gid_t gid, uint64_t *ret_inode, GError **error);
+
+/* Starts reading `fd` (consumed): a pipe's end that does not block, or a terminal's master, made
+ * so. What was to be the latter and is not is closed and not read. */
+void output_set_source(Output *output, int fd, bool terminal);
+
+/* Who is given each piece as it comes, besides the log. */
+typedef void (*OutputFunc)(const uint8_t *bytes, size_t n, void *data);
+void output_set_sink(Output *output, OutputFunc function, void *data);
+
+/* The command has ended: takes what is still in the source and closes it; readers see the end. */
+void output_finish(Output *output);
+
+/* Fills a finished one from what was saved. */
+OutputLog *output_log(Output *output);
+
+bool output_has_readers(const Output *output);
+bool output_is_terminal(const Output *output);
+bool output_resize(Output *output, uint16_t rows, uint16_t columns, GError **error);
+
+typedef struct OutputReader {
+        uint64_t offset; /* where to begin; moved to the oldest byte kept */
+        bool follow;     /* go on until the command ends, not only to what is there now */
+        bool writes;     /* what the reader sends goes to the terminal */
+} OutputReader;
+
+/* A stream socket: the log comes out of it, then its end. Owned by the caller (CLOEXEC). */
+bool output_attach(Output *output, const OutputReader *how, int *ret_fd, GError **error);

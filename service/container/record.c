@@ -1,0 +1,267 @@
+#include "service/container/record.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "service/spec/error.h"
+#include "service/spec/run-spec.h"
+#include "service/util/fd.h"
+#include "service/util/proc.h"
+
+#define GROUP          "Container"
+#define RECORD_VERSION 2
+#define RECORD_MAX     16384
+
+static void log_name(uint64_t serial, char name[32])
+{
+        g_snprintf(name, 32, "%" G_GUINT64_FORMAT ".log", serial);
+}
+
+static void record_name(uint64_t serial, char name[32])
+{
+        g_snprintf(name, 32, "%" G_GUINT64_FORMAT ".conf", serial);
+}
+
+/* What a byte that has changed could make of a record is another user's container, or another live
+ * one. Of the name too, for by its serial a record has its cgroup. */
+static char *head_line(const char *name, const char *text, size_t length)
+{
+        g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+
+        g_checksum_update(sum, (const guchar *) name, (gssize) strlen(name));
+        g_checksum_update(sum, (const guchar *) text, (gssize) length);
+        return g_strconcat("# ", g_checksum_get_string(sum), "\n", NULL);
+}
+
+static bool write_file(int dirfd, const char *name, const char *text, size_t length, GError **error)
+{
+        g_autofree char *temporary = g_strconcat(name, ".new", NULL);
+        g_autofree char *head = head_line(name, text, length);
+        struct iovec parts[] = {{head, strlen(head)}, {(char *) text, length}};
+        ssize_t size = (ssize_t) (parts[0].iov_len + parts[1].iov_len);
+        autofd int fd = openat(dirfd, temporary,
+                               O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+        if (fd < 0 || writev(fd, parts, G_N_ELEMENTS(parts)) != size ||
+            renameat(dirfd, temporary, dirfd, name) < 0) {
+                int errnum = errno;
+                unlinkat(dirfd, temporary, 0);
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, errnum,
+                                       "cannot write record '%s'", name);
+        }
+        return true;
+}
+
+/* What a successor must know to recognise what runs, and to go on with it. */
+static void add_live(GKeyFile *file, const ContainerInfo *info)
+{
+        char boot[BOOT_ID_SIZE];
+
+        g_key_file_set_string(file, GROUP, "State", container_state_to_string(info->state));
+        g_key_file_set_string(file, GROUP, "BootId", proc_boot_id(boot) ? boot : "");
+        g_key_file_set_uint64(file, GROUP, "Pid", (uint64_t) info->pid);
+        g_key_file_set_uint64(file, GROUP, "StartTime", info->start_time);
+        g_key_file_set_uint64(file, GROUP, "Pipe", info->pipe);
+        g_key_file_set_uint64(file, GROUP, "IdBase", info->id_base);
+        g_key_file_set_boolean(file, GROUP, "Terminal", info->terminal);
+        g_key_file_set_boolean(file, GROUP, "Remove", info->remove);
+        if (info->watcher)
+                g_key_file_set_string(file, GROUP, "Watcher", info->watcher);
+}
+
+bool record_save_log(int dirfd, uint64_t serial, const OutputLog *log, GError **error)
+{
+        char name[32];
+
+        log_name(serial, name);
+        return output_log_save(log, dirfd, name, error);
+}
+
+bool record_save(int dirfd, const ContainerInfo *info, const OutputLog *log, GError **error)
+{
+        g_autoptr(GKeyFile) file = g_key_file_new();
+        char name[32];
+        size_t length;
+
+        g_key_file_set_integer(file, GROUP, "Version", RECORD_VERSION);
+        g_key_file_set_string(file, GROUP, "Id", info->id);
+        g_key_file_set_uint64(file, GROUP, "Owner", info->owner);
+        g_key_file_set_string(file, GROUP, "ControlGroup",
+                              info->control_group ? info->control_group : "");
+        g_key_file_set_string_list(file, GROUP, "Deviations",
+                                   (const char *const *) info->deviations,
+                                   g_strv_length(info->deviations));
+        g_key_file_set_uint64(file, GROUP, "CreatedUSec", info->created_usec);
+        g_key_file_set_uint64(file, GROUP, "StartedUSec", info->started_usec);
+        g_key_file_set_uint64(file, GROUP, "ExitedUSec", info->exited_usec);
+        g_key_file_set_string(file, GROUP, "Result", container_result_to_string(info->result));
+        g_key_file_set_integer(file, GROUP, "ExitCode", info->code);
+        g_key_file_set_uint64(file, GROUP, "OOMKills", info->oom_kills);
+        g_key_file_set_uint64(file, GROUP, "MemoryMax", info->memory_max);
+        if (info->state != CONTAINER_STOPPED)
+                add_live(file, info);
+        g_autofree char *text = g_key_file_to_data(file, &length, NULL);
+        /* the log first: a record says that both are there */
+        if (log && !record_save_log(dirfd, info->serial, log, error))
+                return false;
+        record_name(info->serial, name);
+        return write_file(dirfd, name, text, length, error);
+}
+
+void record_delete_log(int dirfd, uint64_t serial)
+{
+        char name[32];
+
+        log_name(serial, name);
+        unlinkat(dirfd, name, 0);
+}
+
+void record_delete(int dirfd, uint64_t serial)
+{
+        char name[32];
+
+        record_name(serial, name);
+        unlinkat(dirfd, name, 0);
+        record_delete_log(dirfd, serial);
+}
+
+static bool get_uint64(GKeyFile *file, const char *key, uint64_t *ret, GError **error)
+{
+        g_autoptr(GError) local = NULL;
+
+        *ret = g_key_file_get_uint64(file, GROUP, key, &local);
+        return local ? error_set(error, RUNTIME_ERROR_FAILED, "%s", local->message) : true;
+}
+
+/* One that was created and never executed ended with the service that kept it waiting. */
+static bool parse_live(GKeyFile *file, ContainerInfo *info, GError **error)
+{
+        g_autofree char *state = g_key_file_get_string(file, GROUP, "State", NULL);
+        g_autofree char *recorded = g_key_file_get_string(file, GROUP, "BootId", NULL);
+        uint64_t pid, base;
+        char boot[BOOT_ID_SIZE] = "";
+
+        info->result = RESULT_UNKNOWN;
+        if (!get_uint64(file, "Pid", &pid, error) ||
+            !get_uint64(file, "StartTime", &info->start_time, error) ||
+            !get_uint64(file, "Pipe", &info->pipe, error) ||
+            !get_uint64(file, "IdBase", &base, error))
+                return false;
+        if (pid == 0 || pid > INT32_MAX || base > UINT32_MAX)
+                return error_set(error, RUNTIME_ERROR_FAILED, "Pid or IdBase is out of range");
+        info->id_base = (uint32_t) base;
+        info->terminal = g_key_file_get_boolean(file, GROUP, "Terminal", NULL);
+        info->remove = g_key_file_get_boolean(file, GROUP, "Remove", NULL);
+        info->watcher = g_key_file_get_string(file, GROUP, "Watcher", NULL);
+        if (proc_boot_id(boot) && g_strcmp0(boot, recorded) == 0 &&
+            g_strcmp0(state, container_state_to_string(CONTAINER_RUNNING)) == 0) {
+                info->state = CONTAINER_RUNNING;
+                info->result = RESULT_NONE;
+                info->pid = (pid_t) pid;
+        }
+        return true;
+}
+
+static bool parse(GKeyFile *file, ContainerInfo *info, GError **error)
+{
+        uint64_t owner, code;
+        g_autofree char *result = g_key_file_get_string(file, GROUP, "Result", NULL);
+
+        info->id = g_key_file_get_string(file, GROUP, "Id", NULL);
+        info->control_group = g_key_file_get_string(file, GROUP, "ControlGroup", NULL);
+        info->deviations = g_key_file_get_string_list(file, GROUP, "Deviations", NULL, NULL);
+        if (!info->id || !run_spec_id_is_valid(info->id) || !info->control_group || !result ||
+            !info->deviations)
+                return error_set(error, RUNTIME_ERROR_FAILED,
+                                 "Id, ControlGroup, Result or Deviations is missing or bad");
+        if (!get_uint64(file, "Owner", &owner, error) ||
+            !get_uint64(file, "ExitCode", &code, error) ||
+            !get_uint64(file, "CreatedUSec", &info->created_usec, error) ||
+            !get_uint64(file, "StartedUSec", &info->started_usec, error) ||
+            !get_uint64(file, "ExitedUSec", &info->exited_usec, error) ||
+            !get_uint64(file, "OOMKills", &info->oom_kills, error) ||
+            !get_uint64(file, "MemoryMax", &info->memory_max, error))
+                return false;
+        if (owner >= UINT32_MAX || code > 255)
+                return error_set(error, RUNTIME_ERROR_FAILED, "Owner or ExitCode is out of range");
+        info->owner = (uid_t) owner;
+        info->code = (int) code;
+        info->state = CONTAINER_STOPPED;
+        info->result = container_result_from_string(result);
+        return !g_key_file_has_key(file, GROUP, "State", NULL) || parse_live(file, info, error);
+}
+
+static bool load(int dirfd, const char *name, ContainerInfo *info, GError **error)
+{
+        g_autoptr(GKeyFile) file = g_key_file_new();
+        g_autoptr(GError) local = NULL;
+        char text[RECORD_MAX];
+        struct stat status;
+
+        if (fstatat(dirfd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(status.st_mode))
+                return error_set(error, RUNTIME_ERROR_FAILED, "not a regular file");
+        ssize_t length = fd_read_file_at(dirfd, name, text, sizeof text);
+        if (length < 0)
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, (int) -length, "cannot read");
+        const char *body = memchr(text, '\n', (size_t) length);
+        body = body ? body + 1 : text + length;
+        size_t rest = (size_t) (text + length - body);
+        /* first the version: another one may vouch in another way for what it says */
+        bool is_file =
+                g_key_file_load_from_data(file, text, (gsize) length, G_KEY_FILE_NONE, &local);
+        int version = g_key_file_get_integer(file, GROUP, "Version", NULL);
+        if (is_file && version != RECORD_VERSION)
+                return error_set(error, RUNTIME_ERROR_FAILED, "of version %d, not %d", version,
+                                 RECORD_VERSION);
+        g_autofree char *head = head_line(name, body, rest);
+        if ((size_t) (body - text) != strlen(head) || memcmp(text, head, strlen(head)) != 0)
+                return error_set(error, RUNTIME_ERROR_FAILED, "its checksum is wrong");
+        if (!is_file)
+                return error_set(error, RUNTIME_ERROR_FAILED, "%s", local->message);
+        return parse(file, info, error);
+}
+
+uint64_t record_load_all(int dirfd, RecordFunc function, void *data)
+{
+        uint64_t highest = 0;
+        int copy = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *directory = copy >= 0 ? fdopendir(copy) : NULL;
+
+        for (struct dirent *entry; directory && (entry = readdir(directory));) {
+                ContainerInfo info = {0};
+                g_autoptr(GError) error = NULL;
+                char *end;
+                info.serial = g_ascii_strtoull(entry->d_name, &end, 10);
+                highest = MAX(highest, info.serial);
+                if (end == entry->d_name || strcmp(end, ".conf") != 0)
+                        continue;
+                if (load(dirfd, entry->d_name, &info, &error)) {
+                        function(&info, data);
+                        continue;
+                }
+                g_autofree char *aside = g_strconcat(entry->d_name, ".bad", NULL);
+                g_warning("record %s: %s; set aside as %s", entry->d_name, error->message, aside);
+                renameat(dirfd, entry->d_name, dirfd, aside);
+                record_delete_log(dirfd, info.serial);
+                container_info_clear(&info);
+        }
+        if (directory)
+                closedir(directory);
+        else
+                fd_close(copy);
+        return highest;
+}
+
+bool record_load_log(int dirfd, uint64_t serial, OutputLog *log, GError **error)
+{
+        char name[32];
+
+        log_name(serial, name);
+        return output_log_load(log, dirfd, name, error);
+}

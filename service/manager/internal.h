@@ -1,0 +1,50 @@
+#pragma once
+
+/* The Manager's table, for the files that work on it: manager.c lives with it, create.c adds to
+ * it, restore.c fills it at start. */
+
+#include "service/manager/manager.h"
+#include "service/manager/pool.h"
+
+/* What one user has. Kept for the service's life: a few bytes for each user ever seen. */
+typedef struct Owner {
+        uid_t uid;
+        unsigned live;        /* have a process, or traces that are still to go */
+        uint64_t next_number; /* of container-N */
+        GQueue stopped;       /* Slots, the oldest first */
+} Owner;
+
+/* A row of the table. */
+typedef struct Slot {
+        Manager *manager;
+        Container *container;
+        Owner *owner;
+        bool is_seen; /* was told of by `added`: it has been created */
+        JournalStream *journal;
+        guint save_timer;     /* its record is to be written */
+        bool is_log_on_disk;  /* it was stopped before this service: its output is read when asked
+                                 for */
+        ManagerFunc function; /* of a pending create or start; NULL: nobody waits */
+        void *data;
+} Slot;
+
+struct Manager {
+        ManagerOptions options;
+        const ManagerEvents *events;
+        void *data;
+        GHashTable *slots;  /* "uid/id" → Slot, owned */
+        GHashTable *owners; /* uid → Owner, owned */
+        IdRanges *ranges;
+        Pool *pool;
+        uint64_t next_serial;
+        unsigned live;
+        unsigned seen;
+};
+
+Owner *manager_owner(Manager *manager, uid_t uid); /* added, if need be */
+Slot *manager_find_slot(Manager *manager, uid_t owner, const char *id);
+Slot *manager_slot_of(Manager *manager, Container *container);
+Slot *manager_add_slot(Manager *manager, ContainerInfo *info, RunSpec *spec); /* consumes both */
+void slot_drop(Slot *slot);         /* out of the table, told of, its record deleted */
+void slot_keep_stopped(Slot *slot); /* one more stopped one: the oldest may go */
+void slot_save(Slot *slot);         /* its record, now; with the output, if it is stopped */

@@ -1,0 +1,501 @@
+#include "service/manager/manager.h"
+
+#include <signal.h>
+
+#include "service/container/record.h"
+#include "service/manager/internal.h"
+#include "service/spec/error.h"
+#include "service/spec/limits.h"
+#include "service/util/capability.h"
+#include "service/util/proc.h"
+
+static void slot_free(void *data)
+{
+        Slot *slot = data;
+
+        if (slot->save_timer)
+                g_source_remove(slot->save_timer);
+        container_free(slot->container);
+        journal_stream_free(slot->journal);
+        g_free(slot);
+}
+
+static void owner_free(void *data)
+{
+        Owner *owner = data;
+
+        g_queue_clear(&owner->stopped);
+        g_free(owner);
+}
+
+Owner *manager_owner(Manager *manager, uid_t uid)
+{
+        Owner *owner = g_hash_table_lookup(manager->owners, GUINT_TO_POINTER(uid));
+
+        if (!owner) {
+                owner = g_new0(Owner, 1);
+                owner->uid = uid;
+                owner->next_number = 1;
+                g_queue_init(&owner->stopped);
+                g_hash_table_insert(manager->owners, GUINT_TO_POINTER(uid), owner);
+        }
+        return owner;
+}
+
+static char *name_of(uid_t owner, const char *id)
+{
+        return g_strdup_printf("%u/%s", owner, id);
+}
+
+Slot *manager_find_slot(Manager *manager, uid_t owner, const char *id)
+{
+        g_autofree char *name = name_of(owner, id);
+
+        return g_hash_table_lookup(manager->slots, name);
+}
+
+Slot *manager_slot_of(Manager *manager, Container *container)
+{
+        const ContainerInfo *info = container_info(container);
+
+        return manager_find_slot(manager, info->owner, info->id);
+}
+
+/* -- leaving the table -- */
+
+void slot_drop(Slot *slot)
+{
+        Manager *manager = slot->manager;
+        const ContainerInfo *info = container_info(slot->container);
+        g_autofree char *name = name_of(info->owner, info->id);
+
+        if (slot->is_seen) {
+                manager->events->removed(slot->container, manager->data);
+                manager->seen--;
+                if (manager->options.records >= 0)
+                        record_delete(manager->options.records, info->serial);
+        }
+        g_queue_remove(&slot->owner->stopped, slot);
+        g_hash_table_remove(manager->slots, name);
+}
+
+/* A bounded number is kept, so that a short command's result can still be read. */
+void slot_keep_stopped(Slot *slot)
+{
+        Owner *owner = slot->owner;
+        const Config *config = slot->manager->options.config;
+
+        g_queue_push_tail(&owner->stopped, slot);
+        while (owner->stopped.length > config->stopped_per_user_max) /* `slot` itself, with 0 */
+                slot_drop(owner->stopped.head->data);
+}
+
+static bool save(Slot *slot, GError **error)
+{
+        int records = slot->manager->options.records;
+        ContainerInfo info = *container_info(slot->container);
+        Output *output = container_output(slot->container);
+
+        if (info.state != CONTAINER_STOPPED) {
+                if (!proc_start_time(info.pid, &info.start_time))
+                        return error_set(error, RUNTIME_ERROR_FAILED,
+                                         "no start time of its process");
+                return record_save(records, &info, NULL, error);
+        }
+        /* what a record still has of its output must not be lost by saving it anew */
+        manager_load_output(slot->manager, slot->container, &output, NULL);
+        return record_save(records, &info, output_log(output), error);
+}
+
+void slot_save(Slot *slot)
+{
+        g_autoptr(GError) error = NULL;
+
+        if (slot->save_timer)
+                g_source_remove(slot->save_timer);
+        slot->save_timer = 0;
+        if (slot->manager->options.records >= 0 && !save(slot, &error))
+                g_warning("container %s: %s; it is known only while the service runs",
+                          container_info(slot->container)->id, error->message);
+}
+
+static gboolean on_save(void *data)
+{
+        slot_save(data);
+        return G_SOURCE_CONTINUE; /* removed by then */
+}
+
+/* Off the way of the call that made it and of the next ones: a short-lived container is recorded
+ * once, or never. A container whose service is killed before that is ended by the next one. */
+static void save_soon(Slot *slot)
+{
+        if (!slot->save_timer && slot->manager->options.records >= 0)
+                slot->save_timer = g_timeout_add(SAVE_DELAY_MSEC, on_save, slot);
+}
+
+/* -- what containers tell -- */
+
+static void answer(Slot *slot, GError *error)
+{
+        ManagerFunc function = slot->function;
+
+        slot->function = NULL;
+        if (function)
+                function(error ? NULL : slot->container, error, slot->data);
+}
+
+static void show(Slot *slot)
+{
+        Manager *manager = slot->manager;
+
+        slot->is_seen = true;
+        manager->seen++;
+        answer(slot, NULL);
+        manager->events->added(slot->container, manager->data);
+}
+
+static void on_created(Container *container, void *data)
+{
+        show(data);
+        save_soon(data);
+}
+
+static void on_started(Container *container, void *data)
+{
+        Slot *slot = data;
+
+        if (!slot->is_seen)
+                show(slot);
+        else {
+                answer(slot, NULL);
+                slot->manager->events->changed(container, slot->manager->data);
+        }
+        save_soon(slot);
+}
+
+/* All of its output is there by now: a last line without an end is one. */
+static void end_journal(Slot *slot)
+{
+        output_set_sink(container_output(slot->container), NULL, NULL);
+        g_clear_pointer(&slot->journal, journal_stream_free);
+}
+
+static void on_exited(Container *container, void *data)
+{
+        Slot *slot = data;
+
+        /* killed while somebody waited for its start: an answer, whatever happens */
+        g_autoptr(GError) error = NULL;
+        error_set(&error, RUNTIME_ERROR_INVALID_STATE, "container '%s' has ended",
+                  container_info(container)->id);
+        end_journal(slot);
+        answer(slot, error);
+        slot->manager->events->exited(container, slot->manager->data);
+}
+
+static void on_failed(Container *container, GError *error, void *data)
+{
+        Slot *slot = data;
+
+        answer(slot, error);
+        if (slot->is_seen)
+                slot->manager->events->exited(container, slot->manager->data);
+}
+
+static void on_cleaned(Container *container, void *data)
+{
+        Slot *slot = data;
+        Manager *manager = slot->manager;
+        const FdKeeper *keeper = &manager->options.keeper;
+
+        manager->live--;
+        slot->owner->live--;
+        if (container_info(container)->terminal && keeper->drop)
+                keeper->drop(container_info(container)->serial, keeper->data);
+        if (!slot->is_seen || container_info(container)->remove)
+                slot_drop(slot);
+        else {
+                save_soon(slot);
+                slot_keep_stopped(slot);
+        }
+        manager->events->settled(manager->data);
+}
+
+static void on_terminal(Container *container, int master, void *data)
+{
+        Slot *slot = data;
+        const FdKeeper *keeper = &slot->manager->options.keeper;
+
+        if (keeper->keep)
+                keeper->keep(container_info(container)->serial, master, keeper->data);
+}
+
+static const ContainerHooks hooks = {on_created, on_started, on_failed,
+                                     on_exited,  on_cleaned, on_terminal};
+
+static void on_output(const uint8_t *bytes, size_t n, void *data)
+{
+        journal_stream_write(data, bytes, n);
+}
+
+Slot *manager_add_slot(Manager *manager, ContainerInfo *info, RunSpec *spec)
+{
+        Slot *slot = g_new0(Slot, 1);
+
+        slot->manager = manager;
+        slot->owner = manager_owner(manager, info->owner);
+        g_hash_table_insert(manager->slots, name_of(info->owner, info->id), slot);
+        bool has_output = info->state != CONTAINER_STOPPED;
+        slot->container = container_new(info, spec, &hooks, slot);
+        if (manager->options.journal && has_output) {
+                slot->journal =
+                        journal_stream_new(manager->options.journal,
+                                           container_info(slot->container)->id, slot->owner->uid);
+                output_set_sink(container_output(slot->container), on_output, slot->journal);
+        }
+        return slot;
+}
+
+/* -- admission -- */
+
+static bool check_counts(Manager *manager, uid_t uid, GError **error)
+{
+        const Config *config = manager->options.config;
+        unsigned live = manager_owner(manager, uid)->live;
+
+        if (manager->live >= config->containers_max)
+                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                                 "%u containers run already, the most allowed (ContainersMax)",
+                                 manager->live);
+        if (uid != 0 && live >= config->containers_per_user_max)
+                return error_set(
+                        error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                        "you have %u containers already, the most allowed (ContainersPerUserMax)",
+                        live);
+        return true;
+}
+
+/* In a user namespace all can be had. */
+static bool check_capabilities(const Profile *profile, const RunSpec *spec, GError **error)
+{
+        uint64_t missing = spec->capabilities & ~profile->own_capabilities;
+
+        if (spec->user_namespace != USER_NAMESPACE_HOST || !missing)
+                return true;
+        return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
+                         "the service itself has no %s to give without a user namespace",
+                         capability_name((unsigned) __builtin_ctzll(missing)));
+}
+
+bool manager_admit(Manager *manager, RunSpec *spec, const Credentials *owner, GError **error)
+{
+        if (!manager->options.profile)
+                return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED, "%s",
+                                 manager->options.profile_error);
+        if (!manager->options.has_id_ranges) {
+                if (spec->has_user_namespace && spec->user_namespace != USER_NAMESPACE_SELF)
+                        return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
+                                         "UserNamespace '%s' needs a service that runs as root",
+                                         spec->user_namespace == USER_NAMESPACE_AUTO ? "auto"
+                                                                                     : "host");
+                spec->user_namespace = USER_NAMESPACE_SELF;
+        }
+        if (!check_capabilities(manager->options.profile, spec, error))
+                return false;
+        if (!spec->has_tasks_max)
+                spec->tasks_max = manager->options.config->tasks_max;
+        else if (owner->uid != 0 && spec->tasks_max > manager->options.config->tasks_max)
+                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                                 "TasksMax is at most %" G_GUINT64_FORMAT
+                                 " (TasksMax of the configuration)",
+                                 manager->options.config->tasks_max);
+        if (spec->id && manager_find_slot(manager, owner->uid, spec->id))
+                return error_set(error, RUNTIME_ERROR_CONTAINER_EXISTS,
+                                 "there is a container '%s' already", spec->id);
+        return check_counts(manager, owner->uid, error);
+}
+
+/* -- start, delete -- */
+
+void manager_start(Manager *manager, Container *container, ManagerFunc function, void *data)
+{
+        Slot *slot = manager_slot_of(manager, container);
+        g_autoptr(GError) error = NULL;
+
+        if (!container_start(container, &error)) {
+                function(NULL, error, data);
+                return;
+        }
+        slot->function = function;
+        slot->data = data;
+}
+
+bool manager_delete(Manager *manager, Container *container, GError **error)
+{
+        const ContainerInfo *info = container_info(container);
+
+        if (info->state != CONTAINER_STOPPED && info->state != CONTAINER_CREATED)
+                return error_set(error, RUNTIME_ERROR_INVALID_STATE,
+                                 "cannot delete container '%s': it is %s", info->id,
+                                 container_state_to_string(info->state));
+        if (container_is_clean(container)) {
+                slot_drop(manager_slot_of(manager, container));
+                return true;
+        }
+        container_set_remove(container);
+        return info->state == CONTAINER_STOPPED || container_kill(container, true, SIGKILL, error);
+}
+
+bool manager_load_output(Manager *manager, Container *container, Output **ret, GError **error)
+{
+        Slot *slot = manager_slot_of(manager, container);
+        Output *output = container_output(container);
+
+        if (slot->is_log_on_disk &&
+            !record_load_log(manager->options.records, container_info(container)->serial,
+                             output_log(output), error))
+                return false;
+        slot->is_log_on_disk = false;
+        *ret = output;
+        return true;
+}
+
+/* -- reading the table -- */
+
+Container *manager_find(Manager *manager, uid_t owner, const char *id)
+{
+        Slot *slot = manager_find_slot(manager, owner, id);
+
+        return slot && slot->is_seen ? slot->container : NULL;
+}
+
+/* Serial numbers may be older than the containers that have them. */
+static gint compare_ages(gconstpointer a, gconstpointer b)
+{
+        const ContainerInfo *one = container_info(*(Container *const *) a);
+        const ContainerInfo *other = container_info(*(Container *const *) b);
+
+        if (one->created_usec != other->created_usec)
+                return one->created_usec < other->created_usec ? -1 : 1;
+        return one->serial < other->serial ? -1 : one->serial > other->serial;
+}
+
+GPtrArray *manager_list(Manager *manager, uid_t owner)
+{
+        GPtrArray *list = g_ptr_array_new();
+        GHashTableIter iterator;
+        void *value;
+
+        g_hash_table_iter_init(&iterator, manager->slots);
+        while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+                Slot *slot = value;
+                if (slot->is_seen && (owner == UID_ANY || slot->owner->uid == owner))
+                        g_ptr_array_add(list, slot->container);
+        }
+        g_ptr_array_sort(list, compare_ages);
+        return list;
+}
+
+unsigned manager_count(Manager *manager)
+{
+        return manager->seen;
+}
+
+void manager_forget(Manager *manager, const void *data)
+{
+        GHashTableIter iterator;
+        void *value;
+
+        g_hash_table_iter_init(&iterator, manager->slots);
+        while (g_hash_table_iter_next(&iterator, NULL, &value))
+                if (((Slot *) value)->data == data)
+                        ((Slot *) value)->function = NULL;
+}
+
+void manager_kill_all(Manager *manager)
+{
+        GHashTableIter iterator;
+        void *value;
+
+        g_hash_table_iter_init(&iterator, manager->slots);
+        while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+                Container *container = ((Slot *) value)->container;
+                if (container_is_live(container))
+                        container_kill(container, true, SIGKILL, NULL);
+        }
+}
+
+bool manager_has_readers(Manager *manager)
+{
+        GHashTableIter iterator;
+        void *value;
+
+        g_hash_table_iter_init(&iterator, manager->slots);
+        while (g_hash_table_iter_next(&iterator, NULL, &value))
+                if (output_has_readers(container_output(((Slot *) value)->container)))
+                        return true;
+        return false;
+}
+
+bool manager_is_idle(Manager *manager)
+{
+        return manager->live == 0;
+}
+
+/* -- life -- */
+
+Manager *manager_new(const ManagerOptions *options, const ManagerEvents *events, void *data)
+{
+        Manager *manager = g_new0(Manager, 1);
+
+        manager->options = *options;
+        manager->events = events;
+        manager->data = data;
+        manager->next_serial = 1;
+        manager->slots = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, slot_free);
+        manager->owners = g_hash_table_new_full(NULL, NULL, NULL, owner_free);
+        manager->ranges = options->ranges;
+        manager->pool = pool_new(&(PoolOptions){
+                .size = options->profile ? options->prepared : 0,
+                .profile = options->profile,
+                .cgroups = options->cgroups,
+                .ranges = manager->ranges,
+                .next_serial = &manager->next_serial,
+        });
+        return manager;
+}
+
+/* For the next service: what is not recorded yet, and the output so far of what runs on. */
+static void release(Manager *manager)
+{
+        GHashTableIter iterator;
+        void *value;
+
+        g_hash_table_iter_init(&iterator, manager->slots);
+        while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+                Slot *slot = value;
+                const ContainerInfo *info = container_info(slot->container);
+                bool is_known_end = info->state == CONTAINER_STOPPED && slot->is_seen &&
+                                    !info->remove && !container_is_clean(slot->container);
+                if (slot->save_timer || info->state == CONTAINER_RUNNING || is_known_end)
+                        slot_save(slot);
+                if (info->state != CONTAINER_RUNNING)
+                        continue;
+                output_finish(container_output(slot->container)); /* with what waits in the pipe */
+                record_save_log(manager->options.records, info->serial,
+                                output_log(container_output(slot->container)), NULL);
+                container_release(slot->container);
+        }
+}
+
+void manager_free(Manager *manager)
+{
+        if (!manager)
+                return;
+        if (manager->options.records >= 0)
+                release(manager);
+        g_hash_table_destroy(manager->slots);
+        g_hash_table_destroy(manager->owners);
+        pool_free(manager->pool);
+        g_free(manager);
+}

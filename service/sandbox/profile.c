@@ -1,0 +1,291 @@
+#include "service/sandbox/profile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "service/sandbox/seccomp.h"
+#include "service/spec/error.h"
+#include "service/util/capability.h"
+#include "service/util/fd.h"
+
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+#define MOUNT_PRIVATE (1u << 18) /* MS_PRIVATE; sys/mount.h clashes with linux/mount.h */
+
+static const struct {
+        const char *name;
+        unsigned major, minor;
+} nodes[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
+             {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
+
+static const struct {
+        const char *name, *target;
+} links[] = {{"fd", "/proc/self/fd"},
+             {"stdin", "/proc/self/fd/0"},
+             {"stdout", "/proc/self/fd/1"},
+             {"stderr", "/proc/self/fd/2"},
+             {"ptmx", "pts/ptmx"}};
+
+static const char *const directories[] = {"pts", "shm", "mqueue"};
+
+/* The OCI's lists: what tells of the host, or would change it. */
+static const SandboxMask masks[] = {
+        {"acpi", MASK_EMPTY_DIRECTORY, false},
+        {"asound", MASK_EMPTY_DIRECTORY, false},
+        {"interrupts", MASK_EMPTY_FILE, false},
+        {"kcore", MASK_EMPTY_FILE, false},
+        {"keys", MASK_EMPTY_FILE, false},
+        {"latency_stats", MASK_EMPTY_FILE, false},
+        {"sched_debug", MASK_EMPTY_FILE, false},
+        {"scsi", MASK_EMPTY_DIRECTORY, false},
+        {"timer_list", MASK_EMPTY_FILE, false},
+        {"timer_stats", MASK_EMPTY_FILE, false},
+        {"bus", MASK_READ_ONLY, false},
+        {"fs", MASK_READ_ONLY, false},
+        {"irq", MASK_READ_ONLY, false},
+        {"pressure", MASK_READ_ONLY, false}, /* a write sets a trigger on the whole machine's */
+        {"sys", MASK_READ_ONLY, false},
+        {"sysrq-trigger", MASK_READ_ONLY, false},
+        {"firmware", MASK_EMPTY_DIRECTORY, true},
+        {"devices/virtual/powercap", MASK_EMPTY_DIRECTORY, true},
+};
+
+static bool is_node(int dir, const char *name, unsigned major, unsigned minor)
+{
+        struct stat status;
+
+        return fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(status.st_mode) &&
+               status.st_rdev == makedev(major, minor);
+}
+
+static bool bind_node(int dir, const char *name)
+{
+        g_autofree char *host = g_strconcat("/dev/", name, NULL);
+        autofd int file = openat(dir, name, O_CREAT | O_EXCL | O_CLOEXEC | O_WRONLY, 0666);
+        autofd int mount =
+                (int) syscall(SYS_open_tree, AT_FDCWD, host, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+        return file >= 0 && mount >= 0 &&
+               syscall(SYS_move_mount, mount, "", dir, name, MOVE_MOUNT_F_EMPTY_PATH) == 0;
+}
+
+static bool make_node(int dir, const char *name, unsigned major, unsigned minor)
+{
+        if (mknodat(dir, name, S_IFCHR | 0666, makedev(major, minor)) < 0 && errno != EEXIST)
+                return false;
+        return fchmodat(dir, name, 0666, 0) == 0;
+}
+
+static bool fill_dev(int dir, bool bind, GError **error)
+{
+        for (size_t i = 0; i < G_N_ELEMENTS(nodes); i++)
+                if (!(bind ? bind_node(dir, nodes[i].name)
+                           : make_node(dir, nodes[i].name, nodes[i].major, nodes[i].minor)) ||
+                    !is_node(dir, nodes[i].name, nodes[i].major, nodes[i].minor))
+                        return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
+                                               "cannot make the containers' /dev/%s",
+                                               nodes[i].name);
+        for (size_t i = 0; i < G_N_ELEMENTS(links); i++)
+                if (symlinkat(links[i].target, dir, links[i].name) < 0 && errno != EEXIST)
+                        return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
+                                               "cannot make the containers' /dev/%s",
+                                               links[i].name);
+        for (size_t i = 0; i < G_N_ELEMENTS(directories); i++)
+                if (mkdirat(dir, directories[i], 0755) < 0 && errno != EEXIST)
+                        return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
+                                               "cannot make the containers' /dev/%s",
+                                               directories[i]);
+        return true;
+}
+
+/* Where it hides nothing that a caller could mean: a devpts can hold no root tree. (On top of our
+ * own "/" it would hide nothing at all, but a process under such a mount counts as chrooted and may
+ * make no user namespace.) */
+#define DEV_MOUNT_POINT "/dev/pts"
+
+static int mount_dev(void)
+{
+        autofd int fs = (int) syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
+        autofd int mount = -1;
+
+        if (fs < 0 || syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "mode", "0755", 0) < 0 ||
+            syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+                return -1;
+        mount = (int) syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0);
+        if (mount < 0 || syscall(SYS_move_mount, mount, "", AT_FDCWD, DEV_MOUNT_POINT,
+                                 MOVE_MOUNT_F_EMPTY_PATH) < 0)
+                return -1;
+        return steal_fd(&mount);
+}
+
+static bool open_dev(Profile *profile, int state_dir, GError **error)
+{
+        profile->dev_in_mount_namespace = state_dir < 0;
+        if (state_dir < 0)
+                profile->dev_fd = mount_dev();
+        else if (mkdirat(state_dir, "dev", 0755) == 0 || errno == EEXIST)
+                profile->dev_fd =
+                        openat(state_dir, "dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (profile->dev_fd < 0)
+                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
+                                       "cannot make a directory for the containers' /dev");
+        return fill_dev(profile->dev_fd, state_dir < 0, error);
+}
+
+static void probe_masks(Profile *profile)
+{
+        SandboxMask *found = g_new0(SandboxMask, G_N_ELEMENTS(masks));
+
+        profile->masks = found;
+        for (size_t i = 0; i < G_N_ELEMENTS(masks); i++) {
+                g_autofree char *path =
+                        g_strconcat(masks[i].in_sys ? "/sys/" : "/proc/", masks[i].path, NULL);
+                struct stat status;
+                if (stat(path, &status) < 0)
+                        continue;
+                SandboxMask *mask = &found[profile->n_masks++];
+                *mask = masks[i];
+                if (mask->kind != MASK_READ_ONLY)
+                        mask->kind =
+                                S_ISDIR(status.st_mode) ? MASK_EMPTY_DIRECTORY : MASK_EMPTY_FILE;
+        }
+}
+
+/* Since Linux 6.15 a mount can be put on one that is itself attached nowhere yet. */
+static bool can_mount_on_detached(void)
+{
+        autofd int fs = (int) syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
+        autofd int below = -1, above = -1;
+
+        if (fs < 0 || syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+                return false;
+        below = (int) syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0);
+        above = (int) syscall(SYS_open_tree, AT_FDCWD, DEV_MOUNT_POINT,
+                              OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        return below >= 0 && above >= 0 &&
+               syscall(SYS_move_mount, above, "", below, "",
+                       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0;
+}
+
+static int read_last_capability(void)
+{
+        char text[16];
+
+        if (fd_read_file_at(AT_FDCWD, "/proc/sys/kernel/cap_last_cap", text, sizeof text) <= 0)
+                return CAP_LAST_CAP;
+        return (int) g_ascii_strtoll(text, NULL, 10);
+}
+
+static uint64_t read_own_capabilities(void)
+{
+        struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+        struct __user_cap_data_struct data[2] = {{0}};
+
+        syscall(SYS_capget, &header, data);
+        return (uint64_t) data[1].permitted << 32 | data[0].permitted;
+}
+
+static bool read_is_spared(void)
+{
+        char text[16];
+
+        return fd_read_file_at(AT_FDCWD, "/proc/self/oom_score_adj", text, sizeof text) > 0 &&
+               g_ascii_strtoll(text, NULL, 10) < 0;
+}
+
+bool profile_new(int state_dir, Profile **ret, GError **error)
+{
+        g_autoptr(Profile) profile = g_new0(Profile, 1);
+        struct rlimit files;
+
+        profile->dev_fd = -1;
+        if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno,
+                                       "cannot read RLIMIT_NOFILE");
+        profile->files_soft = files.rlim_cur;
+        profile->files_hard = files.rlim_max;
+        profile->is_spared = read_is_spared();
+        profile->capabilities = CAPABILITIES_DEFAULT;
+        profile->file_capabilities = CAPABILITY(SETFCAP) | CAPABILITY(MKNOD);
+        profile->own_capabilities = read_own_capabilities();
+        profile->last_capability = read_last_capability();
+        if (!open_dev(profile, state_dir, error) ||
+            !seccomp_program_new(SECCOMP_SET_ID_ALLOWED, 0, &profile->seccomp, error) ||
+            !seccomp_program_new(SECCOMP_SET_ID_REFUSED, 0, &profile->seccomp_set_id, error))
+                return false;
+        probe_masks(profile);
+        profile->masks_late = !can_mount_on_detached();
+        *ret = g_steal_pointer(&profile);
+        return true;
+}
+
+void profile_free(Profile *profile)
+{
+        if (!profile)
+                return;
+        fd_close(profile->dev_fd);
+        seccomp_program_free(profile->seccomp);
+        seccomp_program_free(profile->seccomp_set_id);
+        g_free((void *) profile->masks);
+        g_free(profile);
+}
+
+bool profile_clone_dev(const Profile *profile, int *ret_mount, GError **error)
+{
+        struct mount_attr attributes = {
+                .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+                .attr_clr = MOUNT_ATTR_NODEV, /* the state directory's mount may well have it */
+                /* or what a container mounts on it would appear on the host, and in every other
+                   container */
+                .propagation = MOUNT_PRIVATE,
+        };
+        unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
+
+        if (profile->dev_in_mount_namespace) {
+                flags |= AT_RECURSIVE;
+                attributes.attr_clr = 0; /* the host's flags on bound nodes are locked */
+        }
+        autofd int mount = (int) syscall(SYS_open_tree, profile->dev_fd, "", flags);
+        if (mount < 0 ||
+            syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH | (flags & AT_RECURSIVE),
+                    &attributes, sizeof attributes) < 0)
+                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
+                                       "cannot clone the containers' /dev");
+        *ret_mount = steal_fd(&mount);
+        return true;
+}
+
+bool profile_make_host_sys(int *ret_mount, GError **error)
+{
+        const unsigned safe =
+                MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+        struct mount_attr attributes = {.attr_set = safe, .propagation = MOUNT_PRIVATE};
+        autofd int fs = (int) syscall(SYS_fsopen, "sysfs", FSOPEN_CLOEXEC);
+        autofd int mount = -1;
+
+        if (fs >= 0 && syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+                mount = (int) syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, safe);
+        /* A service that does not own the network either can only hand on what it sees itself: with
+         * all that is mounted there, for nothing that is covered must come to light. */
+        if (mount < 0 && errno == EPERM) {
+                mount = (int) syscall(SYS_open_tree, AT_FDCWD, "/sys",
+                                      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+                if (mount >= 0 &&
+                    syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes,
+                            sizeof attributes) < 0)
+                        fd_clear(&mount);
+        }
+        if (mount < 0)
+                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
+                                       "cannot make a sysfs of the host's network");
+        *ret_mount = steal_fd(&mount);
+        return true;
+}

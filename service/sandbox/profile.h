@@ -1,0 +1,38 @@
+#pragma once
+
+/* What every container shares and nothing of it depends on a call: made once at start. The /dev
+ * that is cloned read-only for each, the seccomp programs, the default capabilities, and the paths
+ * of /proc and /sys to cover (those that this kernel has). */
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "service/sandbox/child/plan.h"
+
+typedef struct Profile {
+        int dev_fd;                  /* directory of the /dev template, to be cloned */
+        bool dev_in_mount_namespace; /* a tmpfs of our own with bound nodes, for lack of mknod */
+        bool is_spared; /* the service from the OOM killer, which its containers must not be */
+        uint64_t files_soft, files_hard; /* RLIMIT_NOFILE before the service raised its own */
+        const SandboxMask *masks;        /* owned */
+        size_t n_masks;
+        bool masks_late; /* only once /proc and /sys are in place */
+        uint64_t capabilities;
+        uint64_t file_capabilities; /* of these, those that could put rights into a file of the
+                                       host's root */
+        uint64_t own_capabilities;  /* the service's: more cannot be had without a user namespace */
+        int last_capability;
+        struct SeccompProgram *seccomp;
+        struct SeccompProgram *seccomp_set_id; /* the same, and set-id bits are refused */
+} Profile;
+
+/* `state_dir`: where /dev is made with mknod, or -1: in a mount namespace of our own (already
+ * entered), from the host's nodes, for a service without the right to mknod. */
+bool profile_new(int state_dir, Profile **ret, GError **error);
+void profile_free(Profile *profile);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Profile, profile_free)
+
+/* A detached read-only clone of /dev for one container. */
+bool profile_clone_dev(const Profile *profile, int *ret_mount, GError **error);
+/* A detached read-only sysfs of the host's network, for a container that has it. */
+bool profile_make_host_sys(int *ret_mount, GError **error);

@@ -1,0 +1,313 @@
+#include "service/sandbox/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "service/sandbox/child/child.h"
+#include "service/sandbox/memory.h"
+#include "service/spec/error.h"
+#include "service/util/fd.h"
+
+#define TTY_GID 5
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008u
+#endif
+
+static bool clone_error(int errnum, GError **error)
+{
+        switch (errnum) {
+        case ENOMEM:
+                return error_set_errno(error, RUNTIME_ERROR_NO_MEMORY, errnum,
+                                       "cannot clone a process");
+        case EAGAIN:
+                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errnum,
+                                       "cannot clone a process (a limit of processes is reached)");
+        case ENOSPC:
+                return error_set_errno(
+                        error, RUNTIME_ERROR_LIMITS_EXCEEDED, errnum,
+                        "cannot clone into new namespaces (see sysctl user.max_*_namespaces)");
+        case EPERM:
+                return error_set_errno(error, RUNTIME_ERROR_NOT_SUPPORTED, errnum,
+                                       "this system lets the service make no user namespaces");
+        case ENOSYS:
+        case EINVAL:
+                return error_set_errno(
+                        error, RUNTIME_ERROR_NOT_SUPPORTED, errnum,
+                        "this kernel cannot clone3() into new namespaces and a cgroup");
+        default:
+                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errnum,
+                                       "cannot clone into new namespaces");
+        }
+}
+
+/* Those that a command with more capabilities may want to work on. */
+static uint64_t work_namespaces(const SandboxInput *input)
+{
+        return CLONE_NEWUTS | CLONE_NEWIPC | (input->host_network ? 0 : CLONE_NEWNET);
+}
+
+static pid_t clone_child(const SandboxInput *input, const SandboxBase *base, int *ret_pidfd)
+{
+        struct clone_args args = {
+                .flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND | CLONE_NEWNS | CLONE_NEWPID,
+                .exit_signal = SIGCHLD,
+                .pidfd = (uint64_t) (uintptr_t) ret_pidfd,
+        };
+        int birth = cgroup_birth_fd(input->cgroup);
+
+        if (input->announce) {
+                args.flags |= CLONE_PARENT | CLONE_PARENT_SETTID;
+                args.exit_signal = 0; /* as the kernel has it: that of the caller itself */
+                args.parent_tid = (uint64_t) (uintptr_t) input->announce;
+        }
+        if (!input->host_users)
+                args.flags |= CLONE_NEWUSER;
+        if (!input->inner)
+                args.flags |= work_namespaces(input);
+        if (birth >= 0) {
+                args.flags |= CLONE_INTO_CGROUP;
+                args.cgroup = (uint64_t) birth;
+        }
+        if (!input->announce)
+                memory_hide_heap(true);
+        pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
+        if (pid == 0)
+                sandbox_child(base);
+        if (!input->announce)
+                memory_hide_heap(false);
+        return pid;
+}
+
+static bool unspare(pid_t pid, GError **error)
+{
+        char path[64];
+        int r;
+
+        g_snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int) pid);
+        r = fd_write_file_at(AT_FDCWD, path, "0");
+        return r < 0 ? error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, -r, "cannot write '%s'",
+                                       path)
+                     : true;
+}
+
+/* Whatever needs its pid. */
+static bool settle_child(Sandbox *sandbox, const SandboxInput *input, GError **error)
+{
+        const char word = SANDBOX_MAPPED;
+        char path[64];
+
+        if ((input->profile->is_spared && !unspare(sandbox->pid, error)) ||
+            !id_map_apply(input->map, sandbox->pid, error))
+                return false;
+        /* if it has died meanwhile, the pidfd tells */
+        (void) !send(sandbox->sync_fd, &word, 1, MSG_NOSIGNAL);
+        /* The last reference to a mount namespace waits for an RCU grace period when it goes (0.05
+         * to 0.5 ms): not between the end of the command and the word of it, then, but in the
+         * clean-up after that. */
+        g_snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int) sandbox->pid);
+        sandbox->mount_namespace = open(path, O_RDONLY | O_CLOEXEC);
+        return true;
+}
+
+/* The fds that only the clone may see. All have high numbers, out of the way of those that the
+ * container is to have. */
+typedef struct TheirFds {
+        int sync, dev, sys; /* -1: not given */
+        int list[3];
+        size_t n;
+} TheirFds;
+
+static void their_fds_clear(TheirFds *fds)
+{
+        for (size_t i = 0; i < fds->n; i++)
+                fd_close(fds->list[i]);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TheirFds, their_fds_clear)
+
+static bool lift(TheirFds *fds, int fd, int *ret, GError **error)
+{
+        *ret = fcntl(fd, F_DUPFD_CLOEXEC, SANDBOX_FD_BASE);
+        if (*ret < 0)
+                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
+                                       "cannot copy a file descriptor");
+        fds->list[fds->n++] = *ret;
+        return true;
+}
+
+static int compare_fds(const void *a, const void *b)
+{
+        return *(const int *) a - *(const int *) b;
+}
+
+static bool make_their_fds(const SandboxInput *input, int *ret_sync, TheirFds *fds, GError **error)
+{
+        autofd int theirs = -1, dev = -1, sys = -1;
+        int sockets[2];
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
+                                       "cannot make a socket");
+        *ret_sync = sockets[0];
+        theirs = sockets[1];
+        if (!profile_clone_dev(input->profile, &dev, error) ||
+            (input->host_network && !profile_make_host_sys(&sys, error)) ||
+            !lift(fds, theirs, &fds->sync, error) || !lift(fds, dev, &fds->dev, error) ||
+            (sys >= 0 && !lift(fds, sys, &fds->sys, error)))
+                return false;
+        qsort(fds->list, fds->n, sizeof fds->list[0], compare_fds);
+        return true;
+}
+
+static Sandbox *sandbox_alloc(void)
+{
+        Sandbox *sandbox = g_new0(Sandbox, 1);
+
+        sandbox->pid = sandbox->pidfd = sandbox->sync_fd = sandbox->mount_namespace = -1;
+        sandbox->plan_fd = -1;
+        return sandbox;
+}
+
+static bool map_plan(Sandbox *sandbox, GError **error)
+{
+        int flags = MAP_SHARED | MAP_NORESERVE | (sandbox->plan_fd < 0 ? MAP_ANONYMOUS : 0);
+        void *memory =
+                mmap(NULL, SANDBOX_PLAN_SIZE, PROT_READ | PROT_WRITE, flags, sandbox->plan_fd, 0);
+
+        if (memory == MAP_FAILED)
+                return error_set_errno(error, RUNTIME_ERROR_NO_MEMORY, errno,
+                                       "cannot map memory for a plan");
+        sandbox->plan = memory;
+        return true;
+}
+
+static bool share_plan(Sandbox *sandbox, bool with_parent, GError **error)
+{
+        if (with_parent) {
+                sandbox->plan_fd = memfd_create("plan", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+                if (sandbox->plan_fd < 0 && errno == EINVAL) /* before Linux 6.3 */
+                        sandbox->plan_fd = memfd_create("plan", MFD_CLOEXEC);
+                if (sandbox->plan_fd < 0 || ftruncate(sandbox->plan_fd, SANDBOX_PLAN_SIZE) < 0)
+                        return error_set_errno(error, RUNTIME_ERROR_NO_MEMORY, errno,
+                                               "cannot make memory for a plan");
+        }
+        if (!map_plan(sandbox, error))
+                return false;
+        sandbox->their_plan = (uintptr_t) sandbox->plan;
+        return true;
+}
+
+static bool make_child(Sandbox *sandbox, const SandboxInput *input, GError **error)
+{
+        g_auto(TheirFds) fds = {.sync = -1, .dev = -1, .sys = -1};
+        int entries[CGROUP_ENTRY_FDS_MAX + 1];
+        SandboxMask masks[SANDBOX_MASKS_MAX];
+        char inner_map[32];
+
+        if (!make_their_fds(input, &sandbox->sync_fd, &fds, error))
+                return false;
+        for (unsigned i = 0; i <= CGROUP_ENTRY_FDS_MAX; i++)
+                entries[i] = i < CGROUP_ENTRY_FDS_MAX ? cgroup_entry_fd(input->cgroup, i) : -1;
+        g_snprintf(inner_map, sizeof inner_map, "0 0 %u", id_map_size(input->map));
+        g_assert(input->profile->n_masks <= SANDBOX_MASKS_MAX);
+        memcpy(masks, input->profile->masks, input->profile->n_masks * sizeof masks[0]);
+        /* all that it points to is on the stack: the child may get nothing else */
+        const SandboxBase base = {
+                .sync_fd = fds.sync,
+                .dev_fd = fds.dev,
+                .sys_fd = fds.sys,
+                .inner_namespaces = input->inner ? work_namespaces(input) | CLONE_NEWCGROUP : 0,
+                .inner_map = inner_map,
+                .keep_fds = fds.list,
+                .n_keep_fds = fds.n,
+                .cgroup_fds = entries,
+                .set_groups = id_map_allows_set_groups(input->map),
+                .has_tty_gid = id_map_has_gid(input->map, TTY_GID),
+                .leaves_host = input->announce,
+                /* nor can a mount be put on what the service has made */
+                .masks_late = input->profile->masks_late || fds.sys >= 0,
+                .masks = masks,
+                .n_masks = input->profile->n_masks,
+                .plan = sandbox->plan,
+        };
+        sandbox->pid = clone_child(input, &base, &sandbox->pidfd);
+        return sandbox->pid < 0 ? clone_error(errno, error) : true;
+}
+
+bool sandbox_new(const SandboxInput *input, Sandbox **ret, GError **error)
+{
+        g_autoptr(Sandbox) sandbox = sandbox_alloc();
+
+        if (!share_plan(sandbox, input->announce, error) || !make_child(sandbox, input, error))
+                return false;
+        /* the next sandbox has no business with this one's plan, nor anybody with its entries */
+        madvise(sandbox->plan, SANDBOX_PLAN_SIZE, MADV_DONTFORK);
+        cgroup_close_entries(input->cgroup);
+        if (!settle_child(sandbox, input, error))
+                return false;
+        fcntl(sandbox->sync_fd, F_SETFL, O_NONBLOCK);
+        *ret = g_steal_pointer(&sandbox);
+        return true;
+}
+
+bool sandbox_adopt(const Sandbox *made, Sandbox **ret, GError **error)
+{
+        g_autoptr(Sandbox) sandbox = sandbox_alloc();
+
+        *sandbox = *made;
+        sandbox->plan = NULL;
+        if (!map_plan(sandbox, error))
+                return false;
+        madvise(sandbox->plan, SANDBOX_PLAN_SIZE, MADV_DONTFORK);
+        fd_clear(&sandbox->plan_fd);
+        *ret = g_steal_pointer(&sandbox);
+        return true;
+}
+
+void sandbox_free(Sandbox *sandbox)
+{
+        if (!sandbox)
+                return;
+        if (sandbox->pidfd >= 0) {
+                /* it waits or sets itself up; killed, it is gone at once */
+                syscall(SYS_pidfd_send_signal, sandbox->pidfd, SIGKILL, NULL, 0);
+                while (waitid(P_PIDFD, (id_t) sandbox->pidfd, &(siginfo_t){0}, WEXITED) < 0 &&
+                       errno == EINTR)
+                        ;
+        }
+        fd_close(sandbox->pidfd);
+        fd_close(sandbox->sync_fd);
+        fd_close(sandbox->mount_namespace);
+        fd_close(sandbox->plan_fd);
+        if (sandbox->plan)
+                munmap(sandbox->plan, SANDBOX_PLAN_SIZE);
+        g_free(sandbox);
+}
+
+bool sandbox_is_sound(const Sandbox *sandbox)
+{
+        struct pollfd sync = {.fd = sandbox->sync_fd, .events = POLLIN};
+
+        return poll(&sync, 1, 0) == 0; /* it says nothing unless it fails */
+}
+
+bool sandbox_go(Sandbox *sandbox, const int *fds, size_t n, GError **error)
+{
+        const char word = SANDBOX_GO;
+
+        g_assert(n <= SANDBOX_FDS_MAX);
+        /* if it has died meanwhile (for memory, say), the pidfd tells */
+        return fd_send_all(sandbox->sync_fd, &word, 1, fds, n) || errno == EPIPE ||
+               errno == ECONNRESET ||
+               error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
+                               "cannot hand over the file descriptors");
+}

@@ -1,0 +1,52 @@
+#pragma once
+
+/* Every numeric limit, with its reason. Beyond one: LimitsExceeded (or InvalidArgs for a malformed
+ * value). */
+
+#include <stdint.h>
+
+#define ROOTFS_PATH_MAX     4095u             /* PATH_MAX without its NUL */
+#define ARGV_MAX            1024u             /* strings in argv, and in the environment */
+#define ARG_LENGTH_MAX      (128u * 1024 - 1) /* the kernel's MAX_ARG_STRLEN, NUL included */
+#define ARGV_BYTES_MAX      (1024u * 1024)    /* argv and environment together */
+#define ID_LENGTH_MAX       64u
+#define HOSTNAME_LENGTH_MAX 64u  /* the kernel's __NEW_UTS_LEN */
+#define OBJECT_PATH_MAX     512u /* no object has a path of half that length */
+#define SPAWN_FDS_MAX       16u  /* dbus-daemon passes no more in one message */
+#define MOUNTS_MAX          32u /* each is an fd in one message of the look-up, and one in a launch */
+#define SPAWN_FD_NUMBER_MAX 255u /* highest fd number a caller may ask for inside */
+
+#define PENDING_PER_UID_MAX    8u   /* waiting authorisations: a storm must not flood polkitd */
+#define PENDING_MAX            64u  /* dbus-daemon allows 128 pending replies a connection */
+#define WAITING_PER_UID_MAX    256u /* calls kept until a container ends; root is exempt */
+#define REFUSALS_MAX           100u /* refused requests of a user in REFUSALS_USEC; then it waits */
+#define REFUSALS_USEC          (20u * UINT64_C(1000000))
+#define CONTAINERS_PER_UID_MAX 64u   /* live ones, callers other than root */
+#define CONTAINERS_MAX         1024u /* live ones in total, root's included */
+#define STOPPED_PER_UID_MAX    64u   /* stopped ones kept for reading; the oldest go first */
+#define TASKS_MAX_DEFAULT      4096u /* a fork bomb ends here */
+#define USER_TASKS_MAX_DEFAULT                                                                     \
+        16384u /* of all containers of a user: half of what pid_max is by default */
+
+#define LOG_BYTES_MAX   (256u * 1024) /* output kept of one container; the oldest bytes go */
+#define ATTACHMENTS_MAX 16u           /* readers of one container's output */
+
+/* A user's lines in the journal in JOURNAL_USEC: half of what it takes of a unit by default, so
+ * that one user who prints much keeps no other's lines out, nor the service's own. Two such users
+ * can: a share that leaves room however many there are would be too small for anyone. */
+#define JOURNAL_ENTRIES_MAX 5000u
+#define JOURNAL_USEC        (30u * UINT64_C(1000000))
+
+#define ID_RANGE_SIZE 65536u /* host ids of one container: what an image may use of them */
+
+#define SAVE_DELAY_MSEC        20u    /* until a container's record is written */
+#define RESOLVE_TIMEOUT_MSEC   5000u  /* a file system that does not answer */
+#define RESOLVE_ABANDONED_MAX  8u     /* lookups of one user that were given up and still hang */
+#define SETUP_TIMEOUT_MSEC     30000u /* from clone to exec */
+#define AUTHORITY_TIMEOUT_USEC (120u * UINT64_C(1000000)) /* somebody types a password */
+#define PREPARED_SANDBOXES     4u     /* kept ready; each is a process that waits */
+#define PREPARE_DELAY_MSEC     10u    /* since the last run, until another one is made */
+#define PREPARED_HOLD_MSEC     15000u /* since the last run, or up to a second less: let go */
+#define MAKER_PAUSE_MSEC       1000   /* from the start of their maker to that of another */
+#define STOP_TIMEOUT_USEC      (10u * UINT64_C(1000000)) /* default grace time of Stop */
+#define IDLE_TIMEOUT_SEC       30u

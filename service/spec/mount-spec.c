@@ -1,0 +1,133 @@
+#include "service/spec/mount-spec.h"
+
+#include <string.h>
+
+#include "service/spec/error.h"
+#include "service/spec/limits.h"
+#include "service/util/size.h"
+
+void mount_spec_clear(MountSpec *mount)
+{
+        g_free(mount->source);
+        g_free(mount->target);
+        g_free(mount->size);
+        g_free(mount->mode);
+        *mount = (MountSpec){0};
+}
+
+static bool check_source(const char *source, GError **error)
+{
+        if (*source != '/' || strlen(source) > ROOTFS_PATH_MAX)
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "mount source '%s' is not an absolute path of at most %u bytes",
+                                 source, ROOTFS_PATH_MAX);
+        return true;
+}
+
+/* Is it, or what is above or below it, one of the service's own? */
+static bool is_ours(const char *target)
+{
+        static const char *const ours[] = {"/proc", "/sys", "/dev"};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(ours); i++) {
+                size_t length = strlen(ours[i]);
+                if (strncmp(target, ours[i], length) == 0 &&
+                    (target[length] == '/' || target[length] == '\0'))
+                        return true;
+        }
+        return target[1] == '\0';
+}
+
+static bool check_target(const char *target, GError **error)
+{
+        if (*target != '/' || strlen(target) > ROOTFS_PATH_MAX)
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "mount target '%s' is not an absolute path of at most %u bytes",
+                                 target, ROOTFS_PATH_MAX);
+        if (is_ours(target))
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "mount target '%s': '/', '/proc', '/sys' and '/dev' are the "
+                                 "service's to mount",
+                                 target);
+        g_auto(GStrv) parts = g_strsplit(target + 1, "/", -1);
+        for (char **part = parts; *part; part++)
+                if (!**part || strcmp(*part, ".") == 0 || strcmp(*part, "..") == 0)
+                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                         "mount target '%s' has an empty part, '.' or '..' in it",
+                                         target);
+        return true;
+}
+
+static bool take_size(MountSpec *mount, const char *text)
+{
+        uint64_t size;
+
+        /* 0 would mean none to the kernel */
+        if (!size_parse(text, &size) || size == 0 || size == UINT64_MAX)
+                return false;
+        g_free(mount->size);
+        mount->size = g_strdup_printf("%" G_GUINT64_FORMAT, size);
+        return true;
+}
+
+static bool take_mode(MountSpec *mount, const char *text)
+{
+        size_t length = strlen(text);
+
+        if (length == 0 || length > 5 || strspn(text, "01234567") != length ||
+            g_ascii_strtoull(text, NULL, 8) > 01777)
+                return false;
+        g_free(mount->mode);
+        mount->mode = g_strdup(text);
+        return true;
+}
+
+/* Of two that contradict each other the last counts, as with mount(8). */
+static bool take_option(MountSpec *mount, const char *option)
+{
+        if (strcmp(option, "ro") == 0)
+                mount->read_only = true;
+        else if (strcmp(option, "rw") == 0)
+                mount->read_only = false;
+        else if (strcmp(option, "noexec") == 0)
+                mount->no_exec = true;
+        else if (!mount->source && g_str_has_prefix(option, "size="))
+                return take_size(mount, option + strlen("size="));
+        else if (!mount->source && g_str_has_prefix(option, "mode="))
+                return take_mode(mount, option + strlen("mode="));
+        else /* what is so in any case: what is mounted below comes along, or it would uncover what
+                that hides */
+                return strcmp(option, "nosuid") == 0 || strcmp(option, "nodev") == 0 ||
+                       (mount->source &&
+                        (strcmp(option, "bind") == 0 || strcmp(option, "rbind") == 0));
+        return true;
+}
+
+bool mount_spec_parse(const MountWords *words, MountSpec *ret, GError **error)
+{
+        bool is_bind = strcmp(words->type, "bind") == 0;
+
+        if (!is_bind && strcmp(words->type, "tmpfs") != 0)
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "mount type '%s' of '%s' is not 'bind' or 'tmpfs'", words->type,
+                                 words->target);
+        if (is_bind ? !check_source(words->source, error)
+                    : *words->source && strcmp(words->source, "tmpfs") != 0 &&
+                              !error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                         "mount source '%s': that of a tmpfs is empty or 'tmpfs'",
+                                         words->source))
+                return false;
+        ret->target = g_strdup(words->target);
+        for (size_t end = strlen(ret->target); end > 1 && ret->target[end - 1] == '/'; end--)
+                ret->target[end - 1] = '\0';
+        if (!check_target(ret->target, error))
+                return false;
+        ret->source = is_bind ? g_strdup(words->source) : NULL;
+        for (char *const *option = words->options; *option; option++)
+                if (!take_option(ret, *option))
+                        return error_set(
+                                error, RUNTIME_ERROR_INVALID_ARGS,
+                                "mount option '%s' of '%s' is unknown or has a wrong value",
+                                *option, words->target);
+        return true;
+}

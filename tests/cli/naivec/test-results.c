@@ -1,0 +1,73 @@
+/* What is learnt of a container: its result as an exit status, its log's last lines. */
+
+#include "cli/naivec/log-reader.h"
+#include "cli/naivec/session.h"
+
+#include <string.h>
+
+#include "dbus/names.h"
+
+/* Every result of the interface has its exit status; an unknown one is a failure of ours. */
+static void test_results(void)
+{
+        g_assert_cmpint(session_status_of("success", 0), ==, 0);
+        g_assert_cmpint(session_status_of("exit-code", 1), ==, 1);
+        g_assert_cmpint(session_status_of("exit-code", 255), ==, 255);
+        g_assert_cmpint(session_status_of("signal", 15), ==, 143);
+        g_assert_cmpint(session_status_of("core-dump", 11), ==, 139);
+        g_assert_cmpint(session_status_of("oom-kill", 9), ==, 137);
+        g_assert_cmpint(session_status_of("timeout", 9), ==, 137);
+        g_assert_cmpint(session_status_of("setup-failed", 0), ==, 125);
+        g_assert_cmpint(session_status_of("unknown", 0), ==, 125);
+        g_assert_cmpint(session_status_of("", 0), ==, 125);
+}
+
+/* Errors about the command are told apart from all others. */
+static void test_errors(void)
+{
+        const sd_bus_error errors[] = {
+                SD_BUS_ERROR_MAKE_CONST(ERROR_COMMAND_NOT_FOUND, "x"),
+                SD_BUS_ERROR_MAKE_CONST(ERROR_COMMAND_NOT_EXECUTABLE, "x"),
+                SD_BUS_ERROR_MAKE_CONST(ERROR_SETUP_FAILED, "x"),
+                SD_BUS_ERROR_MAKE_CONST(SD_BUS_ERROR_ACCESS_DENIED, "x"),
+        };
+
+        g_assert_cmpint(session_status_of_error(&errors[0]), ==, 127);
+        g_assert_cmpint(session_status_of_error(&errors[1]), ==, 126);
+        g_assert_cmpint(session_status_of_error(&errors[2]), ==, 125);
+        g_assert_cmpint(session_status_of_error(&errors[3]), ==, 125);
+}
+
+/* The last lines begin after a newline; a newline at the end closes a line and begins none. */
+static void test_tail(void)
+{
+        static const struct {
+                const char *text;
+                uint64_t n;
+                const char *tail;
+        } rows[] = {
+                {"a\nb\nc\n", 1, "c\n"},
+                {"a\nb\nc", 1, "c"},
+                {"a\nb\nc\n", 2, "b\nc\n"},
+                {"a\nb\nc\n", 3, "a\nb\nc\n"},
+                {"a\nb\n", 9, "a\nb\n"},
+                {"a\nb\n", 0, ""},
+                {"", 3, ""},
+                {"\n\n\n", 2, "\n\n"},
+                {"no newline", 1, "no newline"},
+        };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+                g_autoptr(GString) text = g_string_new(rows[i].text);
+                g_assert_cmpstr(text->str + log_tail_start(text, rows[i].n), ==, rows[i].tail);
+        }
+}
+
+int main(int argc, char **argv)
+{
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/results/exit-status", test_results);
+        g_test_add_func("/results/errors", test_errors);
+        g_test_add_func("/results/tail", test_tail);
+        return g_test_run();
+}

@@ -1,0 +1,242 @@
+/* Who sent a message, on a bus of the test's own: by that bus's word, asked once. */
+
+#include "dbus/connection/callers.h"
+
+#include <grp.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "dbus/connection/bus-source.h"
+#include "service/util/fd.h"
+#include "tests/lib/loop.h"
+#include "tests/lib/private-bus.h"
+
+#define OTHER_UID 65534u /* nobody: dbus-daemon turns away who has no passwd entry */
+#define OTHER_GID 54400u
+
+typedef struct Fixture {
+        PrivateBus *bus;
+        sd_bus *service;
+        GSource *source;
+        sd_bus_slot *object;
+        Callers *callers;
+        unsigned n_calls;
+        sd_bus_message *last; /* held */
+        pid_t clients[4];
+        size_t n_clients;
+} Fixture;
+
+static int on_call(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+        Fixture *f = data;
+
+        if (!sd_bus_message_is_method_call(message, "test.Who", "Hello"))
+                return 0;
+        sd_bus_message_unref(f->last);
+        f->last = sd_bus_message_ref(message);
+        f->n_calls++;
+        return 1;
+}
+
+static void set_up(Fixture *f, const void *unused)
+{
+        f->bus = private_bus_new();
+        f->service = private_bus_connect(f->bus);
+        f->source = bus_source_attach(f->service, NULL, NULL, NULL);
+        g_assert_cmpint(sd_bus_add_object(f->service, &f->object, "/who", on_call, f), >=, 0);
+        f->callers = callers_new(f->service, NULL);
+}
+
+static void end_clients(Fixture *f)
+{
+        for (size_t i = 0; i < f->n_clients; i++) {
+                kill(f->clients[i], SIGKILL);
+                waitpid(f->clients[i], NULL, 0);
+        }
+        f->n_clients = 0;
+}
+
+static void tear_down(Fixture *f, const void *unused)
+{
+        end_clients(f);
+        callers_free(f->callers);
+        sd_bus_message_unref(f->last);
+        sd_bus_slot_unref(f->object);
+        g_source_destroy(f->source);
+        g_source_unref(f->source);
+        sd_bus_unref(f->service);
+        private_bus_free(f->bus);
+}
+
+/* A client of its own process that calls `n` times and then lives on. As another user, if asked and
+ * able. */
+static void add_client(Fixture *f, unsigned n, bool other_user)
+{
+        const char *name;
+
+        g_assert_cmpint(sd_bus_get_unique_name(f->service, &name), >=, 0);
+        unsigned before = f->n_calls;
+        pid_t pid = fork();
+        g_assert_cmpint(pid, >=, 0);
+        if (pid == 0) {
+                if (other_user &&
+                    (setgroups(0, NULL) < 0 || setgid(OTHER_GID) < 0 || setuid(OTHER_UID) < 0))
+                        _exit(1);
+                sd_bus *bus = private_bus_connect(f->bus);
+                for (unsigned i = 0; i < n; i++)
+                        if (sd_bus_call_method_async(bus, NULL, name, "/who", "test.Who", "Hello",
+                                                     NULL, NULL, NULL) < 0)
+                                _exit(2);
+                sd_bus_flush(bus);
+                for (;;)
+                        pause();
+        }
+        f->clients[f->n_clients++] = pid;
+        g_assert_true(loop_until(&f->n_calls, before + n, 5000));
+}
+
+static const Credentials *get(Fixture *f)
+{
+        g_autoptr(GError) error = NULL;
+        const Credentials *caller = callers_get(f->callers, f->last, &error);
+
+        g_assert_no_error(error);
+        g_assert_nonnull(caller);
+        return caller;
+}
+
+/* A client of our own uid is known by it. */
+static void test_own_uid(Fixture *f, const void *unused)
+{
+        add_client(f, 1, false);
+        g_assert_cmpuint(get(f)->uid, ==, geteuid());
+}
+
+/* A client of another uid is known by that, with its groups and none of ours. */
+static void test_other_uid(Fixture *f, const void *unused)
+{
+        if (geteuid() != 0) {
+                g_test_skip("needs root to have another user");
+                return;
+        }
+        add_client(f, 1, true);
+        const Credentials *caller = get(f);
+        g_assert_cmpuint(caller->uid, ==, OTHER_UID);
+        g_assert_true(credentials_has_group(caller, OTHER_GID));
+}
+
+/* Two clients of different uids at once are not mixed up. */
+static void test_two(Fixture *f, const void *unused)
+{
+        if (geteuid() != 0) {
+                g_test_skip("needs root to have another user");
+                return;
+        }
+        add_client(f, 1, true);
+        g_autoptr(sd_bus_message) first = sd_bus_message_ref(f->last);
+        add_client(f, 1, false);
+        g_assert_cmpuint(get(f)->uid, ==, 0);
+        g_assert_cmpuint(callers_get(f->callers, first, NULL)->uid, ==, OTHER_UID);
+        g_assert_cmpuint(get(f)->uid, ==, 0);
+}
+
+/* The bus is asked once for each client: a client that is known is answered with a bus that hangs.
+ */
+static void test_cached(Fixture *f, const void *unused)
+{
+        add_client(f, 2, false);
+        get(f);
+        private_bus_stop(f->bus);
+        gint64 start = g_get_monotonic_time();
+        for (int i = 0; i < 1000; i++)
+                g_assert_cmpuint(get(f)->uid, ==, geteuid());
+        g_assert_cmpint(g_get_monotonic_time() - start, <, 1000000);
+}
+
+/* A client that left before anybody asked is nobody: AccessDenied, not root. */
+static void test_gone(Fixture *f, const void *unused)
+{
+        g_autoptr(GError) error = NULL;
+
+        add_client(f, 1, false);
+        end_clients(f);
+        loop_for(50);
+        g_assert_null(callers_get(f->callers, f->last, &error));
+        g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_ACCESS_DENIED);
+}
+
+/* A client that was known stays known after it left: what it asked for is still its own. */
+static void test_gone_but_known(Fixture *f, const void *unused)
+{
+        add_client(f, 1, false);
+        get(f);
+        end_clients(f);
+        loop_for(50);
+        g_assert_cmpuint(get(f)->uid, ==, geteuid());
+}
+
+/* A bus that ends while it is asked makes nobody somebody. */
+static void test_bus_gone(Fixture *f, const void *unused)
+{
+        g_autoptr(GError) error = NULL;
+
+        add_client(f, 1, false);
+        private_bus_kill(f->bus);
+        g_assert_null(callers_get(f->callers, f->last, &error));
+        g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_ACCESS_DENIED);
+}
+
+/* A message without a sender's unique name is nobody's: the bus's own are no calls to be answered.
+ */
+static void test_no_sender(Fixture *f, const void *unused)
+{
+        g_autoptr(sd_bus_message) message = NULL, named = NULL;
+        g_autoptr(GError) first = NULL, second = NULL;
+
+        g_assert_cmpint(
+                sd_bus_message_new_method_call(f->service, &message, "a.b", "/a", "a.b", "C"), >=,
+                0);
+        g_assert_null(callers_get(f->callers, message, &first));
+        g_assert_error(first, RUNTIME_ERROR, RUNTIME_ERROR_ACCESS_DENIED);
+        g_assert_cmpint(sd_bus_message_new_method_call(f->service, &named, "a.b", "/a", "a.b", "C"),
+                        >=, 0);
+        g_assert_cmpint(sd_bus_message_set_sender(named, "org.freedesktop.DBus"), >=, 0);
+        g_assert_null(callers_get(f->callers, named, &second));
+        g_assert_error(second, RUNTIME_ERROR, RUNTIME_ERROR_ACCESS_DENIED);
+}
+
+/* On a private connection the caller is the one peer, whatever a message says of its sender. */
+static void test_peer(Fixture *f, const void *unused)
+{
+        gid_t groups[] = {7};
+        const Credentials peer = {.uid = 1234, .groups = groups, .n_groups = 1};
+        g_autoptr(Callers) callers = callers_new(f->service, &peer);
+        g_autoptr(sd_bus_message) message = NULL;
+
+        g_assert_cmpint(
+                sd_bus_message_new_method_call(f->service, &message, "a.b", "/a", "a.b", "C"), >=,
+                0);
+        g_assert_cmpint(sd_bus_message_set_sender(message, ":1.0"), >=, 0);
+        const Credentials *caller = callers_get(callers, message, NULL);
+        groups[0] = 8; /* it keeps a copy */
+        g_assert_cmpuint(caller->uid, ==, 1234);
+        g_assert_true(credentials_has_group(caller, 7));
+}
+
+#define ADD(name, function) g_test_add("/callers/" name, Fixture, NULL, set_up, function, tear_down)
+
+int main(int argc, char **argv)
+{
+        g_test_init(&argc, &argv, NULL);
+        ADD("own-uid", test_own_uid);
+        ADD("other-uid", test_other_uid);
+        ADD("two", test_two);
+        ADD("cached", test_cached);
+        ADD("gone", test_gone);
+        ADD("gone-but-known", test_gone_but_known);
+        ADD("bus-gone", test_bus_gone);
+        ADD("no-sender", test_no_sender);
+        ADD("peer", test_peer);
+        return g_test_run();
+}

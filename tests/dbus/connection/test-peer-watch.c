@@ -1,0 +1,499 @@
+/* Clients that leave, on a bus of the test's own. */
+
+#include "dbus/connection/peer-watch.h"
+
+#include <stdbool.h>
+
+#include "dbus/connection/bus-source.h"
+#include "tests/lib/loop.h"
+#include "tests/lib/private-bus.h"
+
+/* What a connection may have where the bus's configuration does not say: the system bus's 512. */
+#define MATCH_RULES_MAX 512u
+
+typedef struct Fixture Fixture;
+
+/* One watch and what it heard; it frees `frees` when told, itself perhaps. */
+typedef struct Watcher {
+        Fixture *fixture;
+        PeerWatch *watch;
+        unsigned n_told, n_present;
+        bool gone, anew;
+        struct Watcher *frees;
+} Watcher;
+
+struct Fixture {
+        PrivateBus *bus;
+        sd_bus *service, *client;
+        GSource *source;
+        const char *client_name;
+        PeerWatches *watches;
+        Watcher first, second;
+        bool inside;
+};
+
+static void watch_client(Watcher *watcher, const char *name);
+
+static void on_left(bool gone, void *data)
+{
+        Watcher *watcher = data;
+
+        g_assert_false(watcher->fixture->inside);
+        watcher->n_told++;
+        watcher->gone = gone;
+        if (watcher->frees)
+                peer_watch_free(g_steal_pointer(&watcher->frees->watch));
+        if (watcher->anew) {
+                watcher->anew = false;
+                peer_watch_free(g_steal_pointer(&watcher->watch));
+                watch_client(watcher, watcher->fixture->client_name);
+        }
+}
+
+static void watch_client(Watcher *watcher, const char *name)
+{
+        watcher->fixture->inside = true;
+        watcher->watch = peer_watch_new(watcher->fixture->watches, name, on_left, watcher);
+        watcher->fixture->inside = false;
+        g_assert_nonnull(watcher->watch);
+}
+
+static void set_up(Fixture *f, const void *unused)
+{
+        f->bus = private_bus_new();
+        f->service = private_bus_connect(f->bus);
+        f->source = bus_source_attach(f->service, NULL, NULL, NULL);
+        f->client = private_bus_connect(f->bus);
+        f->watches = peer_watches_new(f->service);
+        f->first.fixture = f->second.fixture = f;
+        g_assert_cmpint(sd_bus_get_unique_name(f->client, &f->client_name), >=, 0);
+}
+
+static void tear_down(Fixture *f, const void *unused)
+{
+        peer_watch_free(f->first.watch);
+        peer_watch_free(f->second.watch);
+        peer_watches_free(f->watches);
+        sd_bus_close_unref(f->client);
+        g_source_destroy(f->source);
+        g_source_unref(f->source);
+        sd_bus_unref(f->service);
+        private_bus_free(f->bus);
+}
+
+static void watch(Fixture *f)
+{
+        watch_client(&f->first, f->client_name);
+}
+
+/* Told in the end, and not a second time. */
+static void assert_told_once(const Watcher *watcher, bool gone)
+{
+        g_assert_true(loop_until(&watcher->n_told, 1, 2000));
+        loop_for(50);
+        g_assert_cmpuint(watcher->n_told, ==, 1);
+        g_assert_cmpint(watcher->gone, ==, gone);
+}
+
+/* A client that stays is not told of. */
+static void test_stays(Fixture *f, const void *unused)
+{
+        watch(f);
+        loop_for(100);
+        g_assert_cmpuint(f->first.n_told, ==, 0);
+}
+
+/* A client that leaves is told of, once. */
+static void test_leaves(Fixture *f, const void *unused)
+{
+        watch(f);
+        loop_for(50);
+        sd_bus_close(f->client);
+        assert_told_once(&f->first, true);
+}
+
+/* One that leaves while the watch is being set up is told of, once. */
+static void test_leaves_meanwhile(Fixture *f, const void *unused)
+{
+        watch(f);
+        sd_bus_close(f->client);
+        assert_told_once(&f->first, true);
+}
+
+/* One that had left before is told of too. */
+static void test_left_before(Fixture *f, const void *unused)
+{
+        g_autofree char *name = g_strdup(f->client_name);
+
+        sd_bus_close(f->client);
+        loop_for(50);
+        watch_client(&f->first, name);
+        assert_told_once(&f->first, true);
+}
+
+static void on_present(void *data)
+{
+        Watcher *watcher = data;
+
+        watcher->n_present++;
+        if (watcher->frees)
+                peer_watch_free(g_steal_pointer(&watcher->frees->watch));
+}
+
+/* That a client is there is told once when awaited, not before the bus has said so. */
+static void test_present(Fixture *f, const void *unused)
+{
+        watch(f);
+        peer_watch_await(f->first.watch, on_present);
+        g_assert_cmpuint(f->first.n_present, ==, 0);
+        g_assert_true(loop_until(&f->first.n_present, 1, 2000));
+        loop_for(50);
+        g_assert_cmpuint(f->first.n_present, ==, 1);
+        g_assert_cmpuint(f->first.n_told, ==, 0);
+}
+
+/* Of one that is known to be there it is told at once. */
+static void test_present_already(Fixture *f, const void *unused)
+{
+        watch(f);
+        loop_for(50);
+        watch_client(&f->second, f->client_name);
+        peer_watch_await(f->second.watch, on_present);
+        g_assert_cmpuint(f->second.n_present, ==, 1);
+}
+
+/* One that had left, or leaves meanwhile, is never there. */
+static void test_present_never(Fixture *f, const void *unused)
+{
+        watch(f);
+        peer_watch_await(f->first.watch, on_present);
+        sd_bus_close(f->client);
+        assert_told_once(&f->first, true);
+        g_assert_cmpuint(f->first.n_present, ==, 0);
+}
+
+/* Whoever is told may free its own watch and another's. */
+static void test_present_frees(Fixture *f, const void *unused)
+{
+        watch(f);
+        watch_client(&f->second, f->client_name);
+        f->first.frees = &f->first;
+        f->second.frees = &f->second;
+        peer_watch_await(f->first.watch, on_present);
+        peer_watch_await(f->second.watch, on_present);
+        g_assert_true(loop_until(&f->second.n_present, 1, 2000));
+        g_assert_null(f->first.watch);
+        sd_bus_close(f->client);
+        loop_for(50);
+        g_assert_cmpuint(f->first.n_told + f->second.n_told, ==, 0);
+}
+
+/* The watch may be freed by the very call that tells. */
+static void test_free_inside(Fixture *f, const void *unused)
+{
+        f->first.frees = &f->first;
+        watch(f);
+        loop_for(50);
+        sd_bus_close(f->client);
+        assert_told_once(&f->first, true);
+}
+
+static void test_free_inside_before(Fixture *f, const void *unused)
+{
+        g_autofree char *name = g_strdup(f->client_name);
+
+        f->first.frees = &f->first;
+        sd_bus_close(f->client);
+        loop_for(50);
+        watch_client(&f->first, name);
+        assert_told_once(&f->first, true);
+}
+
+/* A watch that was freed tells nobody, at whatever point of its setting up. */
+static void test_freed(Fixture *f, const void *unused)
+{
+        for (unsigned wait = 0; wait < 6; wait++) {
+                watch(f);
+                if (wait > 0)
+                        loop_for(wait);
+                peer_watch_free(g_steal_pointer(&f->first.watch));
+        }
+        sd_bus_close(f->client);
+        loop_for(100);
+        g_assert_cmpuint(f->first.n_told, ==, 0);
+        peer_watch_free(NULL);
+}
+
+/* A stranger's leaving is not the client's. */
+static void test_other_leaves(Fixture *f, const void *unused)
+{
+        sd_bus *other = private_bus_connect(f->bus);
+
+        watch(f);
+        loop_for(50);
+        sd_bus_close_unref(other);
+        loop_for(50);
+        g_assert_cmpuint(f->first.n_told, ==, 0);
+}
+
+static void forge(Fixture *f, sd_bus *sender, const char *destination)
+{
+        g_autoptr(sd_bus_message) signal = NULL;
+
+        g_assert_cmpint(sd_bus_message_new_signal(sender, &signal, "/org/freedesktop/DBus",
+                                                  "org.freedesktop.DBus", "NameOwnerChanged"),
+                        >=, 0);
+        g_assert_cmpint(sd_bus_message_append(signal, "sss", f->client_name, f->client_name, ""),
+                        >=, 0);
+        if (destination)
+                g_assert_cmpint(sd_bus_message_set_destination(signal, destination), >=, 0);
+        g_assert_cmpint(sd_bus_send(sender, signal, NULL), >=, 0);
+        g_assert_cmpint(sd_bus_flush(sender), >=, 0);
+}
+
+/* Another client's word that somebody left, sent to all or to us alone, ends nobody's container. */
+static void test_forged(Fixture *f, const void *unused)
+{
+        sd_bus *liar = private_bus_connect(f->bus);
+        const char *service_name;
+
+        g_assert_cmpint(sd_bus_get_unique_name(f->service, &service_name), >=, 0);
+        watch(f);
+        loop_for(50);
+        forge(f, liar, NULL);
+        forge(f, liar, service_name);
+        forge(f, f->client, service_name); /* of itself, too */
+        loop_for(100);
+        g_assert_cmpuint(f->first.n_told, ==, 0);
+        sd_bus_close(f->client);
+        g_assert_true(loop_until(&f->first.n_told, 1, 2000));
+        sd_bus_close_unref(liar);
+}
+
+/* A bus that ends takes everybody with it, or the watch with it: never a hang, never twice. */
+static void test_bus_ends(Fixture *f, const void *unused)
+{
+        watch(f);
+        private_bus_kill(f->bus);
+        loop_for(100);
+        g_assert_cmpuint(f->first.n_told, <=, 1);
+}
+
+/* Two that watch one client are both told. */
+static void test_two(Fixture *f, const void *unused)
+{
+        watch(f);
+        loop_for(20);
+        watch_client(&f->second, f->client_name);
+        loop_for(50);
+        sd_bus_close(f->client);
+        assert_told_once(&f->first, true);
+        assert_told_once(&f->second, true);
+}
+
+/* Freeing one of two leaves the other its rule. */
+static void test_one_of_two(Fixture *f, const void *unused)
+{
+        watch(f);
+        watch_client(&f->second, f->client_name);
+        loop_for(50);
+        peer_watch_free(g_steal_pointer(&f->first.watch));
+        loop_for(50);
+        sd_bus_close(f->client);
+        assert_told_once(&f->second, true);
+        g_assert_cmpuint(f->first.n_told, ==, 0);
+}
+
+/* A watch that another's function freed is not told, whichever comes first. */
+static void test_frees_other(Fixture *f, const void *unused)
+{
+        f->first.frees = &f->second;
+        f->second.frees = &f->first;
+        watch(f);
+        watch_client(&f->second, f->client_name);
+        loop_for(50);
+        sd_bus_close(f->client);
+        loop_for(200);
+        g_assert_cmpuint(f->first.n_told + f->second.n_told, ==, 1);
+}
+
+/* A watch made anew by the function, of one that has left, is told as well: later, not from inside.
+ */
+static void test_watch_anew(Fixture *f, const void *unused)
+{
+        f->first.anew = true;
+        watch(f);
+        loop_for(50);
+        sd_bus_close(f->client);
+        g_assert_true(loop_until(&f->first.n_told, 2, 2000));
+        loop_for(50);
+        g_assert_cmpuint(f->first.n_told, ==, 2);
+        g_assert_true(f->first.gone);
+}
+
+static void use_rules(Fixture *f, unsigned n)
+{
+        for (unsigned i = 0; i < n; i++) {
+                g_autofree char *rule = g_strdup_printf("type='signal',member='Unused%u'", i);
+                g_autoptr(sd_bus_message) reply = NULL;
+
+                g_assert_cmpint(sd_bus_call_method(f->service, "org.freedesktop.DBus",
+                                                   "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                                   "AddMatch", NULL, &reply, "s", rule),
+                                >=, 0);
+        }
+}
+
+/* All watches of one client share a rule: with one left there may be any number, but of no other
+ * client. */
+static void test_share_a_rule(Fixture *f, const void *unused)
+{
+        Watcher other = {.fixture = f};
+        const char *service_name;
+
+        g_assert_cmpint(sd_bus_get_unique_name(f->service, &service_name), >=, 0);
+        use_rules(f, MATCH_RULES_MAX - 1);
+        watch(f);
+        watch_client(&f->second, f->client_name);
+        loop_for(50);
+        g_assert_cmpuint(f->first.n_told + f->second.n_told, ==, 0);
+        watch_client(&other, service_name);
+        assert_told_once(&other, false);
+        peer_watch_free(other.watch);
+        sd_bus_close(f->client);
+        assert_told_once(&f->first, true);
+        assert_told_once(&f->second, true);
+}
+
+/* The rule stands in nobody's way when a client is watched no more: another client can have it. */
+static void test_rule_is_returned(Fixture *f, const void *unused)
+{
+        const char *service_name;
+
+        g_assert_cmpint(sd_bus_get_unique_name(f->service, &service_name), >=, 0);
+        use_rules(f, MATCH_RULES_MAX - 1);
+        for (unsigned i = 0; i < 4; i++) {
+                watch(f);
+                watch_client(&f->second, f->client_name);
+                loop_for(20);
+                peer_watch_free(g_steal_pointer(&f->first.watch));
+                peer_watch_free(g_steal_pointer(&f->second.watch));
+                watch_client(&f->first, service_name);
+                loop_for(20);
+                peer_watch_free(g_steal_pointer(&f->first.watch));
+        }
+        g_assert_cmpuint(f->first.n_told + f->second.n_told, ==, 0);
+}
+
+/* A client that is watched again was watched all the time: it is known to be there, and when it
+ * left meanwhile, that is not. */
+static void test_rested(Fixture *f, const void *unused)
+{
+        g_autofree char *name = g_strdup(f->client_name);
+
+        watch(f);
+        loop_for(50);
+        peer_watch_free(g_steal_pointer(&f->first.watch));
+        loop_for(50);
+        watch(f);
+        peer_watch_await(f->first.watch, on_present);
+        g_assert_cmpuint(f->first.n_present, ==, 1);
+        peer_watch_free(g_steal_pointer(&f->first.watch));
+        sd_bus_close(f->client);
+        loop_for(50);
+        watch_client(&f->first, name);
+        peer_watch_await(f->first.watch, on_present);
+        assert_told_once(&f->first, true);
+        g_assert_cmpuint(f->first.n_present, ==, 1);
+}
+
+/* Of any number of clients only so many rest that others can still be watched. */
+static void test_many_rest(Fixture *f, const void *unused)
+{
+        enum { CLIENTS = 40, SPARE = 20 };
+        sd_bus *clients[CLIENTS];
+        const char *name;
+
+        use_rules(f, MATCH_RULES_MAX - SPARE);
+        for (unsigned i = 0; i < CLIENTS; i++) {
+                clients[i] = private_bus_connect(f->bus);
+                g_assert_cmpint(sd_bus_get_unique_name(clients[i], &name), >=, 0);
+                watch_client(&f->first, name);
+                loop_for(5);
+                peer_watch_free(g_steal_pointer(&f->first.watch));
+        }
+        use_rules(f, 2);
+        watch(f);
+        loop_for(50);
+        g_assert_cmpuint(f->first.n_told, ==, 0);
+        for (unsigned i = 0; i < CLIENTS; i++)
+                sd_bus_close_unref(clients[i]);
+        sd_bus_close(f->client);
+        assert_told_once(&f->first, true);
+}
+
+/* A rule that the bus refuses is said, to all who wait for it, and not as if the client had left.
+ */
+static void test_refused_rule(Fixture *f, const void *unused)
+{
+        use_rules(f, MATCH_RULES_MAX);
+        watch(f);
+        watch_client(&f->second, f->client_name);
+        assert_told_once(&f->first, false);
+        assert_told_once(&f->second, false);
+}
+
+/* Without a connection nobody can be watched: said from the loop as well. */
+static void test_no_connection(Fixture *f, const void *unused)
+{
+        sd_bus_close(f->service);
+        watch(f);
+        watch_client(&f->second, f->client_name);
+        assert_told_once(&f->first, false);
+        assert_told_once(&f->second, false);
+}
+
+/* One that is freed before the loop runs hears nothing of it. */
+static void test_no_connection_freed(Fixture *f, const void *unused)
+{
+        sd_bus_close(f->service);
+        watch(f);
+        peer_watch_free(g_steal_pointer(&f->first.watch));
+        loop_for(50);
+        g_assert_cmpuint(f->first.n_told, ==, 0);
+        peer_watches_free(NULL);
+}
+
+#define ADD(name, function)                                                                        \
+        g_test_add("/peer-watch/" name, Fixture, NULL, set_up, function, tear_down)
+
+int main(int argc, char **argv)
+{
+        g_test_init(&argc, &argv, NULL);
+        ADD("stays", test_stays);
+        ADD("leaves", test_leaves);
+        ADD("leaves-meanwhile", test_leaves_meanwhile);
+        ADD("left-before", test_left_before);
+        ADD("free-inside", test_free_inside);
+        ADD("present", test_present);
+        ADD("present-already", test_present_already);
+        ADD("present-never", test_present_never);
+        ADD("present-frees", test_present_frees);
+        ADD("free-inside-before", test_free_inside_before);
+        ADD("freed", test_freed);
+        ADD("other-leaves", test_other_leaves);
+        ADD("forged", test_forged);
+        ADD("bus-ends", test_bus_ends);
+        ADD("two", test_two);
+        ADD("one-of-two", test_one_of_two);
+        ADD("frees-other", test_frees_other);
+        ADD("watch-anew", test_watch_anew);
+        ADD("share-a-rule", test_share_a_rule);
+        ADD("rule-is-returned", test_rule_is_returned);
+        ADD("rested", test_rested);
+        ADD("many-rest", test_many_rest);
+        ADD("refused-rule", test_refused_rule);
+        ADD("no-connection", test_no_connection);
+        ADD("no-connection-freed", test_no_connection_freed);
+        return g_test_run();
+}

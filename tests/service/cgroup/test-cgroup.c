@@ -1,0 +1,1036 @@
+/* The cgroup module on the machine's own hierarchies, below a parent of the test's own. Needs root;
+ * what can be tried depends on the mode, and each test says what it leaves out. */
+
+#include "service/cgroup/cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "service/cgroup/internal.h"
+#include "service/spec/error.h"
+#include "service/util/fd.h"
+
+#define MIB   UINT64_C(1048576)
+#define OWNER 4242u
+
+static const CgroupLimits unlimited = {CGROUP_NO_LIMIT, CGROUP_NO_LIMIT, CGROUP_NO_LIMIT};
+static char *top;    /* "/naive-runc-test-1234" */
+static char *parent; /* two levels: "/naive-runc-test-1234/unit.service" */
+static CgroupTree *tree;
+
+/* -- helpers -- */
+
+/* All directories below our parent, in every cgroup mount of the machine, as one sorted text. */
+static void list_below(const char *path, GPtrArray *found)
+{
+        DIR *dir = opendir(path);
+        const struct dirent *entry;
+
+        if (!dir)
+                return;
+        g_ptr_array_add(found, g_strdup(path));
+        while ((entry = readdir(dir))) {
+                g_autofree char *child = g_build_filename(path, entry->d_name, NULL);
+                if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+                        list_below(child, found);
+        }
+        closedir(dir);
+}
+
+static int compare(const void *a, const void *b)
+{
+        return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+static char *listing(const char *below)
+{
+        g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(g_free);
+        char line[4096], point[256], type[32];
+        FILE *mounts = fopen("/proc/self/mounts", "re");
+
+        g_assert_nonnull(mounts);
+        while (fgets(line, sizeof line, mounts)) {
+                if (sscanf(line, "%*s %255s %31s", point, type) != 2 ||
+                    !g_str_has_prefix(type, "cgroup"))
+                        continue;
+                g_autofree char *path = g_strconcat(point, below, NULL);
+                list_below(path, found);
+        }
+        fclose(mounts);
+        if (found->len > 0)
+                qsort(found->pdata, found->len, sizeof(void *), compare);
+        g_ptr_array_add(found, NULL);
+        return g_strjoinv("\n", (char **) found->pdata);
+}
+
+static Cgroup *make(uint64_t serial, const CgroupLimits *limits)
+{
+        g_autoptr(GError) error = NULL;
+        Cgroup *cgroup = NULL;
+
+        cgroup_new(tree, OWNER, serial, limits, &cgroup, &error);
+        g_assert_no_error(error);
+        return cgroup;
+}
+
+/* Processes end a little after they are killed. */
+static void finish(Cgroup *cgroup)
+{
+        g_autoptr(GError) error = NULL;
+
+        cgroup_kill(cgroup, &error);
+        g_assert_no_error(error);
+        for (int i = 0; i < 1000 && cgroup_is_populated(cgroup); i++)
+                g_usleep(5000);
+        for (int i = 0; i < 1000 && !cgroup_remove(cgroup, NULL); i++)
+                g_usleep(5000);
+        cgroup_remove(cgroup, &error);
+        g_assert_no_error(error);
+        cgroup_free(cgroup);
+}
+
+/* A child that is in the leaf from its birth (v2) and enters the v1 leaves itself, as a container
+ * does. Returns when it is in. */
+static pid_t spawn(const Cgroup *cgroup, int (*body)(void))
+{
+        int birth = cgroup_birth_fd(cgroup), ready[2];
+        struct clone_args args = {
+                .flags = birth >= 0 ? CLONE_INTO_CGROUP : 0,
+                .exit_signal = SIGCHLD,
+                .cgroup = birth >= 0 ? (uint64_t) birth : 0,
+        };
+        char byte = 0;
+
+        g_assert_cmpint(pipe2(ready, O_CLOEXEC), ==, 0);
+        pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
+        g_assert_cmpint(pid, >=, 0);
+        if (pid > 0) {
+                fd_close(ready[1]);
+                g_assert_cmpint(read(ready[0], &byte, 1), ==, 1);
+                fd_close(ready[0]);
+                return pid;
+        }
+        for (unsigned i = 0; cgroup_entry_fd(cgroup, i) >= 0; i++)
+                if (write(cgroup_entry_fd(cgroup, i), "0", 1) != 1)
+                        _exit(99);
+        if (write(ready[1], &byte, 1) != 1)
+                _exit(99);
+        fd_close(ready[1]);
+        _exit(body());
+}
+
+static int wait_for(pid_t pid)
+{
+        int status;
+
+        g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+        return status;
+}
+
+/* Should the test abort, its children must not outlive it. */
+G_NORETURN static int sleep_forever(void)
+{
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;)
+                pause();
+}
+
+/* Touches memory through a mapping: malloc is not for a raw clone's child. */
+static int touch(size_t bytes)
+{
+        char *memory =
+                mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        if (memory == MAP_FAILED)
+                return 98;
+        for (size_t i = 0; i < bytes; i += 4096)
+                memory[i] = 1;
+        return 7;
+}
+
+static int touch_4_mib(void)
+{
+        return touch(4 * MIB);
+}
+
+static int touch_32_mib(void)
+{
+        return touch(32 * MIB);
+}
+
+static int fork_40(void)
+{
+        int made = 0;
+
+        for (int i = 0; i < 40; i++) {
+                pid_t pid = fork();
+                if (pid == 0)
+                        sleep_forever();
+                made += pid > 0;
+        }
+        return made;
+}
+
+/* Four levels deep, each process deaf to what it can be deaf to. */
+static int deaf_tree(void)
+{
+        signal(SIGTERM, SIG_IGN);
+        for (int i = 0; i < 4; i++)
+                if (fork() < 0)
+                        return 97;
+        return sleep_forever();
+}
+
+static bool serves(CgroupController controller)
+{
+        return tree->serving[controller] >= 0;
+}
+
+#define NEED(controller)                                                                           \
+        if (!serves(controller)) {                                                                 \
+                g_test_skip(tree->missing[controller]);                                            \
+                return;                                                                            \
+        }
+
+/* The value in a file of the leaf, found through the module's own fds only to know which leaf. */
+static char *leaf_file(uint64_t serial, CgroupController controller, const char *file)
+{
+        char text[256], path[128];
+        int index = tree->serving[controller];
+
+        snprintf(path, sizeof path, "%u/%" PRIu64 "/%s", OWNER, serial, file);
+        if (index < 0 ||
+            fd_read_file_at(tree->hierarchies[index].parent_fd, path, text, sizeof text) < 0)
+                return NULL;
+        return g_strdup(g_strchomp(text));
+}
+
+static bool is_v1(CgroupController controller)
+{
+        return serves(controller) &&
+               tree->hierarchies[tree->serving[controller]].backend == &cgroup_legacy;
+}
+
+static uint64_t memory_limit(uint64_t serial)
+{
+        g_autofree char *text =
+                leaf_file(serial, CGROUP_MEMORY,
+                          is_v1(CGROUP_MEMORY) ? "memory.limit_in_bytes" : "memory.max");
+
+        g_assert_nonnull(text);
+        return strcmp(text, "max") == 0 ? UINT64_MAX : g_ascii_strtoull(text, NULL, 10);
+}
+
+/* -- finding the place -- */
+
+/* The mode that is found is the one that the mounts of this machine make. */
+static void test_mode(void)
+{
+        CgroupMode mode = cgroup_tree_mode(tree);
+        const char *expected = g_getenv("CGROUP_TEST_MODE");
+
+        g_test_message("mode %s", cgroup_mode_to_string(mode));
+        if (expected) {
+                g_assert_cmpstr(cgroup_mode_to_string(mode), ==, expected);
+                return;
+        }
+        if (access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0)
+                g_assert_cmpint(mode, ==, CGROUP_MODE_UNIFIED);
+        else if (access("/sys/fs/cgroup/unified/cgroup.controllers", F_OK) == 0)
+                g_assert_cmpint(mode, ==, CGROUP_MODE_HYBRID);
+        else
+                g_assert_cmpint(mode, ==, CGROUP_MODE_LEGACY);
+}
+
+/* Of the lines of a mountinfo file the cgroup ones are taken, escapes undone, nonsense left out. */
+static void test_mountinfo(void)
+{
+        g_autoptr(GPtrArray) mounts = cgroup_mounts_parse(
+                "31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755\n"
+                "35 31 0:32 /docker/ab /sys/fs/cgroup/memory rw master:9 - cgroup cgroup "
+                "rw,memory\n"
+                "41 31 0:38 / /sys/my\\040tree rw - cgroup2 cgroup2 rw\n"
+                "42 31 0:39 / /cut\n"
+                "\n- - - -\n43 31 0:39 / /cut rw - cgroup");
+
+        g_assert_cmpuint(mounts->len, ==, 2);
+        const CgroupMount *first = mounts->pdata[0], *second = mounts->pdata[1];
+        g_assert_cmpuint(first->version, ==, 1);
+        g_assert_cmpstr(first->root, ==, "/docker/ab");
+        g_assert_cmpstr(first->options, ==, "rw,memory");
+        g_assert_cmpstr(first->device, ==, "0:32");
+        g_assert_cmpuint(second->version, ==, 2);
+        g_assert_cmpstr(second->point, ==, "/sys/my tree");
+}
+
+static void as_nobody(void)
+{
+        g_autoptr(GError) error = NULL;
+        g_autofree char *strange = g_strconcat(top, "-nobody", NULL);
+        CgroupLimits limits = {10 * MIB, CGROUP_NO_LIMIT, CGROUP_NO_LIMIT};
+        Cgroup *cgroup = NULL;
+
+        if (setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0)
+                _exit(1);
+        g_autoptr(CgroupTree) mine = cgroup_tree_new(strange);
+        if (cgroup_tree_mode(mine) != CGROUP_MODE_NONE)
+                _exit(2);
+        if (cgroup_new(mine, OWNER, 1, &limits, &cgroup, &error))
+                _exit(3);
+        if (!g_error_matches(error, RUNTIME_ERROR, RUNTIME_ERROR_NOT_SUPPORTED) ||
+            !strstr(error->message, "memory") || !strstr(error->message, "Permission denied"))
+                _exit(4);
+        if (!cgroup_new(mine, OWNER, 1, &unlimited, &cgroup, NULL))
+                _exit(5);
+        if (cgroup_birth_fd(cgroup) != -1 || cgroup_entry_fd(cgroup, 0) != -1 ||
+            *cgroup_path(cgroup))
+                _exit(6);
+        if (cgroup_kill(cgroup, NULL) || !cgroup_remove(cgroup, NULL))
+                _exit(7);
+        cgroup_free(cgroup);
+        /* A parent that is there already, but root's. */
+        g_autoptr(CgroupTree) other = cgroup_tree_new(parent);
+        _exit(cgroup_tree_mode(other) == CGROUP_MODE_NONE ? 0 : 8);
+}
+
+/* Without the right to any hierarchy a limit is refused with the reason, and no limit is fine. */
+static void test_no_permission(void)
+{
+        pid_t pid = fork();
+
+        if (pid == 0)
+                as_nobody();
+        g_assert_cmpint(wait_for(pid), ==, 0);
+}
+
+/* -- limits -- */
+
+/* Limits stand in the kernel's files before anything is in the leaf. */
+static void test_limits(void)
+{
+        CgroupLimits limits = {10 * MIB, 0, 17};
+
+        NEED(CGROUP_MEMORY)
+        NEED(CGROUP_PIDS)
+        Cgroup *cgroup = make(1, &limits);
+        g_autofree char *tasks = leaf_file(1, CGROUP_PIDS, "pids.max");
+        g_autofree char *swap =
+                leaf_file(1, CGROUP_MEMORY,
+                          is_v1(CGROUP_MEMORY) ? "memory.memsw.limit_in_bytes" : "memory.swap.max");
+        g_assert_cmpuint(memory_limit(1), ==, 10 * MIB);
+        g_assert_cmpstr(tasks, ==, "17");
+        if (swap)
+                g_assert_cmpuint(g_ascii_strtoull(swap, NULL, 10), ==,
+                                 is_v1(CGROUP_MEMORY) ? 10 * MIB : 0);
+        finish(cgroup);
+}
+
+/* A byte does not become "no limit", and nothing becomes more than was asked. */
+static void test_odd_limits(void)
+{
+        static const uint64_t asked[] = {0, 1, 4095, 4097, 10 * MIB + 1, INT64_MAX, UINT64_MAX - 1};
+
+        NEED(CGROUP_MEMORY)
+        for (unsigned i = 0; i < G_N_ELEMENTS(asked); i++) {
+                CgroupLimits limits = {asked[i], CGROUP_NO_LIMIT, CGROUP_NO_LIMIT};
+                Cgroup *cgroup = make(1, &limits);
+                g_assert_cmpuint(memory_limit(1), <=, asked[i]);
+                g_assert_cmpuint(memory_limit(1), >=,
+                                 MIN(asked[i], INT64_MAX - 65536 * 3) & ~UINT64_C(65535));
+                limits.memory_swap_max = UINT64_MAX - 1; /* the sum must not wrap around */
+                finish(cgroup);
+                finish(make(1, &limits));
+        }
+}
+
+/* A value that reads back larger than what was written is an error: here a file that keeps its
+ * tail. */
+static void test_read_back(void)
+{
+        g_autoptr(GError) error = NULL;
+        g_autofree char *directory = g_dir_make_tmp("test-cgroup-XXXXXX", &error);
+        g_autofree char *file = g_build_filename(directory, "limit", NULL);
+        autofd int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        g_assert_true(g_file_set_contents(file, "10", -1, &error));
+        g_assert_true(cgroup_set_value(fd, "limit", 12, &error));
+        g_assert_true(g_file_set_contents(file, "100", -1, &error));
+        g_assert_false(cgroup_set_value(fd, "limit", 12, &error));
+        g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_CGROUP_FAILED);
+        g_assert_cmpint(unlink(file), ==, 0);
+        g_assert_cmpint(rmdir(directory), ==, 0);
+}
+
+/* Without limits no leaf of a controller is needed, and v2's is at "max". */
+static void test_no_limits(void)
+{
+        Cgroup *cgroup = make(1, &unlimited);
+        g_autofree char *tasks = leaf_file(1, CGROUP_PIDS, "pids.max");
+
+        g_assert_cmpstr(tasks, ==, is_v1(CGROUP_PIDS) || !serves(CGROUP_PIDS) ? NULL : "max");
+        g_assert_cmpuint(cgroup_oom_kills(cgroup), ==, 0);
+        if (tree->mode == CGROUP_MODE_HYBRID)
+                g_assert_cmpint(cgroup_entry_fd(cgroup, 0), ==, -1);
+        finish(cgroup);
+}
+
+/* v1 has no way to limit swap alone, and says so instead of ignoring it. */
+static void test_swap_alone(void)
+{
+        g_autoptr(GError) error = NULL;
+        CgroupLimits limits = {CGROUP_NO_LIMIT, 0, CGROUP_NO_LIMIT};
+        Cgroup *cgroup = NULL;
+
+        NEED(CGROUP_MEMORY)
+        if (!is_v1(CGROUP_MEMORY)) {
+                cgroup = make(1, &limits);
+                g_autofree char *swap = leaf_file(1, CGROUP_MEMORY, "memory.swap.max");
+                g_assert_cmpstr(swap ? swap : "0", ==, "0");
+                finish(cgroup);
+                return;
+        }
+        g_assert_false(cgroup_new(tree, OWNER, 1, &limits, &cgroup, &error));
+        g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_NOT_SUPPORTED);
+}
+
+/* A limit of tasks stops forks at that number. */
+static void test_tasks_bite(void)
+{
+        CgroupLimits limits = {CGROUP_NO_LIMIT, CGROUP_NO_LIMIT, 10};
+
+        NEED(CGROUP_PIDS)
+        Cgroup *cgroup = make(1, &limits);
+        int status = wait_for(spawn(cgroup, fork_40));
+        g_assert_true(WIFEXITED(status));
+        g_assert_cmpint(WEXITSTATUS(status), ==, 9);
+        finish(cgroup);
+}
+
+/* -- processes -- */
+
+static bool listed(const char *pids, pid_t pid)
+{
+        g_auto(GStrv) lines = g_strsplit(pids, "\n", -1);
+        g_autofree char *text = g_strdup_printf("%d", (int) pid);
+
+        return g_strv_contains((const char *const *) lines, text);
+}
+
+static void assert_inside(const Cgroup *cgroup, pid_t pid, CgroupController controller)
+{
+        g_autofree char *pids = leaf_file(1, controller, "cgroup.procs");
+        g_autofree char *proc = g_strdup_printf("/proc/%d/cgroup", (int) pid);
+        g_autofree char *text = NULL;
+
+        if (serves(controller)) {
+                g_assert_nonnull(pids);
+                g_assert_true(listed(pids, pid));
+        }
+        g_assert_true(g_file_get_contents(proc, &text, NULL, NULL));
+        g_assert_nonnull(strstr(text, cgroup_path(cgroup)));
+}
+
+/* A child is in every leaf after its birth and the writes of its own. */
+static void test_birth(void)
+{
+        CgroupLimits limits = {64 * MIB, CGROUP_NO_LIMIT, 50};
+
+        NEED(CGROUP_MEMORY)
+        NEED(CGROUP_PIDS)
+        Cgroup *cgroup = make(1, &limits);
+        g_assert_false(cgroup_is_populated(cgroup));
+        pid_t pid = spawn(cgroup, sleep_forever);
+        g_assert_true(cgroup_is_populated(cgroup));
+        assert_inside(cgroup, pid, CGROUP_MEMORY);
+        assert_inside(cgroup, pid, CGROUP_PIDS);
+        kill(pid, SIGKILL);
+        wait_for(pid);
+        finish(cgroup);
+}
+
+/* A process beyond the limit of memory is killed, and that is counted and reported. */
+static void test_oom(void)
+{
+        CgroupLimits limits = {10 * MIB, 0, CGROUP_NO_LIMIT};
+        struct pollfd poll_fd = {0};
+
+        NEED(CGROUP_MEMORY)
+        Cgroup *cgroup = make(1, &limits);
+        poll_fd.fd = cgroup_oom_fd(cgroup, &poll_fd.events);
+        g_assert_cmpint(poll_fd.fd, >=, 0);
+        g_assert_cmpint(poll(&poll_fd, 1, 0), ==, 0);
+        int status = wait_for(spawn(cgroup, touch_32_mib));
+        g_assert_true(WIFSIGNALED(status));
+        g_assert_cmpint(WTERMSIG(status), ==, SIGKILL);
+        g_assert_cmpint(poll(&poll_fd, 1, 2000), ==, 1);
+        g_assert_cmpuint(cgroup_oom_kills(cgroup), >=, 1); /* a group kill counts the first twice */
+        g_usleep(50000);                                   /* v2 reports within 10 ms */
+        cgroup_oom_kills(cgroup);
+        g_assert_cmpint(poll(&poll_fd, 1, 0), ==, 0); /* rearmed */
+        finish(cgroup);
+}
+
+/* A process within the limit lives, and nothing is counted. */
+static void test_no_oom(void)
+{
+        CgroupLimits limits = {10 * MIB, 0, CGROUP_NO_LIMIT};
+
+        NEED(CGROUP_MEMORY)
+        Cgroup *cgroup = make(1, &limits);
+        int status = wait_for(spawn(cgroup, touch_4_mib));
+        g_assert_true(WIFEXITED(status));
+        g_assert_cmpint(WEXITSTATUS(status), ==, 7);
+        g_assert_cmpuint(cgroup_oom_kills(cgroup), ==, 0);
+        finish(cgroup);
+}
+
+static pid_t spawn_tree(const Cgroup *cgroup)
+{
+        const CgroupHierarchy *h = &tree->hierarchies[tree->tracking];
+        g_autofree char *name = g_strdup_printf("%u/1", OWNER);
+        autofd int leaf = openat(h->parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        pid_t pid = spawn(cgroup, deaf_tree);
+
+        for (int i = 0; i < 1000 && cgroup_signal_all(leaf, 0) < 16; i++)
+                g_usleep(5000);
+        g_assert_cmpuint(cgroup_signal_all(leaf, 0), ==, 16);
+        return pid;
+}
+
+/* 16 processes of four generations that ignore SIGTERM all end by the kill, and soon. */
+static void test_kill(void)
+{
+        g_autoptr(GError) error = NULL;
+        Cgroup *cgroup = make(1, &unlimited);
+        pid_t pid = spawn_tree(cgroup);
+
+        cgroup_signal(cgroup, SIGTERM, &error);
+        g_assert_no_error(error);
+        g_usleep(100000);
+        g_assert_cmpint(waitpid(pid, NULL, WNOHANG), ==, 0);
+        g_assert_true(cgroup_is_populated(cgroup));
+        cgroup_kill(cgroup, &error);
+        g_assert_no_error(error);
+        g_assert_cmpint(WTERMSIG(wait_for(pid)), ==, SIGKILL);
+        for (int i = 0; i < 400 && cgroup_is_populated(cgroup); i++)
+                g_usleep(5000);
+        g_assert_false(cgroup_is_populated(cgroup));
+        finish(cgroup);
+}
+
+/* Another signal reaches every process, and no stranger. */
+static void test_signal(void)
+{
+        g_autoptr(GError) error = NULL;
+        Cgroup *cgroup = make(1, &unlimited);
+        pid_t pids[3], stranger = fork();
+
+        if (stranger == 0)
+                sleep_forever();
+        for (int i = 0; i < 3; i++)
+                pids[i] = spawn(cgroup, sleep_forever);
+        cgroup_signal(cgroup, SIGTERM, &error);
+        g_assert_no_error(error);
+        for (int i = 0; i < 3; i++)
+                g_assert_cmpint(WTERMSIG(wait_for(pids[i])), ==, SIGTERM);
+        g_assert_cmpint(waitpid(stranger, NULL, WNOHANG), ==, 0);
+        kill(stranger, SIGKILL);
+        wait_for(stranger);
+        finish(cgroup);
+}
+
+/* Where there is no cgroup.kill, a freezer holds a fork bomb still; no freezer, and rounds must do.
+ */
+static void test_kill_listed(void)
+{
+        g_autoptr(GError) error = NULL;
+        Cgroup *cgroup = make(1, &unlimited);
+        const CgroupHierarchy *h = &tree->hierarchies[tree->tracking];
+        g_autofree char *name = g_strdup_printf("%u/1", OWNER);
+        autofd int leaf = openat(h->parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        pid_t pid = spawn_tree(cgroup);
+
+        cgroup_legacy.kill(leaf, &error); /* on v2 a leaf without freezer.state */
+        g_assert_no_error(error);
+        g_assert_cmpint(WTERMSIG(wait_for(pid)), ==, SIGKILL);
+        finish(cgroup);
+}
+
+/* -- removing -- */
+
+/* A leaf with a process in it is not removed, in words; after the kill it is. */
+static void test_remove_populated(void)
+{
+        g_autoptr(GError) error = NULL;
+        Cgroup *cgroup = make(1, &unlimited);
+        pid_t pid = spawn(cgroup, sleep_forever);
+
+        g_assert_false(cgroup_remove(cgroup, &error));
+        g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_CGROUP_FAILED);
+        g_assert_nonnull(strstr(error->message, "there are processes in it"));
+        g_assert_true(cgroup_kill(cgroup, NULL));
+        wait_for(pid);
+        finish(cgroup);
+}
+
+/* Sub-cgroups made inside go with the leaf; a second removal is fine. */
+static void test_remove_nested(void)
+{
+        Cgroup *cgroup = make(1, &unlimited);
+        const CgroupHierarchy *h = &tree->hierarchies[tree->tracking];
+        static const char *const names[] = {"a", "a/b", "a/b/c", "d", "d/e"};
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+                g_autofree char *name = g_strdup_printf("%u/1/%s", OWNER, names[i]);
+                g_assert_cmpint(mkdirat(h->parent_fd, name, 0755), ==, 0);
+        }
+        g_assert_true(cgroup_remove(cgroup, NULL));
+        finish(cgroup);
+        g_autofree char *after = listing(parent);
+        g_assert_null(strstr(after, "/4242/1"));
+}
+
+/* A process in a sub-cgroup belongs to the leaf: it is seen, signalled and ended with it. */
+static void test_nested_process(void)
+{
+        Cgroup *cgroup = make(1, &unlimited);
+        const CgroupHierarchy *h = &tree->hierarchies[tree->tracking];
+        g_autofree char *name = g_strdup_printf("%u/1/a/b", OWNER);
+        pid_t pid = spawn(cgroup, sleep_forever);
+
+        *strrchr(name, '/') = '\0';
+        g_assert_cmpint(mkdirat(h->parent_fd, name, 0755), ==, 0);
+        name[strlen(name)] = '/';
+        g_assert_cmpint(mkdirat(h->parent_fd, name, 0755), ==, 0);
+        g_autofree char *procs = g_strconcat(name, "/cgroup.procs", NULL);
+        g_autofree char *text = g_strdup_printf("%d", (int) pid);
+        g_assert_cmpint(fd_write_file_at(h->parent_fd, procs, text), ==, 0);
+        g_assert_true(cgroup_is_populated(cgroup));
+        g_assert_false(cgroup_remove(cgroup, NULL));
+        g_assert_true(cgroup_signal(cgroup, SIGTERM, NULL));
+        g_assert_cmpint(WTERMSIG(wait_for(pid)), ==, SIGTERM);
+        finish(cgroup);
+}
+
+/* When making fails half way, no leaf is left in any hierarchy, and a stranger's leaf is not
+ * touched. */
+static void test_failure_leaves_nothing(void)
+{
+        g_autoptr(GError) error = NULL;
+        CgroupLimits limits = {10 * MIB, CGROUP_NO_LIMIT, 10};
+        Cgroup *cgroup = NULL;
+
+        NEED(CGROUP_MEMORY)
+        finish(make(1, &limits));
+        g_autofree char *before = listing(parent);
+        /* The leaf of the last hierarchy is there already. */
+        const CgroupHierarchy *h = &tree->hierarchies[tree->n_hierarchies - 1];
+        g_autofree char *name = g_strdup_printf("%u/9", OWNER);
+        g_assert_cmpint(mkdirat(h->parent_fd, name, 0755), ==, 0);
+        g_autofree char *stale = listing(parent);
+        g_assert_false(cgroup_new(tree, OWNER, 9, &limits, &cgroup, &error));
+        g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_CGROUP_FAILED);
+        g_assert_nonnull(strstr(error->message, "File exists"));
+        g_autofree char *after = listing(parent);
+        g_assert_cmpstr(after, ==, stale);
+        g_assert_cmpint(unlinkat(h->parent_fd, name, AT_REMOVEDIR), ==, 0);
+        g_autofree char *end = listing(parent);
+        g_assert_cmpstr(end, ==, before);
+}
+
+/* -- a predecessor's leaves -- */
+
+static unsigned seen_empty, seen_populated, seen_other;
+
+static void see(uid_t owner, uint64_t serial, bool populated, void *data)
+{
+        if (owner == OWNER && serial == 1 && populated)
+                seen_populated++;
+        else if (owner == 0 && serial == UINT64_MAX && !populated)
+                seen_empty++;
+        else
+                seen_other++;
+}
+
+static void look(void)
+{
+        seen_empty = seen_populated = seen_other = 0;
+        cgroup_tree_foreach_leaf(tree, see, NULL);
+}
+
+/* Each leaf is told once with its owner, number and whether it lives; what is not a number is none.
+ */
+static void test_foreach(void)
+{
+        CgroupLimits limits = {64 * MIB, CGROUP_NO_LIMIT, 10};
+        const CgroupHierarchy *h = &tree->hierarchies[tree->tracking];
+        Cgroup *empty = NULL, *populated;
+
+        populated = make(1, serves(CGROUP_MEMORY) && serves(CGROUP_PIDS) ? &limits : &unlimited);
+        g_assert_true(cgroup_new(tree, 0, UINT64_MAX, &unlimited, &empty, NULL));
+        g_assert_cmpint(mkdirat(h->parent_fd, "supervisor", 0755), ==, 0);
+        g_assert_cmpint(mkdirat(h->parent_fd, "0/01", 0755), ==, 0);
+        pid_t pid = spawn(populated, sleep_forever);
+        look();
+        g_assert_cmpuint(seen_populated, ==, 1);
+        g_assert_cmpuint(seen_empty, ==, 1);
+        g_assert_cmpuint(seen_other, ==, 0);
+        kill(pid, SIGKILL);
+        wait_for(pid);
+        g_assert_cmpint(unlinkat(h->parent_fd, "0/01", AT_REMOVEDIR), ==, 0);
+        g_assert_cmpint(unlinkat(h->parent_fd, "supervisor", AT_REMOVEDIR), ==, 0);
+        finish(populated);
+        finish(empty);
+}
+
+/* A restart changes nothing of what out of memory means: it is watched for wherever there is a leaf
+ * that tells, with a limit or without, and v2 ends the whole container. */
+static void test_oom_after_restart(void)
+{
+        Cgroup *first = make(1, &unlimited), *second = NULL;
+        g_autofree char *leaf = leaf_file(1, CGROUP_MEMORY, "cgroup.procs");
+        g_autofree char *group = leaf_file(1, CGROUP_MEMORY, "memory.oom.group");
+        short events;
+        bool is_watched = cgroup_oom_fd(first, &events) >= 0;
+
+        g_assert_cmpint(is_watched, ==, leaf != NULL);
+        g_assert_true(!group || strcmp(group, "1") == 0);
+        cgroup_free(first);
+        g_assert_true(cgroup_open(tree, OWNER, 1, &second, NULL));
+        g_assert_cmpint(cgroup_oom_fd(second, &events) >= 0, ==, is_watched);
+        g_autofree char *after = leaf_file(1, CGROUP_MEMORY, "memory.oom.group");
+        g_assert_cmpstr(after, ==, group);
+        finish(second);
+}
+
+/* A leaf can be opened by another object, as after a restart: counted, killed, removed. */
+static void test_open(void)
+{
+        g_autoptr(GError) error = NULL;
+        CgroupLimits limits = {10 * MIB, 0, CGROUP_NO_LIMIT};
+        Cgroup *first, *second = NULL;
+        short events;
+
+        NEED(CGROUP_MEMORY)
+        first = make(1, &limits);
+        g_assert_true(WIFSIGNALED(wait_for(spawn(first, touch_32_mib))));
+        pid_t pid = spawn(first, sleep_forever);
+        cgroup_free(first);
+        cgroup_open(tree, OWNER, 1, &second, &error);
+        g_assert_no_error(error);
+        g_assert_cmpuint(cgroup_oom_kills(second), >=, 1);
+        g_assert_cmpint(cgroup_oom_fd(second, &events), >=, 0);
+        g_assert_true(cgroup_is_populated(second));
+        g_assert_true(cgroup_kill(second, &error));
+        g_assert_cmpint(WTERMSIG(wait_for(pid)), ==, SIGKILL);
+        finish(second);
+        g_assert_false(cgroup_open(tree, OWNER, 1, &second, &error));
+        g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_CGROUP_FAILED);
+}
+
+/* Sweeping takes the empty leaves and directories of our making, spares the living, and what it
+ * took is made again on demand. */
+static void test_sweep(void)
+{
+        CgroupLimits limits = {64 * MIB, CGROUP_NO_LIMIT, 10};
+
+        NEED(CGROUP_MEMORY)
+        NEED(CGROUP_PIDS)
+        Cgroup *living = make(1, &limits);
+        cgroup_free(make(2, &limits));
+        pid_t pid = spawn(living, sleep_forever);
+        cgroup_tree_sweep(tree);
+        g_autofree char *while_alive = listing(parent);
+        g_assert_nonnull(strstr(while_alive, "/4242/1"));
+        g_assert_null(strstr(while_alive, "/4242/2"));
+        g_assert_true(cgroup_kill(living, NULL));
+        wait_for(pid);
+        finish(living);
+        cgroup_tree_sweep(tree);
+        g_autofree char *swept = listing(top);
+        g_assert_cmpstr(swept, ==, "");
+        Cgroup *again = make(3, &limits);
+        g_assert_cmpuint(memory_limit(3), ==, 64 * MIB);
+        finish(again);
+}
+
+/* 100 runs leave neither a directory nor an fd. */
+static unsigned count_fds(void)
+{
+        autofd int fd = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *dir = fdopendir(dup(fd));
+        unsigned n = 0;
+
+        while (readdir(dir))
+                n++;
+        closedir(dir);
+        return n;
+}
+
+static void test_hundred(void)
+{
+        CgroupLimits limits = {serves(CGROUP_MEMORY) ? 64 * MIB : CGROUP_NO_LIMIT, CGROUP_NO_LIMIT,
+                               serves(CGROUP_PIDS) ? 10 : CGROUP_NO_LIMIT};
+
+        finish(make(1, &limits));
+        unsigned fds = count_fds();
+        g_autofree char *before = listing(parent);
+        gint64 start = g_get_monotonic_time();
+        for (unsigned i = 0; i < 100; i++) {
+                Cgroup *cgroup = make(100 + i, &limits);
+                g_assert_true(cgroup_remove(cgroup, NULL));
+                cgroup_free(cgroup);
+        }
+        g_test_message("new + remove: %.0f us", (double) (g_get_monotonic_time() - start) / 100);
+        g_autofree char *after = listing(parent);
+        g_assert_cmpstr(after, ==, before);
+        g_assert_cmpuint(count_fds(), ==, fds);
+}
+
+/* -- what an owner's containers have together -- */
+
+static void set_ceilings(uint64_t memory_max, uint64_t tasks_max)
+{
+        cgroup_tree_set_ceilings(
+                tree, &(CgroupLimits){memory_max, memory_max == CGROUP_NO_LIMIT ? memory_max : 0,
+                                      tasks_max});
+}
+
+static char *owner_file(uid_t owner, CgroupController controller, const char *file)
+{
+        char text[256], path[128];
+
+        snprintf(path, sizeof path, "%u/%s", (unsigned) owner, file);
+        g_assert_cmpint(fd_read_file_at(tree->hierarchies[tree->serving[controller]].parent_fd,
+                                        path, text, sizeof text),
+                        >, 0);
+        return g_strdup(g_strchomp(text));
+}
+
+static uint64_t owner_memory(uid_t owner)
+{
+        g_autofree char *text =
+                owner_file(owner, CGROUP_MEMORY,
+                           is_v1(CGROUP_MEMORY) ? "memory.limit_in_bytes" : "memory.max");
+
+        return strcmp(text, "max") == 0 ? UINT64_MAX : g_ascii_strtoull(text, NULL, 10);
+}
+
+static int fork_5_and_sleep(void)
+{
+        for (int i = 0; i < 5; i++)
+                if (fork() == 0)
+                        break;
+        return sleep_forever();
+}
+
+static int touch_12_mib_and_sleep(void)
+{
+        touch(12 * MIB);
+        return sleep_forever();
+}
+
+static int touch_12_mib(void)
+{
+        return touch(12 * MIB);
+}
+
+static unsigned count_tasks(uid_t owner)
+{
+        g_autofree char *text = owner_file(owner, CGROUP_PIDS, "pids.current");
+
+        return (unsigned) g_ascii_strtoull(text, NULL, 10);
+}
+
+/* Two containers without limits of their own have no more tasks than their owner's ceiling. */
+static void test_ceiling_of_tasks(void)
+{
+        NEED(CGROUP_PIDS)
+        set_ceilings(CGROUP_NO_LIMIT, 12);
+        Cgroup *one = make(1, &unlimited), *other = make(2, &unlimited);
+        pid_t pid = spawn(one, fork_5_and_sleep);
+        for (int i = 0; i < 1000 && count_tasks(OWNER) < 6; i++)
+                g_usleep(5000);
+        g_assert_cmpuint(count_tasks(OWNER), ==, 6);
+        int status = wait_for(spawn(other, fork_40));
+        g_assert_cmpint(WEXITSTATUS(status), ==, 12 - 6 - 1);
+        g_assert_true(cgroup_kill(one, NULL));
+        wait_for(pid);
+        finish(one);
+        finish(other);
+        set_ceilings(CGROUP_NO_LIMIT, CGROUP_NO_LIMIT);
+}
+
+/* Nor more memory, swap included, though each would have had room alone; and it is counted where it
+ * killed. */
+static void test_ceiling_of_memory(void)
+{
+        NEED(CGROUP_MEMORY)
+        set_ceilings(16 * MIB, CGROUP_NO_LIMIT);
+        Cgroup *one = make(1, &unlimited), *other = make(2, &unlimited);
+        short events;
+        g_assert_cmpint(cgroup_oom_fd(one, &events), >=, 0);
+        int status = wait_for(spawn(one, touch_12_mib));
+        g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+        pid_t pid = spawn(one, touch_12_mib_and_sleep);
+        status = wait_for(spawn(other, touch_12_mib));
+        uint64_t kills = cgroup_oom_kills(one) + cgroup_oom_kills(other);
+        g_assert_cmpuint(kills, >, 0);
+        g_assert_true(cgroup_oom_kills(one) > 0 || WIFSIGNALED(status));
+        g_assert_true(cgroup_kill(one, NULL));
+        wait_for(pid);
+        finish(one);
+        finish(other);
+        set_ceilings(CGROUP_NO_LIMIT, CGROUP_NO_LIMIT);
+}
+
+/* A ceiling below a container's own limit is what counts. */
+static void test_ceiling_below_limit(void)
+{
+        CgroupLimits limits = {64 * MIB, CGROUP_NO_LIMIT, CGROUP_NO_LIMIT};
+
+        NEED(CGROUP_MEMORY)
+        set_ceilings(8 * MIB, CGROUP_NO_LIMIT);
+        Cgroup *cgroup = make(1, &limits);
+        int status = wait_for(spawn(cgroup, touch_32_mib));
+        g_assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        g_assert_cmpuint(cgroup_oom_kills(cgroup), >, 0);
+        finish(cgroup);
+        set_ceilings(CGROUP_NO_LIMIT, CGROUP_NO_LIMIT);
+}
+
+/* Root has none. */
+static void test_no_ceiling_of_root(void)
+{
+        g_autoptr(GError) error = NULL;
+        CgroupLimits limits = {64 * MIB, CGROUP_NO_LIMIT, 10};
+        Cgroup *cgroup = NULL;
+
+        NEED(CGROUP_MEMORY)
+        NEED(CGROUP_PIDS)
+        set_ceilings(16 * MIB, 5);
+        cgroup_new(tree, 0, 1, &limits, &cgroup, &error);
+        g_assert_no_error(error);
+        g_autofree char *tasks = owner_file(0, CGROUP_PIDS, "pids.max");
+        g_assert_cmpstr(tasks, ==, "max");
+        g_assert_cmpuint(owner_memory(0), >, 1024 * 1024 * MIB);
+        finish(cgroup);
+        set_ceilings(CGROUP_NO_LIMIT, CGROUP_NO_LIMIT);
+}
+
+/* What a predecessor's configuration said is gone with it, while its containers still run. */
+static void test_other_ceilings(void)
+{
+        CgroupLimits limits = {4 * MIB, CGROUP_NO_LIMIT, 10};
+
+        NEED(CGROUP_MEMORY)
+        NEED(CGROUP_PIDS)
+        set_ceilings(32 * MIB, 20);
+        Cgroup *cgroup = make(1, &limits);
+        g_assert_cmpuint(owner_memory(OWNER), ==, 32 * MIB);
+        for (unsigned i = 1; i < 4; i++) {
+                set_ceilings(i * 24 * MIB, i * 30);
+                g_autofree char *tasks = owner_file(OWNER, CGROUP_PIDS, "pids.max");
+                g_assert_cmpuint(g_ascii_strtoull(tasks, NULL, 10), ==, i * 30);
+                g_assert_cmpuint(owner_memory(OWNER), ==, i * 24 * MIB);
+        }
+        set_ceilings(CGROUP_NO_LIMIT, CGROUP_NO_LIMIT);
+        g_autofree char *tasks = owner_file(OWNER, CGROUP_PIDS, "pids.max");
+        g_assert_cmpstr(tasks, ==, "max");
+        g_assert_cmpuint(owner_memory(OWNER), >, 1024 * 1024 * MIB);
+        g_assert_cmpuint(memory_limit(1), ==, 4 * MIB);
+        finish(cgroup);
+}
+
+/* An owner's directory that was swept has its ceilings again when it is made again. */
+static void test_ceilings_after_sweep(void)
+{
+        NEED(CGROUP_MEMORY)
+        set_ceilings(32 * MIB, CGROUP_NO_LIMIT);
+        finish(make(1, &unlimited));
+        cgroup_tree_sweep(tree);
+        Cgroup *cgroup = make(2, &unlimited);
+        g_assert_cmpuint(owner_memory(OWNER), ==, 32 * MIB);
+        finish(cgroup);
+        set_ceilings(CGROUP_NO_LIMIT, CGROUP_NO_LIMIT);
+}
+
+static void test_none(void)
+{
+        g_autofree char *why = g_strdup_printf("no cgroup hierarchy can be used: %s",
+                                               tree->missing[CGROUP_MEMORY]);
+
+        g_test_skip(why);
+}
+
+static void add_tests(void)
+{
+        g_test_add_func("/cgroup/mode", test_mode);
+        g_test_add_func("/cgroup/no-permission", test_no_permission);
+        g_test_add_func("/cgroup/limits", test_limits);
+        g_test_add_func("/cgroup/odd-limits", test_odd_limits);
+        g_test_add_func("/cgroup/read-back", test_read_back);
+        g_test_add_func("/cgroup/no-limits", test_no_limits);
+        g_test_add_func("/cgroup/swap-alone", test_swap_alone);
+        g_test_add_func("/cgroup/tasks-bite", test_tasks_bite);
+        g_test_add_func("/cgroup/birth", test_birth);
+        g_test_add_func("/cgroup/oom", test_oom);
+        g_test_add_func("/cgroup/no-oom", test_no_oom);
+        g_test_add_func("/cgroup/kill", test_kill);
+        g_test_add_func("/cgroup/signal", test_signal);
+        g_test_add_func("/cgroup/kill-listed", test_kill_listed);
+        g_test_add_func("/cgroup/remove-populated", test_remove_populated);
+        g_test_add_func("/cgroup/remove-nested", test_remove_nested);
+        g_test_add_func("/cgroup/nested-process", test_nested_process);
+        g_test_add_func("/cgroup/failure-leaves-nothing", test_failure_leaves_nothing);
+        g_test_add_func("/cgroup/foreach", test_foreach);
+        g_test_add_func("/cgroup/oom-after-restart", test_oom_after_restart);
+        g_test_add_func("/cgroup/open", test_open);
+        g_test_add_func("/cgroup/sweep", test_sweep);
+        g_test_add_func("/cgroup/hundred", test_hundred);
+        g_test_add_func("/cgroup/ceilings/tasks", test_ceiling_of_tasks);
+        g_test_add_func("/cgroup/ceilings/memory", test_ceiling_of_memory);
+        g_test_add_func("/cgroup/ceilings/below-limit", test_ceiling_below_limit);
+        g_test_add_func("/cgroup/ceilings/root", test_no_ceiling_of_root);
+        g_test_add_func("/cgroup/ceilings/other", test_other_ceilings);
+        g_test_add_func("/cgroup/ceilings/after-sweep", test_ceilings_after_sweep);
+}
+
+int main(int argc, char **argv)
+{
+        g_test_init(&argc, &argv, NULL);
+        top = g_strdup_printf("/naive-runc-test-%d", (int) getpid());
+        parent = g_strconcat(top, "/unit.service", NULL);
+        tree = cgroup_tree_new(parent);
+        g_test_add_func("/cgroup/mountinfo", test_mountinfo);
+        if (cgroup_tree_mode(tree) == CGROUP_MODE_NONE)
+                g_test_add_func("/cgroup/none", test_none);
+        else
+                add_tests();
+        int status = g_test_run();
+        cgroup_tree_sweep(tree);
+        g_autofree char *left = listing(top);
+        if (*left) {
+                g_printerr("left behind: %s\n", left);
+                status = 1;
+        }
+        cgroup_tree_free(tree);
+        g_free(parent);
+        g_free(top);
+        return status;
+}

@@ -1,0 +1,573 @@
+/* Records in a directory of the test's own. What is in a file may be anything: a crash of the
+ * machine, a full disk, a version to come. */
+
+#include "service/container/record.h"
+#include "service/spec/run-spec.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "service/spec/error.h"
+#include "service/util/fd.h"
+#include "tests/lib/sealed-record.h"
+
+typedef struct Fixture {
+        char *path;
+        int fd;
+        GPtrArray *loaded; /* ContainerInfo, owned */
+} Fixture;
+
+static void info_free(void *data)
+{
+        container_info_clear(data);
+        g_free(data);
+}
+
+static void set_up(Fixture *f, const void *unused)
+{
+        f->path = g_dir_make_tmp("test-record-XXXXXX", NULL);
+        f->fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        g_assert_cmpint(f->fd, >=, 0);
+        f->loaded = g_ptr_array_new_with_free_func(info_free);
+}
+
+static GPtrArray *list(const Fixture *f)
+{
+        GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+        GDir *dir = g_dir_open(f->path, 0, NULL);
+
+        for (const char *name; (name = g_dir_read_name(dir));)
+                g_ptr_array_add(names, g_strdup(name));
+        g_dir_close(dir);
+        return names;
+}
+
+static void empty(const Fixture *f)
+{
+        g_autoptr(GPtrArray) names = list(f);
+
+        for (guint i = 0; i < names->len; i++)
+                unlinkat(f->fd, names->pdata[i], 0);
+}
+
+static void tear_down(Fixture *f, const void *unused)
+{
+        empty(f);
+        fd_close(f->fd);
+        g_rmdir(f->path);
+        g_free(f->path);
+        g_ptr_array_unref(f->loaded);
+}
+
+static bool exists(const Fixture *f, const char *name)
+{
+        struct stat status;
+
+        return fstatat(f->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static char *deviations[] = {(char *) "Network=host", (char *) "Capabilities=+CAP_BPF,+CAP_LEASE",
+                             NULL};
+
+static ContainerInfo make_info(uint64_t serial, const char *id)
+{
+        return (ContainerInfo){
+                .serial = serial,
+                .id = (char *) id,
+                .owner = 1000,
+                .control_group = (char *) "/system.slice/naive-runc.service/1000/7",
+                .state = CONTAINER_STOPPED,
+                .created_usec = UINT64_C(1700000000000001),
+                .started_usec = UINT64_C(1700000000000002),
+                .exited_usec = UINT64_C(1700000000000003),
+                .result = RESULT_SIGNAL,
+                .code = 15,
+                .oom_kills = 3,
+                .memory_max = UINT64_MAX,
+                .deviations = deviations,
+        };
+}
+
+static void save(const Fixture *f, const ContainerInfo *info, const char *output)
+{
+        g_auto(OutputLog) log = {0};
+        g_autoptr(GError) error = NULL;
+
+        output_log_init(&log);
+        output_log_append(&log, (const uint8_t *) output, strlen(output));
+        g_assert_true(record_save(f->fd, info, &log, &error));
+        g_assert_no_error(error);
+}
+
+static void on_record(ContainerInfo *info, void *data)
+{
+        Fixture *f = data;
+
+        g_ptr_array_add(f->loaded, g_memdup2(info, sizeof *info));
+        *info = (ContainerInfo){0};
+}
+
+static guint load(Fixture *f)
+{
+        g_ptr_array_set_size(f->loaded, 0);
+        record_load_all(f->fd, on_record, f);
+        return f->loaded->len;
+}
+
+static char *read_text(const Fixture *f, const char *name)
+{
+        g_autofree char *path = g_build_filename(f->path, name, NULL);
+        char *text = NULL;
+
+        g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+        return text;
+}
+
+static void write_bytes(const Fixture *f, const char *name, const void *bytes, size_t n)
+{
+        autofd int fd = openat(f->fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+        g_assert_cmpint(fd, >=, 0);
+        g_assert_cmpint(write(fd, bytes, n), ==, (ssize_t) n);
+}
+
+static void write_text(const Fixture *f, const char *name, const char *text)
+{
+        write_bytes(f, name, text, strlen(text));
+}
+
+/* What a record says, without the line that vouches for it. */
+static const char *body_of(const char *text)
+{
+        return strchr(text, '\n') + 1;
+}
+
+static void write_sealed(const Fixture *f, const char *name, const char *text)
+{
+        g_autofree char *sealed = sealed_record(name, text, strlen(text));
+
+        write_text(f, name, sealed);
+}
+
+static void expect_set_aside(void)
+{
+        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "record *set aside*");
+}
+
+/* What can come of a file is a stopped container with a valid id, or nothing. */
+static void assert_sane(const ContainerInfo *info)
+{
+        g_assert_true(run_spec_id_is_valid(info->id));
+        g_assert_nonnull(info->control_group);
+        g_assert_cmpint(info->state, ==, CONTAINER_STOPPED);
+        g_assert_cmpint(info->result, >, RESULT_NONE);
+        g_assert_cmpint(info->result, <, _RESULT_MAX);
+        g_assert_cmpint(info->code, >=, 0);
+        g_assert_cmpint(info->code, <=, 255);
+        g_assert_cmpuint(info->owner, !=, UINT32_MAX);
+        g_assert_cmpint(info->pid, ==, 0);
+}
+
+/* What was saved is what is loaded, output included. */
+static void test_round_trip(Fixture *f, const void *unused)
+{
+        ContainerInfo info = make_info(7, "web");
+        g_auto(OutputLog) log = {0};
+        const uint8_t *bytes;
+        uint64_t offset = 0;
+
+        save(f, &info, "hello\n");
+        g_assert_cmpuint(load(f), ==, 1);
+        const ContainerInfo *loaded = f->loaded->pdata[0];
+        assert_sane(loaded);
+        g_assert_cmpuint(loaded->serial, ==, 7);
+        g_assert_cmpstr(loaded->id, ==, "web");
+        g_assert_cmpuint(loaded->owner, ==, 1000);
+        g_assert_cmpstr(loaded->control_group, ==, info.control_group);
+        g_assert_cmpuint(loaded->created_usec, ==, info.created_usec);
+        g_assert_cmpuint(loaded->started_usec, ==, info.started_usec);
+        g_assert_cmpuint(loaded->exited_usec, ==, info.exited_usec);
+        g_assert_cmpint(loaded->result, ==, RESULT_SIGNAL);
+        g_assert_cmpint(loaded->code, ==, 15);
+        g_assert_cmpuint(loaded->oom_kills, ==, 3);
+        g_assert_cmpuint(loaded->memory_max, ==, UINT64_MAX);
+        g_assert_cmpstrv(loaded->deviations, deviations);
+        output_log_init(&log);
+        g_assert_true(record_load_log(f->fd, 7, &log, NULL));
+        size_t n = output_log_peek(&log, &offset, &bytes);
+        g_assert_cmpmem(bytes, n, "hello\n", 6);
+}
+
+/* Every result is saved and comes back as itself. */
+static void test_every_result(Fixture *f, const void *unused)
+{
+        for (ContainerResult result = RESULT_SUCCESS; result < _RESULT_MAX; result++) {
+                ContainerInfo info = make_info(1, "a");
+                info.result = result;
+                save(f, &info, "");
+                g_assert_cmpuint(load(f), ==, 1);
+                const ContainerInfo *loaded = f->loaded->pdata[0];
+                g_assert_cmpint(loaded->result, ==, result);
+        }
+}
+
+/* Records and output are for nobody but root to read. */
+static void test_mode(Fixture *f, const void *unused)
+{
+        ContainerInfo info = make_info(7, "web");
+        struct stat status;
+
+        umask(0);
+        save(f, &info, "secret");
+        g_assert_cmpint(fstatat(f->fd, "7.conf", &status, 0), ==, 0);
+        g_assert_cmpint(status.st_mode & 0777, ==, 0600);
+        g_assert_cmpint(fstatat(f->fd, "7.log", &status, 0), ==, 0);
+        g_assert_cmpint(status.st_mode & 0777, ==, 0600);
+}
+
+/* Deleting leaves no file of that container, and those of the others. */
+static void test_delete(Fixture *f, const void *unused)
+{
+        ContainerInfo one = make_info(7, "one"), other = make_info(8, "other");
+
+        save(f, &one, "");
+        save(f, &other, "");
+        record_delete(f->fd, 7);
+        g_autoptr(GPtrArray) names = list(f);
+        g_assert_cmpuint(names->len, ==, 2);
+        g_assert_cmpuint(load(f), ==, 1);
+        const ContainerInfo *loaded = f->loaded->pdata[0];
+        g_assert_cmpstr(loaded->id, ==, "other");
+}
+
+/* A text with line ends stays one value: it adds no key and changes none. */
+static void test_newlines(Fixture *f, const void *unused)
+{
+        ContainerInfo info = make_info(7, "web");
+        const char *const hostile[] = {"/x\nOwner=0\n",  "/x\n[Container]\nId=other\n",
+                                       "  lead",         "trail  ",
+                                       "back\\nslash\\", "\r\n",
+                                       "tab\t;semi;",    ""};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(hostile); i++) {
+                info.control_group = (char *) hostile[i];
+                save(f, &info, "");
+                g_assert_cmpuint(load(f), ==, 1);
+                const ContainerInfo *loaded = f->loaded->pdata[0];
+                g_assert_cmpstr(loaded->control_group, ==, hostile[i]);
+                g_assert_cmpuint(loaded->owner, ==, 1000);
+                g_assert_cmpstr(loaded->id, ==, "web");
+        }
+}
+
+static void assert_set_aside(Fixture *f)
+{
+        expect_set_aside();
+        g_assert_cmpuint(load(f), ==, 0);
+        g_test_assert_expected_messages();
+        g_assert_true(exists(f, "7.conf.bad"));
+        g_assert_false(exists(f, "7.conf"));
+}
+
+/* Cut off at any byte, a record is refused and set aside. */
+static void test_truncated(Fixture *f, const void *unused)
+{
+        ContainerInfo info = make_info(7, "web");
+
+        save(f, &info, "");
+        g_autofree char *text = read_text(f, "7.conf");
+        for (size_t n = 0; n < strlen(text); n++) {
+                write_bytes(f, "7.conf", text, n);
+                assert_set_aside(f);
+        }
+}
+
+/* With any byte changed, a record is refused: never another container, owner or process. */
+static void test_each_byte_flipped(Fixture *f, const void *unused)
+{
+        ContainerInfo info = make_info(7, "web");
+        static const uint8_t flips[] = {0x01, 0x02, 0x20, 0x80, 0xff};
+
+        save(f, &info, "");
+        g_autofree char *text = read_text(f, "7.conf");
+        g_autofree char *damaged = g_strdup(text);
+        size_t length = strlen(text);
+        for (size_t i = 0; i < length; i++)
+                for (size_t k = 0; k < G_N_ELEMENTS(flips); k++) {
+                        damaged[i] = (char) (text[i] ^ flips[k]);
+                        write_bytes(f, "7.conf", damaged, length);
+                        assert_set_aside(f);
+                        damaged[i] = text[i];
+                }
+}
+
+/* The output of one that is set aside goes, as its owner is not known; the others' stays. */
+static void test_set_aside_log(Fixture *f, const void *unused)
+{
+        ContainerInfo bad = make_info(7, "bad"), good = make_info(8, "good");
+
+        save(f, &bad, "secret");
+        save(f, &good, "kept");
+        write_text(f, "7.conf", "damaged");
+        expect_set_aside();
+        g_assert_cmpuint(load(f), ==, 1);
+        g_test_assert_expected_messages();
+        g_assert_false(exists(f, "7.log"));
+        g_assert_true(exists(f, "8.log"));
+}
+
+/* Every serial that anything is left of counts, whatever it is. */
+static void test_highest(Fixture *f, const void *unused)
+{
+        ContainerInfo info = make_info(7, "web");
+
+        g_assert_cmpuint(record_load_all(f->fd, on_record, f), ==, 0);
+        save(f, &info, "");
+        g_assert_cmpuint(record_load_all(f->fd, on_record, f), ==, 7);
+        write_text(f, "9.log", "");
+        g_assert_cmpuint(record_load_all(f->fd, on_record, f), ==, 9);
+        write_text(f, "11.conf.bad", "");
+        g_assert_cmpuint(record_load_all(f->fd, on_record, f), ==, 11);
+        write_text(f, "12.conf", "damaged");
+        expect_set_aside();
+        g_assert_cmpuint(record_load_all(f->fd, on_record, f), ==, 12);
+        g_test_assert_expected_messages();
+}
+
+/* Under another name it is refused: by its serial a record has its cgroup. */
+static void test_renamed(Fixture *f, const void *unused)
+{
+        ContainerInfo info = make_info(7, "web");
+
+        save(f, &info, "");
+        g_assert_cmpint(renameat(f->fd, "7.conf", f->fd, "8.conf"), ==, 0);
+        expect_set_aside();
+        g_assert_cmpuint(load(f), ==, 0);
+        g_test_assert_expected_messages();
+}
+
+static void assert_refused(Fixture *f, const char *text)
+{
+        empty(f);
+        write_sealed(f, "7.conf", text);
+        assert_set_aside(f);
+        /* and is not looked at again */
+        g_assert_cmpuint(load(f), ==, 0);
+}
+
+static char *edit(const char *text, const char *key, const char *value)
+{
+        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+        for (char **line = lines; *line; line++)
+                if (g_str_has_prefix(*line, key)) {
+                        g_free(*line);
+                        *line = g_strdup(value);
+                }
+        return g_strjoinv("\n", lines);
+}
+
+/* A record of another version, one that lacks a value, and one with a value that cannot be are set
+ * aside. */
+static void test_refused(Fixture *f, const void *unused)
+{
+        static const char *const changes[][2] = {
+                {"Version=", "Version=1"},
+                {"Version=", "Version=3"},
+                {"Version=", "Version=0"},
+                {"Version=", ""},
+                {"Id=", ""},
+                {"Id=", "Id="},
+                {"Id=", "Id=../../etc"},
+                {"Id=", "Id=a b"},
+                {"Owner=", ""},
+                {"Owner=", "Owner=4294967295"},
+                {"Owner=", "Owner=18446744073709551615"},
+                {"Owner=", "Owner=-1"},
+                {"ControlGroup=", ""},
+                {"CreatedUSec=", "CreatedUSec=now"},
+                {"StartedUSec=", ""},
+                {"Result=", ""},
+                {"ExitCode=", "ExitCode=256"},
+                {"ExitCode=", "ExitCode=-1"},
+                {"OOMKills=", "OOMKills=x"},
+                {"MemoryMax=", ""},
+                {"Deviations=", ""},
+                {"[Container]", "[Containers]"},
+        };
+        ContainerInfo info = make_info(7, "web");
+
+        save(f, &info, "");
+        g_autofree char *text = read_text(f, "7.conf");
+        for (size_t i = 0; i < G_N_ELEMENTS(changes); i++) {
+                g_autofree char *changed = edit(text, changes[i][0], changes[i][1]);
+                g_assert_cmpstr(changed, !=, text);
+                g_test_message("'%s' becomes '%s'", changes[i][0], changes[i][1]);
+                assert_refused(f, body_of(changed));
+        }
+        assert_refused(f, "");
+        assert_refused(f, "\n\n\n");
+}
+
+/* What is told of a record of another version is that, whatever it begins with: the first one had
+ * no line that vouches for it. */
+static void test_version_told(Fixture *f, const void *unused)
+{
+        write_text(f, "7.conf", "[Container]\nVersion=1\nId=web\nOwner=1000\n");
+        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "record 7.conf: of version 1, not 2; *");
+        g_assert_cmpuint(load(f), ==, 0);
+        g_test_assert_expected_messages();
+        write_text(f, "7.conf", "# of a later one\n[Container]\nVersion=3\n");
+        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "record 7.conf: of version 3, not 2; *");
+        g_assert_cmpuint(load(f), ==, 0);
+        g_test_assert_expected_messages();
+        write_text(f, "7.conf", "# of this one\n[Container]\nVersion=2\n");
+        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "record 7.conf: its checksum is wrong; *");
+        g_assert_cmpuint(load(f), ==, 0);
+        g_test_assert_expected_messages();
+}
+
+/* A result that this version does not know is "unknown", not a guess. */
+static void test_unknown_result(Fixture *f, const void *unused)
+{
+        ContainerInfo info = make_info(7, "web");
+
+        save(f, &info, "");
+        g_autofree char *text = read_text(f, "7.conf");
+        g_autofree char *changed = edit(text, "Result=", "Result=melted");
+        write_sealed(f, "7.conf", body_of(changed));
+        g_assert_cmpuint(load(f), ==, 1);
+        const ContainerInfo *loaded = f->loaded->pdata[0];
+        g_assert_cmpint(loaded->result, ==, RESULT_UNKNOWN);
+}
+
+/* A file beyond any record's size is not read in. */
+static void test_too_large(Fixture *f, const void *unused)
+{
+        g_autofree char *huge = g_strnfill(1000000, '#');
+
+        write_text(f, "7.conf", huge);
+        assert_set_aside(f);
+}
+
+/* A symbolic link in a record's place is not followed, wherever it leads. */
+static void test_symlink(Fixture *f, const void *unused)
+{
+        ContainerInfo info = make_info(7, "web");
+
+        save(f, &info, "");
+        g_assert_cmpint(renameat(f->fd, "7.conf", f->fd, "good"), ==, 0);
+        g_assert_cmpint(symlinkat("good", f->fd, "7.conf"), ==, 0);
+        expect_set_aside();
+        g_assert_cmpuint(load(f), ==, 0);
+        g_test_assert_expected_messages();
+        g_assert_true(exists(f, "good"));
+}
+
+/* A fifo or a directory in a record's place neither blocks nor ends the loading. */
+static void test_no_file(Fixture *f, const void *unused)
+{
+        ContainerInfo info = make_info(9, "web");
+
+        g_assert_cmpint(mkfifoat(f->fd, "7.conf", 0600), ==, 0);
+        save(f, &info, "");
+        expect_set_aside();
+        g_assert_cmpuint(load(f), ==, 1);
+        g_test_assert_expected_messages();
+        g_assert_true(exists(f, "7.conf.bad"));
+}
+
+/* A link left in the temporary file's place is not written through. */
+static void test_temporary_symlink(Fixture *f, const void *unused)
+{
+        ContainerInfo info = make_info(7, "web");
+        g_auto(OutputLog) log = {0};
+
+        write_text(f, "victim", "untouched");
+        g_assert_cmpint(symlinkat("victim", f->fd, "7.conf.new"), ==, 0);
+        g_assert_cmpint(symlinkat("victim", f->fd, "7.log.new"), ==, 0);
+        output_log_init(&log);
+        (void) record_save(f->fd, &info, &log, NULL);
+        g_autofree char *text = read_text(f, "victim");
+        g_assert_cmpstr(text, ==, "untouched");
+        /* and the next try finds the place free */
+        save(f, &info, "");
+        g_assert_cmpuint(load(f), ==, 1);
+}
+
+/* Other names in the directory are not records and stay. */
+static void test_other_names(Fixture *f, const void *unused)
+{
+        static const char *const names[] = {"7.conf.bad", "7.conf.new", "7.log", "a.conf",
+                                            ".conf",      "7.confx",    "7"};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+                write_text(f, names[i], "[Container]\n");
+        g_assert_cmpuint(load(f), ==, 0);
+        for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+                g_assert_true(exists(f, names[i]));
+}
+
+/* A directory that takes nothing is an error, and what was there is not damaged. */
+static void test_save_fails(Fixture *f, const void *unused)
+{
+        ContainerInfo info = make_info(7, "web");
+        g_auto(OutputLog) log = {0};
+        g_autoptr(GError) error = NULL;
+
+        output_log_init(&log);
+        save(f, &info, "");
+        record_delete(f->fd, 7);
+        /* a directory in the place of the record: rename cannot replace it */
+        g_assert_cmpint(mkdirat(f->fd, "7.conf", 0700), ==, 0);
+        g_assert_false(record_save(f->fd, &info, &log, &error));
+        g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_FAILED);
+        g_assert_false(exists(f, "7.conf.new"));
+        unlinkat(f->fd, "7.conf", AT_REMOVEDIR);
+}
+
+/* Loading leaves no file descriptor behind. */
+static void test_no_fd_left(Fixture *f, const void *unused)
+{
+        ContainerInfo info = make_info(7, "web");
+        int before = dup(0);
+
+        close(before);
+        save(f, &info, "");
+        for (int i = 0; i < 3; i++)
+                load(f);
+        int after = dup(0);
+        close(after);
+        g_assert_cmpint(after, ==, before);
+}
+
+#define ADD(name, function) g_test_add("/record/" name, Fixture, NULL, set_up, function, tear_down)
+
+int main(int argc, char **argv)
+{
+        g_test_init(&argc, &argv, NULL);
+        ADD("round-trip", test_round_trip);
+        ADD("every-result", test_every_result);
+        ADD("mode", test_mode);
+        ADD("delete", test_delete);
+        ADD("newlines", test_newlines);
+        ADD("truncated", test_truncated);
+        ADD("each-byte-flipped", test_each_byte_flipped);
+        ADD("set-aside-log", test_set_aside_log);
+        ADD("highest", test_highest);
+        ADD("renamed", test_renamed);
+        ADD("refused", test_refused);
+        ADD("version-told", test_version_told);
+        ADD("unknown-result", test_unknown_result);
+        ADD("too-large", test_too_large);
+        ADD("symlink", test_symlink);
+        ADD("no-file", test_no_file);
+        ADD("temporary-symlink", test_temporary_symlink);
+        ADD("other-names", test_other_names);
+        ADD("save-fails", test_save_fails);
+        ADD("no-fd-left", test_no_fd_left);
+        return g_test_run();
+}

@@ -1,0 +1,495 @@
+/* Sandboxes that wait: made when there is time, taken by whom they were made for, and gone without
+ * a trace in every other case. Needs root. */
+
+#include "service/manager/pool.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+
+#include "service/spec/limits.h"
+#include "service/util/fd.h"
+#include "tests/lib/loop.h"
+
+#define USER    54321u
+#define OTHER   54322u
+#define SANDBOX "(naive-runc)"
+
+static Profile *profile;
+static CgroupTree *tree;
+
+typedef struct Fixture {
+        IdRanges *ranges;
+        uint64_t serial;
+        unsigned n_fds;
+        Pool *pool;
+} Fixture;
+
+static unsigned count_fds(void)
+{
+        g_autoptr(GDir) fds = g_dir_open("/proc/self/fd", 0, NULL);
+        unsigned n = 0;
+
+        while (g_dir_read_name(fds))
+                n++;
+        return n;
+}
+
+static void count_leaf(uid_t owner, uint64_t serial, bool populated, void *data)
+{
+        ++*(unsigned *) data;
+}
+
+static unsigned count_leaves(void)
+{
+        unsigned n = 0;
+
+        cgroup_tree_foreach_leaf(tree, count_leaf, &n);
+        return n;
+}
+
+static bool has_name(const char *pid, const char *name)
+{
+        g_autofree char *path = g_strdup_printf("/proc/%s/comm", pid), *text = NULL;
+
+        return g_file_get_contents(path, &text, NULL, NULL) && strcmp(g_strchomp(text), name) == 0;
+}
+
+/* NULL-terminated pids as text, zombies included; all with `name` NULL. */
+static char **list_children(const char *name)
+{
+        g_autofree char *text = NULL;
+        g_autofree char *path = g_strdup_printf("/proc/self/task/%d/children", (int) getpid());
+        g_autoptr(GStrvBuilder) found = g_strv_builder_new();
+
+        g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+        g_auto(GStrv) pids = g_strsplit(g_strstrip(text), " ", -1);
+        for (char **pid = pids; *pid; pid++)
+                if (**pid && (!name || has_name(*pid, name)))
+                        g_strv_builder_add(found, *pid);
+        return g_strv_builder_end(found);
+}
+
+static unsigned count_children(const char *name)
+{
+        g_auto(GStrv) pids = list_children(name);
+
+        return g_strv_length(pids);
+}
+
+static bool is_child(const char *pid)
+{
+        g_auto(GStrv) pids = list_children(NULL);
+
+        return g_strv_contains((const char *const *) pids, pid);
+}
+
+/* The eldest that is no sandbox: a younger one may be one that has no name of its own yet. */
+static char *find_maker(void)
+{
+        g_auto(GStrv) pids = list_children(NULL);
+
+        for (char **pid = pids; *pid; pid++)
+                if (!has_name(*pid, SANDBOX))
+                        return g_strdup(*pid);
+        return NULL;
+}
+
+static char *kill_maker(int signal)
+{
+        g_autofree char *pid = find_maker();
+
+        g_assert_nonnull(pid);
+        g_assert_cmpint(kill((pid_t) g_ascii_strtoll(pid, NULL, 10), signal), ==, 0);
+        return g_steal_pointer(&pid);
+}
+
+static void set_up_with(Fixture *f, unsigned size, unsigned n_ranges)
+{
+        g_main_context_wakeup(NULL);
+        while (g_main_context_iteration(NULL, FALSE))
+                ;
+        f->n_fds = count_fds();
+        f->serial = 1;
+        f->ranges = id_ranges_new(0x70000000, n_ranges * ID_RANGE_SIZE);
+        f->pool = pool_new(&(PoolOptions){.size = size,
+                                          .profile = profile,
+                                          .cgroups = tree,
+                                          .ranges = f->ranges,
+                                          .next_serial = &f->serial});
+}
+
+static void set_up(Fixture *f, const void *unused)
+{
+        set_up_with(f, 2, 64);
+}
+
+static void tear_down(Fixture *f, const void *unused)
+{
+        pool_free(f->pool);
+        id_ranges_free(f->ranges);
+        while (g_main_context_iteration(NULL, FALSE))
+                ;
+        g_assert_cmpuint(count_children(NULL), ==, 0);
+        g_assert_cmpuint(count_leaves(), ==, 0);
+        g_assert_cmpuint(count_fds(), ==, f->n_fds);
+}
+
+static bool take(Fixture *f, uid_t uid, Prepared *ret)
+{
+        const Credentials owner = {.uid = uid};
+
+        return pool_take(f->pool, &owner, 0, ret);
+}
+
+static void assert_nothing_for(Fixture *f, uid_t uid)
+{
+        Prepared none;
+
+        g_assert_false(take(f, uid, &none));
+}
+
+/* Lets the loop go round until there are `n`, for some seconds. */
+static void wait_for_count(Fixture *f, unsigned n)
+{
+        gint64 deadline = g_get_monotonic_time() + 5 * G_USEC_PER_SEC;
+
+        while (pool_count(f->pool) != n && g_get_monotonic_time() < deadline)
+                g_main_context_iteration(NULL, TRUE);
+        g_assert_cmpuint(pool_count(f->pool), ==, n);
+}
+
+static void run_for(unsigned msec)
+{
+        gint64 end = g_get_monotonic_time() + msec * 1000;
+
+        while (g_get_monotonic_time() < end) {
+                g_usleep(1000);
+                while (g_main_context_iteration(NULL, FALSE))
+                        ;
+        }
+}
+
+/* Nothing is made before somebody has run something; then one is ready for the next time. */
+static void test_take(Fixture *f, const void *unused)
+{
+        Prepared prepared;
+
+        g_assert_cmpuint(pool_count(f->pool), ==, 0);
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        g_assert_true(take(f, USER, &prepared));
+        g_assert_cmpuint(prepared.serial, ==, 1);
+        g_assert_true(sandbox_is_sound(prepared.sandbox));
+        g_assert_cmpint(kill(prepared.sandbox->pid, 0), ==, 0);
+        prepared_clear(&prepared);
+        wait_for_count(f, 1);
+}
+
+/* One that was made for a user is for nobody else; each has a range and a leaf of its own. */
+static void test_owners(Fixture *f, const void *unused)
+{
+        Prepared one, other;
+
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        assert_nothing_for(f, OTHER);
+        wait_for_count(f, 2);
+        g_assert_true(take(f, OTHER, &other));
+        g_assert_true(take(f, USER, &one));
+        g_assert_nonnull(strstr(cgroup_path(one.cgroup), "/54321/"));
+        g_assert_nonnull(strstr(cgroup_path(other.cgroup), "/54322/"));
+        g_assert_cmpuint(id_map_base(one.map), !=, id_map_base(other.map));
+        prepared_clear(&one);
+        prepared_clear(&other);
+}
+
+/* When there are too many, the oldest goes. */
+static void test_full(Fixture *f, const void *unused)
+{
+        Prepared prepared;
+
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        assert_nothing_for(f, OTHER);
+        wait_for_count(f, 2);
+        g_auto(GStrv) before = list_children(SANDBOX);
+        assert_nothing_for(f, 0);
+        while (is_child(before[0]))
+                g_main_context_iteration(NULL, TRUE);
+        g_assert_cmpuint(pool_count(f->pool), ==, 2);
+        g_assert_cmpuint(count_children(NULL), ==, 3); /* and the maker */
+        assert_nothing_for(f, USER);
+        g_assert_true(take(f, 0, &prepared));
+        prepared_clear(&prepared);
+}
+
+/* One that was killed meanwhile is not handed out, and leaves nothing. */
+static void test_killed(Fixture *f, const void *unused)
+{
+        Prepared prepared;
+
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        g_assert_true(take(f, USER, &prepared));
+        wait_for_count(f, 1);
+        /* the one in the pool is the other one, once it has its name */
+        while (count_children(SANDBOX) < 2)
+                g_usleep(1000);
+        g_auto(GStrv) pids = list_children(SANDBOX);
+        for (char **pid = pids; *pid; pid++)
+                if (g_ascii_strtoll(*pid, NULL, 10) != prepared.sandbox->pid)
+                        kill((pid_t) g_ascii_strtoll(*pid, NULL, 10), SIGKILL);
+        prepared_clear(&prepared);
+        wait_for_count(f, 0);
+        g_assert_cmpuint(count_children(SANDBOX), ==, 0);
+}
+
+/* All can be let go at any time, and what was still to be made with them. */
+static void test_clear(Fixture *f, const void *unused)
+{
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        g_assert_true(pool_clear(f->pool));
+        g_assert_cmpuint(count_children(NULL), ==, 0);
+        g_assert_cmpuint(count_leaves(), ==, 0);
+        g_assert_false(pool_clear(f->pool));
+        assert_nothing_for(f, USER);
+        pool_clear(f->pool);
+        while (g_main_context_iteration(NULL, FALSE))
+                ;
+        g_usleep(20000);
+        while (g_main_context_iteration(NULL, FALSE))
+                ;
+        g_assert_cmpuint(pool_count(f->pool), ==, 0);
+}
+
+/* Where ids are few, what waits takes none from a run: none is made, and that is no failure. */
+static void test_few_ids(Fixture *f, const void *unused)
+{
+        tear_down(f, NULL);
+        set_up_with(f, 2, 1);
+        assert_nothing_for(f, USER);
+        g_usleep(20000);
+        while (g_main_context_iteration(NULL, FALSE))
+                ;
+        assert_nothing_for(f, USER);
+        g_assert_cmpuint(pool_count(f->pool), ==, 0);
+        g_assert_false(id_ranges_has_plenty(f->ranges, USER));
+}
+
+/* With a size of 0 there is never one. */
+static void test_off(Fixture *f, const void *unused)
+{
+        tear_down(f, NULL);
+        set_up_with(f, 0, 64);
+        assert_nothing_for(f, USER);
+        g_usleep(20000);
+        while (g_main_context_iteration(NULL, FALSE))
+                ;
+        g_assert_cmpuint(pool_count(f->pool), ==, 0);
+        g_assert_cmpuint(f->serial, ==, 1);
+}
+
+/* What waits has nothing of the service's open, and can be traced or read by nobody. */
+static void test_holds_nothing(Fixture *f, const void *unused)
+{
+        int ends[2];
+        char byte;
+        Prepared prepared;
+        struct stat status;
+
+        g_assert_cmpint(pipe2(ends, 0), ==, 0); /* no O_CLOEXEC */
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        fd_close(ends[1]);
+        g_assert_cmpint(read(ends[0], &byte, 1), ==, 0); /* nobody else has the other end */
+        fd_close(ends[0]);
+        g_assert_true(take(f, USER, &prepared));
+        /* of a process that is not dumpable this belongs to root, whoever it runs as */
+        g_autofree char *path = g_strdup_printf("/proc/%d/environ", (int) prepared.sandbox->pid);
+        g_assert_cmpint(stat(path, &status), ==, 0);
+        g_assert_cmpuint(status.st_uid, ==, 0);
+        prepared_clear(&prepared);
+}
+
+/* -- the maker -- */
+
+/* Killed at whatever moment, in the midst of making too: what it has begun goes with it. */
+static void test_maker_killed(Fixture *f, const void *unused)
+{
+        for (unsigned i = 0; i < 60; i++) {
+                tear_down(f, NULL);
+                set_up_with(f, 4, 64);
+                for (unsigned k = 0; k < 3; k++)
+                        assert_nothing_for(f, USER);
+                while (f->serial < 4)
+                        g_main_context_iteration(NULL, TRUE);
+                g_usleep(i * 60);
+                g_autofree char *maker = kill_maker(SIGKILL);
+                if (i % 2 == 0) /* else it is let go before its end is known */
+                        while (is_child(maker))
+                                g_main_context_iteration(NULL, TRUE);
+        }
+}
+
+/* The next one is not begun at once, so that one that always fails costs nothing; but it is. */
+static void test_maker_again(Fixture *f, const void *unused)
+{
+        gint64 begun = g_get_monotonic_time();
+        Prepared prepared;
+
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        g_autofree char *maker = kill_maker(SIGKILL);
+        while (is_child(maker))
+                g_main_context_iteration(NULL, TRUE);
+        g_assert_true(take(f, USER, &prepared)); /* what it has made is as good as before */
+        prepared_clear(&prepared);
+        while (count_children(NULL) == 0) {
+                assert_nothing_for(f, USER);
+                g_usleep(20000);
+                g_main_context_iteration(NULL, FALSE);
+        }
+        g_assert_cmpint(g_get_monotonic_time() - begun, >=, MAKER_PAUSE_MSEC * 1000);
+        wait_for_count(f, 1);
+}
+
+/* One that stands still holds up nobody, and can be let go. */
+static void test_maker_stopped(Fixture *f, const void *unused)
+{
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        g_autofree char *maker = kill_maker(SIGSTOP);
+        gint64 begun = g_get_monotonic_time();
+        Prepared prepared;
+        g_assert_true(take(f, USER, &prepared));
+        prepared_clear(&prepared);
+        for (unsigned i = 0; i < 20; i++) {
+                assert_nothing_for(f, USER);
+                g_usleep(1000);
+                while (g_main_context_iteration(NULL, FALSE))
+                        ;
+        }
+        g_assert_cmpint(g_get_monotonic_time() - begun, <, 2 * G_USEC_PER_SEC);
+        g_assert_true(pool_clear(f->pool)); /* what was asked for */
+        g_assert_cmpuint(count_children(NULL), ==, 0);
+}
+
+/* Until it has not answered for too long: then it goes, and there is another one. */
+static void test_maker_stuck(Fixture *f, const void *unused)
+{
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        g_autofree char *maker = kill_maker(SIGSTOP);
+        for (unsigned i = 0; i < 100 && is_child(maker); i++) {
+                assert_nothing_for(f, OTHER);
+                run_for(100);
+        }
+        g_assert_false(is_child(maker));
+        wait_for_count(f, 2);
+}
+
+/* What waits for a user who runs nothing any more is let go, though others go on. */
+static void test_forgotten(Fixture *f, const void *unused)
+{
+        gint64 begun = g_get_monotonic_time();
+        Prepared prepared;
+
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        assert_nothing_for(f, OTHER);
+        wait_for_count(f, 2);
+        while (g_get_monotonic_time() - begun < (PREPARED_HOLD_MSEC - 2000) * 1000) {
+                g_assert_true(take(f, OTHER, &prepared));
+                prepared_clear(&prepared);
+                run_for(1000);
+                g_assert_cmpuint(pool_count(f->pool), ==, 2);
+        }
+        run_for(3000);
+        g_assert_true(take(f, OTHER, &prepared));
+        prepared_clear(&prepared);
+        run_for(200);
+        g_assert_cmpuint(pool_count(f->pool), ==, 1);
+        g_assert_true(take(f, OTHER, &prepared));
+        prepared_clear(&prepared);
+}
+
+/* What cannot be made is told, and is not the maker's end: here its leaf is there already. */
+static void test_maker_refuses(Fixture *f, const void *unused)
+{
+        g_autoptr(Cgroup) leaf = NULL;
+        Prepared prepared;
+
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        g_autofree char *maker = find_maker();
+        g_assert_true(cgroup_new(tree, USER, f->serial, NULL, &leaf, NULL));
+        g_assert_true(take(f, USER, &prepared));
+        prepared_clear(&prepared);
+        while (f->serial < 3)
+                g_main_context_iteration(NULL, TRUE);
+        assert_nothing_for(f, USER);
+        wait_for_count(f, 1);
+        g_assert_true(is_child(maker));
+        g_assert_true(take(f, USER, &prepared));
+        g_assert_cmpuint(prepared.serial, ==, 3);
+        prepared_clear(&prepared);
+        (void) cgroup_remove(leaf, NULL);
+}
+
+static void skip(void)
+{
+        g_test_skip("needs root");
+}
+
+#define ADD(name, function) g_test_add("/pool/" name, Fixture, NULL, set_up, function, tear_down)
+
+int main(int argc, char **argv)
+{
+        g_autofree char *state = g_dir_make_tmp("test-pool-state-XXXXXX", NULL);
+        g_autoptr(GError) error = NULL;
+
+        g_test_init(&argc, &argv, NULL);
+        if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
+            mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+                g_test_add_func("/pool/privileged", skip);
+                return g_test_run();
+        }
+        g_assert_cmpint(mount("tmpfs", state, "tmpfs", 0, "mode=0755"), ==, 0);
+        autofd int state_dir = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        g_autofree char *parent = g_strdup_printf("/naive-runc-test-pool-%d", (int) getpid());
+        tree = cgroup_tree_new(parent);
+        profile_new(state_dir, &profile, &error);
+        g_assert_no_error(error);
+        ADD("take", test_take);
+        ADD("owners", test_owners);
+        ADD("full", test_full);
+        ADD("killed", test_killed);
+        ADD("clear", test_clear);
+        ADD("few-ids", test_few_ids);
+        ADD("off", test_off);
+        ADD("holds-nothing", test_holds_nothing);
+        ADD("maker-killed", test_maker_killed);
+        ADD("maker-again", test_maker_again);
+        ADD("maker-stopped", test_maker_stopped);
+        ADD("maker-stuck", test_maker_stuck);
+        ADD("maker-refuses", test_maker_refuses);
+        ADD("forgotten", test_forgotten);
+        int status = g_test_run();
+        profile_free(profile);
+        cgroup_tree_sweep(tree);
+        cgroup_tree_free(tree);
+        umount2(state, MNT_DETACH);
+        g_rmdir(state);
+        return status;
+}

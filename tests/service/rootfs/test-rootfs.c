@@ -1,0 +1,765 @@
+/* Root trees looked up with a caller's rights, and what their mounts become. Needs root; mounts are
+ * made in a namespace of the test's own. */
+
+#include "service/rootfs/lookup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "service/spec/error.h"
+#include "service/spec/limits.h"
+#include "service/util/fd.h"
+#include "tests/lib/loop.h"
+
+#define SYS_STATMOUNT 457
+
+#define USER  65533u
+#define GROUP 54400u
+
+static gid_t users_groups[] = {65533, GROUP};
+static const Credentials root = {.uid = 0},
+                         user = {.uid = USER, .groups = users_groups, .n_groups = 2};
+
+typedef struct Fixture {
+        RootfsLookups *lookups;
+        char *path; /* a tmpfs of the test's own */
+        unsigned n_answers;
+        size_t n_sources; /* beside the tree */
+        RootfsFound sources[MOUNTS_MAX];
+        int fd;
+        gid_t gid;
+        GError *error;
+        unsigned fds_before;
+} Fixture;
+
+static unsigned count_fds(void)
+{
+        g_autoptr(GDir) dir = g_dir_open("/proc/self/fd", 0, NULL);
+        unsigned n = 0;
+
+        while (g_dir_read_name(dir))
+                n++;
+        return n;
+}
+
+static char *below(const Fixture *f, const char *name)
+{
+        return g_build_filename(f->path, name, NULL);
+}
+
+static void make_directory(const Fixture *f, const char *name, uid_t uid, gid_t gid, mode_t mode)
+{
+        g_autofree char *path = below(f, name);
+
+        g_assert_cmpint(mkdir(path, 0700), ==, 0);
+        g_assert_cmpint(chown(path, uid, gid), ==, 0);
+        g_assert_cmpint(chmod(path, mode), ==, 0);
+}
+
+static void set_up(Fixture *f, const void *unused)
+{
+        g_main_context_wakeup(NULL);
+        while (g_main_context_iteration(NULL, FALSE))
+                ;
+        f->fd = -1;
+        f->lookups = rootfs_lookups_new();
+        f->path = g_dir_make_tmp("test-rootfs-XXXXXX", NULL);
+        g_assert_cmpint(mount("tmpfs", f->path, "tmpfs", 0, "mode=0755"), ==, 0);
+        f->fds_before = count_fds();
+}
+
+/* The throw-away child of a lookup that was given up is reaped from the loop. */
+static bool no_child_left(void)
+{
+        for (int i = 0; i < 400; i++) {
+                siginfo_t info = {0};
+                if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD)
+                        return true;
+                loop_for(5);
+        }
+        return false;
+}
+
+static void tear_down(Fixture *f, const void *unused)
+{
+        fd_clear(&f->fd);
+        g_clear_error(&f->error);
+        g_assert_true(no_child_left());
+        loop_for(1);
+        g_assert_cmpuint(count_fds(), ==, f->fds_before);
+        rootfs_lookups_free(f->lookups);
+        umount2(f->path, MNT_DETACH);
+        g_rmdir(f->path);
+        g_free(f->path);
+}
+
+static void on_tree(RootfsFound *found, GError *error, void *data)
+{
+        Fixture *f = data;
+
+        g_assert_true((found == NULL) == (error != NULL));
+        f->n_answers++;
+        fd_clear(&f->fd);
+        f->fd = found ? found->fd : -1;
+        f->gid = found ? found->gid : 0;
+        for (size_t i = 0; found && i < f->n_sources; i++)
+                f->sources[i] = found[i + 1];
+        g_clear_error(&f->error);
+        f->error = error ? g_error_copy(error) : NULL;
+}
+
+static RootfsLookup *begin(Fixture *f, const char *path, const Credentials *owner)
+{
+        const RootfsSource tree = {.path = path};
+        const RootfsRequest request = {.sources = &tree, .n = 1, .owner = owner};
+
+        return rootfs_lookup(f->lookups, &request, on_tree, f);
+}
+
+static void look_up(Fixture *f, const char *path, const Credentials *owner)
+{
+        unsigned before = f->n_answers;
+        RootfsLookup *lookup = begin(f, path, owner);
+
+        g_assert_true(!lookup == (f->n_answers == before + 1));
+        g_assert_true(loop_until(&f->n_answers, before + 1, 3000));
+}
+
+static void assert_found(Fixture *f, const char *name, const Credentials *owner)
+{
+        g_autofree char *path = name[0] == '/' ? g_strdup(name) : below(f, name);
+        struct stat expected, found;
+
+        look_up(f, path, owner);
+        g_assert_no_error(f->error);
+        g_assert_cmpint(stat(path, &expected), ==, 0);
+        g_assert_cmpint(fstat(f->fd, &found), ==, 0);
+        g_assert_cmpuint(found.st_ino, ==, expected.st_ino);
+        g_assert_cmpuint(found.st_dev, ==, expected.st_dev);
+        g_assert_cmpint(fcntl(f->fd, F_GETFD), ==, FD_CLOEXEC);
+        g_assert_true(fcntl(f->fd, F_GETFL) & O_PATH);
+}
+
+static void assert_refused(Fixture *f, const char *name, const Credentials *owner, int errnum)
+{
+        g_autofree char *path = name[0] == '/' ? g_strdup(name) : below(f, name);
+
+        look_up(f, path, owner);
+        g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_ROOTFS_INVALID);
+        g_assert_nonnull(strstr(f->error->message, path));
+        if (!strstr(f->error->message, g_strerror(errnum))) {
+                g_test_message("'%s' does not say '%s'", f->error->message, g_strerror(errnum));
+                g_test_fail();
+        }
+}
+
+/* -- looking up -- */
+
+/* What root asks for and the kernel knows is answered from inside the call: no process, no turn. */
+static void test_cached(Fixture *f, const void *unused)
+{
+        make_directory(f, "tree", 0, 0, 0700);
+        g_autofree char *path = below(f, "tree");
+        g_assert_null(begin(f, path, &root));
+        g_assert_cmpuint(f->n_answers, ==, 1);
+        g_assert_no_error(f->error);
+        assert_found(f, "tree", &root);
+}
+
+static void assert_own_ids(void)
+{
+        g_assert_cmpuint((uid_t) setfsuid((uid_t) -1), ==, geteuid());
+        g_assert_cmpuint((gid_t) setfsgid((gid_t) -1), ==, getegid());
+        g_assert_cmpint(getgroups(0, NULL), ==, 0);
+        g_assert_cmpint(prctl(PR_GET_DUMPABLE), ==, 0);
+}
+
+/* So is a user's, with the user's rights, and the process has its own afterwards, whatever came of
+ * it. Before Linux 6.8 only on a device: there is no telling tmpfs from proc without asking it. */
+static void test_cached_as_user(Fixture *f, const void *unused)
+{
+        g_autofree char *path = below(f, "tree"), *secret = below(f, "secret");
+
+        if (syscall(SYS_STATMOUNT, NULL, NULL, 0, 0) < 0 && errno == ENOSYS) {
+                g_test_skip("this kernel has no statmount()");
+                return;
+        }
+        make_directory(f, "tree", USER, GROUP, 0700);
+        make_directory(f, "secret", 0, 0, 0744);
+        g_assert_null(begin(f, path, &user));
+        g_assert_cmpuint(f->n_answers, ==, 1);
+        g_assert_no_error(f->error);
+        g_assert_cmpuint(f->gid, ==, GROUP);
+        assert_own_ids();
+        g_assert_nonnull(begin(f, secret, &user)); /* the reason is for the child to find */
+        assert_own_ids();
+        g_assert_true(loop_until(&f->n_answers, 2, 3000));
+        g_assert_true(g_error_matches(f->error, RUNTIME_ERROR, RUNTIME_ERROR_ROOTFS_INVALID));
+        /* another's proc, seen without a link */
+        g_assert_nonnull(begin(f, "/proc/1", &user));
+        g_assert_true(loop_until(&f->n_answers, 3, 3000));
+        g_assert_nonnull(f->error);
+        assert_own_ids();
+}
+
+/* What is missing, no directory, or a circle of links is refused with that reason, to root and to
+ * users. */
+static void test_not_a_directory(Fixture *f, const void *unused)
+{
+        const Credentials *const owners[] = {&root, &user};
+        g_autofree char *file = below(f, "file"), *loop = below(f, "loop");
+        g_autofree char *long_name = g_strnfill(300, 'n');
+
+        g_assert_true(g_file_set_contents(file, "", 0, NULL));
+        g_assert_cmpint(chmod(file, 0777), ==, 0);
+        g_assert_cmpint(symlink("loop", loop), ==, 0);
+        for (size_t i = 0; i < G_N_ELEMENTS(owners); i++) {
+                assert_refused(f, "missing", owners[i], ENOENT);
+                assert_refused(f, "file", owners[i], ENOTDIR);
+                assert_refused(f, "file/below", owners[i], ENOTDIR);
+                assert_refused(f, "loop", owners[i], ELOOP);
+                assert_refused(f, long_name, owners[i], ENAMETOOLONG);
+        }
+}
+
+/* An ordinary symbolic link is followed, as for any other program of the caller's. */
+static void test_symlink(Fixture *f, const void *unused)
+{
+        g_autofree char *link = below(f, "link");
+
+        make_directory(f, "tree", USER, USER, 0700);
+        g_assert_cmpint(symlink("tree", link), ==, 0);
+        assert_found(f, "link", &root);
+        assert_found(f, "link", &user);
+}
+
+/* A user's own directory is found, with its group. */
+static void test_own(Fixture *f, const void *unused)
+{
+        make_directory(f, "tree", USER, GROUP, 0700);
+        assert_found(f, "tree", &user);
+        g_assert_cmpuint(f->gid, ==, GROUP);
+}
+
+/* A directory that the user may not enter is refused: itself, and whatever is below it. */
+static void test_foreign(Fixture *f, const void *unused)
+{
+        make_directory(f, "secret", 0, 0, 0700);
+        make_directory(f, "secret/tree", USER, USER, 0777);
+        make_directory(f, "listed", 0, 0, 0744);
+        assert_refused(f, "secret", &user, EACCES);
+        assert_refused(f, "secret/tree", &user, EACCES);
+        assert_refused(f, "listed", &user, EACCES);
+        assert_found(f, "secret/tree", &root);
+}
+
+/* What is hidden and what is missing below it look alike. */
+static void test_no_oracle(Fixture *f, const void *unused)
+{
+        make_directory(f, "secret", 0, 0, 0700);
+        make_directory(f, "secret/tree", 0, 0, 0777);
+        assert_refused(f, "secret/tree", &user, EACCES);
+        assert_refused(f, "secret/missing", &user, EACCES);
+}
+
+/* A group of the caller's opens what is open to that group; no group, no door. */
+static void test_groups(Fixture *f, const void *unused)
+{
+        const Credentials alone = {.uid = USER};
+
+        make_directory(f, "team", 0, GROUP, 0750);
+        assert_found(f, "team", &user);
+        g_assert_cmpuint(f->gid, ==, GROUP);
+        assert_refused(f, "team", &alone, EACCES);
+        /* the service's own groups are not the caller's */
+        make_directory(f, "wheel", 1, 0, 0750);
+        assert_refused(f, "wheel", &user, EACCES);
+        assert_refused(f, "wheel", &alone, EACCES);
+}
+
+/* Links of /proc that lead by magic, not by a path, would lead from the service's own place:
+ * refused. */
+static void test_magic_links(Fixture *f, const void *unused)
+{
+        static const char *const paths[] = {"/proc/self/root", "/proc/self/cwd",
+                                            "/proc/self/root/tmp", "/proc/thread-self/root"};
+        g_autofree char *link = below(f, "link");
+
+        for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
+                assert_refused(f, paths[i], &root, ELOOP);
+                look_up(f, paths[i], &user);
+                g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_ROOTFS_INVALID);
+        }
+        g_assert_cmpint(symlink("/proc/self/root", link), ==, 0);
+        assert_refused(f, "link", &root, ELOOP);
+        assert_refused(f, "link", &user, ELOOP);
+}
+
+/* The fd of a directory of the service's own that was opened before is no way in either. */
+static void test_fd_links(Fixture *f, const void *unused)
+{
+        autofd int secret = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", secret);
+
+        /* a link that must not be followed, or not even there: the child keeps nothing of the
+         * service's */
+        look_up(f, path, &root);
+        g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_ROOTFS_INVALID);
+        look_up(f, path, &user);
+        g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_ROOTFS_INVALID);
+}
+
+/* -- a file system that never answers -- */
+
+static int mount_silence(const Fixture *f)
+{
+        int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+        g_autofree char *options =
+                g_strdup_printf("fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", fd);
+        g_autofree char *path = below(f, "silence");
+
+        make_directory(f, "silence", 0, 0, 0755);
+        if (fd < 0 || mount("silence", path, "fuse", 0, options) < 0) {
+                g_test_skip("no FUSE here");
+                fd_clear(&fd);
+        }
+        return fd;
+}
+
+static gboolean on_tick(void *data)
+{
+        ++*(unsigned *) data;
+        return G_SOURCE_CONTINUE;
+}
+
+/* -- sources of mounts, and an fd in place of the tree's path -- */
+
+static void look_up_all(Fixture *f, const RootfsSource *sources, size_t n, const Credentials *owner)
+{
+        const RootfsRequest request = {.sources = sources, .n = n, .owner = owner};
+        unsigned before = f->n_answers;
+
+        f->n_sources = n - 1;
+        rootfs_lookup(f->lookups, &request, on_tree, f);
+        g_assert_true(loop_until(&f->n_answers, before + 1, 3000));
+}
+
+/* One look-up finds the tree and as many sources as are allowed, each with its owner and its kind.
+ */
+static void test_sources(Fixture *f, const void *unused)
+{
+        g_autofree char *tree = below(f, "tree"), *file = below(f, "tree/file"),
+                        *fifo = below(f, "tree/fifo");
+        RootfsSource sources[1 + MOUNTS_MAX];
+
+        make_directory(f, "tree", USER, GROUP, 0755);
+        g_assert_true(g_file_set_contents(file, "x", 1, NULL));
+        g_assert_cmpint(chown(file, 7, 8), ==, 0);
+        g_assert_cmpint(chmod(file, 0644), ==, 0);
+        g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
+        for (size_t i = 0; i < G_N_ELEMENTS(sources); i++)
+                sources[i].path = i % 3 == 0 ? tree : i % 3 == 1 ? file : fifo;
+        look_up_all(f, sources, G_N_ELEMENTS(sources), &user);
+        g_assert_no_error(f->error);
+        for (size_t i = 0; i < f->n_sources; i++) {
+                const RootfsFound *found = &f->sources[i];
+                struct stat status, expected;
+                g_assert_cmpint(stat(sources[i + 1].path, &expected), ==, 0);
+                g_assert_cmpint(fstat(found->fd, &status), ==, 0);
+                g_assert_cmpuint(status.st_ino, ==, expected.st_ino);
+                g_assert_cmpuint(found->uid, ==, expected.st_uid);
+                g_assert_cmpuint(found->gid, ==, expected.st_gid);
+                g_assert_true(found->is_directory == (sources[i + 1].path == tree));
+                fd_close(found->fd);
+        }
+}
+
+/* The source that cannot be used is named, root's or a user's; and nothing is kept of the others.
+ */
+static void test_wrong_source(Fixture *f, const void *unused)
+{
+        g_autofree char *tree = below(f, "tree"), *secret = below(f, "tree/secret"),
+                        *disk = below(f, "tree/disk");
+        const struct {
+                const Credentials *owner;
+                const char *path, *words;
+        } wrong[] = {
+                {&user, secret, "Permission denied"},
+                {&user, disk, "a device"},
+                {&root, disk, "a device"},
+                {&root, "/proc/version", "proc file system"},
+                {&root, "/nonexistent", "No such"},
+        };
+
+        make_directory(f, "tree", USER, GROUP, 0755);
+        g_assert_true(g_file_set_contents(secret, "x", 1, NULL));
+        g_assert_cmpint(chmod(secret, 0600), ==, 0);
+        g_assert_cmpint(mknod(disk, S_IFBLK | 0666, 7 << 8 | 200), ==, 0);
+        for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
+                const RootfsSource sources[] = {
+                        {.path = tree}, {.path = tree}, {.path = wrong[i].path}, {.path = tree}};
+                look_up_all(f, sources, G_N_ELEMENTS(sources), wrong[i].owner);
+                g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_MOUNT_INVALID);
+                g_assert_nonnull(strstr(f->error->message, wrong[i].path));
+                g_assert_nonnull(strstr(f->error->message, wrong[i].words));
+        }
+}
+
+/* A directory that the caller holds is found, if its owner may enter it and a path leads to it. */
+static void test_root_fd(Fixture *f, const void *unused)
+{
+        g_autofree char *tree = below(f, "tree"), *closed = below(f, "closed"),
+                        *gone = below(f, "gone");
+        struct stat expected, found;
+
+        make_directory(f, "tree", 0, 0, 0755);
+        make_directory(f, "closed", 0, 0, 0700);
+        make_directory(f, "gone", USER, GROUP, 0755);
+        autofd int fd = open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        autofd int closed_fd = open(closed, O_PATH | O_CLOEXEC);
+        autofd int gone_fd = open(gone, O_PATH | O_CLOEXEC);
+        g_assert_cmpint(rmdir(gone), ==, 0);
+        const Credentials *const owners[] = {&root, &user};
+        for (size_t i = 0; i < G_N_ELEMENTS(owners); i++) {
+                const RootfsSource sources[] = {{.fd = fd}, {.fd = closed_fd}, {.fd = gone_fd}};
+                look_up_all(f, &sources[0], 1, owners[i]);
+                g_assert_no_error(f->error);
+                g_assert_cmpint(fstat(fd, &expected), ==, 0);
+                g_assert_cmpint(fstat(f->fd, &found), ==, 0);
+                g_assert_cmpuint(found.st_ino, ==, expected.st_ino);
+                look_up_all(f, &sources[1], 1, owners[i]);
+                g_assert_true((f->error != NULL) == (owners[i] == &user));
+                look_up_all(f, &sources[2], 1, owners[i]);
+                g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_ROOTFS_INVALID);
+                g_assert_nonnull(strstr(f->error->message, "deleted"));
+        }
+}
+
+/* What a mount hides has a path that leads elsewhere: it is refused, like a detached mount, which
+ * has the path that it says only inside itself. */
+static void test_root_fd_off_the_path(Fixture *f, const void *unused)
+{
+        g_autofree char *tree = below(f, "tree");
+
+        make_directory(f, "tree", USER, GROUP, 0755);
+        autofd int hidden = open(tree, O_PATH | O_CLOEXEC);
+        autofd int detached =
+                (int) syscall(SYS_open_tree, AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        autofd int inside = openat(detached, "usr", O_PATH | O_CLOEXEC);
+        g_assert_cmpint(inside, >=, 0);
+        g_assert_cmpint(mount("tmpfs", tree, "tmpfs", 0, "mode=0755"), ==, 0);
+        const int fds[] = {hidden, detached, inside};
+        for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {
+                const RootfsSource source = {.fd = fds[i]};
+                look_up_all(f, &source, 1, &root);
+                g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_ROOTFS_INVALID);
+                g_assert_nonnull(strstr(f->error->message, "mount namespace"));
+        }
+        g_assert_cmpint(umount2(tree, MNT_DETACH), ==, 0);
+}
+
+/* A file system that never answers costs its caller an error in time, and nobody else anything. */
+static void test_silence(Fixture *f, const void *data)
+{
+        const Credentials *const owners[] = {&root, &user};
+        autofd int server = mount_silence(f);
+        g_autofree char *path = below(f, "silence/tree");
+        unsigned ticks = 0;
+
+        if (server < 0)
+                return;
+        guint timer = g_timeout_add(50, on_tick, &ticks);
+        gint64 start = g_get_monotonic_time();
+        for (size_t i = 0; i < G_N_ELEMENTS(owners); i++) {
+                begin(f, path, owners[i]);
+                g_assert_cmpuint(f->n_answers, ==, 0);
+        }
+        g_assert_cmpint(g_get_monotonic_time() - start, <,
+                        500000); /* the call itself does not wait */
+        g_assert_true(loop_until(&f->n_answers, 2, RESOLVE_TIMEOUT_MSEC + 2000));
+        g_assert_cmpint(g_get_monotonic_time() - start, >=, RESOLVE_TIMEOUT_MSEC * 1000);
+        g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_ROOTFS_INVALID);
+        g_assert_nonnull(strstr(f->error->message, "did not answer"));
+        g_assert_cmpuint(ticks, >, RESOLVE_TIMEOUT_MSEC / 50 / 2);
+        g_source_remove(timer);
+        g_assert_true(no_child_left()); /* before the server goes, and with it the wait */
+}
+
+/* A lookup that is given up calls nobody back and leaves neither process nor fd. */
+static void test_cancel(Fixture *f, const void *unused)
+{
+        autofd int server = mount_silence(f);
+        g_autofree char *path = below(f, "silence/tree");
+        unsigned before = count_fds();
+
+        if (server < 0)
+                return;
+        for (int i = 0; i < 10; i++) {
+                RootfsLookup *lookup = begin(f, path, i % 2 ? &user : &root);
+                g_assert_nonnull(lookup);
+                if (i % 3)
+                        loop_for(2);
+                rootfs_lookup_cancel(lookup);
+        }
+        g_assert_true(no_child_left());
+        loop_for(1);
+        g_assert_cmpuint(f->n_answers, ==, 0);
+        g_assert_cmpuint(count_fds(), ==, before);
+}
+
+/* Given up at the moment when the answer is there already: still nobody is called back. */
+static void test_cancel_late(Fixture *f, const void *unused)
+{
+        make_directory(f, "secret", 0, 0, 0700);
+        g_autofree char *path = below(f, "secret");
+        RootfsLookup *lookup = begin(f, path, &user);
+
+        g_assert_nonnull(lookup);
+        g_usleep(50000);
+        rootfs_lookup_cancel(lookup);
+        loop_for(20);
+        g_assert_cmpuint(f->n_answers, ==, 0);
+        rootfs_lookup_cancel(NULL);
+}
+
+/* -- the mount -- */
+
+static int clone_tree(Fixture *f, const char *name)
+{
+        g_autoptr(GError) error = NULL;
+        int mounted = -1;
+
+        assert_found(f, name, &root);
+        const RootfsTree tree = {.fd = f->fd, .path = name};
+        rootfs_clone(&tree, &mounted, &error);
+        g_assert_no_error(error);
+        g_assert_cmpint(fcntl(mounted, F_GETFD), ==, FD_CLOEXEC);
+        return mounted;
+}
+
+static unsigned long flags_of(int mounted, const char *name)
+{
+        autofd int fd = openat(mounted, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        struct statvfs status;
+
+        g_assert_cmpint(fd, >=, 0);
+        g_assert_cmpint(fstatvfs(fd, &status), ==, 0);
+        return status.f_flag & (ST_RDONLY | ST_NOSUID | ST_NODEV);
+}
+
+static void protect(Fixture *f, int mounted, bool read_only, int user_namespace)
+{
+        g_autoptr(GError) error = NULL;
+
+        const RootfsTree tree = {.fd = f->fd,
+                                 .path = "tree",
+                                 .attributes =
+                                         MOUNT_ATTR_NOSUID | (read_only ? MOUNT_ATTR_RDONLY : 0)};
+        rootfs_protect(&tree, mounted, user_namespace, &error);
+        g_assert_no_error(error);
+}
+
+static void make_tree(const Fixture *f)
+{
+        g_autofree char *sub = below(f, "tree/sub");
+
+        make_directory(f, "tree", 0, 0, 0755);
+        make_directory(f, "tree/sub", 0, 0, 0755);
+        g_assert_cmpint(mount("tmpfs", sub, "tmpfs", 0, "mode=0777"), ==, 0);
+}
+
+/* A read-only root is read-only, nosuid and nodev, with all that is mounted in it; the host's stays
+ * as it is. */
+static void test_read_only(Fixture *f, const void *unused)
+{
+        make_tree(f);
+        autofd int mounted = clone_tree(f, "tree");
+        protect(f, mounted, true, -1);
+        g_assert_cmpuint(flags_of(mounted, "."), ==, ST_RDONLY | ST_NOSUID | ST_NODEV);
+        g_assert_cmpuint(flags_of(mounted, "sub"), ==, ST_RDONLY | ST_NOSUID | ST_NODEV);
+        g_assert_cmpint(mkdirat(mounted, "new", 0700), ==, -1);
+        g_assert_cmpint(errno, ==, EROFS);
+        g_assert_cmpint(mkdirat(mounted, "sub/new", 0700), ==, -1);
+        g_assert_cmpint(errno, ==, EROFS);
+        g_assert_cmpint(mkdirat(f->fd, "new", 0700), ==, 0);
+}
+
+/* A writable root is nosuid and nodev all the same. */
+static void test_writable(Fixture *f, const void *unused)
+{
+        make_tree(f);
+        autofd int mounted = clone_tree(f, "tree");
+        protect(f, mounted, false, -1);
+        g_assert_cmpuint(flags_of(mounted, "."), ==, ST_NOSUID | ST_NODEV);
+        g_assert_cmpuint(flags_of(mounted, "sub"), ==, ST_NOSUID | ST_NODEV);
+        g_assert_cmpint(mkdirat(mounted, "new", 0700), ==, 0);
+        g_assert_cmpint(mkdirat(mounted, "sub/new", 0700), ==, 0);
+}
+
+/* What the host mounts later does not appear in a clone. */
+static void test_private(Fixture *f, const void *unused)
+{
+        g_assert_cmpint(mount(NULL, f->path, NULL, MS_SHARED, NULL), ==, 0);
+        make_directory(f, "tree", 0, 0, 0755);
+        make_directory(f, "tree/late", 0, 0, 0755);
+        autofd int mounted = clone_tree(f, "tree");
+        protect(f, mounted, true, -1);
+        g_autofree char *late = below(f, "tree/late");
+        g_assert_cmpint(mount("tmpfs", late, "tmpfs", 0, "mode=0700"), ==, 0);
+        struct stat inside, outside;
+        g_assert_cmpint(fstatat(mounted, "late", &inside, 0), ==, 0);
+        g_assert_cmpint(stat(late, &outside), ==, 0);
+        g_assert_cmpuint(inside.st_dev, !=, outside.st_dev);
+}
+
+/* A user namespace that shows `inside` (on disk) as `outside`. */
+static int make_user_namespace(unsigned inside, unsigned outside)
+{
+        struct clone_args args = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
+        pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
+
+        g_assert_cmpint(pid, >=, 0);
+        if (pid == 0)
+                for (;;)
+                        syscall(SYS_pause);
+        g_autofree char *map = g_strdup_printf("%u %u 1", inside, outside);
+        g_autofree char *directory = g_strdup_printf("/proc/%d", (int) pid);
+        autofd int proc = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        g_assert_cmpint(fd_write_file_at(proc, "uid_map", map), ==, 0);
+        g_assert_cmpint(fd_write_file_at(proc, "gid_map", map), ==, 0);
+        int fd = openat(proc, "ns/user", O_RDONLY | O_CLOEXEC);
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        return fd;
+}
+
+/* An id-mapped tree shows the caller's files as the mapped id's and everybody else's as nobody's.
+ */
+static void test_id_mapped(Fixture *f, const void *unused)
+{
+        struct stat status;
+
+        make_directory(f, "tree", USER, USER, 0755);
+        make_directory(f, "tree/own", USER, USER, 0700);
+        make_directory(f, "tree/roots", 0, 0, 0700);
+        autofd int user_namespace = make_user_namespace(USER, 0x70000000);
+        autofd int mounted = clone_tree(f, "tree");
+        protect(f, mounted, true, user_namespace);
+        g_assert_cmpint(fstatat(mounted, "own", &status, 0), ==, 0);
+        g_assert_cmpuint(status.st_uid, ==, 0x70000000);
+        g_assert_cmpuint(status.st_gid, ==, 0x70000000);
+        g_assert_cmpint(fstatat(mounted, "roots", &status, 0), ==, 0);
+        g_assert_cmpuint(status.st_uid, ==, 65534);
+}
+
+static void assert_unmappable(Fixture *f, const char *name, const char *culprit)
+{
+        g_autoptr(GError) error = NULL;
+        autofd int user_namespace = make_user_namespace(USER, 0x70000000);
+        autofd int mounted = clone_tree(f, name);
+
+        const RootfsTree tree = {.fd = f->fd, .path = name, .attributes = MOUNT_ATTR_RDONLY};
+        g_assert_false(rootfs_protect(&tree, mounted, user_namespace, &error));
+        g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_ROOTFS_INVALID);
+        if (!strstr(error->message, culprit)) {
+                g_test_message("'%s' does not name %s", error->message, culprit);
+                g_test_fail();
+        }
+}
+
+/* A file system that cannot be id-mapped is named: as the tree itself, and mounted somewhere in it.
+ */
+static void test_unmappable(Fixture *f, const void *unused)
+{
+        g_autofree char *deep = below(f, "tree/a/proc"),
+                        *named = g_strdup_printf("'%s' (proc)", deep);
+
+        assert_unmappable(f, "/proc", "'/proc' (proc)");
+        make_directory(f, "tree", 0, 0, 0755);
+        make_directory(f, "tree/a", 0, 0, 0755);
+        make_directory(f, "tree/a/proc", 0, 0, 0755);
+        g_assert_cmpint(mount("proc", deep, "proc", 0, NULL), ==, 0);
+        assert_unmappable(f, "tree", named);
+}
+
+/* It is the culprit that is named, not a neighbour whose name begins alike. */
+static void test_unmappable_neighbour(Fixture *f, const void *unused)
+{
+        g_autofree char *neighbour = below(f, "tree-proc"), *deep = below(f, "tree/proc");
+        g_autofree char *named = g_strdup_printf("'%s' (proc)", deep);
+
+        make_directory(f, "tree", 0, 0, 0755);
+        make_directory(f, "tree/proc", 0, 0, 0755);
+        make_directory(f, "tree-proc", 0, 0, 0755);
+        g_assert_cmpint(mount("proc", neighbour, "proc", 0, NULL), ==, 0);
+        g_assert_cmpint(mount("proc", deep, "proc", 0, NULL), ==, 0);
+        assert_unmappable(f, "tree", named);
+}
+
+/* A path with a blank in it is named as it is, not as the kernel writes it. */
+static void test_unmappable_blank(Fixture *f, const void *unused)
+{
+        g_autofree char *deep = below(f, "a tree/pr oc"),
+                        *named = g_strdup_printf("'%s' (proc)", deep);
+
+        make_directory(f, "a tree", 0, 0, 0755);
+        make_directory(f, "a tree/pr oc", 0, 0, 0755);
+        g_assert_cmpint(mount("proc", deep, "proc", 0, NULL), ==, 0);
+        assert_unmappable(f, "a tree", named);
+}
+
+static void skip(void)
+{
+        g_test_skip("needs root");
+}
+
+#define ADD(name, function) g_test_add("/rootfs/" name, Fixture, NULL, set_up, function, tear_down)
+
+int main(int argc, char **argv)
+{
+        g_test_init(&argc, &argv, NULL);
+        if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
+            mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+                g_test_add_func("/rootfs/privileged", skip);
+                return g_test_run();
+        }
+        ADD("lookup/cached", test_cached);
+        ADD("cached/user", test_cached_as_user);
+        ADD("lookup/not-a-directory", test_not_a_directory);
+        ADD("lookup/symlink", test_symlink);
+        ADD("lookup/own", test_own);
+        ADD("lookup/foreign", test_foreign);
+        ADD("lookup/no-oracle", test_no_oracle);
+        ADD("lookup/groups", test_groups);
+        ADD("lookup/magic-links", test_magic_links);
+        ADD("lookup/fd-links", test_fd_links);
+        ADD("sources/all", test_sources);
+        ADD("sources/wrong", test_wrong_source);
+        ADD("root-fd/found", test_root_fd);
+        ADD("root-fd/off-the-path", test_root_fd_off_the_path);
+        ADD("silence/time-out", test_silence);
+        ADD("silence/cancel", test_cancel);
+        ADD("silence/cancel-late", test_cancel_late);
+        ADD("mount/read-only", test_read_only);
+        ADD("mount/writable", test_writable);
+        ADD("mount/private", test_private);
+        ADD("mount/id-mapped", test_id_mapped);
+        ADD("mount/unmappable", test_unmappable);
+        ADD("mount/unmappable-neighbour", test_unmappable_neighbour);
+        ADD("mount/unmappable-blank", test_unmappable_blank);
+        return g_test_run();
+}

@@ -1,0 +1,910 @@
+/* Real launches into a small root tree, with a failure provoked at each stage that can be: the
+ * error has its code and its words, and no process, fd, mount or cgroup is more than before. Needs
+ * root. */
+
+#include "service/sandbox/launch.h"
+#include "service/sandbox/seccomp.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "service/container/container.h"
+#include "service/spec/error.h"
+#include "service/spec/limits.h"
+#include "service/util/capability.h"
+#include "service/util/fd.h"
+#include "tests/lib/loop.h"
+
+#define USER 54321u
+
+static Profile *profile;
+static CgroupTree *tree;
+static IdRanges *ranges;
+static char *cgroup_parent;
+
+typedef struct Fixture {
+        char *path; /* the root tree, a tmpfs */
+        RunSpec *spec;
+        Profile profile; /* a copy, to be spoilt */
+        Container *container;
+        unsigned n_created, n_started, n_failed, n_exited, n_cleaned;
+        GError *error;
+        const SandboxFd *fds;
+        size_t n_fds;
+        RootfsFound sources[MOUNTS_MAX];
+        size_t n_sources;
+        bool wait; /* Create, not Run */
+        uid_t owner;
+        char *traces; /* of before */
+} Fixture;
+
+/* -- traces: what a launch could leave behind -- */
+
+static void list_cgroups(const char *path, GString *text)
+{
+        DIR *dir = opendir(path);
+
+        if (!dir)
+                return;
+        g_string_append_printf(text, "%s\n", path);
+        for (const struct dirent *entry; (entry = readdir(dir));) {
+                g_autofree char *child = g_build_filename(path, entry->d_name, NULL);
+                if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
+                    g_ascii_isdigit(entry->d_name[0]) && strlen(path) < 500)
+                        list_cgroups(child, text);
+        }
+        closedir(dir);
+}
+
+/* Fds by number and mounts by line; leaves, not the owners' directories, which stay. */
+static char *list_traces(void)
+{
+        GString *text = g_string_new(NULL);
+        g_autofree char *mounts = NULL;
+        g_autoptr(GDir) fds = g_dir_open("/proc/self/fd", 0, NULL);
+        unsigned n = 0;
+
+        while (g_dir_read_name(fds))
+                n++;
+        g_string_append_printf(text, "%u fds\n", n);
+        g_assert_true(g_file_get_contents("/proc/self/mountinfo", &mounts, NULL, NULL));
+        g_string_append(text, mounts);
+        g_auto(GStrv) lines = g_strsplit(mounts, "\n", -1);
+        for (char **line = lines; *line; line++) {
+                g_auto(GStrv) fields = g_strsplit(*line, " ", 6);
+                if (!strstr(*line, " - cgroup") || g_strv_length(fields) < 6)
+                        continue;
+                for (const char *const *owner = (const char *const[]){"0", "54321", NULL}; *owner;
+                     owner++) {
+                        g_autofree char *path =
+                                g_strconcat(fields[4], cgroup_parent, "/", *owner, NULL);
+                        GString *leaves = g_string_new(NULL);
+                        list_cgroups(path, leaves);
+                        const char *first = strchr(leaves->str, '\n');
+                        g_string_append(text, first ? first + 1 : "");
+                        g_string_free(leaves, TRUE);
+                }
+        }
+        return g_string_free(text, FALSE);
+}
+
+static void assert_no_child(void)
+{
+        siginfo_t info = {0};
+
+        g_assert_cmpint(waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT), ==, -1);
+        g_assert_cmpint(errno, ==, ECHILD);
+}
+
+/* -- hooks -- */
+
+static void on_created(Container *container, void *data)
+{
+        ((Fixture *) data)->n_created++;
+}
+
+static void on_started(Container *container, void *data)
+{
+        ((Fixture *) data)->n_started++;
+}
+
+static void on_failed(Container *container, GError *error, void *data)
+{
+        Fixture *f = data;
+
+        f->error = g_error_copy(error);
+        f->n_failed++;
+}
+
+static void on_exited(Container *container, void *data)
+{
+        ((Fixture *) data)->n_exited++;
+}
+
+static void on_cleaned(Container *container, void *data)
+{
+        ((Fixture *) data)->n_cleaned++;
+}
+
+static const ContainerHooks hooks = {
+        .created = on_created,
+        .started = on_started,
+        .failed = on_failed,
+        .exited = on_exited,
+        .cleaned = on_cleaned,
+};
+
+/* -- the tree -- */
+
+static char *below(const Fixture *f, const char *name)
+{
+        return g_build_filename(f->path, name, NULL);
+}
+
+static void make_directory(const Fixture *f, const char *name)
+{
+        g_autofree char *path = below(f, name);
+
+        g_assert_cmpint(mkdir(path, 0755), ==, 0);
+}
+
+static void make_file(const Fixture *f, const char *name, const char *text, mode_t mode)
+{
+        g_autofree char *path = below(f, name);
+
+        g_assert_true(g_file_set_contents(path, text, -1, NULL));
+        g_assert_cmpint(chmod(path, mode), ==, 0);
+}
+
+static void make_link(const Fixture *f, const char *name, const char *target)
+{
+        g_autofree char *path = below(f, name);
+
+        g_assert_cmpint(symlink(target, path), ==, 0);
+}
+
+static void remove_directory(const Fixture *f, const char *name)
+{
+        g_autofree char *path = below(f, name);
+
+        g_assert_cmpint(rmdir(path), ==, 0);
+}
+
+static void install_helper(const Fixture *f)
+{
+        g_autofree char *helper = g_test_build_filename(G_TEST_BUILT, "static-helper", NULL);
+        g_autofree char *bytes = NULL, *path = below(f, "bin/helper");
+        gsize length;
+
+        g_assert_true(g_file_get_contents(helper, &bytes, &length, NULL));
+        g_assert_true(g_file_set_contents(path, bytes, (gssize) length, NULL));
+        g_assert_cmpint(chmod(path, 0755), ==, 0);
+}
+
+static void set_up(Fixture *f, const void *unused)
+{
+        static const char *const directories[] = {"proc", "sys", "dev", "tmp", "bin"};
+
+        g_main_context_wakeup(NULL);
+        while (g_main_context_iteration(NULL, FALSE))
+                ;
+        f->path = g_dir_make_tmp("test-launch-XXXXXX", NULL);
+        g_assert_cmpint(mount("tmpfs", f->path, "tmpfs", 0, "mode=0755"), ==, 0);
+        for (size_t i = 0; i < G_N_ELEMENTS(directories); i++)
+                make_directory(f, directories[i]);
+        install_helper(f);
+        f->profile = *profile;
+        f->spec = run_spec_new();
+        f->spec->rootfs = g_strdup(f->path);
+        f->spec->argv = g_strsplit("helper", " ", -1);
+        f->spec->tasks_max = UINT64_MAX;
+        f->traces = list_traces();
+        ranges = id_ranges_new(0x70000000, 64 * ID_RANGE_SIZE);
+}
+
+static void tear_down(Fixture *f, const void *unused)
+{
+        for (size_t i = 0; i < f->n_sources; i++)
+                fd_close(f->sources[i].fd);
+        container_free(f->container);
+        run_spec_free(f->spec);
+        g_clear_error(&f->error);
+        id_ranges_free(ranges); /* and the namespaces that are kept with them */
+        while (g_main_context_iteration(NULL, FALSE))
+                ;
+        g_autofree char *traces = list_traces();
+        g_assert_cmpstr(traces, ==, f->traces);
+        assert_no_child();
+        g_free(f->traces);
+        g_assert_cmpint(umount2(f->path, MNT_DETACH), ==, 0);
+        g_rmdir(f->path);
+        g_free(f->path);
+}
+
+static void set_command(Fixture *f, const char *words)
+{
+        g_strfreev(f->spec->argv);
+        f->spec->argv = g_strsplit(words, " ", -1);
+}
+
+static bool begin(Fixture *f, GError **error)
+{
+        static uint64_t serial;
+        ContainerInfo info = {.serial = ++serial,
+                              .id = g_strdup("web"),
+                              .owner = f->owner,
+                              .memory_max = f->spec->memory_max};
+        const Credentials owner = {.uid = f->owner};
+        const CgroupLimits limits = {f->spec->memory_max, CGROUP_NO_LIMIT, f->spec->tasks_max};
+        ContainerLaunch how = {
+                .launch = launch,
+                .profile = &f->profile,
+                .execute = !f->wait,
+                .fds = f->fds,
+                .n_fds = f->n_fds,
+                .sources = f->sources,
+        };
+        autofd int root = open(f->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        how.tree_fd = root;
+        g_assert_true(id_map_new(ranges, f->spec->user_namespace, &owner, 0, &how.map, NULL));
+        container_free(f->container);
+        f->container = container_new(&info, g_steal_pointer(&f->spec), &hooks, f);
+        f->spec = run_spec_new(); /* for whoever looks at it */
+        g_assert_true(cgroup_new(tree, f->owner, serial, &limits, &how.cgroup, error));
+        return container_launch(f->container, &how, error);
+}
+
+static void finish(Fixture *f)
+{
+        g_assert_true(loop_until(&f->n_cleaned, 1, 10000));
+        g_assert_cmpuint(f->n_cleaned, ==, 1);
+}
+
+static void assert_runs(Fixture *f, ContainerResult result, int code)
+{
+        g_autoptr(GError) error = NULL;
+
+        begin(f, &error);
+        g_assert_no_error(error);
+        finish(f);
+        g_assert_no_error(f->error);
+        g_assert_cmpuint(f->n_started, ==, 1);
+        g_assert_cmpint(container_info(f->container)->result, ==, result);
+        g_assert_cmpint(container_info(f->container)->code, ==, code);
+}
+
+static void assert_words(const GError *error, RuntimeError code, const char *word)
+{
+        if (!g_error_matches(error, RUNTIME_ERROR, (int) code) || !strstr(error->message, word)) {
+                g_test_message("code %d, '%s': not code %d with '%s'", error ? error->code : -1,
+                               error ? error->message : "", (int) code, word);
+                g_test_fail();
+        }
+}
+
+static void assert_fails(Fixture *f, RuntimeError code, const char *word)
+{
+        g_autoptr(GError) error = NULL;
+
+        begin(f, &error);
+        g_assert_no_error(error);
+        finish(f);
+        g_assert_cmpuint(f->n_started, ==, 0);
+        g_assert_cmpuint(f->n_failed, ==, 1);
+        assert_words(f->error, code, word);
+        g_assert_cmpint(container_info(f->container)->result, ==, RESULT_SETUP_FAILED);
+}
+
+static void add_mount(Fixture *f, const char *source, const char *target)
+{
+        RunSpec *spec = f->spec;
+        MountSpec *mount;
+        struct stat status;
+
+        spec->mounts = g_renew(MountSpec, spec->mounts, spec->n_mounts + 1);
+        mount = &spec->mounts[spec->n_mounts];
+        *mount = (MountSpec){.source = g_strdup(source), .target = g_strdup(target)};
+        if (source) {
+                RootfsFound *found = &f->sources[f->n_sources++];
+                g_assert_cmpint(stat(source, &status), ==, 0);
+                found->fd = open(source, O_PATH | O_CLOEXEC);
+                found->is_directory = S_ISDIR(status.st_mode);
+        }
+        spec->n_mounts++;
+}
+
+/* -- what works -- */
+
+/* A command runs, and its status is what the container ends with. */
+static void test_run(Fixture *f, const void *unused)
+{
+        set_command(f, "helper exit 7");
+        assert_runs(f, RESULT_EXIT_CODE, 7);
+}
+
+/* A user's container works as root's does. */
+static void test_run_as_user(Fixture *f, const void *unused)
+{
+        f->owner = USER;
+        g_assert_cmpint(chown(f->path, USER, 0), ==, 0);
+        set_command(f, "helper exit 7");
+        assert_runs(f, RESULT_EXIT_CODE, 7);
+}
+
+/* The command inherits 0, 1 and 2, and nothing else of the many fds that the service has. */
+static void test_three_fds(Fixture *f, const void *unused)
+{
+        set_command(f, "helper open");
+        assert_runs(f, RESULT_EXIT_CODE, 3);
+}
+
+/* What the caller gives comes in addition, at the numbers it asked for. */
+static void test_given_fds(Fixture *f, const void *unused)
+{
+        autofd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        const SandboxFd fds[] = {{null, 0}, {null, 3}, {null, 255}};
+
+        f->fds = fds;
+        f->n_fds = G_N_ELEMENTS(fds);
+        set_command(f, "helper open");
+        assert_runs(f, RESULT_EXIT_CODE, 5);
+}
+
+/* All of the fds that one may give fit. */
+static void test_most_fds(Fixture *f, const void *unused)
+{
+        autofd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        SandboxFd fds[SPAWN_FDS_MAX];
+
+        for (unsigned i = 0; i < SPAWN_FDS_MAX; i++)
+                fds[i] = (SandboxFd){null, (int) (SPAWN_FD_NUMBER_MAX - i)};
+        f->fds = fds;
+        f->n_fds = SPAWN_FDS_MAX;
+        set_command(f, "helper open");
+        assert_runs(f, RESULT_EXIT_CODE, 3 + (int) SPAWN_FDS_MAX);
+}
+
+/* So it does on a kernel that mounts on nothing detached. */
+static void test_run_masks_late(Fixture *f, const void *unused)
+{
+        f->profile.masks_late = true;
+        set_command(f, "helper exit 7");
+        assert_runs(f, RESULT_EXIT_CODE, 7);
+}
+
+/* A command in what is bound is found and executed, by as many binds as there may be. */
+static void test_most_mounts(Fixture *f, const void *unused)
+{
+        g_autofree char *bin = below(f, "bin");
+
+        for (unsigned i = 0; i < MOUNTS_MAX; i++) {
+                g_autofree char *name = g_strdup_printf("m%u", i),
+                                *target = g_strconcat("/", name, NULL);
+                make_directory(f, name);
+                add_mount(f, bin, target);
+        }
+        g_autofree char *command = g_strdup_printf("/m%u/helper exit 9", MOUNTS_MAX - 1);
+        set_command(f, command);
+        assert_runs(f, RESULT_EXIT_CODE, 9);
+}
+
+/* The mount that could not be made is the one that is named, and why. */
+static const struct WrongMount {
+        const char *name, *target, *words;
+        bool is_file;
+} wrong_mounts[] = {
+        {"missing", "/none", "has no '/none'", false},
+        {"link", "/link", "'/link' is a symbolic link", false},
+        {"behind-link", "/link/x", "'/link/x' is a symbolic link", false},
+        {"file", "/bin/helper", "'/bin/helper' is not a directory", false},
+        {"directory", "/tmp", "'/tmp' is a directory", true},
+};
+
+static void test_wrong_mount(Fixture *f, const void *data)
+{
+        const struct WrongMount *wrong = data;
+        g_autofree char *bin = below(f, "bin"), *helper = below(f, "bin/helper");
+
+        make_link(f, "link", "bin");
+        make_directory(f, "good");
+        add_mount(f, bin, "/good");
+        add_mount(f, wrong->is_file ? helper : bin, wrong->target);
+        assert_fails(f, RUNTIME_ERROR_MOUNT_INVALID, wrong->words);
+}
+
+/* A source that cannot be id-mapped fails the launch in the parent, and nothing is left. */
+static void test_unmappable_source(Fixture *f, const void *unused)
+{
+        g_autoptr(GError) error = NULL;
+
+        add_mount(f, "/sys/kernel", "/tmp");
+        g_assert_false(begin(f, &error));
+        assert_words(error, RUNTIME_ERROR_MOUNT_INVALID, "(sysfs) cannot be id-mapped");
+}
+
+/* A tree need not have a /tmp. */
+static void test_no_tmp(Fixture *f, const void *unused)
+{
+        remove_directory(f, "tmp");
+        assert_runs(f, RESULT_SUCCESS, 0);
+}
+
+/* A command with a path of its own, absolute or from the working directory. */
+static void test_command_path(Fixture *f, const void *unused)
+{
+        f->spec->working_directory = g_strdup("/bin");
+        set_command(f, "./helper exit 9");
+        assert_runs(f, RESULT_EXIT_CODE, 9);
+}
+
+/* A directory of PATH that is missing, or no directory, does not end the search. */
+static void test_path_search(Fixture *f, const void *unused)
+{
+        f->spec->environment = g_strsplit("PATH=/nope:/bin/helper:/bin", " ", -1);
+        set_command(f, "helper exit 9");
+        assert_runs(f, RESULT_EXIT_CODE, 9);
+}
+
+/* A file of that name that cannot be executed does not end the search either. */
+static void test_path_search_goes_on(Fixture *f, const void *unused)
+{
+        make_directory(f, "first");
+        make_file(f, "first/helper", "no program", 0644);
+        f->spec->environment = g_strsplit("PATH=/first:/bin", " ", -1);
+        set_command(f, "helper exit 9");
+        assert_runs(f, RESULT_EXIT_CODE, 9);
+}
+
+/* -- options that take from the isolation -- */
+
+/* Each works, and all of them together, in every user namespace. */
+static void test_options(Fixture *f, const void *data)
+{
+        static const uint64_t capabilities[] = {0, CAPABILITY(NET_ADMIN), CAPABILITY(SYS_ADMIN)};
+
+        for (unsigned i = 0; i < 3 * 3; i++) {
+                g_free(f->spec->rootfs);
+                f->spec->rootfs = g_strdup(f->path);
+                f->spec->tasks_max = UINT64_MAX;
+                set_command(f, "helper exit 7");
+                f->spec->user_namespace = (UserNamespaceMode) (i / 3);
+                f->spec->capabilities = capabilities[i % 3];
+                f->spec->host_network = i & 1;
+                f->spec->seccomp = i & 2;
+                f->spec->no_new_privileges = i & 4;
+                f->n_started = f->n_cleaned = 0;
+                g_test_message("%u", i);
+                assert_runs(f, RESULT_EXIT_CODE, 7);
+        }
+}
+
+/* A second user namespace needs a second process for a moment. */
+static void test_inner(Fixture *f, const void *unused)
+{
+        f->spec->capabilities = CAPABILITY(SYS_ADMIN);
+        f->spec->tasks_max = 1;
+        assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, "enter a second user namespace");
+}
+
+/* -- what the tree lacks -- */
+
+typedef struct Target {
+        const char *name, *words;
+} Target;
+static const Target targets[] = {{"proc", "'proc'"}, {"sys", "'sys'"}, {"dev", "'dev'"}};
+
+/* Without a directory to mount on it is RootfsInvalid, naming the directory. */
+static void test_target_missing(Fixture *f, const void *data)
+{
+        const Target *target = data;
+
+        remove_directory(f, target->name);
+        assert_fails(f, RUNTIME_ERROR_ROOTFS_INVALID, target->words);
+        assert_words(f->error, RUNTIME_ERROR_ROOTFS_INVALID, "no directory");
+        g_assert_nonnull(strstr(f->error->message, f->path));
+}
+
+/* A symbolic link in its place is not followed, wherever it leads. */
+static void test_target_link(Fixture *f, const void *data)
+{
+        const Target *target = data;
+
+        remove_directory(f, target->name);
+        make_link(f, target->name, "../../../tmp");
+        assert_fails(f, RUNTIME_ERROR_ROOTFS_INVALID, target->words);
+        assert_words(f->error, RUNTIME_ERROR_ROOTFS_INVALID, "symbolic link");
+}
+
+/* A file in its place is told apart. */
+static void test_target_file(Fixture *f, const void *data)
+{
+        const Target *target = data;
+
+        remove_directory(f, target->name);
+        make_file(f, target->name, "", 0644);
+        assert_fails(f, RUNTIME_ERROR_ROOTFS_INVALID, target->words);
+        assert_words(f->error, RUNTIME_ERROR_ROOTFS_INVALID, "something else");
+}
+
+/* A /tmp that is a link or a file is no place for a private one: refused, not silently left out. */
+static void test_tmp_link(Fixture *f, const void *unused)
+{
+        remove_directory(f, "tmp");
+        make_link(f, "tmp", "bin");
+        assert_fails(f, RUNTIME_ERROR_ROOTFS_INVALID,
+                     "'tmp' is not a directory but a symbolic link");
+}
+
+static void test_tmp_file(Fixture *f, const void *unused)
+{
+        remove_directory(f, "tmp");
+        make_file(f, "tmp", "", 0644);
+        assert_fails(f, RUNTIME_ERROR_ROOTFS_INVALID, "'tmp' is not a directory");
+}
+
+/* -- the working directory -- */
+
+static void test_workdir_missing(Fixture *f, const void *unused)
+{
+        f->spec->working_directory = g_strdup("/nope");
+        assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, "WorkingDirectory '/nope'");
+        g_assert_nonnull(strstr(f->error->message, g_strerror(ENOENT)));
+}
+
+static void test_workdir_file(Fixture *f, const void *unused)
+{
+        f->spec->working_directory = g_strdup("/bin/helper");
+        assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, g_strerror(ENOTDIR));
+}
+
+/* Another user's closed directory stays closed to a container root that is not host root. */
+static void test_workdir_closed(Fixture *f, const void *unused)
+{
+        g_autofree char *path = below(f, "closed");
+
+        make_directory(f, "closed");
+        g_assert_cmpint(chmod(path, 0700), ==, 0);
+        f->owner = USER;
+        f->spec->working_directory = g_strdup("/closed");
+        assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, g_strerror(EACCES));
+}
+
+/* -- the command -- */
+
+typedef struct Command {
+        const char *name, *argv, *path;
+        RuntimeError code;
+        const char *words;
+} Command;
+static const Command commands[] = {
+        {"not-found", "/bin/nope", NULL, RUNTIME_ERROR_COMMAND_NOT_FOUND, "'/bin/nope'"},
+        {"not-found-in-path", "nope", "/bin", RUNTIME_ERROR_COMMAND_NOT_FOUND, "'nope'"},
+        {"empty-path", "helper", "", RUNTIME_ERROR_COMMAND_NOT_FOUND, "'helper'"},
+        {"below-a-file", "/bin/helper/x", NULL, RUNTIME_ERROR_COMMAND_NOT_FOUND, "'/bin/helper/x'"},
+        {"dangling-link", "/bin/dangling", NULL, RUNTIME_ERROR_COMMAND_NOT_FOUND,
+         "'/bin/dangling'"},
+        {"link-loop", "/bin/loop", NULL, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE, "'/bin/loop'"},
+        {"not-executable", "/bin/text", NULL, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE, "'/bin/text'"},
+        {"not-executable-in-path", "text", "/bin", RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE, "'text'"},
+        {"directory", "/bin", NULL, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE, "'/bin'"},
+        {"wrong-format", "/bin/noise", NULL, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE, "format"},
+        {"empty-file", "/bin/empty", NULL, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE, "format"},
+        {"no-interpreter", "/bin/script", NULL, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE,
+         "interpreter"},
+        {"no-interpreter-in-path", "script", "/bin", RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE,
+         "interpreter"},
+        {"device", "/dev/null", NULL, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE, "'/dev/null'"},
+};
+
+/* Every way in which exec can fail has its name and says of which command. */
+static void test_command(Fixture *f, const void *data)
+{
+        const Command *command = data;
+
+        make_file(f, "bin/text", "no program", 0644);
+        make_file(f, "bin/noise", "\x01\x02\x03 noise", 0755);
+        make_file(f, "bin/empty", "", 0755);
+        make_file(f, "bin/script", "#!/nope/sh\n", 0755);
+        make_link(f, "bin/dangling", "/nope/program");
+        make_link(f, "bin/loop", "loop");
+        set_command(f, command->argv);
+        if (command->path) {
+                g_autofree char *pair = g_strconcat("PATH=", command->path, NULL);
+                f->spec->environment = g_strsplit(pair, " ", -1);
+        }
+        assert_fails(f, command->code, command->words);
+        g_assert_nonnull(strstr(f->error->message, f->path));
+}
+
+/* -- stages that only a spoilt plan reaches -- */
+
+static void test_hostname(Fixture *f, const void *unused)
+{
+        f->spec->hostname = g_strnfill(HOSTNAME_LENGTH_MAX + 1, 'h');
+        assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, "set the host name");
+}
+
+static void test_seccomp(Fixture *f, const void *unused)
+{
+        static SeccompProgram empty;
+
+        f->profile.seccomp = &empty;
+        assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, "load the seccomp filter");
+}
+
+static void test_capabilities(Fixture *f, const void *unused)
+{
+        f->profile.last_capability = 63;
+        assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, "drop capabilities");
+}
+
+static void test_mask(Fixture *f, const void *unused)
+{
+        static const SandboxMask masks[] = {{"self/status", MASK_EMPTY_FILE, false}};
+
+        f->profile.masks = masks;
+        f->profile.n_masks = 1;
+        assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, "mask a path");
+}
+
+/* Where the kernel mounts on nothing that is detached, the masks come later. */
+static void test_mask_late(Fixture *f, const void *unused)
+{
+        f->profile.masks_late = true;
+        test_mask(f, unused);
+}
+
+static void test_stdio(Fixture *f, const void *unused)
+{
+        autofd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        const SandboxFd fds[] = {{null, 0x7ffffff0}};
+
+        f->fds = fds;
+        f->n_fds = 1;
+        assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, "place the file descriptors");
+}
+
+/* A /dev template without the directories to mount on. */
+static void test_dev_entry(Fixture *f, const void *unused)
+{
+        g_autofree char *empty = below(f, "empty");
+
+        make_directory(f, "empty");
+        autofd int dev = open(empty, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        f->profile.dev_fd = dev;
+        f->profile.dev_in_mount_namespace = false;
+        assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, "mount inside /dev");
+}
+
+/* -- before there is a child -- */
+
+/* Without room for another fd it is LimitsExceeded, and there never was a process. */
+static void test_no_fds(Fixture *f, const void *unused)
+{
+        g_autoptr(GError) error = NULL;
+        struct rlimit saved, low;
+
+        getrlimit(RLIMIT_NOFILE, &saved);
+        low = (struct rlimit){SANDBOX_FD_BASE, saved.rlim_max};
+        setrlimit(RLIMIT_NOFILE, &low);
+        bool done = begin(f, &error);
+        setrlimit(RLIMIT_NOFILE, &saved);
+        g_assert_false(done);
+        assert_words(error, RUNTIME_ERROR_LIMITS_EXCEEDED, "file descriptor");
+        assert_no_child();
+}
+
+/* Neither with room for some of them: each fd that must have a high number can be the one. */
+static void test_no_fds_at_each_step(Fixture *f, const void *unused)
+{
+        struct rlimit saved, low;
+        unsigned n_failed = 0;
+
+        getrlimit(RLIMIT_NOFILE, &saved);
+        for (rlim_t limit = SANDBOX_FD_BASE; limit < SANDBOX_FD_BASE + 12; limit++) {
+                g_autoptr(GError) error = NULL;
+                low = (struct rlimit){limit, saved.rlim_max};
+                setrlimit(RLIMIT_NOFILE, &low);
+                bool done = begin(f, &error);
+                setrlimit(RLIMIT_NOFILE, &saved);
+                n_failed += !done;
+                g_assert_true(done == !error);
+                g_clear_pointer(&f->container, container_free);
+                run_spec_free(f->spec);
+                f->spec = run_spec_new();
+                f->spec->rootfs = g_strdup(f->path);
+                f->spec->argv = g_strsplit("helper", " ", -1);
+                f->spec->tasks_max = UINT64_MAX;
+                assert_no_child();
+        }
+        g_assert_cmpuint(n_failed, ==, 2); /* the child's end of the socket, /dev */
+}
+
+/* A tree that cannot be id-mapped is named after the clone: the child made for it is gone. */
+static void test_not_mappable(Fixture *f, const void *unused)
+{
+        g_autoptr(GError) error = NULL;
+
+        make_directory(f, "more");
+        g_autofree char *more = below(f, "more");
+        g_assert_cmpint(mount("proc", more, "proc", 0, NULL), ==, 0);
+        g_assert_false(begin(f, &error));
+        assert_words(error, RUNTIME_ERROR_ROOTFS_INVALID, "/more' (proc)");
+        assert_no_child();
+        g_assert_cmpint(umount2(more, MNT_DETACH), ==, 0);
+}
+
+/* -- ends in between -- */
+
+/* A created one that is freed while it waits is gone with all it had. */
+static void test_free_created(Fixture *f, const void *unused)
+{
+        g_autoptr(GError) error = NULL;
+
+        f->wait = true;
+        g_assert_true(begin(f, &error));
+        g_assert_true(loop_until(&f->n_created, 1, 5000));
+}
+
+/* While it waits, for days perhaps, it holds none of the service's fds, whatever their flags. */
+static void test_created_holds_no_fd(Fixture *f, const void *unused)
+{
+        g_autoptr(GError) error = NULL;
+        int ends[2];
+        char byte;
+
+        g_assert_cmpint(pipe2(ends, O_NONBLOCK), ==, 0); /* no O_CLOEXEC */
+        int low = fcntl(ends[1], F_DUPFD, SANDBOX_FD_BASE + 2), high = fcntl(ends[1], F_DUPFD, 900);
+        f->wait = true;
+        g_assert_true(begin(f, &error));
+        g_assert_true(loop_until(&f->n_created, 1, 5000));
+        fd_close(ends[1]);
+        fd_close(low);
+        fd_close(high);
+        g_assert_cmpint(read(ends[0], &byte, 1), ==, 0); /* nobody else has the other end */
+        fd_close(ends[0]);
+}
+
+/* One that is freed in the middle of its set-up as well. */
+static void test_free_creating(Fixture *f, const void *unused)
+{
+        g_autoptr(GError) error = NULL;
+
+        g_assert_true(begin(f, &error));
+}
+
+/* Killed during the set-up: SetupFailed, told once. */
+static void test_killed(Fixture *f, const void *unused)
+{
+        g_autoptr(GError) error = NULL;
+
+        g_assert_true(begin(f, &error));
+        g_assert_true(container_kill(f->container, true, SIGKILL, NULL));
+        finish(f);
+        g_assert_cmpuint(f->n_failed + f->n_exited, ==, 1);
+        if (f->error)
+                assert_words(f->error, RUNTIME_ERROR_SETUP_FAILED, "during set-up");
+}
+
+/* A hundred runs, good and bad in turn, leave what was there before the first. */
+static void test_hundred(Fixture *f, const void *unused)
+{
+        for (int i = 0; i < 100; i++) {
+                g_autoptr(GError) error = NULL;
+                f->n_cleaned = 0;
+                g_clear_error(&f->error);
+                run_spec_free(f->spec);
+                f->spec = run_spec_new();
+                f->spec->rootfs = g_strdup(f->path);
+                f->spec->tasks_max = UINT64_MAX;
+                f->spec->argv = g_strsplit(i % 2 ? "helper" : "nope", " ", -1);
+                f->owner = i % 3 ? 0 : USER;
+                g_assert_true(begin(f, &error));
+                finish(f);
+        }
+        g_assert_cmpuint(f->n_started, ==, 50);
+        g_assert_cmpuint(f->n_failed, ==, 50);
+}
+
+static void skip(void)
+{
+        g_test_skip("needs root");
+}
+
+#define ADD(name, function) g_test_add("/launch/" name, Fixture, NULL, set_up, function, tear_down)
+
+static void add_all(void)
+{
+        ADD("works/run", test_run);
+        ADD("works/masks-late", test_run_masks_late);
+        ADD("works/user", test_run_as_user);
+        ADD("works/three-fds", test_three_fds);
+        ADD("works/given-fds", test_given_fds);
+        ADD("works/most-fds", test_most_fds);
+        ADD("works/most-mounts", test_most_mounts);
+        ADD("works/no-tmp", test_no_tmp);
+        ADD("works/command-path", test_command_path);
+        ADD("works/path-search", test_path_search);
+        ADD("works/path-search-goes-on", test_path_search_goes_on);
+        ADD("works/options", test_options);
+        for (size_t i = 0; i < G_N_ELEMENTS(targets); i++) {
+                g_autofree char *missing = g_strdup_printf("/launch/tree/no-%s", targets[i].name);
+                g_autofree char *link =
+                        g_strdup_printf("/launch/tree/%s-is-a-link", targets[i].name);
+                g_autofree char *file =
+                        g_strdup_printf("/launch/tree/%s-is-a-file", targets[i].name);
+                g_test_add(missing, Fixture, &targets[i], set_up, test_target_missing, tear_down);
+                g_test_add(link, Fixture, &targets[i], set_up, test_target_link, tear_down);
+                g_test_add(file, Fixture, &targets[i], set_up, test_target_file, tear_down);
+        }
+        ADD("tree/tmp-is-a-link", test_tmp_link);
+        ADD("tree/tmp-is-a-file", test_tmp_file);
+        for (size_t i = 0; i < G_N_ELEMENTS(wrong_mounts); i++) {
+                g_autofree char *name = g_strdup_printf("/launch/mount/%s", wrong_mounts[i].name);
+                g_test_add(name, Fixture, &wrong_mounts[i], set_up, test_wrong_mount, tear_down);
+        }
+        ADD("mount/unmappable", test_unmappable_source);
+        ADD("workdir/missing", test_workdir_missing);
+        ADD("workdir/file", test_workdir_file);
+        ADD("workdir/closed", test_workdir_closed);
+        for (size_t i = 0; i < G_N_ELEMENTS(commands); i++) {
+                g_autofree char *name = g_strdup_printf("/launch/command/%s", commands[i].name);
+                g_test_add(name, Fixture, &commands[i], set_up, test_command, tear_down);
+        }
+        ADD("stage/inner", test_inner);
+        ADD("stage/hostname", test_hostname);
+        ADD("stage/seccomp", test_seccomp);
+        ADD("stage/capabilities", test_capabilities);
+        ADD("stage/mask", test_mask);
+        ADD("stage/mask-late", test_mask_late);
+        ADD("stage/stdio", test_stdio);
+        ADD("stage/dev-entry", test_dev_entry);
+        ADD("before/no-fds", test_no_fds);
+        ADD("before/no-fds-at-each-step", test_no_fds_at_each_step);
+        ADD("before/not-mappable", test_not_mappable);
+        ADD("between/free-created", test_free_created);
+        ADD("between/created-holds-no-fd", test_created_holds_no_fd);
+        ADD("between/free-creating", test_free_creating);
+        ADD("between/killed", test_killed);
+        ADD("hundred", test_hundred);
+}
+
+int main(int argc, char **argv)
+{
+        g_autofree char *state = g_dir_make_tmp("test-launch-state-XXXXXX", NULL);
+        g_autoptr(GError) error = NULL;
+
+        g_test_init(&argc, &argv, NULL);
+        if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
+            mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+                g_test_add_func("/launch/privileged", skip);
+                return g_test_run();
+        }
+        g_assert_cmpint(mount("tmpfs", state, "tmpfs", 0, "mode=0755"), ==, 0);
+        autofd int state_dir = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        cgroup_parent = g_strdup_printf("/naive-runc-test-launch-%d", (int) getpid());
+        tree = cgroup_tree_new(cgroup_parent);
+        profile_new(state_dir, &profile, &error);
+        g_assert_no_error(error);
+        add_all();
+        int status = g_test_run();
+        profile_free(profile);
+        cgroup_tree_sweep(tree);
+        cgroup_tree_free(tree);
+        umount2(state, MNT_DETACH);
+        g_rmdir(state);
+        g_free(cgroup_parent);
+        return status;
+}
