@@ -169,28 +169,52 @@ static bool write_targets(Writer *writer, const LaunchInput *input, int *fds, Sa
         return write_bytes(writer, targets, n * sizeof targets[0], &plan->targets);
 }
 
+/* Without a user namespace it is root, whom no lock would hold. */
+static bool wants_inner(const RunSpec *spec)
+{
+        return spec->user_namespace != USER_NAMESPACE_HOST &&
+               spec->capabilities & CAPABILITY(SYS_ADMIN);
+}
+
 /* What the options take from the default profile, or add to it. */
-static bool write_rights(Writer *writer, const LaunchInput *input, SandboxPlan *plan,
-                         GError **error)
+static Rights rights_of(const LaunchInput *input)
 {
         const Profile *profile = input->profile;
         const RunSpec *spec = input->spec;
-        g_autoptr(SeccompProgram) own = NULL;
-        const SeccompProgram *filter = NULL;
         /* what it writes belongs to the host's root there */
         bool plants = (run_spec_writes_to_host(spec) && id_map_shows_root(input->map)) ||
                       run_spec_has_privileged_mount(spec);
+        Rights rights = {
+                .capabilities = profile->capabilities & ~(plants ? profile->file_capabilities : 0),
+                .no_new_privileges = spec->no_new_privileges,
+                .has_inner_namespace = wants_inner(spec),
+        };
 
-        plan->capabilities = profile->capabilities & ~(plants ? profile->file_capabilities : 0);
         if (spec->user_namespace == USER_NAMESPACE_HOST)
-                plan->capabilities &= profile->own_capabilities;
-        plan->capabilities |= spec->capabilities;
-        plan->no_new_privileges = spec->no_new_privileges;
+                rights.capabilities &= profile->own_capabilities;
+        rights.capabilities |= spec->capabilities;
         if (spec->seccomp)
-                filter = plants ? profile->seccomp_set_id : profile->seccomp;
+                rights.filter = plants ? RIGHTS_FILTER_SET_ID_REFUSED : RIGHTS_FILTER_DEFAULT;
         /* not where it plants: with namespaces of its own it could give capabilities to a file */
-        if (spec->seccomp && !plants && seccomp_opens(spec->capabilities)) {
-                if (!seccomp_program_new(SECCOMP_SET_ID_ALLOWED, spec->capabilities, &own, error))
+        if (rights.filter == RIGHTS_FILTER_DEFAULT && seccomp_opens(spec->capabilities))
+                rights.filter_capabilities = spec->capabilities;
+        return rights;
+}
+
+static bool write_rights(Writer *writer, const Profile *profile, const Rights *rights,
+                         SandboxPlan *plan, GError **error)
+{
+        g_autoptr(SeccompProgram) own = NULL;
+        const SeccompProgram *filter = rights->filter == RIGHTS_FILTER_SET_ID_REFUSED
+                                               ? profile->seccomp_set_id
+                                       : rights->filter == RIGHTS_FILTER_DEFAULT ? profile->seccomp
+                                                                                 : NULL;
+
+        plan->capabilities = rights->capabilities;
+        plan->no_new_privileges = rights->no_new_privileges;
+        if (rights->filter_capabilities) {
+                if (!seccomp_program_new(SECCOMP_SET_ID_ALLOWED, rights->filter_capabilities, &own,
+                                         error))
                         return false;
                 filter = own;
         }
@@ -198,7 +222,8 @@ static bool write_rights(Writer *writer, const LaunchInput *input, SandboxPlan *
                error_set(error, RUNTIME_ERROR_SETUP_FAILED, "the system-call filter is too large");
 }
 
-static bool write_plan(const LaunchInput *input, const Sandbox *sandbox, int *fds, GError **error)
+static bool write_plan(const LaunchInput *input, const Rights *rights, const Sandbox *sandbox,
+                       int *fds, GError **error)
 {
         const Profile *profile = input->profile;
         const RunSpec *spec = input->spec;
@@ -215,7 +240,7 @@ static bool write_plan(const LaunchInput *input, const Sandbox *sandbox, int *fd
         };
 
         reserve(&writer, sizeof plan);
-        if (!write_rights(&writer, input, &plan, error))
+        if (!write_rights(&writer, profile, rights, &plan, error))
                 return false;
         if (!write_string(&writer, input->hostname, &plan.hostname) ||
             !write_string(&writer, spec->working_directory ? spec->working_directory : "/",
@@ -230,13 +255,6 @@ static bool write_plan(const LaunchInput *input, const Sandbox *sandbox, int *fd
 }
 
 /* -- launching -- */
-
-/* Without a user namespace it is root, whom no lock would hold. */
-static bool wants_inner(const RunSpec *spec)
-{
-        return spec->user_namespace != USER_NAMESPACE_HOST &&
-               spec->capabilities & CAPABILITY(SYS_ADMIN);
-}
 
 bool launch_fits_prepared(const RunSpec *spec)
 {
@@ -309,13 +327,14 @@ bool launch(const LaunchInput *input, Launched *ret, GError **error)
 {
         g_autoptr(Sandbox) sandbox = input->sandbox;
         g_auto(Trees) trees = {.n = 0};
+        const Rights rights = rights_of(input);
         int fds[SANDBOX_FDS_MAX];
 
         if ((!sandbox && !make_sandbox(input, &sandbox, error)) ||
             !prepare_trees(input, sandbox->pid, &trees, error))
                 return false;
         memcpy(fds, trees.fds, trees.n * sizeof fds[0]);
-        if (!write_plan(input, sandbox, fds, error) ||
+        if (!write_plan(input, &rights, sandbox, fds, error) ||
             !sandbox_go(sandbox, fds, trees.n + sandbox->plan->n_targets, error))
                 return false;
         *ret = (Launched){
@@ -323,6 +342,7 @@ bool launch(const LaunchInput *input, Launched *ret, GError **error)
                 .pidfd = steal_fd(&sandbox->pidfd),
                 .sync_fd = steal_fd(&sandbox->sync_fd),
                 .mount_namespace = steal_fd(&sandbox->mount_namespace),
+                .rights = rights,
         };
         return true;
 }

@@ -13,6 +13,7 @@
 #include "service/rootfs/lookup.h"
 #include "service/sandbox/profile.h"
 #include "service/sandbox/sandbox.h"
+#include "service/spec/rights.h"
 #include "service/spec/run-spec.h"
 
 typedef struct SandboxFd {
@@ -41,6 +42,7 @@ typedef struct Launched {
         int pidfd;
         int sync_fd;
         int mount_namespace; /* held open, its end is not waited for by the container's exit */
+        Rights rights;
 } Launched;
 
 /* On failure nothing is left: no process, no mount, no fd. */

@@ -23,7 +23,7 @@ DEFENCES = [
     ('C4', 'the descriptor of the tree that was judged', LAUNCH, '.fd = input->tree_fd,',
      '.fd = open(input->spec->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC),',
      'test_c_answers.Authorized'),
-    ('C5', 'the action of its own for what takes from the isolation', MANAGER, '? ACTION_RUN_PRIVILEGED', '? ACTION_RUN',
+    ('C5', 'the action of its own for what takes from the isolation', 'dbus/spawn.c', '? ACTION_RUN_PRIVILEGED', '? ACTION_RUN',
      'test_c_answers.Kept'),
     ('C6', 'the strict reading of an owner', MANAGER,
      '!g_ascii_string_to_unsigned(number, 10, 0, UINT32_MAX - 1, &owner, NULL)',

@@ -17,7 +17,7 @@ DEFENCES = [
     ('', 'a session of its own', CHILD, 'setsid() < 0', 'false', 'test_terminal'),
     ('', 'the filter', CHILD, 'plan->seccomp.filter &&', 'false &&', 'test_run.Process'),
     ('', 'no_new_privs', CHILD, 'prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0', 'false', 'test_run.Process'),
-    ('', 'the question for less isolation', 'dbus/manager-api.c', 'run_spec_is_privileged(spec)', 'false',
+    ('', 'the question for less isolation', 'dbus/spawn.c', 'run_spec_is_privileged(spec)', 'false',
      'test_polkit.Privileged'),
     ('', 'the limit of memory in v1', 'service/cgroup/v1.c', 'static bool legacy_set_memory(int leaf, uint64_t '
      'memory_max, uint64_t swap_max, GError **error)\n{', 'static bool legacy_set_memory(int leaf, uint64_t '

@@ -1,6 +1,6 @@
 """Defences of mounts, RootFD and ceilings; see defences.py."""
 
-CHILD, LAUNCH, ROOTFS, API = 'service/sandbox/child/child.c', 'service/sandbox/launch.c', 'service/rootfs/lookup.c', 'dbus/manager-api.c'
+CHILD, LAUNCH, ROOTFS, API = 'service/sandbox/child/child.c', 'service/sandbox/launch.c', 'service/rootfs/lookup.c', 'dbus/spawn.c'
 
 DEFENCES = [
     ('B4', 'the check that a path leads back to RootFD', ROOTFS, '? check_reachable(STDIN_FILENO) : -ENOTDIR',
