@@ -8,26 +8,20 @@
 #include "polkit/actions.h"
 #include "service/rootfs/id-map.h"
 #include "service/rootfs/lookup.h"
+#include "service/spec/limits.h"
 #include "service/util/fd.h"
 
+/* A call of Run, Spawn or Create, on its way to a container. */
 typedef struct Spawn {
         Request *request;
-        RunSpec *spec;
-        SpawnFds fds;
-        RootfsFound tree;
-        RootfsFound sources[MOUNTS_MAX]; /* of the spec's mounts; of a tmpfs, fd is -1 */
-        bool execute;
+        Order *order;
 } Spawn;
 
-static Spawn *spawn_new(bool execute)
+static Spawn *spawn_new(Request *request, Order *order)
 {
-        Spawn *spawn = g_new0(Spawn, 1);
+        Spawn *spawn = g_new(Spawn, 1);
 
-        spawn_fds_init(&spawn->fds);
-        spawn->tree.fd = -1;
-        for (size_t i = 0; i < MOUNTS_MAX; i++)
-                spawn->sources[i].fd = -1;
-        spawn->execute = execute;
+        *spawn = (Spawn){request, order};
         return spawn;
 }
 
@@ -35,11 +29,7 @@ static void spawn_free(void *data)
 {
         Spawn *spawn = data;
 
-        run_spec_free(spawn->spec);
-        spawn_fds_clear(&spawn->fds);
-        fd_close(spawn->tree.fd);
-        for (size_t i = 0; i < MOUNTS_MAX; i++)
-                fd_close(spawn->sources[i].fd);
+        order_free(spawn->order);
         g_free(spawn);
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Spawn, spawn_free)
@@ -62,25 +52,12 @@ static void on_authorized(Request *request, void *data)
 {
         g_autoptr(Spawn) spawn = data;
         Server *server = request_server(request);
-        g_autofree char *watcher = NULL;
+        Order *order = spawn->order;
 
-        if (spawn->spec->watch_bus && !server->options.peer)
-                watcher =
+        if (order->watch_bus && !server->options.peer)
+                order->watcher =
                         server_watcher(server, sd_bus_message_get_sender(request_message(request)));
-
-        manager_create(server->manager,
-                       &(ManagerCreate){
-                               .spec = g_steal_pointer(&spawn->spec),
-                               .owner = request_caller(request),
-                               .watcher = watcher,
-                               .tree_fd = spawn->tree.fd,
-                               .tree_gid = spawn->tree.gid,
-                               .sources = spawn->sources,
-                               .fds = spawn->fds.list,
-                               .n_fds = spawn->fds.n,
-                               .execute = spawn->execute,
-                       },
-                       on_spawned, request);
+        manager_create(server->manager, g_steal_pointer(&spawn->order), on_spawned, request);
 }
 
 /* As a shell would have to be told it: what looks alike is alike. */
@@ -100,25 +77,25 @@ static char *quote(char *const *argv)
 
 /* Takes over what was found. A rule must judge what will run, not how it was spelled: a tree given
  * as an fd gets the path it has now, and that names it from here on. */
-static bool take_found(Spawn *spawn, RootfsFound *found, GError **error)
+static bool take_found(Order *order, Place *found, GError **error)
 {
-        RunSpec *spec = spawn->spec;
+        TreeSpec *tree = &order->tree;
 
-        spawn->tree = *found++;
-        for (size_t i = 0; i < spec->n_mounts; i++) {
-                MountSpec *mount = &spec->mounts[i];
+        fd_close(tree->root.fd); /* RootFD itself */
+        tree->root = *found++;
+        for (size_t i = 0; i < tree->n_mounts; i++) {
+                MountSpec *mount = &tree->mounts[i];
                 if (!mount->source)
                         continue;
-                spawn->sources[i] = *found++;
+                mount->place = *found++;
                 mount->is_privileged =
-                        !mount->read_only &&
-                        !id_map_is_own(request_caller(spawn->request), spawn->sources[i].uid);
+                        !mount->read_only && !id_map_is_own(order->owner, mount->place.uid);
         }
-        if (!spec->has_root_fd)
+        if (!tree->has_root_fd)
                 return true;
-        g_free(spec->rootfs);
-        spec->rootfs = rootfs_path_of(spawn->tree.fd);
-        return spec->rootfs || error_set(error, RUNTIME_ERROR_ROOTFS_INVALID,
+        g_free(tree->rootfs);
+        tree->rootfs = rootfs_path_of(tree->root.fd);
+        return tree->rootfs || error_set(error, RUNTIME_ERROR_ROOTFS_INVALID,
                                          "RootFD is not reachable by a path any more");
 }
 
@@ -133,17 +110,16 @@ static char *path_for_rule(int fd, const char *noun, const char *path, GError **
 }
 
 /* "/srv/data:/data:ro tmpfs:/scratch:rw", each word quoted where it has to be. */
-static char *describe_mounts(const Spawn *spawn, GError **error)
+static char *describe_mounts(const TreeSpec *tree, GError **error)
 {
-        const RunSpec *spec = spawn->spec;
-        g_auto(GStrv) words = g_new0(char *, spec->n_mounts + 1);
+        g_auto(GStrv) words = g_new0(char *, tree->n_mounts + 1);
 
-        for (size_t i = 0; i < spec->n_mounts; i++) {
-                const MountSpec *mount = &spec->mounts[i];
-                g_autofree char *source =
-                        mount->source ? path_for_rule(spawn->sources[i].fd, "mount source",
-                                                      mount->source, error)
-                                      : g_strdup("tmpfs");
+        for (size_t i = 0; i < tree->n_mounts; i++) {
+                const MountSpec *mount = &tree->mounts[i];
+                g_autofree char *source = mount->source
+                                                  ? path_for_rule(mount->place.fd, "mount source",
+                                                                  mount->source, error)
+                                                  : g_strdup("tmpfs");
                 if (!source)
                         return NULL;
                 words[i] = g_strdup_printf("%s:%s:%s", source, mount->target,
@@ -156,24 +132,26 @@ static void ask(Spawn *consumed, GError **error)
 {
         g_autoptr(Spawn) spawn = consumed;
         Request *request = spawn->request;
-        const RunSpec *spec = spawn->spec;
-        g_autofree char *tree = path_for_rule(spawn->tree.fd, "rootfs", spec->rootfs, error);
-        g_autofree char *mounts = tree ? describe_mounts(spawn, error) : NULL;
-        g_autofree char *command = quote(spec->argv);
-        g_auto(GStrv) deviations = run_spec_deviations(spec);
+        const Order *order = spawn->order;
+        g_autofree char *tree =
+                path_for_rule(order->tree.root.fd, "rootfs", order->tree.rootfs, error);
+        g_autofree char *mounts = tree ? describe_mounts(&order->tree, error) : NULL;
+        g_autofree char *command = quote(order->process.argv);
+        g_auto(GStrv) deviations = order_deviations(order);
         g_autofree char *deviations_line = g_strjoinv(" ", deviations);
-        g_autofree char *memory = g_strdup_printf("%" G_GUINT64_FORMAT, spec->memory_max);
+        uint64_t memory_max = order->resources.memory_max;
+        g_autofree char *memory = g_strdup_printf("%" G_GUINT64_FORMAT, memory_max);
         const char *const details[] = {
                 DETAIL_ROOTFS,
                 tree,
                 DETAIL_COMMAND_LINE,
                 command,
                 DETAIL_MEMORY_MAX,
-                spec->memory_max == UINT64_MAX ? "infinity" : memory,
+                memory_max == UINT64_MAX ? "infinity" : memory,
                 DETAIL_MOUNTS,
                 mounts,
                 DETAIL_ID,
-                spec->id ? spec->id : "",
+                order->id ? order->id : "",
                 DETAIL_DEVIATIONS,
                 deviations_line,
                 DETAIL_VERB,
@@ -183,7 +161,7 @@ static void ask(Spawn *consumed, GError **error)
 
         if (!mounts)
                 return;
-        bool privileged = run_spec_is_privileged(spec);
+        bool privileged = order_is_privileged(order);
         request_authorize(request,
                           &(RequestQuestion){
                                   .action = privileged ? ACTION_RUN_PRIVILEGED : ACTION_RUN,
@@ -194,14 +172,14 @@ static void ask(Spawn *consumed, GError **error)
                           });
 }
 
-static void on_tree(RootfsFound *found, GError *error, void *data)
+static void on_tree(Place *found, GError *error, void *data)
 {
         g_autoptr(Spawn) spawn = data;
         g_autoptr(GError) gone = NULL;
         Request *request = spawn->request;
 
         request_set_lookup(request, NULL, NULL, NULL);
-        if (error || !take_found(spawn, found, &gone)) {
+        if (error || !take_found(spawn->order, found, &gone)) {
                 request_refuse(request, error ? error : gone);
                 return;
         }
@@ -214,49 +192,52 @@ static void on_tree(RootfsFound *found, GError *error, void *data)
                 request_fail(request, gone);
 }
 
-/* `spawn` is consumed. */
-static int begin_spawn(Server *server, sd_bus_message *message, Spawn *consumed,
-                       sd_bus_error *ret_error)
+/* `order` is consumed. */
+static int begin(Server *server, sd_bus_message *message, Order *consumed, sd_bus_error *ret_error)
 {
-        g_autoptr(Spawn) spawn = consumed;
+        g_autoptr(Order) order = consumed;
         GError *error = NULL;
         const Credentials *caller = server_caller(server, message, &error);
+        Request *request = NULL;
 
+        if (caller)
+                order->owner = credentials_copy(caller);
         /* what cannot be admitted is worth no password */
-        if (!caller || !manager_admit(server->manager, spawn->spec, caller, &error) ||
-            !(spawn->request = request_new(server, message, caller, &error)))
+        if (!caller || !manager_admit(server->manager, order, &error) ||
+            !(request = request_new(server, message, caller, &error)))
                 return reply_error(ret_error, error);
-        const RunSpec *spec = spawn->spec;
+        const TreeSpec *tree = &order->tree;
         RootfsSource sources[1 + MOUNTS_MAX] = {
-                {.path = spec->has_root_fd ? NULL : spec->rootfs, .fd = spawn->fds.root}};
-        RootfsRequest look_up = {.sources = sources, .n = 1, .owner = caller};
-        for (size_t i = 0; i < spec->n_mounts; i++)
-                if (spec->mounts[i].source)
-                        sources[look_up.n++].path = spec->mounts[i].source;
-        Spawn *looking = g_steal_pointer(&spawn);
-        RootfsLookup *lookup = rootfs_lookup(server->lookups, &look_up, on_tree, looking);
+                {.path = tree->has_root_fd ? NULL : tree->rootfs, .fd = tree->root.fd}};
+        RootfsRequest look_up = {.sources = sources, .n = 1, .owner = order->owner};
+        for (size_t i = 0; i < tree->n_mounts; i++)
+                if (tree->mounts[i].source)
+                        sources[look_up.n++].path = tree->mounts[i].source;
+        Spawn *spawn = spawn_new(request, g_steal_pointer(&order));
+        RootfsLookup *lookup = rootfs_lookup(server->lookups, &look_up, on_tree, spawn);
         if (lookup)
-                request_set_lookup(looking->request, lookup, spawn_free, looking);
+                request_set_lookup(request, lookup, spawn_free, spawn);
         return 1;
 }
 
 int spawn_method_run(sd_bus_message *message, void *data, sd_bus_error *ret_error)
 {
-        g_autoptr(Spawn) spawn = spawn_new(true);
+        Order *order = NULL;
         GError *error = NULL;
 
-        if (!spec_decode_run(message, &spawn->spec, &error))
+        if (!spec_decode_run(message, &order, &error))
                 return reply_error(ret_error, error);
-        return begin_spawn(data, message, g_steal_pointer(&spawn), ret_error);
+        order->execute = true;
+        return begin(data, message, order, ret_error);
 }
 
 int spawn_method_spawn(sd_bus_message *message, void *data, sd_bus_error *ret_error)
 {
-        bool execute = strcmp(sd_bus_message_get_member(message), "Spawn") == 0;
-        g_autoptr(Spawn) spawn = spawn_new(execute);
+        Order *order = NULL;
         GError *error = NULL;
 
-        if (!spec_decode_spawn(message, &spawn->spec, &spawn->fds, &error))
+        if (!spec_decode_spawn(message, &order, &error))
                 return reply_error(ret_error, error);
-        return begin_spawn(data, message, g_steal_pointer(&spawn), ret_error);
+        order->execute = strcmp(sd_bus_message_get_member(message), "Spawn") == 0;
+        return begin(data, message, order, ret_error);
 }

@@ -25,7 +25,7 @@
 
 struct Container {
         ContainerInfo info;
-        RunSpec *spec;
+        Order *order;
         const ContainerHooks *hooks;
         void *data;
 
@@ -292,7 +292,7 @@ static void handle_report(Container *container)
                         break;
                 case LAUNCH_FAILED:
                         if (!container->failure)
-                                launch_report_to_error(&report, container->spec,
+                                launch_report_to_error(&report, container->order,
                                                        &container->failure);
                         break;
                 case LAUNCH_END:
@@ -368,45 +368,38 @@ static void watch_process(Container *container)
 }
 
 /* One pipe for stdout and stderr, unless the caller gave both or a terminal carries them. */
-static bool open_pipe(Container *container, const ContainerLaunch *how, int ends[2], GError **error)
+static bool open_pipe(Container *container, const IdMap *map, int ends[2], GError **error)
 {
+        const Order *order = container->order;
         unsigned given = 0;
 
-        for (size_t i = 0; i < how->n_fds; i++)
-                if (how->fds[i].target == 1 || how->fds[i].target == 2)
+        for (size_t i = 0; i < order->n_fds; i++)
+                if (order->fds[i].target == 1 || order->fds[i].target == 2)
                         given++;
         /* the container root's file, or nobody there could open /dev/stdout anew */
-        return container->spec->terminal || given == 2 ||
-               output_open_pipe(ends, id_map_root_uid(how->map), id_map_root_gid(how->map),
+        return order->process.attributes.terminal || given == 2 ||
+               output_open_pipe(ends, id_map_root_uid(map), id_map_root_gid(map),
                                 &container->info.pipe, error);
 }
 
-static bool start_process(Container *container, const ContainerLaunch *how, GError **error)
+static bool start_process(Container *container, const ContainerEngine *engine, Prepared *made,
+                          GError **error)
 {
         int ends[2] = {-1, -1};
         Launched launched;
 
-        if (!open_pipe(container, how, ends, error)) {
-                sandbox_free(how->sandbox);
+        if (!open_pipe(container, made->map, ends, error)) {
+                g_clear_pointer(&made->sandbox, sandbox_free);
                 return false;
         }
         autofd int mine = ends[0], theirs = ends[1];
-        LaunchInput input = {
-                .profile = how->profile,
-                .spec = container->spec,
-                .hostname =
-                        container->spec->hostname ? container->spec->hostname : container->info.id,
-                .tree_fd = how->tree_fd,
-                .sources = how->sources,
-                .map = how->map,
-                .cgroup = how->cgroup,
-                .sandbox = how->sandbox,
-                .fds = how->fds,
-                .n_fds = how->n_fds,
+        const LaunchInput input = {
+                .order = container->order,
+                .profile = engine->profile,
+                .made = made,
                 .output_fd = theirs,
-                .execute = how->execute,
         };
-        if (!how->launch(&input, &launched, error))
+        if (!engine->launch(&input, &launched, error))
                 return false;
         if (mine >= 0)
                 output_set_source(container->output, steal_fd(&mine), false);
@@ -414,7 +407,7 @@ static bool start_process(Container *container, const ContainerLaunch *how, GErr
         container->sync_fd = launched.sync_fd;
         container->mount_namespace = launched.mount_namespace;
         container->info.pid = launched.pid;
-        container->info.id_base = id_map_base(how->map);
+        container->info.id_base = id_map_base(made->map);
         return true;
 }
 
@@ -428,17 +421,21 @@ static void drop_leaf(Container *container)
         g_clear_pointer(&container->map, id_map_free);
 }
 
-bool container_launch(Container *container, const ContainerLaunch *how, GError **error)
+bool container_launch(Container *container, const ContainerEngine *engine, Prepared *made,
+                      GError **error)
 {
-        container->cgroup = how->cgroup;
-        container->map = how->map;
-        container->execute = how->execute;
+        container->cgroup = made->cgroup;
+        container->map = made->map;
+        container->execute = container->order->execute;
         g_free(container->info.control_group);
-        container->info.control_group = g_strdup(cgroup_path(how->cgroup));
-        if (!start_process(container, how, error)) {
+        container->info.control_group = g_strdup(cgroup_path(made->cgroup));
+        bool is_started = start_process(container, engine, made, error);
+        *made = (Prepared){0};
+        if (!is_started) {
                 drop_leaf(container);
                 return false;
         }
+        order_close_fds(container->order); /* the process has them */
         watch_process(container);
         return true;
 }
@@ -511,14 +508,15 @@ bool container_stop(Container *container, int signal, uint64_t timeout_usec, GEr
 
 /* -- life -- */
 
-Container *container_new(ContainerInfo *info, RunSpec *spec, const ContainerHooks *hooks,
-                         void *data)
+Container *container_new(ContainerInfo *info, Order *order, const ContainerHooks *hooks, void *data)
 {
         Container *container = g_new0(Container, 1);
 
         container->info = *info;
         *info = (ContainerInfo){0};
-        container->spec = spec;
+        container->order = order;
+        if (order && !order->tree.hostname)
+                order->tree.hostname = g_strdup(container->info.id);
         container->hooks = hooks;
         container->data = data;
         container->pidfd = container->sync_fd = container->mount_namespace = -1;
@@ -545,7 +543,7 @@ void container_free(Container *container)
         fd_close(container->mount_namespace);
         drop_leaf(container);
         output_free(container->output);
-        run_spec_free(container->spec);
+        order_free(container->order);
         g_clear_error(&container->failure);
         container_info_clear(&container->info);
         g_free(container);
@@ -556,9 +554,9 @@ const ContainerInfo *container_info(const Container *container)
         return &container->info;
 }
 
-const RunSpec *container_spec(const Container *container)
+const Order *container_order(const Container *container)
 {
-        return container->spec;
+        return container->order;
 }
 
 Output *container_output(Container *container)

@@ -26,9 +26,9 @@ typedef struct ContainerHooks {
                          void *data); /* it has one now (borrowed) */
 } ContainerHooks;
 
-/* `info` is consumed (cleared). `spec` is NULL for one read from a record: it is stopped and has an
- * empty output, to be filled. */
-Container *container_new(ContainerInfo *info, RunSpec *spec, const ContainerHooks *hooks,
+/* `info` is consumed (cleared), and so is `order`. It is NULL for a container read from a record:
+ * that is stopped and has an empty output, to be filled. */
+Container *container_new(ContainerInfo *info, Order *order, const ContainerHooks *hooks,
                          void *data);
 void container_free(Container *container); /* kills what still runs, without hooks */
 void container_release(
@@ -37,22 +37,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Container, container_free)
 
 typedef bool (*LaunchFunc)(const LaunchInput *input, Launched *ret, GError **error);
 
-/* Starts the process; `cgroup`, `map` and `sandbox` are consumed in any case, and nothing of them
- * is left if this fails. `execute`: go on to exec at once. A `created`, `started` or `failed`
- * follows from the loop if this returns true. */
-typedef struct ContainerLaunch {
+/* How processes are started here. */
+typedef struct ContainerEngine {
         LaunchFunc launch;
         const Profile *profile;
-        int tree_fd;
-        const RootfsFound *sources; /* as in LaunchInput */
-        Cgroup *cgroup;
-        IdMap *map;
-        Sandbox *sandbox; /* prepared for these two; NULL: it is made now */
-        const SandboxFd *fds;
-        size_t n_fds;
-        bool execute;
-} ContainerLaunch;
-bool container_launch(Container *container, const ContainerLaunch *how, GError **error);
+} ContainerEngine;
+
+/* Starts the process of the container's order, in what was made for it (consumed in any case, and
+ * nothing of it is left if this fails). If this returns true, the order's fds are closed, and a
+ * `created`, `started` or `failed` follows from the loop. */
+bool container_launch(Container *container, const ContainerEngine *engine, Prepared *made,
+                      GError **error);
 
 /* Takes over one that runs already (`pid` of its info, started by a predecessor): all arguments are
  * consumed. `source` is its pipe's or terminal's other end, -1 if that is lost. Its exit code may
@@ -71,7 +66,7 @@ bool container_kill(Container *container, bool whole, int signal, GError **error
 bool container_stop(Container *container, int signal, uint64_t timeout_usec, GError **error);
 
 const ContainerInfo *container_info(const Container *container);
-const RunSpec *container_spec(const Container *container);
+const Order *container_order(const Container *container);
 Output *container_output(Container *container);
 int container_pidfd(const Container *container);     /* borrowed; -1: no process */
 bool container_is_live(const Container *container);  /* has a process */

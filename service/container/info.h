@@ -47,7 +47,7 @@ typedef struct ContainerInfo {
         uint64_t oom_kills;
         uint64_t memory_max; /* bytes; UINT64_MAX: no limit */
         bool remove;         /* gone after its exit */
-        char **deviations;   /* see run_spec_deviations() */
+        char **deviations;   /* see order_deviations() */
         /* for the next service, should this one end before the container does */
         char *watcher;       /* whose leaving ends the container, in the bus's words. NULL: none */
         uint64_t start_time; /* of the process, in clock ticks: its number may be used again */

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "service/spec/error.h"
-#include "service/spec/run-spec.h"
+#include "service/spec/order.h"
 #include "service/util/fd.h"
 #include "service/util/proc.h"
 
@@ -176,7 +176,7 @@ static bool parse(GKeyFile *file, ContainerInfo *info, GError **error)
         info->id = g_key_file_get_string(file, GROUP, "Id", NULL);
         info->control_group = g_key_file_get_string(file, GROUP, "ControlGroup", NULL);
         info->deviations = g_key_file_get_string_list(file, GROUP, "Deviations", NULL, NULL);
-        if (!info->id || !run_spec_id_is_valid(info->id) || !info->control_group || !result ||
+        if (!info->id || !order_id_is_valid(info->id) || !info->control_group || !result ||
             !info->deviations)
                 return error_set(error, RUNTIME_ERROR_FAILED,
                                  "Id, ControlGroup, Result or Deviations is missing or bad");

@@ -14,26 +14,25 @@ static char *next_id(Manager *manager, Owner *owner)
         }
 }
 
-static CgroupLimits limits_of(const RunSpec *spec)
+static CgroupLimits limits_of(const Resources *resources)
 {
+        bool has_swap_max = resources->memory_max != UINT64_MAX || resources->has_memory_swap_max;
+
         return (CgroupLimits){
-                .memory_max = spec->memory_max,
-                .memory_swap_max = spec->memory_max == UINT64_MAX && !spec->has_memory_swap_max
-                                           ? CGROUP_NO_LIMIT
-                                           : spec->memory_swap_max,
-                .tasks_max = spec->tasks_max,
+                .memory_max = resources->memory_max,
+                .memory_swap_max = has_swap_max ? resources->memory_swap_max : CGROUP_NO_LIMIT,
+                .tasks_max = resources->tasks_max,
         };
 }
 
-/* A limit that a prepared one is beyond already is for the plain way to refuse: v1 does not set it,
- * v2 kills. */
-static bool take_prepared(Manager *manager, const RunSpec *spec, const ManagerCreate *create,
-                          Prepared *ret)
+/* A limit that a prepared sandbox is beyond already is for the plain way to refuse: v1 does not set
+ * it, v2 kills. */
+static bool take_prepared(Manager *manager, const Order *order, Prepared *ret)
 {
-        const CgroupLimits limits = limits_of(spec);
+        const CgroupLimits limits = limits_of(&order->resources);
 
-        if (!launch_fits_prepared(spec) ||
-            !pool_take(manager->pool, create->owner, create->tree_gid, ret))
+        if (!launch_fits_prepared(order) ||
+            !pool_take(manager->pool, order->owner, order->tree.root.gid, ret))
                 return false;
         if (cgroup_limit(ret->cgroup, &limits, NULL) && sandbox_is_sound(ret->sandbox))
                 return true;
@@ -41,15 +40,15 @@ static bool take_prepared(Manager *manager, const RunSpec *spec, const ManagerCr
         return false;
 }
 
-static bool make_leaf(Slot *slot, const ManagerCreate *create, Prepared *made, GError **error)
+static bool make_leaf(Slot *slot, Prepared *made, GError **error)
 {
         Manager *manager = slot->manager;
         const ContainerInfo *info = container_info(slot->container);
-        const RunSpec *spec = container_spec(slot->container);
-        const CgroupLimits limits = limits_of(spec);
+        const Order *order = container_order(slot->container);
+        const CgroupLimits limits = limits_of(&order->resources);
 
-        if (!id_map_new(manager->ranges, spec->user_namespace, create->owner, create->tree_gid,
-                        &made->map, error))
+        if (!id_map_new(manager->ranges, order->tree.user_namespace, order->owner,
+                        order->tree.root.gid, &made->map, error))
                 return false;
         if (cgroup_new(manager->options.cgroups, info->owner, info->serial, &limits, &made->cgroup,
                        error))
@@ -58,71 +57,57 @@ static bool make_leaf(Slot *slot, const ManagerCreate *create, Prepared *made, G
         return false;
 }
 
-static bool start_process(Slot *slot, const ManagerCreate *create, Prepared *made, GError **error)
+static bool start_process(Slot *slot, Prepared *made, GError **error)
 {
-        Manager *manager = slot->manager;
+        const ManagerOptions *options = &slot->manager->options;
+        const ContainerEngine engine = {options->launch, options->profile};
 
-        if (!made->cgroup && !make_leaf(slot, create, made, error))
-                return false;
-        const ContainerLaunch launch = {
-                .launch = manager->options.launch,
-                .profile = manager->options.profile,
-                .tree_fd = create->tree_fd,
-                .sources = create->sources,
-                .cgroup = made->cgroup,
-                .map = made->map,
-                .sandbox = made->sandbox,
-                .fds = create->fds,
-                .n_fds = create->n_fds,
-                .execute = create->execute,
-        };
-        *made = (Prepared){0};
-        return container_launch(slot->container, &launch, error);
+        return (made->cgroup || make_leaf(slot, made, error)) &&
+               container_launch(slot->container, &engine, made, error);
 }
 
-/* What waits in the pool must stand in nobody's way: with its ids and namespaces given back, once
- * more. */
-static bool start_process_somehow(Slot *slot, const ManagerCreate *create, Prepared *made,
-                                  GError **error)
+/* What waits in the pool must stand in nobody's way: if ids, processes or memory ran out, empty the
+ * pool and try once more. */
+static bool start_process_somehow(Slot *slot, Prepared *made, GError **error)
 {
         g_autoptr(GError) first = NULL;
 
-        if (start_process(slot, create, made, &first))
+        if (start_process(slot, made, &first))
                 return true;
         if ((first->code == RUNTIME_ERROR_LIMITS_EXCEEDED ||
              first->code == RUNTIME_ERROR_NO_MEMORY) &&
             pool_clear(slot->manager->pool))
-                return start_process(slot, create, made, error);
+                return start_process(slot, made, error);
         g_propagate_error(error, g_steal_pointer(&first));
         return false;
 }
 
-void manager_create(Manager *manager, const ManagerCreate *create, ManagerFunc function, void *data)
+void manager_create(Manager *manager, Order *consumed, ManagerFunc function, void *data)
 {
-        g_autoptr(RunSpec) spec = create->spec;
+        g_autoptr(Order) order = consumed;
         g_autoptr(GError) error = NULL;
-        Owner *owner = manager_owner(manager, create->owner->uid);
+        Owner *owner = manager_owner(manager, order->owner->uid);
         Prepared made = {0};
 
         /* once more: the world may have moved while polkit was asked */
-        if (!manager_admit(manager, spec, create->owner, &error)) {
+        if (!manager_admit(manager, order, &error)) {
                 function(NULL, error, data);
                 return;
         }
-        bool is_prepared = take_prepared(manager, spec, create, &made);
+        bool is_prepared = take_prepared(manager, order, &made);
         ContainerInfo info = {
                 .serial = is_prepared ? made.serial : manager->next_serial++,
-                .id = spec->id ? g_strdup(spec->id) : next_id(manager, owner),
-                .owner = create->owner->uid,
+                .id = order->id ? g_strdup(order->id) : next_id(manager, owner),
+                .owner = owner->uid,
                 .state = CONTAINER_CREATING,
                 .created_usec = (uint64_t) g_get_real_time(),
-                .memory_max = spec->memory_max,
-                .remove = spec->remove,
-                .deviations = run_spec_deviations(spec),
-                .watcher = g_strdup(create->watcher),
+                .memory_max = order->resources.memory_max,
+                .remove = order->remove,
+                .deviations = order_deviations(order),
+                .watcher = g_strdup(order->watcher),
         };
-        Slot *slot = manager_add_slot(manager, &info, g_steal_pointer(&spec));
-        if (!start_process_somehow(slot, create, &made, &error)) {
+        Slot *slot = manager_add_slot(manager, &info, g_steal_pointer(&order));
+        if (!start_process_somehow(slot, &made, &error)) {
                 slot_drop(slot);
                 function(NULL, error, data);
                 return;

@@ -1,7 +1,7 @@
 #pragma once
 
-/* The Manager's table, for the files that work on it: manager.c lives with it, create.c adds to
- * it, restore.c fills it at start. */
+/* The Manager's table, for the files that work on it: table.c has its rows, manager.c lives with
+ * them, create.c adds to them, restore.c fills in what a start finds. */
 
 #include "service/manager/manager.h"
 #include "service/manager/pool.h"
@@ -41,10 +41,18 @@ struct Manager {
         unsigned seen;
 };
 
+/* -- table.c -- */
+void slot_free(void *slot);
+void owner_free(void *owner);
+char *slot_name(uid_t owner, const char *id);      /* its key; owned */
 Owner *manager_owner(Manager *manager, uid_t uid); /* added, if need be */
 Slot *manager_find_slot(Manager *manager, uid_t owner, const char *id);
 Slot *manager_slot_of(Manager *manager, Container *container);
-Slot *manager_add_slot(Manager *manager, ContainerInfo *info, RunSpec *spec); /* consumes both */
 void slot_drop(Slot *slot);         /* out of the table, told of, its record deleted */
 void slot_keep_stopped(Slot *slot); /* one more stopped one: the oldest may go */
 void slot_save(Slot *slot);         /* its record, now; with the output, if it is stopped */
+/* Off the way of the call that made it and of the next ones. */
+void slot_save_soon(Slot *slot);
+
+/* -- manager.c -- */
+Slot *manager_add_slot(Manager *manager, ContainerInfo *info, Order *order); /* consumes both */

@@ -7,131 +7,6 @@
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
 #include "service/util/capability.h"
-#include "service/util/proc.h"
-
-static void slot_free(void *data)
-{
-        Slot *slot = data;
-
-        if (slot->save_timer)
-                g_source_remove(slot->save_timer);
-        container_free(slot->container);
-        journal_stream_free(slot->journal);
-        g_free(slot);
-}
-
-static void owner_free(void *data)
-{
-        Owner *owner = data;
-
-        g_queue_clear(&owner->stopped);
-        g_free(owner);
-}
-
-Owner *manager_owner(Manager *manager, uid_t uid)
-{
-        Owner *owner = g_hash_table_lookup(manager->owners, GUINT_TO_POINTER(uid));
-
-        if (!owner) {
-                owner = g_new0(Owner, 1);
-                owner->uid = uid;
-                owner->next_number = 1;
-                g_queue_init(&owner->stopped);
-                g_hash_table_insert(manager->owners, GUINT_TO_POINTER(uid), owner);
-        }
-        return owner;
-}
-
-static char *name_of(uid_t owner, const char *id)
-{
-        return g_strdup_printf("%u/%s", owner, id);
-}
-
-Slot *manager_find_slot(Manager *manager, uid_t owner, const char *id)
-{
-        g_autofree char *name = name_of(owner, id);
-
-        return g_hash_table_lookup(manager->slots, name);
-}
-
-Slot *manager_slot_of(Manager *manager, Container *container)
-{
-        const ContainerInfo *info = container_info(container);
-
-        return manager_find_slot(manager, info->owner, info->id);
-}
-
-/* -- leaving the table -- */
-
-void slot_drop(Slot *slot)
-{
-        Manager *manager = slot->manager;
-        const ContainerInfo *info = container_info(slot->container);
-        g_autofree char *name = name_of(info->owner, info->id);
-
-        if (slot->is_seen) {
-                manager->events->removed(slot->container, manager->data);
-                manager->seen--;
-                if (manager->options.records >= 0)
-                        record_delete(manager->options.records, info->serial);
-        }
-        g_queue_remove(&slot->owner->stopped, slot);
-        g_hash_table_remove(manager->slots, name);
-}
-
-/* A bounded number is kept, so that a short command's result can still be read. */
-void slot_keep_stopped(Slot *slot)
-{
-        Owner *owner = slot->owner;
-        const Config *config = slot->manager->options.config;
-
-        g_queue_push_tail(&owner->stopped, slot);
-        while (owner->stopped.length > config->stopped_per_user_max) /* `slot` itself, with 0 */
-                slot_drop(owner->stopped.head->data);
-}
-
-static bool save(Slot *slot, GError **error)
-{
-        int records = slot->manager->options.records;
-        ContainerInfo info = *container_info(slot->container);
-        Output *output = container_output(slot->container);
-
-        if (info.state != CONTAINER_STOPPED) {
-                if (!proc_start_time(info.pid, &info.start_time))
-                        return error_set(error, RUNTIME_ERROR_FAILED,
-                                         "no start time of its process");
-                return record_save(records, &info, NULL, error);
-        }
-        /* what a record still has of its output must not be lost by saving it anew */
-        manager_load_output(slot->manager, slot->container, &output, NULL);
-        return record_save(records, &info, output_log(output), error);
-}
-
-void slot_save(Slot *slot)
-{
-        g_autoptr(GError) error = NULL;
-
-        if (slot->save_timer)
-                g_source_remove(slot->save_timer);
-        slot->save_timer = 0;
-        if (slot->manager->options.records >= 0 && !save(slot, &error))
-                g_warning("container %s: %s; it is known only while the service runs",
-                          container_info(slot->container)->id, error->message);
-}
-
-static gboolean on_save(void *data)
-{
-        slot_save(data);
-        return G_SOURCE_CONTINUE; /* removed by then */
-}
-
-/* Off the way of the call that made it and of the next ones: a short-lived container is recorded
- * once, or never. A container whose service is killed before that is ended by the next one. */
-static void save_soon(Slot *slot)
-{
-        if (!slot->save_timer && slot->manager->options.records >= 0)
-                slot->save_timer = g_timeout_add(SAVE_DELAY_MSEC, on_save, slot);
-}
 
 /* -- what containers tell -- */
 
@@ -157,7 +32,7 @@ static void show(Slot *slot)
 static void on_created(Container *container, void *data)
 {
         show(data);
-        save_soon(data);
+        slot_save_soon(data);
 }
 
 static void on_started(Container *container, void *data)
@@ -170,7 +45,7 @@ static void on_started(Container *container, void *data)
                 answer(slot, NULL);
                 slot->manager->events->changed(container, slot->manager->data);
         }
-        save_soon(slot);
+        slot_save_soon(slot);
 }
 
 /* All of its output is there by now: a last line without an end is one. */
@@ -215,7 +90,7 @@ static void on_cleaned(Container *container, void *data)
         if (!slot->is_seen || container_info(container)->remove)
                 slot_drop(slot);
         else {
-                save_soon(slot);
+                slot_save_soon(slot);
                 slot_keep_stopped(slot);
         }
         manager->events->settled(manager->data);
@@ -238,15 +113,15 @@ static void on_output(const uint8_t *bytes, size_t n, void *data)
         journal_stream_write(data, bytes, n);
 }
 
-Slot *manager_add_slot(Manager *manager, ContainerInfo *info, RunSpec *spec)
+Slot *manager_add_slot(Manager *manager, ContainerInfo *info, Order *order)
 {
         Slot *slot = g_new0(Slot, 1);
 
         slot->manager = manager;
         slot->owner = manager_owner(manager, info->owner);
-        g_hash_table_insert(manager->slots, name_of(info->owner, info->id), slot);
+        g_hash_table_insert(manager->slots, slot_name(info->owner, info->id), slot);
         bool has_output = info->state != CONTAINER_STOPPED;
-        slot->container = container_new(info, spec, &hooks, slot);
+        slot->container = container_new(info, order, &hooks, slot);
         if (manager->options.journal && has_output) {
                 slot->journal =
                         journal_stream_new(manager->options.journal,
@@ -276,43 +151,59 @@ static bool check_counts(Manager *manager, uid_t uid, GError **error)
 }
 
 /* In a user namespace all can be had. */
-static bool check_capabilities(const Profile *profile, const RunSpec *spec, GError **error)
+static bool check_capabilities(const Profile *profile, const Order *order, GError **error)
 {
-        uint64_t missing = spec->capabilities & ~profile->own_capabilities;
+        uint64_t missing = order->process.capabilities & ~profile->own_capabilities;
 
-        if (spec->user_namespace != USER_NAMESPACE_HOST || !missing)
+        if (order->tree.user_namespace != USER_NAMESPACE_HOST || !missing)
                 return true;
         return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
                          "the service itself has no %s to give without a user namespace",
                          capability_name((unsigned) __builtin_ctzll(missing)));
 }
 
-bool manager_admit(Manager *manager, RunSpec *spec, const Credentials *owner, GError **error)
+/* A service without ranges of ids to give out can only map the caller. */
+static bool settle_user_namespace(const Manager *manager, TreeSpec *tree, GError **error)
 {
+        if (manager->options.has_id_ranges)
+                return true;
+        if (tree->has_user_namespace && tree->user_namespace != USER_NAMESPACE_SELF)
+                return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
+                                 "UserNamespace '%s' needs a service that runs as root",
+                                 tree->user_namespace == USER_NAMESPACE_AUTO ? "auto" : "host");
+        tree->user_namespace = USER_NAMESPACE_SELF;
+        return true;
+}
+
+static bool settle_tasks_max(const Manager *manager, Resources *resources, uid_t owner,
+                             GError **error)
+{
+        uint64_t most = manager->options.config->tasks_max;
+
+        if (!resources->has_tasks_max)
+                resources->tasks_max = most;
+        return owner == 0 || resources->tasks_max <= most ||
+               error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                         "TasksMax is at most %" G_GUINT64_FORMAT
+                         " (TasksMax of the configuration)",
+                         most);
+}
+
+bool manager_admit(Manager *manager, Order *order, GError **error)
+{
+        uid_t owner = order->owner->uid;
+
         if (!manager->options.profile)
                 return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED, "%s",
                                  manager->options.profile_error);
-        if (!manager->options.has_id_ranges) {
-                if (spec->has_user_namespace && spec->user_namespace != USER_NAMESPACE_SELF)
-                        return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
-                                         "UserNamespace '%s' needs a service that runs as root",
-                                         spec->user_namespace == USER_NAMESPACE_AUTO ? "auto"
-                                                                                     : "host");
-                spec->user_namespace = USER_NAMESPACE_SELF;
-        }
-        if (!check_capabilities(manager->options.profile, spec, error))
+        if (!settle_user_namespace(manager, &order->tree, error) ||
+            !check_capabilities(manager->options.profile, order, error) ||
+            !settle_tasks_max(manager, &order->resources, owner, error))
                 return false;
-        if (!spec->has_tasks_max)
-                spec->tasks_max = manager->options.config->tasks_max;
-        else if (owner->uid != 0 && spec->tasks_max > manager->options.config->tasks_max)
-                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
-                                 "TasksMax is at most %" G_GUINT64_FORMAT
-                                 " (TasksMax of the configuration)",
-                                 manager->options.config->tasks_max);
-        if (spec->id && manager_find_slot(manager, owner->uid, spec->id))
+        if (order->id && manager_find_slot(manager, owner, order->id))
                 return error_set(error, RUNTIME_ERROR_CONTAINER_EXISTS,
-                                 "there is a container '%s' already", spec->id);
-        return check_counts(manager, owner->uid, error);
+                                 "there is a container '%s' already", order->id);
+        return check_counts(manager, owner, error);
 }
 
 /* -- start, delete -- */
@@ -344,61 +235,6 @@ bool manager_delete(Manager *manager, Container *container, GError **error)
         }
         container_set_remove(container);
         return info->state == CONTAINER_STOPPED || container_kill(container, true, SIGKILL, error);
-}
-
-bool manager_load_output(Manager *manager, Container *container, Output **ret, GError **error)
-{
-        Slot *slot = manager_slot_of(manager, container);
-        Output *output = container_output(container);
-
-        if (slot->is_log_on_disk &&
-            !record_load_log(manager->options.records, container_info(container)->serial,
-                             output_log(output), error))
-                return false;
-        slot->is_log_on_disk = false;
-        *ret = output;
-        return true;
-}
-
-/* -- reading the table -- */
-
-Container *manager_find(Manager *manager, uid_t owner, const char *id)
-{
-        Slot *slot = manager_find_slot(manager, owner, id);
-
-        return slot && slot->is_seen ? slot->container : NULL;
-}
-
-/* Serial numbers may be older than the containers that have them. */
-static gint compare_ages(gconstpointer a, gconstpointer b)
-{
-        const ContainerInfo *one = container_info(*(Container *const *) a);
-        const ContainerInfo *other = container_info(*(Container *const *) b);
-
-        if (one->created_usec != other->created_usec)
-                return one->created_usec < other->created_usec ? -1 : 1;
-        return one->serial < other->serial ? -1 : one->serial > other->serial;
-}
-
-GPtrArray *manager_list(Manager *manager, uid_t owner)
-{
-        GPtrArray *list = g_ptr_array_new();
-        GHashTableIter iterator;
-        void *value;
-
-        g_hash_table_iter_init(&iterator, manager->slots);
-        while (g_hash_table_iter_next(&iterator, NULL, &value)) {
-                Slot *slot = value;
-                if (slot->is_seen && (owner == UID_ANY || slot->owner->uid == owner))
-                        g_ptr_array_add(list, slot->container);
-        }
-        g_ptr_array_sort(list, compare_ages);
-        return list;
-}
-
-unsigned manager_count(Manager *manager)
-{
-        return manager->seen;
 }
 
 void manager_forget(Manager *manager, const void *data)

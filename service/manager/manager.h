@@ -51,25 +51,14 @@ void manager_restore(Manager *manager);
 
 /* Would it be admitted now? Changes nothing; a question to the user is worth it only if so. Also
  * settles what depends on the service: the default user namespace. */
-bool manager_admit(Manager *manager, RunSpec *spec, const Credentials *owner, GError **error);
+bool manager_admit(Manager *manager, Order *order, GError **error);
 
 /* Exactly one of `container` and `error` is not NULL. The container is created, or running if that
  * was asked for. May be called from inside manager_create(), for failures. */
 typedef void (*ManagerFunc)(Container *container, GError *error, void *data);
 
-typedef struct ManagerCreate {
-        RunSpec *spec; /* consumed */
-        const Credentials *owner;
-        const char *watcher; /* see ContainerInfo; borrowed, may be NULL */
-        int tree_fd;         /* the pinned root directory; borrowed */
-        gid_t tree_gid;
-        const RootfsFound *sources; /* of the spec's mounts; borrowed */
-        const SandboxFd *fds;       /* borrowed */
-        size_t n_fds;
-        bool execute;
-} ManagerCreate;
-void manager_create(Manager *manager, const ManagerCreate *create, ManagerFunc function,
-                    void *data);
+void manager_create(Manager *manager, Order *order, ManagerFunc function,
+                    void *data); /* consumed */
 
 /* Executes a created one; the answer comes from the loop, or from inside for a wrong state. */
 void manager_start(Manager *manager, Container *container, ManagerFunc function, void *data);

@@ -12,7 +12,7 @@
 
 #include "service/rootfs/id-ranges.h"
 #include "service/spec/credentials.h"
-#include "service/spec/run-spec.h"
+#include "service/spec/tree-spec.h"
 
 typedef struct IdMap IdMap;
 

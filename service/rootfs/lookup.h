@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "service/spec/credentials.h"
+#include "service/spec/place.h"
 
 /* One thing to look up: the root tree first, then the sources of mounts. */
 typedef struct RootfsSource {
@@ -18,12 +19,7 @@ typedef struct RootfsSource {
         int fd;
 } RootfsSource;
 
-typedef struct RootfsFound {
-        int fd; /* of no use but as a place: O_PATH */
-        uid_t uid;
-        gid_t gid;
-        bool is_directory;
-} RootfsFound;
+typedef Place RootfsFound;
 
 /* `found` has an entry for each source, whose fd is the callee's to steal or to close; NULL on
  * error. */

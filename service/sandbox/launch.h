@@ -1,6 +1,6 @@
 #pragma once
 
-/* The late part of a launch, the parent's half: writes what the call wants into a sandbox's plan,
+/* The late part of a launch, the parent's half: writes what the order wants into a sandbox's plan,
  * prepares the root tree, and says GO. Blocks on nothing: what the child reports arrives on
  * `sync_fd`, what becomes of it on `pidfd`. */
 
@@ -10,31 +10,18 @@
 
 #include "service/cgroup/cgroup.h"
 #include "service/rootfs/id-map.h"
-#include "service/rootfs/lookup.h"
 #include "service/sandbox/profile.h"
 #include "service/sandbox/sandbox.h"
+#include "service/spec/order.h"
 #include "service/spec/rights.h"
-#include "service/spec/run-spec.h"
-
-typedef struct SandboxFd {
-        int source; /* here */
-        int target; /* inside */
-} SandboxFd;
 
 typedef struct LaunchInput {
+        const Order *order; /* with its places, its fds and a host name */
         const Profile *profile;
-        const RunSpec *spec;
-        const char *hostname;
-        int tree_fd;                /* the pinned root directory */
-        const RootfsFound *sources; /* pinned, one for each mount of the spec; of a tmpfs, unused */
-        IdMap *map;
-        Cgroup *cgroup;
-        Sandbox *sandbox; /* made for `map` and `cgroup`, consumed; NULL: one is made now */
-        const SandboxFd
-                *fds; /* the caller's; sources of any number. 0, 1, 2 that are not among them are */
-        size_t n_fds; /* /dev/null (0) and `output_fd` (1, 2), or the terminal */
-        int output_fd; /* -1: /dev/null */
-        bool execute;  /* at once, without waiting for launch_execute() */
+        Prepared *made; /* leaf and ids; its sandbox is consumed, or made now if there is none */
+        /* Where the command's 1 and 2 go that are not among the order's fds: -1 for /dev/null. With
+         * a terminal it is all three. */
+        int output_fd;
 } LaunchInput;
 
 typedef struct Launched {
@@ -49,7 +36,7 @@ typedef struct Launched {
 bool launch(const LaunchInput *input, Launched *ret, GError **error);
 
 /* Not so if it needs another kind of sandbox: other namespaces than all of its own. */
-bool launch_fits_prepared(const RunSpec *spec);
+bool launch_fits_prepared(const Order *order);
 
 typedef enum LaunchEvent {
         LAUNCH_AGAIN,  /* nothing to read yet */
@@ -64,4 +51,4 @@ LaunchEvent launch_read(int sync_fd, SandboxReport *ret_report, int *ret_termina
 bool launch_execute(int sync_fd); /* says SANDBOX_EXEC; false when the child is gone */
 
 /* The sentence and the code for a failed stage. */
-void launch_report_to_error(const SandboxReport *report, const RunSpec *spec, GError **error);
+void launch_report_to_error(const SandboxReport *report, const Order *order, GError **error);

@@ -23,14 +23,14 @@
 #define MAKER_STUCK_USEC (5 * G_USEC_PER_SEC)
 #define MAKER_COMM       "naive-runc-make" /* as many bytes as a name can have */
 
-/* The first word goes to the maker, the second comes back for each, in the same order. */
-typedef struct Request {
+/* The first word goes to the maker, the second comes back for each, in the same pending. */
+typedef struct MakerRequest {
         uint64_t serial;
         uid_t uid;
         gid_t gid;
         uint32_t id_base;
         bool wants_mount_namespace;
-} Request;
+} MakerRequest;
 
 enum {
         PART_PIDFD,
@@ -42,11 +42,11 @@ enum {
         PARTS = PART_CGROUP + CGROUP_FDS,
 };
 
-typedef struct Answer {
+typedef struct MakerAnswer {
         pid_t pid;        /* 0: it could not be made, and nothing was */
-        uint32_t present; /* bits of the parts that come with it, in their order */
+        uint32_t present; /* bits of the parts that come with it, in their pending */
         uint64_t their_plan;
-} Answer;
+} MakerAnswer;
 
 /* In memory that both have: the kernel itself writes down whom it has made before that one runs, so
  * that no child of the service can be unknown to it, wherever its maker was killed. */
@@ -55,39 +55,27 @@ typedef struct Birth {
         volatile pid_t pid;
 } Birth;
 
-typedef struct Order {
+typedef struct Pending {
         uint64_t serial;
         uid_t uid;
         IdMap *map;
         uint64_t ids_stamp; /* see id_map_keep_mount_namespace() */
         gint64 given;       /* when */
-} Order;
+} Pending;
 
 struct Maker {
         MakerOptions options;
         int pidfd, socket;
         Watch *watch;
         Birth *birth;
-        GQueue orders; /* Order, the next to be answered first */
+        GQueue queue; /* Pending, the next to be answered first */
 };
-
-void prepared_clear(Prepared *prepared)
-{
-        g_autoptr(GError) error = NULL;
-
-        g_clear_pointer(&prepared->sandbox, sandbox_free);
-        if (prepared->cgroup &&
-            !cgroup_remove(prepared->cgroup, &error)) /* its one process is reaped */
-                g_warning("a prepared sandbox: %s", error->message);
-        g_clear_pointer(&prepared->cgroup, cgroup_free);
-        g_clear_pointer(&prepared->map, id_map_free);
-}
 
 /* -- the maker itself -- */
 
 static bool answer(int socket, const Sandbox *sandbox, const Cgroup *cgroup, int ids)
 {
-        Answer answer = {.pid = sandbox->pid, .their_plan = sandbox->their_plan};
+        MakerAnswer answer = {.pid = sandbox->pid, .their_plan = sandbox->their_plan};
         int parts[PARTS] = {[PART_PIDFD] = sandbox->pidfd,
                             [PART_SYNC] = sandbox->sync_fd,
                             [PART_MOUNT_NAMESPACE] = sandbox->mount_namespace,
@@ -106,7 +94,7 @@ static bool answer(int socket, const Sandbox *sandbox, const Cgroup *cgroup, int
 }
 
 /* Once there is a process, only the service can end and reap it: a failure is left to it then. */
-static bool make(const MakerOptions *options, const Request *request, Birth *birth, int socket)
+static bool make(const MakerOptions *options, const MakerRequest *request, Birth *birth, int socket)
 {
         g_autoptr(IdMap) map = id_map_copy(request->id_base, request->uid, request->gid);
         g_autoptr(GError) error = NULL;
@@ -120,6 +108,7 @@ static bool make(const MakerOptions *options, const Request *request, Birth *bir
             !sandbox_new(&(SandboxInput){.profile = options->profile,
                                          .map = map,
                                          .cgroup = cgroup,
+                                         .namespaces = SANDBOX_NAMESPACES,
                                          .announce = (pid_t *) &birth->pid},
                          &sandbox, &error)) {
                 /* whoever needs one learns the reason on the plain way */
@@ -127,7 +116,7 @@ static bool make(const MakerOptions *options, const Request *request, Birth *bir
                 if (cgroup && birth->pid == 0)
                         cgroup_remove(cgroup, NULL);
                 return birth->pid == 0 &&
-                       fd_send_all(socket, &(Answer){0}, sizeof(Answer), NULL, 0);
+                       fd_send_all(socket, &(MakerAnswer){0}, sizeof(MakerAnswer), NULL, 0);
         }
         /* without it the service makes one, or tells why it cannot */
         if (request->wants_mount_namespace &&
@@ -148,7 +137,7 @@ static _Noreturn void work_for(pid_t service, const MakerOptions *options, Birth
 {
         int keep[CGROUP_TREE_FDS_MAX + 2];
         size_t n = cgroup_tree_become_copy(options->cgroups, keep);
-        Request request;
+        MakerRequest request;
         ssize_t length;
 
         keep[n++] = options->profile->dev_fd;
@@ -170,20 +159,20 @@ static _Noreturn void work_for(pid_t service, const MakerOptions *options, Birth
 /* -- in the service -- */
 
 /* Of what the maker did not tell of. */
-static void order_end(Maker *maker, Order *order, pid_t pid)
+static void pending_end(Maker *maker, Pending *pending, pid_t pid)
 {
         if (pid > 0) { /* nobody else can have this number: it is a child that was not waited for */
                 kill(pid, SIGKILL);
                 while (waitid(P_PID, (id_t) pid, &(siginfo_t){0}, WEXITED) < 0 && errno == EINTR)
                         ;
         }
-        cgroup_remove_empty(maker->options.cgroups, order->uid, order->serial);
-        id_map_free(order->map);
-        g_free(order);
+        cgroup_remove_empty(maker->options.cgroups, pending->uid, pending->serial);
+        id_map_free(pending->map);
+        g_free(pending);
 }
 
-/* Consumes the order and the parts. */
-static bool complete(Maker *maker, Order *order, const Answer *answer, const int *parts,
+/* Consumes the pending and the parts. */
+static bool complete(Maker *maker, Pending *pending, const MakerAnswer *answer, const int *parts,
                      Prepared *ret)
 {
         const Sandbox made = {.pid = answer->pid,
@@ -195,14 +184,14 @@ static bool complete(Maker *maker, Order *order, const Answer *answer, const int
         g_autoptr(GError) error = NULL;
 
         *ret = (Prepared){
-                .serial = order->serial,
-                .map = order->map,
-                .cgroup = cgroup_adopt(maker->options.cgroups, order->uid, order->serial,
+                .serial = pending->serial,
+                .map = pending->map,
+                .cgroup = cgroup_adopt(maker->options.cgroups, pending->uid, pending->serial,
                                        parts + PART_CGROUP),
         };
         if (parts[PART_IDS] >= 0)
-                id_map_keep_mount_namespace(ret->map, parts[PART_IDS], order->ids_stamp);
-        g_free(order);
+                id_map_keep_mount_namespace(ret->map, parts[PART_IDS], pending->ids_stamp);
+        g_free(pending);
         if (sandbox_adopt(&made, &ret->sandbox, &error))
                 return true;
         g_debug("cannot use a prepared sandbox: %s", error->message);
@@ -214,7 +203,7 @@ typedef enum Took { TOOK_NOTHING, TOOK_FAILURE, TOOK_ONE, TOOK_END } Took;
 
 static Took take(Maker *maker, Prepared *ret, uid_t *ret_uid)
 {
-        Answer answer = {0};
+        MakerAnswer answer = {0};
         int fds[PARTS], parts[PARTS];
         size_t n = PARTS, next = 0;
         ssize_t length = fd_receive_all(maker->socket, &answer, sizeof answer, fds, &n);
@@ -226,20 +215,20 @@ static Took take(Maker *maker, Prepared *ret, uid_t *ret_uid)
         }
         if (length == -EAGAIN)
                 return TOOK_NOTHING;
-        if (length != (ssize_t) sizeof answer || maker->orders.length == 0)
+        if (length != (ssize_t) sizeof answer || maker->queue.length == 0)
                 return TOOK_END;
-        Order *order = g_queue_pop_head(&maker->orders);
+        Pending *pending = g_queue_pop_head(&maker->queue);
         /* not all, if we may have no more open */
         if (answer.pid == 0 || n != (size_t) __builtin_popcount(answer.present)) {
                 while (n > 0)
                         fd_close(fds[--n]);
-                order_end(maker, order, answer.pid);
+                pending_end(maker, pending, answer.pid);
                 return TOOK_FAILURE;
         }
         for (unsigned i = 0; i < PARTS; i++)
                 parts[i] = answer.present & 1u << i ? fds[next++] : -1;
-        *ret_uid = order->uid;
-        return complete(maker, order, &answer, parts, ret) ? TOOK_ONE : TOOK_FAILURE;
+        *ret_uid = pending->uid;
+        return complete(maker, pending, &answer, parts, ret) ? TOOK_ONE : TOOK_FAILURE;
 }
 
 static void on_answer(int fd, GIOCondition condition, void *data)
@@ -265,12 +254,12 @@ static void on_answer(int fd, GIOCondition condition, void *data)
 bool maker_ask(Maker *maker, uint64_t serial, uid_t uid, gid_t gid, IdMap *map, GError **error)
 {
         uint64_t stamp = 0;
-        const Request request = {.serial = serial,
-                                 .uid = uid,
-                                 .gid = gid,
-                                 .id_base = id_map_base(map),
-                                 .wants_mount_namespace =
-                                         id_map_needs_mount_namespace(map, &stamp)};
+        const MakerRequest request = {.serial = serial,
+                                      .uid = uid,
+                                      .gid = gid,
+                                      .id_base = id_map_base(map),
+                                      .wants_mount_namespace =
+                                              id_map_needs_mount_namespace(map, &stamp)};
 
         if (!cgroup_make_way(maker->options.cgroups, uid, serial, error)) {
                 id_map_free(map);
@@ -280,22 +269,22 @@ bool maker_ask(Maker *maker, uint64_t serial, uid_t uid, gid_t gid, IdMap *map, 
                 id_map_free(map);
                 return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot ask the maker");
         }
-        Order *order = g_new(Order, 1);
-        *order = (Order){serial, uid, map, stamp, g_get_monotonic_time()};
-        g_queue_push_tail(&maker->orders, order);
+        Pending *pending = g_new(Pending, 1);
+        *pending = (Pending){serial, uid, map, stamp, g_get_monotonic_time()};
+        g_queue_push_tail(&maker->queue, pending);
         return true;
 }
 
 bool maker_is_stuck(const Maker *maker)
 {
-        const Order *oldest = maker->orders.head ? maker->orders.head->data : NULL;
+        const Pending *oldest = maker->queue.head ? maker->queue.head->data : NULL;
 
         return oldest && g_get_monotonic_time() - oldest->given > MAKER_STUCK_USEC;
 }
 
 unsigned maker_count(const Maker *maker)
 {
-        return maker->orders.length;
+        return maker->queue.length;
 }
 
 /* -- life -- */
@@ -337,7 +326,7 @@ bool maker_new(const MakerOptions *options, Maker **ret, GError **error)
 
         maker->options = *options;
         maker->pidfd = maker->socket = -1;
-        g_queue_init(&maker->orders);
+        g_queue_init(&maker->queue);
         if (!start(maker, error))
                 return false;
         *ret = g_steal_pointer(&maker);
@@ -357,10 +346,10 @@ static void end_all(Maker *maker)
         while ((took = take(maker, &prepared, &uid)) == TOOK_ONE || took == TOOK_FAILURE)
                 if (took == TOOK_ONE)
                         prepared_clear(&prepared);
-        while (maker->orders.length > 0) {
-                Order *order = g_queue_pop_head(&maker->orders);
-                order_end(maker, order,
-                          order->serial == maker->birth->serial ? maker->birth->pid : 0);
+        while (maker->queue.length > 0) {
+                Pending *pending = g_queue_pop_head(&maker->queue);
+                pending_end(maker, pending,
+                            pending->serial == maker->birth->serial ? maker->birth->pid : 0);
         }
 }
 

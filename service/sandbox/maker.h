@@ -16,16 +16,6 @@
 #include "service/sandbox/profile.h"
 #include "service/sandbox/sandbox.h"
 
-/* What there is of a container before there is a container: with a range of ids of its own, and a
- * leaf without limits. */
-typedef struct Prepared {
-        uint64_t serial;
-        IdMap *map;
-        Cgroup *cgroup;
-        Sandbox *sandbox;
-} Prepared;
-void prepared_clear(Prepared *prepared); /* ends it; nothing of it is left */
-
 typedef struct Maker Maker;
 
 typedef struct MakerOptions {

@@ -36,26 +36,61 @@ static const struct {
 
 static const char *const directories[] = {"pts", "shm", "mqueue"};
 
+#define SAFE (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+
+const NewMount profile_file_systems[_EARLY_MAX] = {
+        [EARLY_PROC] = {"proc", {{NULL}}, SAFE},
+        [EARLY_SYS] = {"sysfs", {{NULL}}, SAFE | MOUNT_ATTR_RDONLY},
+        [EARLY_PTS] = {"devpts",
+                       {{"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}},
+                       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC},
+        [EARLY_SHM] = {"tmpfs", {{"mode", "1777"}, {"size", "65536k"}}, SAFE},
+        [EARLY_MQUEUE] = {"mqueue", {{NULL}}, SAFE},
+        [EARLY_TMP] = {"tmpfs", {{"mode", "1777"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV},
+};
+
+#define STEP(which, where, name, place, optional)                                                  \
+        {                                                                                          \
+                .kind = MOUNT_EARLY, .index = which, .at = where, .target = name,                  \
+                .is_directory = true, .is_optional = optional, .stage = STAGE_MOUNT_OWN,           \
+                .number = place                                                                    \
+        }
+
+const MountStep profile_steps[PROFILE_STEPS] = {
+        STEP(EARLY_PROC, -1, "proc", 0, false),
+        STEP(EARLY_SYS, -1, "sys", 1, false),
+        STEP(EARLY_DEV, -1, "dev", 2, false),
+        STEP(EARLY_PTS, EARLY_DEV, "pts", 3, false),
+        STEP(EARLY_SHM, EARLY_DEV, "shm", 4, false),
+        STEP(EARLY_MQUEUE, EARLY_DEV, "mqueue", 5, false),
+        STEP(EARLY_TMP, -1, "tmp", 6, true), /* a tree need not have one */
+};
+
 /* The OCI's lists: what tells of the host, or would change it. */
-static const SandboxMask masks[] = {
-        {"acpi", MASK_EMPTY_DIRECTORY, false},
-        {"asound", MASK_EMPTY_DIRECTORY, false},
-        {"interrupts", MASK_EMPTY_FILE, false},
-        {"kcore", MASK_EMPTY_FILE, false},
-        {"keys", MASK_EMPTY_FILE, false},
-        {"latency_stats", MASK_EMPTY_FILE, false},
-        {"sched_debug", MASK_EMPTY_FILE, false},
-        {"scsi", MASK_EMPTY_DIRECTORY, false},
-        {"timer_list", MASK_EMPTY_FILE, false},
-        {"timer_stats", MASK_EMPTY_FILE, false},
-        {"bus", MASK_READ_ONLY, false},
-        {"fs", MASK_READ_ONLY, false},
-        {"irq", MASK_READ_ONLY, false},
-        {"pressure", MASK_READ_ONLY, false}, /* a write sets a trigger on the whole machine's */
-        {"sys", MASK_READ_ONLY, false},
-        {"sysrq-trigger", MASK_READ_ONLY, false},
-        {"firmware", MASK_EMPTY_DIRECTORY, true},
-        {"devices/virtual/powercap", MASK_EMPTY_DIRECTORY, true},
+static const struct {
+        const char *path;
+        MountKind kind;
+        int at;
+} masks[] = {
+        {"acpi", MOUNT_MASK_DIRECTORY, EARLY_PROC},
+        {"asound", MOUNT_MASK_DIRECTORY, EARLY_PROC},
+        {"interrupts", MOUNT_MASK_FILE, EARLY_PROC},
+        {"kcore", MOUNT_MASK_FILE, EARLY_PROC},
+        {"keys", MOUNT_MASK_FILE, EARLY_PROC},
+        {"latency_stats", MOUNT_MASK_FILE, EARLY_PROC},
+        {"sched_debug", MOUNT_MASK_FILE, EARLY_PROC},
+        {"scsi", MOUNT_MASK_DIRECTORY, EARLY_PROC},
+        {"timer_list", MOUNT_MASK_FILE, EARLY_PROC},
+        {"timer_stats", MOUNT_MASK_FILE, EARLY_PROC},
+        {"bus", MOUNT_READ_ONLY, EARLY_PROC},
+        {"fs", MOUNT_READ_ONLY, EARLY_PROC},
+        {"irq", MOUNT_READ_ONLY, EARLY_PROC},
+        {"pressure", MOUNT_READ_ONLY,
+         EARLY_PROC}, /* a write sets a trigger on the whole machine's */
+        {"sys", MOUNT_READ_ONLY, EARLY_PROC},
+        {"sysrq-trigger", MOUNT_READ_ONLY, EARLY_PROC},
+        {"firmware", MOUNT_MASK_DIRECTORY, EARLY_SYS},
+        {"devices/virtual/powercap", MOUNT_MASK_DIRECTORY, EARLY_SYS},
 };
 
 static bool is_node(int dir, const char *name, unsigned major, unsigned minor)
@@ -140,22 +175,26 @@ static bool open_dev(Profile *profile, int state_dir, GError **error)
         return fill_dev(profile->dev_fd, state_dir < 0, error);
 }
 
+/* Those that this kernel has; a path that goes later is no error. */
 static void probe_masks(Profile *profile)
 {
-        SandboxMask *found = g_new0(SandboxMask, G_N_ELEMENTS(masks));
-
-        profile->masks = found;
+        profile->masks = g_new0(MountStep, G_N_ELEMENTS(masks));
         for (size_t i = 0; i < G_N_ELEMENTS(masks); i++) {
-                g_autofree char *path =
-                        g_strconcat(masks[i].in_sys ? "/sys/" : "/proc/", masks[i].path, NULL);
+                g_autofree char *path = g_strconcat(masks[i].at == EARLY_SYS ? "/sys/" : "/proc/",
+                                                    masks[i].path, NULL);
                 struct stat status;
                 if (stat(path, &status) < 0)
                         continue;
-                SandboxMask *mask = &found[profile->n_masks++];
-                *mask = masks[i];
-                if (mask->kind != MASK_READ_ONLY)
-                        mask->kind =
-                                S_ISDIR(status.st_mode) ? MASK_EMPTY_DIRECTORY : MASK_EMPTY_FILE;
+                MountKind kind = masks[i].kind;
+                if (kind != MOUNT_READ_ONLY)
+                        kind = S_ISDIR(status.st_mode) ? MOUNT_MASK_DIRECTORY : MOUNT_MASK_FILE;
+                profile->masks[profile->n_masks++] = (MountStep){
+                        .kind = kind,
+                        .at = masks[i].at,
+                        .target = masks[i].path,
+                        .is_optional = true,
+                        .stage = STAGE_MASK,
+                };
         }
 }
 
@@ -234,7 +273,7 @@ void profile_free(Profile *profile)
         fd_close(profile->dev_fd);
         seccomp_program_free(profile->seccomp);
         seccomp_program_free(profile->seccomp_set_id);
-        g_free((void *) profile->masks);
+        g_free(profile->masks);
         g_free(profile);
 }
 

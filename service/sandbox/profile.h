@@ -9,12 +9,30 @@
 
 #include "service/sandbox/child/plan.h"
 
+/* The file systems that every container has, made before it is known what for. */
+enum {
+        EARLY_PROC,
+        EARLY_SYS,
+        EARLY_DEV, /* the profile's, cloned: never made */
+        EARLY_PTS,
+        EARLY_SHM,
+        EARLY_MQUEUE,
+        EARLY_TMP,
+        _EARLY_MAX,
+};
+extern const NewMount profile_file_systems[_EARLY_MAX];
+
+/* And where they go, in this order. A step's number is its place here. */
+#define PROFILE_MASKS_MAX 32u
+#define PROFILE_STEPS     7u
+extern const MountStep profile_steps[PROFILE_STEPS];
+
 typedef struct Profile {
         int dev_fd;                  /* directory of the /dev template, to be cloned */
         bool dev_in_mount_namespace; /* a tmpfs of our own with bound nodes, for lack of mknod */
         bool is_spared; /* the service from the OOM killer, which its containers must not be */
         uint64_t files_soft, files_hard; /* RLIMIT_NOFILE before the service raised its own */
-        const SandboxMask *masks;        /* owned */
+        MountStep *masks;                /* what is covered of /proc and /sys; owned */
         size_t n_masks;
         bool masks_late; /* only once /proc and /sys are in place */
         uint64_t capabilities;

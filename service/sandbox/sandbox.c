@@ -50,16 +50,18 @@ static bool clone_error(int errnum, GError **error)
         }
 }
 
-/* Those that a command with more capabilities may want to work on. */
-static uint64_t work_namespaces(const SandboxInput *input)
+/* On a sysfs that the service has made, for a container with the host's network, nothing can be
+ * mounted while it is detached. */
+bool sandbox_masks_late(const Profile *profile, uint64_t namespaces)
 {
-        return CLONE_NEWUTS | CLONE_NEWIPC | (input->host_network ? 0 : CLONE_NEWNET);
+        return profile->masks_late || !(namespaces & CLONE_NEWNET);
 }
 
 static pid_t clone_child(const SandboxInput *input, const SandboxBase *base, int *ret_pidfd)
 {
         struct clone_args args = {
-                .flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND | CLONE_NEWNS | CLONE_NEWPID,
+                .flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND |
+                         (input->namespaces & ~input->inner_namespaces),
                 .exit_signal = SIGCHLD,
                 .pidfd = (uint64_t) (uintptr_t) ret_pidfd,
         };
@@ -70,10 +72,6 @@ static pid_t clone_child(const SandboxInput *input, const SandboxBase *base, int
                 args.exit_signal = 0; /* as the kernel has it: that of the caller itself */
                 args.parent_tid = (uint64_t) (uintptr_t) input->announce;
         }
-        if (!input->host_users)
-                args.flags |= CLONE_NEWUSER;
-        if (!input->inner)
-                args.flags |= work_namespaces(input);
         if (birth >= 0) {
                 args.flags |= CLONE_INTO_CGROUP;
                 args.cgroup = (uint64_t) birth;
@@ -160,7 +158,7 @@ static bool make_their_fds(const SandboxInput *input, int *ret_sync, TheirFds *f
         *ret_sync = sockets[0];
         theirs = sockets[1];
         if (!profile_clone_dev(input->profile, &dev, error) ||
-            (input->host_network && !profile_make_host_sys(&sys, error)) ||
+            (!(input->namespaces & CLONE_NEWNET) && !profile_make_host_sys(&sys, error)) ||
             !lift(fds, theirs, &fds->sync, error) || !lift(fds, dev, &fds->dev, error) ||
             (sys >= 0 && !lift(fds, sys, &fds->sys, error)))
                 return false;
@@ -206,11 +204,24 @@ static bool share_plan(Sandbox *sandbox, bool with_parent, GError **error)
         return true;
 }
 
+/* What of the profile's file systems is given, and what is not quite as it stands there. */
+static void list_early(const SandboxInput *input, const TheirFds *fds, EarlyMount early[_EARLY_MAX])
+{
+        for (int i = 0; i < _EARLY_MAX; i++)
+                early[i] = (EarlyMount){-1, profile_file_systems[i]};
+        early[EARLY_DEV].fd = fds->dev;
+        early[EARLY_SYS].fd = fds->sys;
+        if (!id_map_has_gid(input->map, TTY_GID)) /* the last of devpts' options */
+                early[EARLY_PTS].new.options[2] = (MountOption){NULL, NULL};
+}
+
 static bool make_child(Sandbox *sandbox, const SandboxInput *input, GError **error)
 {
+        const Profile *profile = input->profile;
         g_auto(TheirFds) fds = {.sync = -1, .dev = -1, .sys = -1};
         int entries[CGROUP_ENTRY_FDS_MAX + 1];
-        SandboxMask masks[SANDBOX_MASKS_MAX];
+        EarlyMount early[_EARLY_MAX];
+        MountStep masks[PROFILE_MASKS_MAX];
         char inner_map[32];
 
         if (!make_their_fds(input, &sandbox->sync_fd, &fds, error))
@@ -218,25 +229,26 @@ static bool make_child(Sandbox *sandbox, const SandboxInput *input, GError **err
         for (unsigned i = 0; i <= CGROUP_ENTRY_FDS_MAX; i++)
                 entries[i] = i < CGROUP_ENTRY_FDS_MAX ? cgroup_entry_fd(input->cgroup, i) : -1;
         g_snprintf(inner_map, sizeof inner_map, "0 0 %u", id_map_size(input->map));
-        g_assert(input->profile->n_masks <= SANDBOX_MASKS_MAX);
-        memcpy(masks, input->profile->masks, input->profile->n_masks * sizeof masks[0]);
+        list_early(input, &fds, early);
+        g_assert(profile->n_masks <= PROFILE_MASKS_MAX);
+        memcpy(masks, profile->masks, profile->n_masks * sizeof masks[0]);
         /* all that it points to is on the stack: the child may get nothing else */
         const SandboxBase base = {
                 .sync_fd = fds.sync,
-                .dev_fd = fds.dev,
-                .sys_fd = fds.sys,
-                .inner_namespaces = input->inner ? work_namespaces(input) | CLONE_NEWCGROUP : 0,
+                .early = early,
+                .n_early = _EARLY_MAX,
+                .dev = EARLY_DEV,
+                .steps = masks,
+                .n_steps = sandbox_masks_late(profile, input->namespaces) ? 0 : profile->n_masks,
+                .inner_namespaces =
+                        input->inner_namespaces ? input->inner_namespaces | CLONE_NEWCGROUP : 0,
                 .inner_map = inner_map,
                 .keep_fds = fds.list,
                 .n_keep_fds = fds.n,
                 .cgroup_fds = entries,
                 .set_groups = id_map_allows_set_groups(input->map),
-                .has_tty_gid = id_map_has_gid(input->map, TTY_GID),
+                .raises_loopback = input->namespaces & CLONE_NEWNET,
                 .leaves_host = input->announce,
-                /* nor can a mount be put on what the service has made */
-                .masks_late = input->profile->masks_late || fds.sys >= 0,
-                .masks = masks,
-                .n_masks = input->profile->n_masks,
                 .plan = sandbox->plan,
         };
         sandbox->pid = clone_child(input, &base, &sandbox->pidfd);
@@ -310,4 +322,16 @@ bool sandbox_go(Sandbox *sandbox, const int *fds, size_t n, GError **error)
                errno == ECONNRESET ||
                error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
                                "cannot hand over the file descriptors");
+}
+
+void prepared_clear(Prepared *prepared)
+{
+        g_autoptr(GError) error = NULL;
+
+        g_clear_pointer(&prepared->sandbox, sandbox_free);
+        if (prepared->cgroup &&
+            !cgroup_remove(prepared->cgroup, &error)) /* its one process is reaped */
+                g_warning("a prepared sandbox: %s", error->message);
+        g_clear_pointer(&prepared->cgroup, cgroup_free);
+        g_clear_pointer(&prepared->map, id_map_free);
 }

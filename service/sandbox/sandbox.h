@@ -6,6 +6,7 @@
  * the service. */
 
 #include <glib.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,18 +31,26 @@ typedef struct Sandbox {
         int plan_fd;          /* that memory, for others than us; -1: only we have it */
 } Sandbox;
 
+#define SANDBOX_NAMESPACES                                                                         \
+        (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET)
+
 /* What has to be known early of the container to come. */
 typedef struct SandboxInput {
         const Profile *profile; /* borrowed, as all of these */
         const IdMap *map;
         Cgroup *cgroup;
-        bool host_users, host_network; /* those that it shares with the host */
-        bool inner; /* it may get CAP_SYS_ADMIN, which a second user namespace holds off the mounts
-                     */
+        uint64_t
+                namespaces; /* those of its own, of SANDBOX_NAMESPACES; the others are the host's */
+        /* Of these, what a second user namespace owns, which holds a command with CAP_SYS_ADMIN off
+         * the mounts; 0: there is none. */
+        uint64_t inner_namespaces;
         /* Not NULL: for a call that is still to come, made as a child of our parent, who shares
          * this memory: the pid is there before the process runs. */
         pid_t *announce;
 } SandboxInput;
+
+/* What covers parts of /proc and /sys is for the plan to mount, not made early. */
+bool sandbox_masks_late(const Profile *profile, uint64_t namespaces);
 
 /* On failure nothing is left: no process, no mount, no fd. */
 bool sandbox_new(const SandboxInput *input, Sandbox **ret, GError **error);
@@ -57,3 +66,13 @@ bool sandbox_is_sound(const Sandbox *sandbox);
 
 /* The plan is written: sets the sandbox up with these fds (the root, then one for each target). */
 bool sandbox_go(Sandbox *sandbox, const int *fds, size_t n, GError **error);
+
+/* What there is of a container before its command: a leaf, ids, and, if it was made in advance, the
+ * process. */
+typedef struct Prepared {
+        uint64_t serial;
+        IdMap *map;
+        Cgroup *cgroup;
+        Sandbox *sandbox; /* NULL: still to be made */
+} Prepared;
+void prepared_clear(Prepared *prepared); /* ends it; nothing of it is left */

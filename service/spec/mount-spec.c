@@ -4,7 +4,13 @@
 
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
+#include "service/util/fd.h"
 #include "service/util/size.h"
+
+void mount_spec_init(MountSpec *mount)
+{
+        *mount = (MountSpec){.place.fd = -1};
+}
 
 void mount_spec_clear(MountSpec *mount)
 {
@@ -12,7 +18,8 @@ void mount_spec_clear(MountSpec *mount)
         g_free(mount->target);
         g_free(mount->size);
         g_free(mount->mode);
-        *mount = (MountSpec){0};
+        fd_close(mount->place.fd);
+        mount_spec_init(mount);
 }
 
 static bool check_source(const char *source, GError **error)

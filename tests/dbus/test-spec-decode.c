@@ -19,8 +19,7 @@ typedef struct Fixture {
         sd_bus *bus; /* never served: a message needs one to belong to */
         int peer;
         sd_bus_message *message;
-        RunSpec *spec;
-        SpawnFds fds;
+        Order *order;
         GError *error;
         int null;
 } Fixture;
@@ -42,7 +41,6 @@ static void set_up(Fixture *f, const void *unused)
 {
         int sockets[2];
 
-        spawn_fds_init(&f->fds);
         g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), ==, 0);
         must(sd_bus_new(&f->bus));
         must(sd_bus_set_fd(f->bus, sockets[0], sockets[0]));
@@ -54,9 +52,8 @@ static void set_up(Fixture *f, const void *unused)
 
 static void clear_result(Fixture *f)
 {
-        g_clear_pointer(&f->spec, run_spec_free);
+        g_clear_pointer(&f->order, order_free);
         g_clear_error(&f->error);
-        spawn_fds_clear(&f->fds);
 }
 
 static void tear_down(Fixture *f, const void *unused)
@@ -168,20 +165,20 @@ static void seal(Fixture *f)
 static bool decode(Fixture *f)
 {
         seal(f);
-        return spec_decode_spawn(f->message, &f->spec, &f->fds, &f->error);
+        return spec_decode_spawn(f->message, &f->order, &f->error);
 }
 
 static void assert_accepted(Fixture *f)
 {
         decode(f);
         g_assert_no_error(f->error);
-        g_assert_nonnull(f->spec);
+        g_assert_nonnull(f->order);
 }
 
 static void assert_refused(Fixture *f, RuntimeError code, const char *word)
 {
         g_assert_false(decode(f));
-        g_assert_null(f->spec);
+        g_assert_null(f->order);
         g_assert_error(f->error, RUNTIME_ERROR, (int) code);
         if (!strstr(f->error->message, word)) {
                 g_test_message("'%s' does not say '%s'", f->error->message, word);
@@ -197,14 +194,14 @@ static void test_plain(Fixture *f, const void *unused)
         up_to_options(f);
         close_list(f);
         assert_accepted(f);
-        g_assert_cmpstr(f->spec->rootfs, ==, "/tree");
-        g_assert_cmpstr(f->spec->argv[0], ==, "true");
-        g_assert_null(f->spec->argv[1]);
-        g_assert_cmpuint(f->fds.n, ==, 0);
-        g_assert_true(f->spec->read_only_root);
-        g_assert_null(f->spec->environment);
-        g_assert_cmpuint(f->spec->memory_max, ==, UINT64_MAX);
-        g_assert_false(f->spec->has_user_namespace);
+        g_assert_cmpstr(f->order->tree.rootfs, ==, "/tree");
+        g_assert_cmpstr(f->order->process.argv[0], ==, "true");
+        g_assert_null(f->order->process.argv[1]);
+        g_assert_cmpuint(f->order->n_fds, ==, 0);
+        g_assert_true(f->order->tree.read_only_root);
+        g_assert_null(f->order->process.environment);
+        g_assert_cmpuint(f->order->resources.memory_max, ==, UINT64_MAX);
+        g_assert_false(f->order->tree.has_user_namespace);
 }
 
 /* Every option of the table reaches its own field. */
@@ -242,37 +239,38 @@ static void test_every_option(Fixture *f, const void *unused)
         close_list(f);
         assert_accepted(f);
         g_assert_cmpuint(n, ==, 18); /* a new one belongs into this test */
-        g_assert_cmpstr(f->spec->id, ==, "web");
-        g_assert_cmpuint(f->spec->memory_max, ==, 10485760);
-        g_assert_cmpuint(f->spec->memory_swap_max, ==, 4096);
-        g_assert_true(f->spec->has_memory_swap_max);
-        g_assert_cmpuint(f->spec->tasks_max, ==, 5);
-        g_assert_true(f->spec->has_tasks_max);
-        g_assert_cmpstr(f->spec->environment[0], ==, "A=b");
-        g_assert_cmpstr(f->spec->environment[1], ==, "C=\xff");
-        g_assert_null(f->spec->environment[2]);
-        g_assert_cmpstr(f->spec->working_directory, ==, "/w\xff");
-        g_assert_cmpstr(f->spec->hostname, ==, "host");
-        g_assert_true(f->spec->terminal);
-        g_assert_false(f->spec->read_only_root);
-        g_assert_cmpint(f->spec->user_namespace, ==, USER_NAMESPACE_SELF);
-        g_assert_true(f->spec->has_user_namespace);
-        g_assert_true(f->spec->host_network);
-        g_assert_cmpuint(f->spec->capabilities, ==, CAPABILITY(BPF) | CAPABILITY(SYS_ADMIN));
-        g_assert_false(f->spec->seccomp);
-        g_assert_false(f->spec->no_new_privileges);
-        g_assert_true(f->spec->watch_bus);
-        g_assert_true(f->spec->remove);
-        g_assert_cmpuint(f->spec->n_mounts, ==, 2);
-        g_assert_cmpstr(f->spec->mounts[0].source, ==, "/s\xff");
-        g_assert_cmpstr(f->spec->mounts[0].target, ==, "/t\xff");
-        g_assert_true(f->spec->mounts[0].read_only);
-        g_assert_true(f->spec->mounts[0].no_exec);
-        g_assert_null(f->spec->mounts[1].source);
-        g_assert_cmpstr(f->spec->mounts[1].size, ==, "1024");
-        g_assert_cmpstr(f->spec->mounts[1].mode, ==, "700");
-        g_assert_false(f->spec->has_root_fd);
-        g_assert_cmpint(f->fds.root, ==, -1);
+        g_assert_cmpstr(f->order->id, ==, "web");
+        g_assert_cmpuint(f->order->resources.memory_max, ==, 10485760);
+        g_assert_cmpuint(f->order->resources.memory_swap_max, ==, 4096);
+        g_assert_true(f->order->resources.has_memory_swap_max);
+        g_assert_cmpuint(f->order->resources.tasks_max, ==, 5);
+        g_assert_true(f->order->resources.has_tasks_max);
+        g_assert_cmpstr(f->order->process.environment[0], ==, "A=b");
+        g_assert_cmpstr(f->order->process.environment[1], ==, "C=\xff");
+        g_assert_null(f->order->process.environment[2]);
+        g_assert_cmpstr(f->order->process.working_directory, ==, "/w\xff");
+        g_assert_cmpstr(f->order->tree.hostname, ==, "host");
+        g_assert_true(f->order->process.attributes.terminal);
+        g_assert_false(f->order->tree.read_only_root);
+        g_assert_cmpint(f->order->tree.user_namespace, ==, USER_NAMESPACE_SELF);
+        g_assert_true(f->order->tree.has_user_namespace);
+        g_assert_true(f->order->tree.host_network);
+        g_assert_cmpuint(f->order->process.capabilities, ==,
+                         CAPABILITY(BPF) | CAPABILITY(SYS_ADMIN));
+        g_assert_false(f->order->process.seccomp);
+        g_assert_false(f->order->process.no_new_privileges);
+        g_assert_true(f->order->watch_bus);
+        g_assert_true(f->order->remove);
+        g_assert_cmpuint(f->order->tree.n_mounts, ==, 2);
+        g_assert_cmpstr(f->order->tree.mounts[0].source, ==, "/s\xff");
+        g_assert_cmpstr(f->order->tree.mounts[0].target, ==, "/t\xff");
+        g_assert_true(f->order->tree.mounts[0].read_only);
+        g_assert_true(f->order->tree.mounts[0].no_exec);
+        g_assert_null(f->order->tree.mounts[1].source);
+        g_assert_cmpstr(f->order->tree.mounts[1].size, ==, "1024");
+        g_assert_cmpstr(f->order->tree.mounts[1].mode, ==, "700");
+        g_assert_false(f->order->tree.has_root_fd);
+        g_assert_cmpint(f->order->tree.root.fd, ==, -1);
 }
 
 /* RootFD stands in for the path: a copy of the fd is kept, whatever it is. */
@@ -288,10 +286,10 @@ static void test_root_fd(Fixture *f, const void *unused)
         must(sd_bus_message_append(f->message, "{sv}", "RootFD", "h", f->null));
         close_list(f);
         assert_accepted(f);
-        g_assert_true(f->spec->has_root_fd);
-        g_assert_cmpint(f->fds.root, >=, 3);
-        g_assert_cmpint(f->fds.root, !=, f->null);
-        g_assert_cmpuint(f->fds.n, ==, 0);
+        g_assert_true(f->order->tree.has_root_fd);
+        g_assert_cmpint(f->order->tree.root.fd, >=, 3);
+        g_assert_cmpint(f->order->tree.root.fd, !=, f->null);
+        g_assert_cmpuint(f->order->n_fds, ==, 0);
 }
 
 /* A path and an fd: which? */
@@ -384,8 +382,8 @@ static void test_memory_max_zero(Fixture *f, const void *unused)
         must(sd_bus_message_append(f->message, "{sv}", "MemorySwapMax", "t", UINT64_C(0)));
         close_list(f);
         assert_accepted(f);
-        g_assert_cmpuint(f->spec->memory_max, ==, UINT64_MAX);
-        g_assert_cmpuint(f->spec->memory_swap_max, ==, 0);
+        g_assert_cmpuint(f->order->resources.memory_max, ==, UINT64_MAX);
+        g_assert_cmpuint(f->order->resources.memory_swap_max, ==, 0);
 }
 
 /* Any option with a value of another type is refused by its name, whatever that value is. */
@@ -485,8 +483,8 @@ static void test_user_namespace(Fixture *f, const void *unused)
         for (unsigned mode = 0; mode < G_N_ELEMENTS(modes); mode++) {
                 word_option(f, "UserNamespace", modes[mode]);
                 assert_accepted(f);
-                g_assert_cmpint(f->spec->user_namespace, ==, mode);
-                g_assert_true(f->spec->has_user_namespace);
+                g_assert_cmpint(f->order->tree.user_namespace, ==, mode);
+                g_assert_true(f->order->tree.has_user_namespace);
         }
         word_option(f, "UserNamespace", "keep-id");
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS,
@@ -498,12 +496,12 @@ static void test_words(Fixture *f, const void *unused)
 {
         word_option(f, "Network", "private");
         assert_accepted(f);
-        g_assert_false(f->spec->host_network);
+        g_assert_false(f->order->tree.host_network);
         word_option(f, "Network", "none");
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "Network is 'none'");
         word_option(f, "Seccomp", "default");
         assert_accepted(f);
-        g_assert_true(f->spec->seccomp);
+        g_assert_true(f->order->process.seccomp);
         word_option(f, "Seccomp", "");
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "Seccomp is ''");
 }
@@ -516,7 +514,7 @@ static void test_capabilities(Fixture *f, const void *unused)
                                    "CAP_SYSLOG", "CAP_SYSLOG"));
         close_list(f);
         assert_accepted(f);
-        g_assert_cmpuint(f->spec->capabilities, ==, CAPABILITY(SYSLOG));
+        g_assert_cmpuint(f->order->process.capabilities, ==, CAPABILITY(SYSLOG));
         new_message(f);
         up_to_options(f);
         must(sd_bus_message_append(f->message, "{sv}", "Capabilities", "as", 2, "CAP_SYSLOG",
@@ -569,9 +567,9 @@ static void test_nul_at_end(Fixture *f, const void *unused)
                         continue;
                 }
                 assert_accepted(f);
-                g_assert_cmpstr(f->spec->rootfs, ==, "/tree");
-                g_assert_cmpstr(f->spec->argv[0], ==, "sh");
-                g_assert_cmpstr(f->spec->argv[1], ==, "");
+                g_assert_cmpstr(f->order->tree.rootfs, ==, "/tree");
+                g_assert_cmpstr(f->order->process.argv[0], ==, "sh");
+                g_assert_cmpstr(f->order->process.argv[1], ==, "");
         }
 }
 
@@ -593,10 +591,11 @@ static void test_any_bytes(Fixture *f, const void *unused)
         open_options(f);
         close_list(f);
         assert_accepted(f);
-        g_assert_cmpstr(f->spec->rootfs, ==, "/\xff\xfe");
-        g_assert_cmpstr(f->spec->argv[1], ==, "");
-        g_assert_cmpmem(f->spec->argv[2], strlen(f->spec->argv[2]), all, sizeof all);
-        g_assert_null(f->spec->argv[3]);
+        g_assert_cmpstr(f->order->tree.rootfs, ==, "/\xff\xfe");
+        g_assert_cmpstr(f->order->process.argv[1], ==, "");
+        g_assert_cmpmem(f->order->process.argv[2], strlen(f->order->process.argv[2]), all,
+                        sizeof all);
+        g_assert_null(f->order->process.argv[3]);
 }
 
 static void spawn_n(Fixture *f, unsigned n)
@@ -618,7 +617,7 @@ static void test_argv_count(Fixture *f, const void *unused)
 {
         spawn_n(f, ARGV_MAX);
         assert_accepted(f);
-        g_assert_cmpuint(g_strv_length(f->spec->argv), ==, ARGV_MAX);
+        g_assert_cmpuint(g_strv_length(f->order->process.argv), ==, ARGV_MAX);
         spawn_n(f, ARGV_MAX + 1);
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "argv has more than the 1024 strings");
 }
@@ -664,7 +663,7 @@ static void test_four_million(Fixture *f, const void *unused)
         }
         guint64 before = memory("VmRSS:");
         gint64 start = g_get_monotonic_time();
-        g_assert_false(spec_decode_spawn(f->message, &f->spec, &f->fds, &f->error));
+        g_assert_false(spec_decode_spawn(f->message, &f->order, &f->error));
         g_assert_cmpint(g_get_monotonic_time() - start, <, 200 * 1000);
         g_assert_cmpuint(memory("VmHWM:"), <, before + 4096);
         g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_INVALID_ARGS);
@@ -686,7 +685,7 @@ static void test_argv_bytes(Fixture *f, const void *unused)
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "argv has more than the 1048576 bytes");
 }
 
-/* What is well-formed but makes no sense is judged as well: the checks of the spec are part of
+/* What is well-formed but makes no sense is judged as well: the checks of the order are part of
  * decoding. */
 static void test_validates(Fixture *f, const void *unused)
 {
@@ -735,15 +734,15 @@ static void test_fds(Fixture *f, const void *unused)
         fd_entry(f, SPAWN_FD_NUMBER_MAX, f->null);
         finish_fds(f);
         assert_accepted(f);
-        g_assert_cmpuint(f->fds.n, ==, 3);
-        g_assert_cmpint(f->fds.list[0].target, ==, 0);
-        g_assert_cmpint(f->fds.list[1].target, ==, 7);
-        g_assert_cmpint(f->fds.list[2].target, ==, 255);
-        for (size_t i = 0; i < f->fds.n; i++)
-                g_assert_cmpint(fcntl(f->fds.list[i].source, F_GETFD), ==, FD_CLOEXEC);
+        g_assert_cmpuint(f->order->n_fds, ==, 3);
+        g_assert_cmpint(f->order->fds[0].target, ==, 0);
+        g_assert_cmpint(f->order->fds[1].target, ==, 7);
+        g_assert_cmpint(f->order->fds[2].target, ==, 255);
+        for (size_t i = 0; i < f->order->n_fds; i++)
+                g_assert_cmpint(fcntl(f->order->fds[i].source, F_GETFD), ==, FD_CLOEXEC);
         /* they outlive the message */
         sd_bus_message_unref(g_steal_pointer(&f->message));
-        g_assert_cmpint(fcntl(f->fds.list[2].source, F_GETFD), ==, FD_CLOEXEC);
+        g_assert_cmpint(fcntl(f->order->fds[2].source, F_GETFD), ==, FD_CLOEXEC);
 }
 
 /* SPAWN_FDS_MAX fds are taken, one more is not, and of a refused message no fd stays. */
@@ -755,7 +754,7 @@ static void test_fds_count(Fixture *f, const void *unused)
                 fd_entry(f, i, f->null);
         finish_fds(f);
         assert_accepted(f);
-        g_assert_cmpuint(f->fds.n, ==, SPAWN_FDS_MAX);
+        g_assert_cmpuint(f->order->n_fds, ==, SPAWN_FDS_MAX);
         new_message(f);
         clear_result(f);
         unsigned before = count_fds();
@@ -857,7 +856,7 @@ static void run(Fixture *f, const char *rootfs, uint64_t memory, const char *com
         must(sd_bus_message_append(f->message, "st", rootfs, memory));
         must(sd_bus_message_append(f->message, "as", command_name ? 1 : 0, command_name));
         seal(f);
-        spec_decode_run(f->message, &f->spec, &f->error);
+        spec_decode_run(f->message, &f->order, &f->error);
 }
 
 /* Run is the default profile with a root tree, a memory limit and a command. */
@@ -865,23 +864,24 @@ static void test_run(Fixture *f, const void *unused)
 {
         run(f, "/tree", 10485760, "true");
         g_assert_no_error(f->error);
-        g_assert_cmpstr(f->spec->rootfs, ==, "/tree");
-        g_assert_cmpuint(f->spec->memory_max, ==, 10485760);
-        g_assert_cmpuint(f->spec->memory_swap_max, ==, 0);
-        g_assert_cmpstr(f->spec->argv[0], ==, "true");
-        g_assert_true(f->spec->read_only_root);
-        g_assert_false(f->spec->terminal || f->spec->watch_bus || f->spec->remove);
+        g_assert_cmpstr(f->order->tree.rootfs, ==, "/tree");
+        g_assert_cmpuint(f->order->resources.memory_max, ==, 10485760);
+        g_assert_cmpuint(f->order->resources.memory_swap_max, ==, 0);
+        g_assert_cmpstr(f->order->process.argv[0], ==, "true");
+        g_assert_true(f->order->tree.read_only_root);
+        g_assert_false(f->order->process.attributes.terminal || f->order->watch_bus ||
+                       f->order->remove);
 }
 
 /* memMax 0 and UINT64_MAX are "no limit". */
 static void test_run_no_limit(Fixture *f, const void *unused)
 {
         run(f, "/tree", 0, "true");
-        g_assert_cmpuint(f->spec->memory_max, ==, UINT64_MAX);
+        g_assert_cmpuint(f->order->resources.memory_max, ==, UINT64_MAX);
         run(f, "/tree", UINT64_MAX, "true");
-        g_assert_cmpuint(f->spec->memory_max, ==, UINT64_MAX);
+        g_assert_cmpuint(f->order->resources.memory_max, ==, UINT64_MAX);
         run(f, "/tree", 1, "true");
-        g_assert_cmpuint(f->spec->memory_max, ==, 1);
+        g_assert_cmpuint(f->order->resources.memory_max, ==, 1);
 }
 
 /* Run's arguments are judged like Spawn's. */

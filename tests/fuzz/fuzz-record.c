@@ -8,7 +8,7 @@
 
 #include "service/container/record.h"
 #include "service/spec/limits.h"
-#include "service/spec/run-spec.h"
+#include "service/spec/order.h"
 #include "service/util/fd.h"
 #include "tests/fuzz/target.h"
 #include "tests/lib/sealed-record.h"
@@ -84,7 +84,7 @@ static void load_record(const uint8_t *data, size_t size)
         write_bytes("1.conf", (const uint8_t *) sealed, strlen(sealed));
         record_load_all(directory, on_record, &info);
         if (info.id) {
-                g_assert_true(run_spec_id_is_valid(info.id));
+                g_assert_true(order_id_is_valid(info.id));
                 g_assert_cmpuint(info.serial, ==, 1);
                 g_assert_cmpint(info.result, >, RESULT_NONE);
                 g_assert_cmpint(info.result, <, _RESULT_MAX);

@@ -1,5 +1,5 @@
 /* The input is a little program that appends values to a message, right and wrong ones; the message
- * is then decoded as a Spawn and as a Run. What is accepted keeps all promises of a valid spec,
+ * is then decoded as a Spawn and as a Run. What is accepted keeps all promises of a valid order,
  * what is refused has an error and leaves nothing. */
 
 #include <fcntl.h>
@@ -145,33 +145,33 @@ static int step(sd_bus_message *message, Input *input)
         }
 }
 
-static void check(bool accepted, RunSpec *spec, const SpawnFds *fds, GError *error)
+static void check(bool accepted, Order *order, GError *error)
 {
-        g_assert_true(accepted == (spec != NULL));
+        g_assert_true(accepted == (order != NULL));
         g_assert_true(accepted == (error == NULL));
-        g_assert_cmpuint(fds->n, <=, SPAWN_FDS_MAX);
         if (error)
                 g_assert_true(error->domain == RUNTIME_ERROR && error->code < _RUNTIME_ERROR_MAX &&
                               *error->message);
-        if (!spec)
+        if (!order)
                 return;
-        g_assert_true(run_spec_validate(spec, NULL));
-        for (size_t i = 0; i < fds->n; i++) {
-                g_assert_cmpint(fds->list[i].target, <=, (int) SPAWN_FD_NUMBER_MAX);
-                g_assert_cmpint(fds->list[i].target, >=, spec->terminal ? 3 : 0);
+        g_assert_cmpuint(order->n_fds, <=, SPAWN_FDS_MAX);
+        g_assert_true(order_validate(order, NULL));
+        for (size_t i = 0; i < order->n_fds; i++) {
+                g_assert_cmpint(order->fds[i].target, <=, (int) SPAWN_FD_NUMBER_MAX);
+                g_assert_cmpint(order->fds[i].target, >=,
+                                order->process.attributes.terminal ? 3 : 0);
         }
 }
 
 static void decode(sd_bus_message *message, bool is_spawn)
 {
-        g_autoptr(RunSpec) spec = NULL;
+        g_autoptr(Order) order = NULL;
         g_autoptr(GError) error = NULL;
-        g_auto(SpawnFds) fds = {.root = -1};
 
         g_assert_cmpint(sd_bus_message_rewind(message, true), >=, 0);
-        bool accepted = is_spawn ? spec_decode_spawn(message, &spec, &fds, &error)
-                                 : spec_decode_run(message, &spec, &error);
-        check(accepted, spec, &fds, error);
+        bool accepted = is_spawn ? spec_decode_spawn(message, &order, &error)
+                                 : spec_decode_run(message, &order, &error);
+        check(accepted, order, error);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -123,8 +123,8 @@ bool fake_launch(const LaunchInput *input, Launched *ret, GError **error)
 
         fake_launch_how.n_launches++;
         g_free(fake_launch_how.last_hostname);
-        fake_launch_how.last_hostname = g_strdup(input->hostname);
-        fake_launch_how.last_n_fds = (unsigned) input->n_fds;
+        fake_launch_how.last_hostname = g_strdup(input->order->tree.hostname);
+        fake_launch_how.last_n_fds = (unsigned) input->order->n_fds;
         fake_launch_how.last_output_fd = input->output_fd;
         if (fake_launch_how.script == FAKE_NO_CHILD)
                 return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED, "no child today");
@@ -138,7 +138,7 @@ bool fake_launch(const LaunchInput *input, Launched *ret, GError **error)
                 int socket = dup2(sockets[1], 901), released = dup2(release_pipe[0], 902);
                 syscall(SYS_close_range, 3, 899, 0);
                 release_pipe[0] = released;
-                child(socket, output, !input->execute);
+                child(socket, output, !input->order->execute);
         }
         fd_close(sockets[1]);
         if (!children)

@@ -1,22 +1,53 @@
 #pragma once
 
-/* Two parts of the SandboxPlan: what the child covers, and what else it mounts. Plain data, for
- * both halves of a launch. */
+/* What the child mounts, as data: an ordered list of steps, compiled by the parent. The child knows
+ * neither what asked for a step nor where it stands in the list for a reason. Plain data, for both
+ * halves of a launch. */
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-typedef struct SandboxMask {
-        const char *path; /* below /proc */
-        enum { MASK_EMPTY_FILE, MASK_EMPTY_DIRECTORY, MASK_READ_ONLY } kind;
-        bool in_sys; /* below /sys instead */
-} SandboxMask;
+#include "service/sandbox/child/stage.h"
 
-/* What the caller wants mounted, in its order. */
-typedef struct SandboxMount {
-        int fd; /* which of those that come with SANDBOX_GO, detached, attributes and id map
-                   applied; -1: a new tmpfs */
-        const char *target; /* below the root, without the leading slash */
-        bool is_directory;
-        const char *size, *mode; /* of the tmpfs; NULL: the kernel's default */
-        unsigned attributes;
-} SandboxMount;
+typedef struct MountOption {
+        const char *key, *value;
+} MountOption;
+
+/* A new file system. */
+#define MOUNT_OPTIONS_MAX 3u
+typedef struct NewMount {
+        const char *type;
+        MountOption options[MOUNT_OPTIONS_MAX]; /* the first without a key ends them */
+        unsigned attributes;                    /* MOUNT_ATTR_… */
+} NewMount;
+
+/* A file system that is made, or given, before the child waits for its plan; detached until a step
+ * attaches it. */
+typedef struct EarlyMount {
+        int fd; /* given; -1: to be made as `new` says */
+        NewMount new;
+} EarlyMount;
+#define EARLY_MOUNTS_MAX 8u
+
+typedef enum MountKind {
+        MOUNT_EARLY,          /* attaches an early mount */
+        MOUNT_TREE,           /* attaches a tree that came with SANDBOX_GO, detached, id-mapped */
+        MOUNT_NEW,            /* attaches a new file system */
+        MOUNT_MASK_FILE,      /* covers the target with /dev/null */
+        MOUNT_MASK_DIRECTORY, /* covers the target with an empty directory */
+        MOUNT_READ_ONLY,      /* covers the target with itself, read-only */
+} MountKind;
+
+typedef struct MountStep {
+        MountKind kind;
+        int index;    /* of MOUNT_EARLY and MOUNT_TREE: which of them */
+        NewMount new; /* of MOUNT_NEW */
+        int at;       /* the early mount in which the target lies; -1: the root */
+        const char
+                *target; /* below that, without a slash in front; no link on the way is followed */
+        bool is_directory;  /* what is attached */
+        bool is_optional;   /* without such a target there is nothing to do */
+        SandboxStage stage; /* what the child reports if the step fails: */
+        uint32_t number;
+} MountStep;

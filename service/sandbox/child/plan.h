@@ -1,7 +1,8 @@
 #pragma once
 
-/* The contract between the two halves of a launch: the parent (sandbox.c, launch.c) fills it in,
- * the child (child/child.c) walks it: it computes nothing that the parent could. */
+/* The contract between the two halves of a launch: the parent (sandbox.c, compile.c) fills it in,
+ * the child (child.c) walks it and computes nothing that the parent could. It is a language of its
+ * own: whatever describes a container is compiled into it. */
 
 #include <linux/filter.h>
 #include <stdbool.h>
@@ -10,6 +11,7 @@
 
 #include "service/sandbox/child/mount.h"
 #include "service/sandbox/child/stage.h"
+#include "service/spec/attributes.h"
 
 /* The process's name until exec: was one that was killed for memory killed before or after that? */
 #define SANDBOX_COMM "(naive-runc)"
@@ -23,44 +25,48 @@
 #define SANDBOX_FD_BASE 256
 #define SANDBOX_FDS_MAX 64u /* beside SANDBOX_GO */
 
-#define SANDBOX_MASKS_MAX 32u
-
-/* The early part, complete before clone3: the child has a copy of the stack, and need not have one
- * of the heap (memory.h): all that this points to lies beside it. */
+/* The early part, complete before clone3. The child has a copy of the stack, and need not have a
+ * copy of the heap (memory.h): all that this points to lies on the stack, or is constant. */
 typedef struct SandboxBase {
         int sync_fd; /* the child's end of a SOCK_SEQPACKET pair */
-        int dev_fd;  /* detached, read-only mount of the service's /dev */
-        int sys_fd;  /* detached, read-only sysfs; -1: one of our own network is to be made */
+        const EarlyMount *early;
+        size_t n_early;
+        int dev;                /* which of these is the /dev of the service */
+        const MountStep *steps; /* on early mounts, while they are detached */
+        size_t n_steps;
         uint64_t inner_namespaces; /* made with a second user namespace; 0: there is none */
         const char *inner_map;     /* its ids, all those of the first */
         const int *keep_fds;       /* sorted; every other fd is closed at once */
         size_t n_keep_fds;
         const int *cgroup_fds; /* "0" written to each enters the v1 leaves; -1 ends the list */
         bool set_groups;       /* the id map allows setgroups() */
-        bool has_tty_gid;      /* gid 5 is mapped: devpts can give terminals to it */
+        bool raises_loopback;  /* the network namespace is its own */
         bool leaves_host;      /* early: it may be long until the plan is there */
-        bool masks_late; /* this kernel mounts on nothing that is detached (Linux before 6.15) */
-        const SandboxMask *masks;
-        size_t n_masks;
         const struct SandboxPlan *plan;
 } SandboxBase;
 
+typedef struct SandboxLimit {
+        int resource; /* RLIMIT_… */
+        uint64_t soft, hard;
+} SandboxLimit;
+
 /* The late part: what the call wants. It lies in memory that both halves share, and points into
- * that memory only, by the child's addresses: the child may be older than all else. Its fds come
- * with GO: the root (a detached mount, attributes and id map applied), those of mounts, one for
- * each target. */
+ * that memory, by the child's addresses (the child may be older than all else), or to what is
+ * constant. Its fds come with GO: the root (a detached mount, attributes and id map applied), the
+ * trees that are mounted, one for each target. */
 typedef struct SandboxPlan {
-        const SandboxMount *mounts;
-        size_t n_mounts;
+        const MountStep *steps; /* once the root is the root */
+        size_t n_steps;
         size_t first_target; /* which of the fds */
         const int *targets;
         size_t n_targets;
         bool waits; /* for SANDBOX_EXEC, before it executes the command */
-        bool terminal;
         const char *hostname;
         size_t hostname_length;
         const char *working_directory;
-        uint64_t files_soft, files_hard; /* RLIMIT_NOFILE, as the service found it */
+        ProcessAttributes attributes;
+        const SandboxLimit *limits;
+        size_t n_limits;
         uint64_t capabilities;     /* what stays in the bounding, permitted and effective sets */
         int last_capability;       /* the kernel's highest */
         struct sock_fprog seccomp; /* without `filter`: none */

@@ -8,24 +8,26 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "service/sandbox/child/report.h"
+
 #define UMOUNT_DETACH 2 /* sys/mount.h clashes with linux/mount.h */
 
-/* A new file system as a detached mount, or -1. */
-int sandbox_new_mount(const char *type, const SandboxMountOption *options, size_t n,
-                      unsigned attributes)
+#define SEALED (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+
+int root_new_mount(const NewMount *what)
 {
         int mount = -1;
-        int fs = (int) syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
+        int fs = (int) syscall(SYS_fsopen, what->type, FSOPEN_CLOEXEC);
 
         if (fs < 0)
                 return -1;
-        for (size_t i = 0; i < n; i++)
-                if (syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, options[i].key, options[i].value,
-                            0) < 0)
+        for (size_t i = 0; i < MOUNT_OPTIONS_MAX && what->options[i].key; i++)
+                if (syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, what->options[i].key,
+                            what->options[i].value, 0) < 0)
                         return -1;
         if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
-                mount = (int) syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attributes);
-        sandbox_close(fs);
+                mount = (int) syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, what->attributes);
+        root_close(fs);
         return mount;
 }
 
@@ -48,71 +50,109 @@ static int open_target(int dir, const char *path, uint64_t flags)
         return fd;
 }
 
-static bool attach(int mount, int dir, const char *path, uint64_t flags)
+static bool attach(int mount, int dir, const MountStep *step)
 {
-        int target = open_target(dir, path, flags);
+        int target = open_target(dir, step->target, step->is_directory ? O_DIRECTORY : 0);
         bool done;
 
         if (target < 0)
                 return false;
         done = syscall(SYS_move_mount, mount, "", target, "",
                        MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0;
-        sandbox_close(target);
+        root_close(target);
         return done;
 }
 
-/* Covers one path of our own proc or sysfs, found from its mount: the directory that it is mounted
- * on may have got another name meanwhile. The sources are ours too, or the host's
- * before the pivot: an empty tmpfs, /dev/null, or the path itself, never a file of the root tree.
- */
-static bool mask(const SandboxBase *base, const SandboxMask *what, int dir)
+/* -- steps -- */
+
+/* What the steps work on. */
+typedef struct Stock {
+        const int *early, *fds;
+        int dev;       /* our /dev; */
+        bool has_root; /* late: the host's is out of reach */
+} Stock;
+
+/* What covers a path of our own proc or sysfs. Each is ours, or the host's before the pivot: an
+ * empty tmpfs, /dev/null, or the path itself, never a file of the root tree. */
+static int make_cover(const Stock *stock, const MountStep *step, int dir)
 {
-        const int dev = base->masks_late ? base->dev_fd : AT_FDCWD;
-        const char *null = base->masks_late ? "null" : "/dev/null";
-        const bool is_read_only = what->kind == MASK_READ_ONLY;
-        struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
-                                                    MOUNT_ATTR_NOEXEC};
+        const NewMount empty = {"tmpfs", {{"size", "4096"}, {"mode", "0555"}}, SEALED};
+        struct mount_attr attributes = {.attr_set = SEALED & ~(uint64_t) MOUNT_ATTR_NODEV};
+        const unsigned clone = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
         int mount;
 
-        if (what->kind == MASK_EMPTY_DIRECTORY)
-                mount = sandbox_new_mount(
-                        "tmpfs", (SandboxMountOption[]){{"size", "4096"}, {"mode", "0555"}}, 2,
-                        MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-                                MOUNT_ATTR_NOEXEC);
+        if (step->kind == MOUNT_MASK_DIRECTORY)
+                return root_new_mount(&empty);
+        if (step->kind == MOUNT_READ_ONLY)
+                mount = (int) syscall(SYS_open_tree, dir, step->target, clone);
+        else if (stock->has_root)
+                mount = (int) syscall(SYS_open_tree, stock->dev, "null", clone);
         else
-                mount = (int) syscall(SYS_open_tree, is_read_only ? dir : dev,
-                                      is_read_only ? what->path : null,
-                                      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+                mount = (int) syscall(SYS_open_tree, AT_FDCWD, "/dev/null", clone);
+        if (mount < 0 || syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attributes,
+                                 sizeof attributes) < 0)
+                return -1;
+        return mount;
+}
+
+static int find_mount(const Stock *stock, const MountStep *step, int dir)
+{
+        switch (step->kind) {
+        case MOUNT_EARLY:
+                return stock->early[step->index];
+        case MOUNT_TREE:
+                return stock->fds[step->index];
+        case MOUNT_NEW:
+                return root_new_mount(&step->new);
+        case MOUNT_MASK_FILE:
+        case MOUNT_MASK_DIRECTORY:
+        case MOUNT_READ_ONLY:
+                return make_cover(stock, step, dir);
+        }
+        errno = EINVAL;
+        return -1;
+}
+
+/* A target is found from the mount that it lies in: the directory that this is mounted on may have
+ * got another name meanwhile. Nothing is made in the tree: a target is there, or it is an error. */
+static bool walk_step(const Stock *stock, const MountStep *step)
+{
+        int dir = step->at < 0 ? AT_FDCWD : stock->early[step->at];
+        int mount = find_mount(stock, step, dir);
+
         if (mount < 0)
                 return false;
-        if (what->kind != MASK_EMPTY_DIRECTORY &&
-            syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attributes, sizeof attributes) <
-                    0)
+        /* the kernel says EINVAL, as it does for much else */
+        if (step->kind == MOUNT_TREE && !step->is_directory &&
+            open_target(dir, step->target, O_DIRECTORY) >= 0) {
+                errno = EISDIR;
                 return false;
-        if (!attach(mount, dir, what->path, 0))
+        }
+        if (!attach(mount, dir, step))
                 return false;
-        sandbox_close(mount);
+        if (step->kind != MOUNT_EARLY)
+                root_close(mount);
         return true;
 }
 
-/* `proc` and `sys`: those file systems, attached or not. */
-static void mask_all(const SandboxBase *base, int proc, int sys)
+static void walk(const SandboxBase *base, const Stock *stock, const MountStep *steps, size_t n)
 {
-        for (size_t i = 0; i < base->n_masks; i++)
-                if (!mask(base, &base->masks[i], base->masks[i].in_sys ? sys : proc) &&
-                    errno != ENOENT) /* was there when the service began */
-                        sandbox_fail(base, STAGE_MASK);
+        for (size_t i = 0; i < n; i++)
+                if (!walk_step(stock, &steps[i]) && !(steps[i].is_optional && errno == ENOENT))
+                        report_failure_at(base, steps[i].stage, steps[i].number);
 }
+
+/* -- the root -- */
 
 /* On top of "/", which needs no directory of its own. */
 static void attach_root(const SandboxBase *base, int root)
 {
         if (syscall(SYS_move_mount, root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
-                sandbox_fail(base, STAGE_ATTACH_ROOT);
+                report_failure(base, STAGE_ATTACH_ROOT);
         if (fchdir(root) < 0)
-                sandbox_fail(base, STAGE_PIVOT_ROOT);
-        /* one that waits for its start holds no directory */
-        sandbox_close(root);
+                report_failure(base, STAGE_PIVOT_ROOT);
+        /* a sandbox that waits for its start holds no directory */
+        root_close(root);
 }
 
 static void change_root(const SandboxBase *base, int root)
@@ -121,125 +161,61 @@ static void change_root(const SandboxBase *base, int root)
         /* "." is the new root for both arguments; then what is detached by "." is the old one, now
          * on top of it. */
         if (syscall(SYS_pivot_root, ".", ".") < 0)
-                sandbox_fail(base, STAGE_PIVOT_ROOT);
+                report_failure(base, STAGE_PIVOT_ROOT);
         if (syscall(SYS_umount2, ".", UMOUNT_DETACH) < 0 || chdir("/") < 0)
-                sandbox_fail(base, STAGE_DETACH_OLD_ROOT);
+                report_failure(base, STAGE_DETACH_OLD_ROOT);
 }
 
-/* Of one that has left the host: its old root is an empty, read-only tmpfs and stays below, for to
- * detach it would mean to wait for an RCU grace period (0.1 to 0.4 ms). Nothing leads there: ".."
- * of a mount that lies on the namespace's root is that mount again, whatever chroot() is played
- * with, and to unmount it takes a capability over the mounts that no command in here has. So it is
- * no chroot jail, and the kernel does not take it for one (user namespaces could be made). */
+/* Of a sandbox that has left the host: its old root is an empty, read-only tmpfs and stays below,
+ * for to detach it would mean to wait for an RCU grace period (0.1 to 0.4 ms). Nothing leads there:
+ * ".." of a mount that lies on the namespace's root is that mount again, whatever chroot() is
+ * played with, and to unmount it takes a capability over the mounts that no command in here has. So
+ * it is no chroot jail, and the kernel does not take it for one (user namespaces could be made). */
 static void cover_root(const SandboxBase *base, int root)
 {
         attach_root(base, root);
         if (chroot(".") < 0)
-                sandbox_fail(base, STAGE_PIVOT_ROOT);
+                report_failure(base, STAGE_PIVOT_ROOT);
 }
 
-/* One that waits for its call leaves the host's tree early, for an empty one: late, there is less
- * to detach, and meanwhile it holds nothing of the host's. */
+/* A sandbox that waits for its call leaves the host's tree early, for an empty one: late, there is
+ * less to detach, and meanwhile it holds nothing of the host's. */
 static void leave_host(const SandboxBase *base)
 {
-        int stage = sandbox_new_mount("tmpfs", (SandboxMountOption[]){{"size", "4096"}}, 1,
-                                      MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-                                              MOUNT_ATTR_NOEXEC);
+        const NewMount empty = {"tmpfs", {{"size", "4096"}}, SEALED};
+        int stage = root_new_mount(&empty);
 
         if (stage < 0)
-                sandbox_fail(base, STAGE_NEW_TMP);
+                report_failure_at(base, STAGE_NEW_MOUNT, (uint32_t) base->n_early);
         change_root(base, stage);
 }
 
 /* Made while the host's proc and sysfs are still visible: the kernel asks for that in a user
  * namespace, so that nothing masked on the host comes to light here. */
-void sandbox_make_mounts(const SandboxBase *base, SandboxMounts *mounts)
+void root_make_early(const SandboxBase *base, int early[EARLY_MOUNTS_MAX])
 {
-        const unsigned safe = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-        const SandboxMountOption pts[] = {{"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}};
-        const SandboxMountOption shm[] = {{"mode", "1777"}, {"size", "65536k"}};
-        const SandboxMountOption tmp[] = {{"mode", "1777"}};
-
-        if ((mounts->proc = sandbox_new_mount("proc", NULL, 0, safe)) < 0)
-                sandbox_fail(base, STAGE_NEW_PROC);
-        if ((mounts->sys = base->sys_fd) < 0 &&
-            (mounts->sys = sandbox_new_mount("sysfs", NULL, 0, safe | MOUNT_ATTR_RDONLY)) < 0)
-                sandbox_fail(base, STAGE_NEW_SYS);
-        if ((mounts->pts = sandbox_new_mount("devpts", pts, base->has_tty_gid ? 3 : 2,
-                                             MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)) < 0)
-                sandbox_fail(base, STAGE_NEW_PTS);
-        if ((mounts->shm = sandbox_new_mount("tmpfs", shm, 2, safe)) < 0 ||
-            (mounts->tmp =
-                     sandbox_new_mount("tmpfs", tmp, 1, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)) < 0)
-                sandbox_fail(base, STAGE_NEW_TMP);
-        if ((mounts->mqueue = sandbox_new_mount("mqueue", NULL, 0, safe)) < 0)
-                sandbox_fail(base, STAGE_NEW_MQUEUE);
-        if (!base->masks_late)
-                mask_all(base, mounts->proc, mounts->sys);
+        for (size_t i = 0; i < base->n_early; i++) {
+                const EarlyMount *mount = &base->early[i];
+                early[i] = mount->fd >= 0 ? mount->fd : root_new_mount(&mount->new);
+                if (early[i] < 0)
+                        report_failure_at(base, STAGE_NEW_MOUNT, (uint32_t) i);
+        }
+        walk(base, &(Stock){.early = early, .dev = early[base->dev]}, base->steps, base->n_steps);
         if (base->leaves_host)
                 leave_host(base);
 }
 
 /* After the pivot links in the tree can lead nowhere but into it; ours are not followed at all. */
-static void attach_mounts(const SandboxBase *base, const SandboxMounts *mounts)
-{
-        if (!attach(mounts->proc, AT_FDCWD, "proc", O_DIRECTORY))
-                sandbox_fail(base, STAGE_MOUNT_PROC);
-        if (!attach(mounts->sys, AT_FDCWD, "sys", O_DIRECTORY))
-                sandbox_fail(base, STAGE_MOUNT_SYS);
-        if (!attach(base->dev_fd, AT_FDCWD, "dev", O_DIRECTORY))
-                sandbox_fail(base, STAGE_MOUNT_DEV);
-        if (!attach(mounts->pts, base->dev_fd, "pts", O_DIRECTORY) ||
-            !attach(mounts->shm, base->dev_fd, "shm", O_DIRECTORY) ||
-            !attach(mounts->mqueue, base->dev_fd, "mqueue", O_DIRECTORY))
-                sandbox_fail(base, STAGE_MOUNT_DEV_ENTRY);
-        if (!attach(mounts->tmp, AT_FDCWD, "tmp", O_DIRECTORY) &&
-            errno != ENOENT) /* a tree need not have one */
-                sandbox_fail(base, STAGE_MOUNT_TMP);
-}
-
-static bool mount_one(const SandboxMount *what, const int *fds)
-{
-        const SandboxMountOption options[] = {{"size", what->size}, {"mode", what->mode}};
-        size_t first = what->size ? 0 : 1, end = what->mode ? 2 : 1;
-        int directory = what->is_directory ? -1 : open_target(AT_FDCWD, what->target, O_DIRECTORY);
-        int mount = what->fd < 0 ? -1 : fds[what->fd];
-        bool done;
-
-        if (directory >= 0) { /* the kernel says EINVAL, as it does for much else */
-                errno = EISDIR;
-                return false;
-        }
-        if (mount < 0)
-                mount = sandbox_new_mount("tmpfs", options + first, end - first, what->attributes);
-        done = mount >= 0 &&
-               attach(mount, AT_FDCWD, what->target, what->is_directory ? O_DIRECTORY : 0);
-        if (done)
-                sandbox_close(mount);
-        return done;
-}
-
-/* After all that is ours, and in the caller's order, for one may lie in another. Nothing is made in
- * the tree: a target is there, or it is an error. */
-static void mount_others(const SandboxBase *base, const int *fds)
+void root_enter(const SandboxBase *base, const int *early, const int *fds)
 {
         const SandboxPlan *plan = base->plan;
+        const Stock stock = {early, fds, early[base->dev], true};
 
-        for (uint32_t i = 0; i < plan->n_mounts; i++)
-                if (!mount_one(&plan->mounts[i], fds))
-                        sandbox_fail_at(base, STAGE_MOUNT, i);
-}
-
-void sandbox_enter_root(const SandboxBase *base, const SandboxMounts *mounts, const int *fds)
-{
         if (base->leaves_host)
                 cover_root(base, fds[0]);
         else
                 change_root(base, fds[0]);
-        attach_mounts(base, mounts);
-        if (base->masks_late)
-                mask_all(base, mounts->proc, mounts->sys);
-        /* the mounts' own fds: all that is kept has higher numbers */
+        walk(base, &stock, plan->steps, plan->n_steps);
+        /* the early mounts' own fds: all that is kept has higher numbers */
         syscall(SYS_close_range, 0, SANDBOX_FD_BASE - 1, 0);
-        mount_others(base, fds);
 }

@@ -15,19 +15,11 @@
         X(STAGE_CGROUP_NAMESPACE, "enter a cgroup namespace")                                      \
         X(STAGE_PROPAGATION, "cut mount propagation")                                              \
         X(STAGE_INNER, "enter a second user namespace, that locks the mounts")                     \
-        X(STAGE_NEW_PROC, "make a new proc file system")                                           \
-        X(STAGE_NEW_SYS, "make a new sysfs")                                                       \
-        X(STAGE_NEW_PTS, "make a new devpts")                                                      \
-        X(STAGE_NEW_TMP, "make a new tmpfs")                                                       \
-        X(STAGE_NEW_MQUEUE, "make a new mqueue")                                                   \
+        X(STAGE_NEW_MOUNT, "make a file system that every container has")                          \
         X(STAGE_ATTACH_ROOT, "attach the root file system")                                        \
         X(STAGE_PIVOT_ROOT, "change into the root file system")                                    \
         X(STAGE_DETACH_OLD_ROOT, "detach the host's root")                                         \
-        X(STAGE_MOUNT_PROC, "mount on directory 'proc'")                                           \
-        X(STAGE_MOUNT_SYS, "mount on directory 'sys'")                                             \
-        X(STAGE_MOUNT_DEV, "mount on directory 'dev'")                                             \
-        X(STAGE_MOUNT_TMP, "mount on directory 'tmp'")                                             \
-        X(STAGE_MOUNT_DEV_ENTRY, "mount inside /dev")                                              \
+        X(STAGE_MOUNT_OWN, "mount what every container has")                                       \
         X(STAGE_MASK, "mask a path of /proc or /sys")                                              \
         X(STAGE_MOUNT, "mount what was asked for")                                                 \
         X(STAGE_HOSTNAME, "set the host name")                                                     \
@@ -55,7 +47,7 @@ typedef enum SandboxStage {
 typedef struct SandboxReport {
         uint32_t stage;
         int32_t error;
-        uint32_t index; /* of the mount, at STAGE_MOUNT */
+        uint32_t number; /* of what is mounted, at the stages that mount */
 } SandboxReport;
 
 /* Of a path that leads through one of /proc's links to what a process holds. */

@@ -24,8 +24,6 @@ typedef struct Fixture {
         GString *order; /* of the hooks, a letter each */
         GError *failure;
         unsigned fds_before;
-        const SandboxFd *fds;
-        size_t n_fds;
 } Fixture;
 
 static unsigned count_fds(void)
@@ -93,7 +91,7 @@ static void set_up(Fixture *f, const void *unused)
 {
         ContainerInfo info = {
                 .serial = 1, .id = g_strdup("web"), .owner = 1000, .memory_max = UINT64_MAX};
-        RunSpec *spec = run_spec_new();
+        Order *order = order_new();
 
         fake_launch_reset();
         g_main_context_wakeup(NULL);
@@ -102,9 +100,9 @@ static void set_up(Fixture *f, const void *unused)
         f->fds_before = count_fds();
         f->order = g_string_new(NULL);
         f->ranges = id_ranges_new(0x70000000, ID_RANGE_SIZE);
-        spec->rootfs = g_strdup("/tree");
-        spec->argv = g_strsplit("cmd", " ", -1);
-        f->container = container_new(&info, spec, &hooks, f);
+        order->tree.rootfs = g_strdup("/tree");
+        order->process.argv = g_strsplit("cmd", " ", -1);
+        f->container = container_new(&info, order, &hooks, f);
         g_assert_null(info.id); /* consumed */
 }
 
@@ -133,19 +131,14 @@ static bool launch_it(Fixture *f, FakeScript script, bool execute, GError **erro
         static const Profile profile;
         const CgroupLimits unlimited = {CGROUP_NO_LIMIT, CGROUP_NO_LIMIT, CGROUP_NO_LIMIT};
         const Credentials owner = {.uid = 1000};
-        ContainerLaunch how = {
-                .launch = fake_launch,
-                .profile = &profile,
-                .tree_fd = -1,
-                .execute = execute,
-                .fds = f->fds,
-                .n_fds = f->n_fds,
-        };
+        const ContainerEngine engine = {fake_launch, &profile};
+        Prepared made = {.serial = 1};
 
         fake_launch_how.script = script;
-        g_assert_true(id_map_new(f->ranges, USER_NAMESPACE_AUTO, &owner, 0, &how.map, NULL));
-        g_assert_true(cgroup_new(fake_cgroup_tree(), 1000, 1, &unlimited, &how.cgroup, NULL));
-        return container_launch(f->container, &how, error);
+        ((Order *) container_order(f->container))->execute = execute;
+        g_assert_true(id_map_new(f->ranges, USER_NAMESPACE_AUTO, &owner, 0, &made.map, NULL));
+        g_assert_true(cgroup_new(fake_cgroup_tree(), 1000, 1, &unlimited, &made.cgroup, NULL));
+        return container_launch(f->container, &engine, &made, error);
 }
 
 static void begin(Fixture *f, FakeScript script, bool execute)
@@ -275,15 +268,15 @@ static void test_stage_fails(Fixture *f, const void *unused)
  */
 static void test_every_stage(void)
 {
-        g_autoptr(RunSpec) spec = run_spec_new();
+        g_autoptr(Order) order = order_new();
 
-        spec->rootfs = g_strdup("/tree");
-        spec->working_directory = g_strdup("/work");
-        spec->argv = g_strsplit("cmd", " ", -1);
+        order->tree.rootfs = g_strdup("/tree");
+        order->process.working_directory = g_strdup("/work");
+        order->process.argv = g_strsplit("cmd", " ", -1);
         for (uint32_t stage = 0; stage < _STAGE_MAX; stage++) {
                 g_autoptr(GError) error = NULL;
                 const SandboxReport report = {.stage = stage, .error = EPERM};
-                launch_report_to_error(&report, spec, &error);
+                launch_report_to_error(&report, order, &error);
                 g_assert_nonnull(error);
                 g_assert_nonnull(strstr(error->message, "/tree"));
                 g_assert_nonnull(strstr(error->message, g_strerror(EPERM)));
@@ -293,14 +286,14 @@ static void test_every_stage(void)
 /* A record of a stage that does not exist is an error as well, not a crash. */
 static void test_unknown_stage(void)
 {
-        g_autoptr(RunSpec) spec = run_spec_new();
+        g_autoptr(Order) order = order_new();
         static const uint32_t stages[] = {_STAGE_MAX, 1000, UINT32_MAX};
 
-        spec->rootfs = g_strdup("/tree");
+        order->tree.rootfs = g_strdup("/tree");
         for (size_t i = 0; i < G_N_ELEMENTS(stages); i++) {
                 g_autoptr(GError) error = NULL;
                 const SandboxReport report = {.stage = stages[i], .error = -5};
-                launch_report_to_error(&report, spec, &error);
+                launch_report_to_error(&report, order, &error);
                 g_assert_nonnull(error);
         }
 }
@@ -481,14 +474,19 @@ static void test_output(Fixture *f, const void *unused)
         finish(f, "se.");
 }
 
+/* The caller's own stdout and stderr, as many of them. */
+static void give_output(Fixture *f, int n)
+{
+        Order *order = (Order *) container_order(f->container);
+
+        for (int target = 1; target <= n; target++)
+                order_add_fd(order, open("/dev/null", O_RDWR | O_CLOEXEC), target);
+}
+
 /* A pipe is made unless the caller gave both stdout and stderr. */
 static void test_output_given(Fixture *f, const void *unused)
 {
-        autofd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-        const SandboxFd both[] = {{null, 1}, {null, 2}};
-
-        f->fds = both;
-        f->n_fds = 2;
+        give_output(f, 2);
         begin(f, FAKE_EXIT, true);
         g_assert_cmpint(fake_launch_how.last_output_fd, ==, -1);
         g_assert_cmpuint(fake_launch_how.last_n_fds, ==, 2);
@@ -497,11 +495,7 @@ static void test_output_given(Fixture *f, const void *unused)
 
 static void test_output_half_given(Fixture *f, const void *unused)
 {
-        autofd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-        const SandboxFd one[] = {{null, 1}};
-
-        f->fds = one;
-        f->n_fds = 1;
+        give_output(f, 1);
         begin(f, FAKE_EXIT, true);
         g_assert_cmpint(fake_launch_how.last_output_fd, >=, 0);
         finish(f, "se.");
@@ -529,10 +523,10 @@ static void test_free(Fixture *f, const void *data)
                         container_free(f->container);
                         ContainerInfo info = {
                                 .id = g_strdup("web"), .owner = 1000, .memory_max = UINT64_MAX};
-                        RunSpec *spec = run_spec_new();
-                        spec->rootfs = g_strdup("/tree");
-                        spec->argv = g_strsplit("cmd", " ", -1);
-                        f->container = container_new(&info, spec, &hooks, f);
+                        Order *order = order_new();
+                        order->tree.rootfs = g_strdup("/tree");
+                        order->process.argv = g_strsplit("cmd", " ", -1);
+                        f->container = container_new(&info, order, &hooks, f);
                 }
         g_assert_cmpstr(f->order->str, ==, "");
 }

@@ -2,7 +2,7 @@
  * machine, a full disk, a version to come. */
 
 #include "service/container/record.h"
-#include "service/spec/run-spec.h"
+#include "service/spec/order.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -160,7 +160,7 @@ static void expect_set_aside(void)
 /* What can come of a file is a stopped container with a valid id, or nothing. */
 static void assert_sane(const ContainerInfo *info)
 {
-        g_assert_true(run_spec_id_is_valid(info->id));
+        g_assert_true(order_id_is_valid(info->id));
         g_assert_nonnull(info->control_group);
         g_assert_cmpint(info->state, ==, CONTAINER_STOPPED);
         g_assert_cmpint(info->result, >, RESULT_NONE);

@@ -147,26 +147,30 @@ static unsigned count_files(const Fixture *f)
         return n;
 }
 
-static RunSpec *new_spec(const char *id)
+static Order *new_spec(const char *id)
 {
-        RunSpec *spec = run_spec_new();
+        Order *order = order_new();
 
-        spec->rootfs = g_strdup("/tree");
-        spec->argv = g_strsplit("cmd", " ", -1);
-        spec->id = g_strdup(id);
-        return spec;
+        order->tree.rootfs = g_strdup("/tree");
+        order->process.argv = g_strsplit("cmd", " ", -1);
+        order->id = g_strdup(id);
+        return order;
 }
 
 /* Asks, without waiting for the answer. */
-static void ask(Fixture *f, uid_t uid, RunSpec *spec, FakeScript script, bool execute)
+static void ask(Fixture *f, uid_t uid, Order *order, FakeScript script, bool execute)
 {
-        const Credentials owner = {.uid = uid};
-
+        order->owner = credentials_copy(&(Credentials){.uid = uid});
+        order->execute = execute;
         fake_launch_how.script = script;
-        manager_create(
-                f->manager,
-                &(ManagerCreate){.spec = spec, .owner = &owner, .tree_fd = -1, .execute = execute},
-                on_answer, f);
+        manager_create(f->manager, order, on_answer, f);
+}
+
+static bool admit(Manager *manager, Order *order, uid_t uid, GError **error)
+{
+        credentials_free(order->owner);
+        order->owner = credentials_copy(&(Credentials){.uid = uid});
+        return manager_admit(manager, order, error);
 }
 
 static void await_answer(Fixture *f, unsigned n)
@@ -429,10 +433,10 @@ static void test_delete_stopped(Fixture *f, const void *unused)
 /* With Remove it is gone after its end has been told, and leaves no record. */
 static void test_remove(Fixture *f, const void *unused)
 {
-        RunSpec *spec = new_spec("web");
+        Order *order = new_spec("web");
 
-        spec->remove = true;
-        ask(f, ALICE, spec, FAKE_EXIT, true);
+        order->remove = true;
+        ask(f, ALICE, order, FAKE_EXIT, true);
         g_assert_true(loop_until(&f->n_removed, 1, 5000));
         g_assert_cmpstr(f->order->str, ==, "ok +web !web -web ");
         g_assert_cmpuint(manager_count(f->manager), ==, 0);
@@ -605,15 +609,14 @@ static void test_id_ranges(Fixture *f, const void *unused)
 /* Without a profile nothing is admitted, with the reason why there is none. */
 static void test_no_profile(Fixture *f, const void *unused)
 {
-        const Credentials owner = {.uid = ALICE};
-        g_autoptr(RunSpec) spec = new_spec(NULL);
+        g_autoptr(Order) order = new_spec(NULL);
         g_autoptr(GError) error = NULL;
         g_autoptr(Manager) manager = manager_new(&(ManagerOptions){.config = &f->config,
                                                                    .profile_error = "no /dev here",
                                                                    .records = -1},
                                                  &events, f);
 
-        g_assert_false(manager_admit(manager, spec, &owner, &error));
+        g_assert_false(admit(manager, order, ALICE, &error));
         g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_NOT_SUPPORTED);
         g_assert_cmpstr(error->message, ==, "no /dev here");
 }
@@ -622,19 +625,18 @@ static void test_no_profile(Fixture *f, const void *unused)
  * name. */
 static void test_no_ranges(Fixture *f, const void *unused)
 {
-        const Credentials owner = {.uid = ALICE};
-        g_autoptr(RunSpec) spec = new_spec(NULL);
+        g_autoptr(Order) order = new_spec(NULL);
         g_autoptr(GError) error = NULL;
         g_autoptr(Manager) manager = manager_new(
                 &(ManagerOptions){.config = &f->config, .profile = &f->profile, .records = -1},
                 &events, f);
 
-        g_assert_true(manager_admit(manager, spec, &owner, NULL));
-        g_assert_cmpint(spec->user_namespace, ==, USER_NAMESPACE_SELF);
-        spec->has_user_namespace = true;
+        g_assert_true(admit(manager, order, ALICE, NULL));
+        g_assert_cmpint(order->tree.user_namespace, ==, USER_NAMESPACE_SELF);
+        order->tree.has_user_namespace = true;
         for (unsigned i = 0; i < 2; i++) {
-                spec->user_namespace = i ? USER_NAMESPACE_AUTO : USER_NAMESPACE_HOST;
-                g_assert_false(manager_admit(manager, spec, &owner, &error));
+                order->tree.user_namespace = i ? USER_NAMESPACE_AUTO : USER_NAMESPACE_HOST;
+                g_assert_false(admit(manager, order, ALICE, &error));
                 g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_NOT_SUPPORTED);
                 g_assert_nonnull(strstr(error->message, i ? "'auto'" : "'host'"));
                 g_clear_error(&error);
@@ -645,43 +647,41 @@ static void test_no_ranges(Fixture *f, const void *unused)
  */
 static void test_own_capabilities(Fixture *f, const void *unused)
 {
-        const Credentials owner = {.uid = 0};
-        g_autoptr(RunSpec) spec = new_spec(NULL);
+        g_autoptr(Order) order = new_spec(NULL);
         g_autoptr(GError) error = NULL;
 
         f->profile.own_capabilities = CAPABILITY(SYS_ADMIN);
-        spec->capabilities = CAPABILITY(SYS_ADMIN) | CAPABILITY(SYS_TIME);
-        g_assert_true(manager_admit(f->manager, spec, &owner, NULL));
-        spec->user_namespace = USER_NAMESPACE_HOST;
-        g_assert_false(manager_admit(f->manager, spec, &owner, &error));
+        order->process.capabilities = CAPABILITY(SYS_ADMIN) | CAPABILITY(SYS_TIME);
+        g_assert_true(admit(f->manager, order, 0, NULL));
+        order->tree.user_namespace = USER_NAMESPACE_HOST;
+        g_assert_false(admit(f->manager, order, 0, &error));
         g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_NOT_SUPPORTED);
         g_assert_nonnull(strstr(error->message, "CAP_SYS_TIME"));
-        spec->capabilities = CAPABILITY(SYS_ADMIN);
-        g_assert_true(manager_admit(f->manager, spec, &owner, NULL));
+        order->process.capabilities = CAPABILITY(SYS_ADMIN);
+        g_assert_true(admit(f->manager, order, 0, NULL));
 }
 
 /* The configured limit of tasks is the default, not more than that: a caller's own word counts. */
 static void test_tasks_max(Fixture *f, const void *unused)
 {
-        const Credentials owner = {.uid = ALICE};
-        g_autoptr(RunSpec) spec = new_spec(NULL), own = new_spec(NULL);
+        g_autoptr(Order) order = new_spec(NULL), own = new_spec(NULL);
 
         f->config.tasks_max = 77;
-        own->tasks_max = 5;
-        own->has_tasks_max = true;
-        g_assert_true(manager_admit(f->manager, spec, &owner, NULL));
-        g_assert_true(manager_admit(f->manager, own, &owner, NULL));
-        g_assert_cmpuint(spec->tasks_max, ==, 77);
-        g_assert_cmpuint(own->tasks_max, ==, 5);
+        own->resources.tasks_max = 5;
+        own->resources.has_tasks_max = true;
+        g_assert_true(admit(f->manager, order, ALICE, NULL));
+        g_assert_true(admit(f->manager, own, ALICE, NULL));
+        g_assert_cmpuint(order->resources.tasks_max, ==, 77);
+        g_assert_cmpuint(own->resources.tasks_max, ==, 5);
 }
 
 /* A limit that was asked for and cannot be set is an error, and nothing is left. */
 static void test_limit_without_cgroups(Fixture *f, const void *unused)
 {
-        RunSpec *spec = new_spec("web");
+        Order *order = new_spec("web");
 
-        spec->memory_max = 10485760;
-        ask(f, ALICE, spec, FAKE_LIVE, true);
+        order->resources.memory_max = 10485760;
+        ask(f, ALICE, order, FAKE_LIVE, true);
         g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_NOT_SUPPORTED);
         g_assert_null(manager_find(f->manager, ALICE, "web"));
         g_assert_true(manager_is_idle(f->manager));
@@ -850,10 +850,10 @@ static void test_hundred(Fixture *f, const void *unused)
         int before = dup(0);
         close(before);
         for (int i = 0; i < 100; i++) {
-                RunSpec *spec = new_spec(NULL);
+                Order *order = new_spec(NULL);
                 unsigned removed = f->n_removed;
-                spec->remove = true;
-                ask(f, ALICE, spec, FAKE_EXIT, true);
+                order->remove = true;
+                ask(f, ALICE, order, FAKE_EXIT, true);
                 g_assert_true(loop_until(&f->n_removed, removed + 1, 5000));
         }
         int after = dup(0);

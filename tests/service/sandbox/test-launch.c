@@ -35,15 +35,11 @@ static char *cgroup_parent;
 
 typedef struct Fixture {
         char *path; /* the root tree, a tmpfs */
-        RunSpec *spec;
+        Order *order;
         Profile profile; /* a copy, to be spoilt */
         Container *container;
         unsigned n_created, n_started, n_failed, n_exited, n_cleaned;
         GError *error;
-        const SandboxFd *fds;
-        size_t n_fds;
-        RootfsFound sources[MOUNTS_MAX];
-        size_t n_sources;
         bool wait; /* Create, not Run */
         uid_t owner;
         char *traces; /* of before */
@@ -205,20 +201,18 @@ static void set_up(Fixture *f, const void *unused)
                 make_directory(f, directories[i]);
         install_helper(f);
         f->profile = *profile;
-        f->spec = run_spec_new();
-        f->spec->rootfs = g_strdup(f->path);
-        f->spec->argv = g_strsplit("helper", " ", -1);
-        f->spec->tasks_max = UINT64_MAX;
+        f->order = order_new();
+        f->order->tree.rootfs = g_strdup(f->path);
+        f->order->process.argv = g_strsplit("helper", " ", -1);
+        f->order->resources.tasks_max = UINT64_MAX;
         f->traces = list_traces();
         ranges = id_ranges_new(0x70000000, 64 * ID_RANGE_SIZE);
 }
 
 static void tear_down(Fixture *f, const void *unused)
 {
-        for (size_t i = 0; i < f->n_sources; i++)
-                fd_close(f->sources[i].fd);
         container_free(f->container);
-        run_spec_free(f->spec);
+        order_free(f->order);
         g_clear_error(&f->error);
         id_ranges_free(ranges); /* and the namespaces that are kept with them */
         while (g_main_context_iteration(NULL, FALSE))
@@ -234,8 +228,8 @@ static void tear_down(Fixture *f, const void *unused)
 
 static void set_command(Fixture *f, const char *words)
 {
-        g_strfreev(f->spec->argv);
-        f->spec->argv = g_strsplit(words, " ", -1);
+        g_strfreev(f->order->process.argv);
+        f->order->process.argv = g_strsplit(words, " ", -1);
 }
 
 static bool begin(Fixture *f, GError **error)
@@ -244,26 +238,23 @@ static bool begin(Fixture *f, GError **error)
         ContainerInfo info = {.serial = ++serial,
                               .id = g_strdup("web"),
                               .owner = f->owner,
-                              .memory_max = f->spec->memory_max};
+                              .memory_max = f->order->resources.memory_max};
         const Credentials owner = {.uid = f->owner};
-        const CgroupLimits limits = {f->spec->memory_max, CGROUP_NO_LIMIT, f->spec->tasks_max};
-        ContainerLaunch how = {
-                .launch = launch,
-                .profile = &f->profile,
-                .execute = !f->wait,
-                .fds = f->fds,
-                .n_fds = f->n_fds,
-                .sources = f->sources,
-        };
-        autofd int root = open(f->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        const CgroupLimits limits = {f->order->resources.memory_max, CGROUP_NO_LIMIT,
+                                     f->order->resources.tasks_max};
+        const ContainerEngine engine = {launch, &f->profile};
+        Prepared made = {.serial = serial};
 
-        how.tree_fd = root;
-        g_assert_true(id_map_new(ranges, f->spec->user_namespace, &owner, 0, &how.map, NULL));
+        f->order->owner = credentials_copy(&owner);
+        f->order->execute = !f->wait;
+        f->order->tree.root.fd = open(f->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        g_assert_true(
+                id_map_new(ranges, f->order->tree.user_namespace, &owner, 0, &made.map, NULL));
         container_free(f->container);
-        f->container = container_new(&info, g_steal_pointer(&f->spec), &hooks, f);
-        f->spec = run_spec_new(); /* for whoever looks at it */
-        g_assert_true(cgroup_new(tree, f->owner, serial, &limits, &how.cgroup, error));
-        return container_launch(f->container, &how, error);
+        f->container = container_new(&info, g_steal_pointer(&f->order), &hooks, f);
+        f->order = order_new(); /* for whoever looks at it */
+        g_assert_true(cgroup_new(tree, f->owner, serial, &limits, &made.cgroup, error));
+        return container_launch(f->container, &engine, &made, error);
 }
 
 static void finish(Fixture *f)
@@ -309,20 +300,24 @@ static void assert_fails(Fixture *f, RuntimeError code, const char *word)
 
 static void add_mount(Fixture *f, const char *source, const char *target)
 {
-        RunSpec *spec = f->spec;
-        MountSpec *mount;
+        TreeSpec *spec = &f->order->tree;
         struct stat status;
 
         spec->mounts = g_renew(MountSpec, spec->mounts, spec->n_mounts + 1);
-        mount = &spec->mounts[spec->n_mounts];
-        *mount = (MountSpec){.source = g_strdup(source), .target = g_strdup(target)};
+        MountSpec *mount = &spec->mounts[spec->n_mounts++];
+        mount_spec_init(mount);
+        mount->source = g_strdup(source);
+        mount->target = g_strdup(target);
         if (source) {
-                RootfsFound *found = &f->sources[f->n_sources++];
                 g_assert_cmpint(stat(source, &status), ==, 0);
-                found->fd = open(source, O_PATH | O_CLOEXEC);
-                found->is_directory = S_ISDIR(status.st_mode);
+                mount->place.fd = open(source, O_PATH | O_CLOEXEC);
+                mount->place.is_directory = S_ISDIR(status.st_mode);
         }
-        spec->n_mounts++;
+}
+
+static void give_null(Fixture *f, int target)
+{
+        order_add_fd(f->order, open("/dev/null", O_RDWR | O_CLOEXEC), target);
 }
 
 /* -- what works -- */
@@ -353,11 +348,9 @@ static void test_three_fds(Fixture *f, const void *unused)
 /* What the caller gives comes in addition, at the numbers it asked for. */
 static void test_given_fds(Fixture *f, const void *unused)
 {
-        autofd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-        const SandboxFd fds[] = {{null, 0}, {null, 3}, {null, 255}};
-
-        f->fds = fds;
-        f->n_fds = G_N_ELEMENTS(fds);
+        give_null(f, 0);
+        give_null(f, 3);
+        give_null(f, 255);
         set_command(f, "helper open");
         assert_runs(f, RESULT_EXIT_CODE, 5);
 }
@@ -365,13 +358,8 @@ static void test_given_fds(Fixture *f, const void *unused)
 /* All of the fds that one may give fit. */
 static void test_most_fds(Fixture *f, const void *unused)
 {
-        autofd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-        SandboxFd fds[SPAWN_FDS_MAX];
-
         for (unsigned i = 0; i < SPAWN_FDS_MAX; i++)
-                fds[i] = (SandboxFd){null, (int) (SPAWN_FD_NUMBER_MAX - i)};
-        f->fds = fds;
-        f->n_fds = SPAWN_FDS_MAX;
+                give_null(f, (int) (SPAWN_FD_NUMBER_MAX - i));
         set_command(f, "helper open");
         assert_runs(f, RESULT_EXIT_CODE, 3 + (int) SPAWN_FDS_MAX);
 }
@@ -444,7 +432,7 @@ static void test_no_tmp(Fixture *f, const void *unused)
 /* A command with a path of its own, absolute or from the working directory. */
 static void test_command_path(Fixture *f, const void *unused)
 {
-        f->spec->working_directory = g_strdup("/bin");
+        f->order->process.working_directory = g_strdup("/bin");
         set_command(f, "./helper exit 9");
         assert_runs(f, RESULT_EXIT_CODE, 9);
 }
@@ -452,7 +440,7 @@ static void test_command_path(Fixture *f, const void *unused)
 /* A directory of PATH that is missing, or no directory, does not end the search. */
 static void test_path_search(Fixture *f, const void *unused)
 {
-        f->spec->environment = g_strsplit("PATH=/nope:/bin/helper:/bin", " ", -1);
+        f->order->process.environment = g_strsplit("PATH=/nope:/bin/helper:/bin", " ", -1);
         set_command(f, "helper exit 9");
         assert_runs(f, RESULT_EXIT_CODE, 9);
 }
@@ -462,7 +450,7 @@ static void test_path_search_goes_on(Fixture *f, const void *unused)
 {
         make_directory(f, "first");
         make_file(f, "first/helper", "no program", 0644);
-        f->spec->environment = g_strsplit("PATH=/first:/bin", " ", -1);
+        f->order->process.environment = g_strsplit("PATH=/first:/bin", " ", -1);
         set_command(f, "helper exit 9");
         assert_runs(f, RESULT_EXIT_CODE, 9);
 }
@@ -475,15 +463,15 @@ static void test_options(Fixture *f, const void *data)
         static const uint64_t capabilities[] = {0, CAPABILITY(NET_ADMIN), CAPABILITY(SYS_ADMIN)};
 
         for (unsigned i = 0; i < 3 * 3; i++) {
-                g_free(f->spec->rootfs);
-                f->spec->rootfs = g_strdup(f->path);
-                f->spec->tasks_max = UINT64_MAX;
+                g_free(f->order->tree.rootfs);
+                f->order->tree.rootfs = g_strdup(f->path);
+                f->order->resources.tasks_max = UINT64_MAX;
                 set_command(f, "helper exit 7");
-                f->spec->user_namespace = (UserNamespaceMode) (i / 3);
-                f->spec->capabilities = capabilities[i % 3];
-                f->spec->host_network = i & 1;
-                f->spec->seccomp = i & 2;
-                f->spec->no_new_privileges = i & 4;
+                f->order->tree.user_namespace = (UserNamespaceMode) (i / 3);
+                f->order->process.capabilities = capabilities[i % 3];
+                f->order->tree.host_network = i & 1;
+                f->order->process.seccomp = i & 2;
+                f->order->process.no_new_privileges = i & 4;
                 f->n_started = f->n_cleaned = 0;
                 g_test_message("%u", i);
                 assert_runs(f, RESULT_EXIT_CODE, 7);
@@ -493,8 +481,8 @@ static void test_options(Fixture *f, const void *data)
 /* A second user namespace needs a second process for a moment. */
 static void test_inner(Fixture *f, const void *unused)
 {
-        f->spec->capabilities = CAPABILITY(SYS_ADMIN);
-        f->spec->tasks_max = 1;
+        f->order->process.capabilities = CAPABILITY(SYS_ADMIN);
+        f->order->resources.tasks_max = 1;
         assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, "enter a second user namespace");
 }
 
@@ -558,14 +546,14 @@ static void test_tmp_file(Fixture *f, const void *unused)
 
 static void test_workdir_missing(Fixture *f, const void *unused)
 {
-        f->spec->working_directory = g_strdup("/nope");
+        f->order->process.working_directory = g_strdup("/nope");
         assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, "WorkingDirectory '/nope'");
         g_assert_nonnull(strstr(f->error->message, g_strerror(ENOENT)));
 }
 
 static void test_workdir_file(Fixture *f, const void *unused)
 {
-        f->spec->working_directory = g_strdup("/bin/helper");
+        f->order->process.working_directory = g_strdup("/bin/helper");
         assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, g_strerror(ENOTDIR));
 }
 
@@ -577,7 +565,7 @@ static void test_workdir_closed(Fixture *f, const void *unused)
         make_directory(f, "closed");
         g_assert_cmpint(chmod(path, 0700), ==, 0);
         f->owner = USER;
-        f->spec->working_directory = g_strdup("/closed");
+        f->order->process.working_directory = g_strdup("/closed");
         assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, g_strerror(EACCES));
 }
 
@@ -622,7 +610,7 @@ static void test_command(Fixture *f, const void *data)
         set_command(f, command->argv);
         if (command->path) {
                 g_autofree char *pair = g_strconcat("PATH=", command->path, NULL);
-                f->spec->environment = g_strsplit(pair, " ", -1);
+                f->order->process.environment = g_strsplit(pair, " ", -1);
         }
         assert_fails(f, command->code, command->words);
         g_assert_nonnull(strstr(f->error->message, f->path));
@@ -632,7 +620,7 @@ static void test_command(Fixture *f, const void *data)
 
 static void test_hostname(Fixture *f, const void *unused)
 {
-        f->spec->hostname = g_strnfill(HOSTNAME_LENGTH_MAX + 1, 'h');
+        f->order->tree.hostname = g_strnfill(HOSTNAME_LENGTH_MAX + 1, 'h');
         assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, "set the host name");
 }
 
@@ -652,7 +640,10 @@ static void test_capabilities(Fixture *f, const void *unused)
 
 static void test_mask(Fixture *f, const void *unused)
 {
-        static const SandboxMask masks[] = {{"self/status", MASK_EMPTY_FILE, false}};
+        static MountStep masks[] = {{.kind = MOUNT_MASK_FILE,
+                                     .at = EARLY_PROC,
+                                     .target = "self/status",
+                                     .stage = STAGE_MASK}};
 
         f->profile.masks = masks;
         f->profile.n_masks = 1;
@@ -668,11 +659,7 @@ static void test_mask_late(Fixture *f, const void *unused)
 
 static void test_stdio(Fixture *f, const void *unused)
 {
-        autofd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-        const SandboxFd fds[] = {{null, 0x7ffffff0}};
-
-        f->fds = fds;
-        f->n_fds = 1;
+        give_null(f, 0x7ffffff0);
         assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, "place the file descriptors");
 }
 
@@ -722,11 +709,11 @@ static void test_no_fds_at_each_step(Fixture *f, const void *unused)
                 n_failed += !done;
                 g_assert_true(done == !error);
                 g_clear_pointer(&f->container, container_free);
-                run_spec_free(f->spec);
-                f->spec = run_spec_new();
-                f->spec->rootfs = g_strdup(f->path);
-                f->spec->argv = g_strsplit("helper", " ", -1);
-                f->spec->tasks_max = UINT64_MAX;
+                order_free(f->order);
+                f->order = order_new();
+                f->order->tree.rootfs = g_strdup(f->path);
+                f->order->process.argv = g_strsplit("helper", " ", -1);
+                f->order->resources.tasks_max = UINT64_MAX;
                 assert_no_child();
         }
         g_assert_cmpuint(n_failed, ==, 2); /* the child's end of the socket, /dev */
@@ -805,11 +792,11 @@ static void test_hundred(Fixture *f, const void *unused)
                 g_autoptr(GError) error = NULL;
                 f->n_cleaned = 0;
                 g_clear_error(&f->error);
-                run_spec_free(f->spec);
-                f->spec = run_spec_new();
-                f->spec->rootfs = g_strdup(f->path);
-                f->spec->tasks_max = UINT64_MAX;
-                f->spec->argv = g_strsplit(i % 2 ? "helper" : "nope", " ", -1);
+                order_free(f->order);
+                f->order = order_new();
+                f->order->tree.rootfs = g_strdup(f->path);
+                f->order->resources.tasks_max = UINT64_MAX;
+                f->order->process.argv = g_strsplit(i % 2 ? "helper" : "nope", " ", -1);
                 f->owner = i % 3 ? 0 : USER;
                 g_assert_true(begin(f, &error));
                 finish(f);

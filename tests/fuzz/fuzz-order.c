@@ -6,7 +6,7 @@
 
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
-#include "service/spec/run-spec.h"
+#include "service/spec/order.h"
 #include "tests/fuzz/target.h"
 
 typedef struct Input {
@@ -60,40 +60,48 @@ static void check_environment(char **environment, int home)
         }
 }
 
-static void check_accepted(const RunSpec *spec)
+static bool check_path(const char *directory, size_t length, const char *name, void *data)
+{
+        g_assert_true(directory ? length > 0 : strchr(name, '/') != NULL);
+        ++*(unsigned *) data;
+        return true;
+}
+
+static void check_accepted(const Order *order)
 {
         int home = -2;
-        g_auto(GStrv) environment = run_spec_build_environment(spec, &home);
-        g_auto(GStrv) paths = run_spec_build_exec_paths(spec, environment);
+        unsigned n_paths = 0;
+        g_autofree char **environment = process_spec_list_environment(&order->process, &home);
 
-        g_assert_cmpint(spec->rootfs[0], ==, '/');
-        g_assert_cmpuint(strlen(spec->rootfs), <=, ROOTFS_PATH_MAX);
-        g_assert_true(!spec->id || (!strchr(spec->id, '/') && spec->id[0] != '.'));
+        g_assert_cmpint(order->tree.rootfs[0], ==, '/');
+        g_assert_cmpuint(strlen(order->tree.rootfs), <=, ROOTFS_PATH_MAX);
+        g_assert_true(!order->id || (!strchr(order->id, '/') && order->id[0] != '.'));
         check_environment(environment, home);
-        g_assert_nonnull(paths[0]);
-        for (char **path = paths; *path; path++)
-                g_assert_nonnull(strchr(*path, '/'));
+        g_assert_true(
+                process_spec_foreach_exec_path(&order->process, environment, check_path, &n_paths));
+        g_assert_cmpuint(n_paths, >=, 1);
+        g_assert_cmpuint(n_paths, <=, 256);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         Input input = {(const char *) data, (const char *) data + size};
-        g_autoptr(RunSpec) spec = run_spec_new();
+        g_autoptr(Order) order = order_new();
         g_autoptr(GError) error = NULL;
         unsigned flags = size > 0 ? (unsigned char) *input.at++ : 0;
 
-        spec->terminal = flags & 1;
-        spec->tasks_max = flags & 2 ? 0 : 1;
-        spec->rootfs = take_text(&input);
-        spec->working_directory = flags & 4 ? take_text(&input) : NULL;
-        spec->id = flags & 8 ? take_text(&input) : NULL;
-        spec->hostname = flags & 16 ? take_text(&input) : NULL;
-        spec->argv = take_list(&input);
-        spec->environment = take_list(&input);
-        bool accepted = run_spec_validate(spec, &error);
+        order->process.attributes.terminal = flags & 1;
+        order->resources.tasks_max = flags & 2 ? 0 : 1;
+        order->tree.rootfs = take_text(&input);
+        order->process.working_directory = flags & 4 ? take_text(&input) : NULL;
+        order->id = flags & 8 ? take_text(&input) : NULL;
+        order->tree.hostname = flags & 16 ? take_text(&input) : NULL;
+        order->process.argv = take_list(&input);
+        order->process.environment = take_list(&input);
+        bool accepted = order_validate(order, &error);
         g_assert_true(accepted == !error);
         if (accepted)
-                check_accepted(spec);
+                check_accepted(order);
         else
                 g_assert_true(error->domain == RUNTIME_ERROR);
         return 0;

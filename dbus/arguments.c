@@ -1,0 +1,102 @@
+#include "dbus/arguments.h"
+
+#include <string.h>
+
+#include "service/spec/error.h"
+#include "service/spec/limits.h"
+
+bool arguments_malformed(GError **error, int r, const char *what)
+{
+        return error_set_errno(error, RUNTIME_ERROR_INVALID_ARGS, -r, "cannot read %s", what);
+}
+
+/* A NUL inside would cut the string short behind its caller's back. */
+bool arguments_read_bytes(sd_bus_message *message, char type, const char *what, char **ret,
+                          GError **error)
+{
+        const void *bytes;
+        size_t size;
+        int r;
+
+        if (type == 's') {
+                const char *text;
+                if ((r = sd_bus_message_read_basic(message, 's', &text)) < 0)
+                        return arguments_malformed(error, r, what);
+                *ret = g_strdup(text);
+                return true;
+        }
+        if ((r = sd_bus_message_read_array(message, 'y', &bytes, &size)) < 0)
+                return arguments_malformed(error, r, what);
+        if (size > 0 && ((const char *) bytes)[size - 1] == '\0')
+                size--;
+        if (size > 0 && memchr(bytes, 0, size))
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "%s contains a NUL byte", what);
+        *ret = g_strndup(size ? bytes : "", size);
+        return true;
+}
+
+/* Four million empty strings are read no further than the limit. */
+bool arguments_read_list(sd_bus_message *message, const char *element, const char *what,
+                         char ***ret, GError **error)
+{
+        g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(g_free);
+        size_t total = 0;
+        int r = sd_bus_message_enter_container(message, 'a', element);
+
+        if (r < 0)
+                return arguments_malformed(error, r, what);
+        while ((r = sd_bus_message_at_end(message, false)) == 0) {
+                char *string = NULL;
+                if (list->len == ARGV_MAX)
+                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                         "%s has more than the %u strings allowed", what, ARGV_MAX);
+                if (!arguments_read_bytes(message, strcmp(element, "s") == 0 ? 's' : 'a', what,
+                                          &string, error))
+                        return false;
+                g_ptr_array_add(list, string);
+                total += strlen(string) + 1;
+                if (total > ARGV_BYTES_MAX)
+                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                         "%s has more than the %u bytes allowed", what,
+                                         ARGV_BYTES_MAX);
+        }
+        if (r < 0 || (r = sd_bus_message_exit_container(message)) < 0)
+                return arguments_malformed(error, r, what);
+        g_ptr_array_add(list, NULL);
+        *ret = (char **) g_ptr_array_steal(list, NULL);
+        return true;
+}
+
+bool arguments_read_uint64(sd_bus_message *message, const char *what, uint64_t *ret, GError **error)
+{
+        int r = sd_bus_message_read_basic(message, 't', ret);
+
+        return r < 0 ? arguments_malformed(error, r, what) : true;
+}
+
+bool arguments_read_bool(sd_bus_message *message, const char *what, bool *ret, GError **error)
+{
+        int value, r = sd_bus_message_read_basic(message, 'b', &value);
+
+        if (r < 0)
+                return arguments_malformed(error, r, what);
+        *ret = value;
+        return true;
+}
+
+bool arguments_read_word(sd_bus_message *message, const char *what, const char *const *words,
+                         unsigned *ret, GError **error)
+{
+        g_autofree char *word = NULL, *all = NULL;
+
+        if (!arguments_read_bytes(message, 's', what, &word, error))
+                return false;
+        for (unsigned i = 0; words[i]; i++)
+                if (strcmp(words[i], word) == 0) {
+                        *ret = i;
+                        return true;
+                }
+        all = g_strjoinv("', '", (char **) words);
+        return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "%s is '%s', not one of '%s'", what,
+                         word, all);
+}

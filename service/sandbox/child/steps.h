@@ -1,0 +1,31 @@
+#pragma once
+
+/* The single steps that child.c puts in order: each is a few system calls, and false or -1 means
+ * that it failed, with errno. By child.c's rules, and of its library. */
+
+#include "service/sandbox/child/plan.h"
+
+/* -- early -- */
+bool steps_enter_cgroups(const SandboxBase *base);
+bool steps_close_others(const SandboxBase *base);
+bool steps_reset_signals(void);
+bool steps_reset_scheduling(void);
+bool steps_set_ids(const SandboxBase *base);
+bool steps_raise_loopback(void);
+/* The pidfd of a process in a second user namespace and the namespaces that this owns, which are
+ * ours from here on; and the way into that user namespace, once all is mounted. */
+int steps_hold_inner(const SandboxBase *base);
+bool steps_enter_inner(int holder);
+
+/* -- late -- */
+/* The fds that come with SANDBOX_GO, lifted out of the targets' way. */
+bool steps_receive_go(const SandboxBase *base, int fds[SANDBOX_FDS_MAX]);
+bool steps_open_stdio(int dev); /* `dev` is closed */
+int steps_open_terminal(void);  /* the master */
+bool steps_set_attributes(const SandboxPlan *plan);
+bool steps_drop_capabilities(const SandboxPlan *plan);
+/* Does the path lead through one of /proc's links to what a process holds? Then errno says so, and
+ * nothing may follow it. */
+bool steps_is_magic(int directory, const char *path);
+bool steps_is_magic_command(const SandboxPlan *plan);
+_Noreturn void steps_execute(const SandboxBase *base);

@@ -1,0 +1,323 @@
+#include "service/sandbox/compile.h"
+
+#include <linux/mount.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "service/sandbox/seccomp.h"
+#include "service/spec/error.h"
+#include "service/spec/limits.h"
+#include "service/util/capability.h"
+
+/* -- what an order asks for -- */
+
+uint64_t compile_namespaces(const Order *order)
+{
+        uint64_t all = SANDBOX_NAMESPACES;
+
+        if (order->tree.user_namespace == USER_NAMESPACE_HOST)
+                all &= ~(uint64_t) CLONE_NEWUSER;
+        if (order->tree.host_network)
+                all &= ~(uint64_t) CLONE_NEWNET;
+        return all;
+}
+
+/* Without a user namespace the command is root, whom no lock would hold. */
+static bool wants_inner(const Order *order)
+{
+        return order->tree.user_namespace != USER_NAMESPACE_HOST &&
+               order->process.capabilities & CAPABILITY(SYS_ADMIN);
+}
+
+/* Those that a command with CAP_SYS_ADMIN may want to work on. */
+uint64_t compile_inner_namespaces(const Order *order)
+{
+        return wants_inner(order)
+                       ? compile_namespaces(order) & (CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET)
+                       : 0;
+}
+
+unsigned compile_root_attributes(const Order *order)
+{
+        return (order->tree.read_only_root ? MOUNT_ATTR_RDONLY : 0) |
+               (order->process.no_new_privileges ? MOUNT_ATTR_NOSUID : 0);
+}
+
+/* Set-id bits count in the root tree at most: what is bound was not made to be one. */
+unsigned compile_mount_attributes(const MountSpec *mount)
+{
+        return MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (mount->read_only ? MOUNT_ATTR_RDONLY : 0) |
+               (mount->no_exec ? MOUNT_ATTR_NOEXEC : 0);
+}
+
+Rights compile_rights(const LaunchInput *input)
+{
+        const Profile *profile = input->profile;
+        const Order *order = input->order;
+        const ProcessSpec *process = &order->process;
+        /* what it writes belongs to the host's root there */
+        bool plants =
+                (tree_spec_writes_to_host(&order->tree) && id_map_shows_root(input->made->map)) ||
+                tree_spec_has_privileged_mount(&order->tree);
+        Rights rights = {
+                .capabilities = profile->capabilities & ~(plants ? profile->file_capabilities : 0),
+                .no_new_privileges = process->no_new_privileges,
+                .has_inner_namespace = wants_inner(order),
+        };
+
+        if (order->tree.user_namespace == USER_NAMESPACE_HOST)
+                rights.capabilities &= profile->own_capabilities;
+        rights.capabilities |= process->capabilities;
+        if (process->seccomp)
+                rights.filter = plants ? RIGHTS_FILTER_SET_ID_REFUSED : RIGHTS_FILTER_DEFAULT;
+        /* not where it plants: with namespaces of its own it could give capabilities to a file */
+        if (rights.filter == RIGHTS_FILTER_DEFAULT && seccomp_opens(process->capabilities))
+                rights.filter_capabilities = process->capabilities;
+        return rights;
+}
+
+/* -- writing a plan into the memory that the child has, too: with its addresses in it -- */
+
+typedef struct Writer {
+        char *at;
+        size_t left;
+        uintptr_t shift; /* from ours to theirs */
+} Writer;
+
+static void *theirs(const Writer *writer, void *place)
+{
+        return (void *) ((uintptr_t) place + writer->shift);
+}
+
+static void *reserve(Writer *writer, size_t size)
+{
+        void *place = writer->at;
+
+        size = (size + 7) & ~(size_t) 7;
+        if (size > writer->left)
+                return NULL;
+        writer->at += size;
+        writer->left -= size;
+        return place;
+}
+
+static bool write_bytes(Writer *writer, const void *bytes, size_t size, void *ret)
+{
+        void *copy = reserve(writer, size);
+
+        if (!copy)
+                return false;
+        if (size > 0)
+                memcpy(copy, bytes, size);
+        *(void **) ret = theirs(writer, copy);
+        return true;
+}
+
+static bool write_string(Writer *writer, const char *text, const char **ret)
+{
+        return write_bytes(writer, text, strlen(text) + 1, ret);
+}
+
+static bool write_strv(Writer *writer, char *const *strv, char ***ret)
+{
+        guint n = g_strv_length((char **) strv);
+        char **copy = reserve(writer, (n + 1) * sizeof *copy);
+
+        for (guint i = 0; copy && i < n; i++)
+                if (!write_string(writer, strv[i], (const char **) &copy[i]))
+                        return false;
+        if (!copy)
+                return false;
+        copy[n] = NULL;
+        *ret = theirs(writer, copy);
+        return true;
+}
+
+/* -- its parts -- */
+
+static bool write_rights(Writer *writer, const Profile *profile, const Rights *rights,
+                         SandboxPlan *plan, GError **error)
+{
+        g_autoptr(SeccompProgram) own = NULL;
+        const SeccompProgram *filter = rights->filter == RIGHTS_FILTER_SET_ID_REFUSED
+                                               ? profile->seccomp_set_id
+                                       : rights->filter == RIGHTS_FILTER_DEFAULT ? profile->seccomp
+                                                                                 : NULL;
+
+        plan->capabilities = rights->capabilities;
+        plan->no_new_privileges = rights->no_new_privileges;
+        if (rights->filter_capabilities) {
+                if (!seccomp_program_new(SECCOMP_SET_ID_ALLOWED, rights->filter_capabilities, &own,
+                                         error))
+                        return false;
+                filter = own;
+        }
+        if (!filter)
+                return true;
+        plan->seccomp.len = filter->program.len;
+        return write_bytes(writer, filter->program.filter,
+                           filter->program.len * sizeof filter->program.filter[0],
+                           &plan->seccomp.filter) ||
+               error_set(error, RUNTIME_ERROR_SETUP_FAILED, "the system-call filter is too large");
+}
+
+#define EXEC_PATHS_MAX 256u
+
+typedef struct ExecPaths {
+        Writer *writer;
+        char *list[EXEC_PATHS_MAX + 1];
+        size_t n;
+} ExecPaths;
+
+static bool write_exec_path(const char *directory, size_t length, const char *name, void *data)
+{
+        ExecPaths *paths = data;
+        size_t size = strlen(name) + 1;
+        char *copy = paths->n < EXEC_PATHS_MAX
+                             ? reserve(paths->writer, directory ? length + 1 + size : size)
+                             : NULL;
+
+        if (!copy)
+                return false;
+        paths->list[paths->n++] = theirs(paths->writer, copy);
+        if (directory) {
+                memcpy(copy, directory, length);
+                copy[length] = '/';
+                copy += length + 1;
+        }
+        memcpy(copy, name, size);
+        return true;
+}
+
+static bool write_command(Writer *writer, const ProcessSpec *process, SandboxPlan *plan)
+{
+        g_autofree char **environment = process_spec_list_environment(process, &plan->home_index);
+        ExecPaths paths = {.writer = writer};
+
+        if (!write_strv(writer, process->argv, &plan->argv) ||
+            !write_strv(writer, environment, &plan->environment) ||
+            !process_spec_foreach_exec_path(process, environment, write_exec_path, &paths))
+                return false;
+        paths.list[paths.n] = NULL;
+        return write_bytes(writer, paths.list, (paths.n + 1) * sizeof paths.list[0],
+                           &plan->exec_paths);
+}
+
+/* A mount as the caller wants it. `*next` is the place of its tree among the fds. */
+static bool compile_mount(Writer *writer, const MountSpec *mount, uint32_t number, int *next,
+                          MountStep *ret)
+{
+        const char *target, *size = NULL, *mode = NULL;
+        MountOption *option;
+
+        if (!write_string(writer, mount->target + 1, &target) ||
+            (mount->size && !write_string(writer, mount->size, &size)) ||
+            (mount->mode && !write_string(writer, mount->mode, &mode)))
+                return false;
+        *ret = (MountStep){
+                .kind = mount->source ? MOUNT_TREE : MOUNT_NEW,
+                .index = mount->source ? (*next)++ : -1,
+                .new = {.type = "tmpfs", .attributes = compile_mount_attributes(mount)},
+                .at = -1,
+                .target = target,
+                .is_directory = !mount->source || mount->place.is_directory,
+                .stage = STAGE_MOUNT,
+                .number = number,
+        };
+        option = ret->new.options;
+        if (size)
+                *option++ = (MountOption){"size", size};
+        if (mode)
+                *option++ = (MountOption){"mode", mode};
+        return true;
+}
+
+/* First the profile's, and what covers parts of them; then, in the caller's order, for one may lie
+ * in another, the mounts of the order, whose trees come behind the root's among the fds. */
+static bool write_steps(Writer *writer, const LaunchInput *input, SandboxPlan *plan)
+{
+        const Profile *profile = input->profile;
+        const TreeSpec *tree = &input->order->tree;
+        bool masks = sandbox_masks_late(profile, compile_namespaces(input->order));
+        size_t n_masks = masks ? profile->n_masks : 0, first = PROFILE_STEPS + n_masks;
+        MountStep *steps = reserve(writer, (first + tree->n_mounts) * sizeof *steps);
+        int next = 1;
+
+        if (!steps)
+                return false;
+        memcpy(steps, profile_steps, sizeof profile_steps);
+        memcpy(steps + PROFILE_STEPS, profile->masks, n_masks * sizeof *steps);
+        for (size_t i = 0; i < tree->n_mounts; i++)
+                if (!compile_mount(writer, &tree->mounts[i], (uint32_t) i, &next,
+                                   &steps[first + i]))
+                        return false;
+        plan->steps = theirs(writer, steps);
+        plan->n_steps = first + tree->n_mounts;
+        plan->first_target = (size_t) next;
+        return true;
+}
+
+_Static_assert(MOUNTS_MAX + SPAWN_FDS_MAX + 3 <= SANDBOX_FDS_MAX,
+               "the root, mounts, the caller's, and 1 and 2");
+
+/* The caller's fds, then the output where 1 and 2 are missing. `fds` gets the sources. */
+static bool write_targets(Writer *writer, const LaunchInput *input, int *fds, SandboxPlan *plan)
+{
+        const Order *order = input->order;
+        int targets[SANDBOX_FDS_MAX];
+        size_t n = 0;
+        bool has[3] = {false, false, false};
+
+        for (; n < order->n_fds; n++) {
+                targets[n] = order->fds[n].target;
+                fds[n] = order->fds[n].source;
+                if (targets[n] >= 0 && targets[n] < 3)
+                        has[targets[n]] = true;
+        }
+        for (int target = 1; target < 3 && input->output_fd >= 0; target++) {
+                if (has[target])
+                        continue;
+                targets[n] = target;
+                fds[n++] = input->output_fd;
+        }
+        plan->n_targets = n;
+        return write_bytes(writer, targets, n * sizeof targets[0], &plan->targets);
+}
+
+static bool write_limits(Writer *writer, const Profile *profile, SandboxPlan *plan)
+{
+        const SandboxLimit limits[] = {{RLIMIT_NOFILE, profile->files_soft, profile->files_hard}};
+
+        plan->n_limits = G_N_ELEMENTS(limits);
+        return write_bytes(writer, limits, sizeof limits, &plan->limits);
+}
+
+bool compile_plan(const LaunchInput *input, const Rights *rights, const Sandbox *sandbox, int *fds,
+                  GError **error)
+{
+        const Order *order = input->order;
+        const char *directory =
+                order->process.working_directory ? order->process.working_directory : "/";
+        Writer writer = {.at = (char *) sandbox->plan,
+                         .left = SANDBOX_PLAN_SIZE,
+                         .shift = sandbox->their_plan - (uintptr_t) sandbox->plan};
+        SandboxPlan plan = {
+                .waits = !order->execute,
+                .attributes = order->process.attributes,
+                .hostname_length = strlen(order->tree.hostname),
+                .last_capability = input->profile->last_capability,
+        };
+
+        reserve(&writer, sizeof plan);
+        if (!write_rights(&writer, input->profile, rights, &plan, error))
+                return false;
+        if (!write_string(&writer, order->tree.hostname, &plan.hostname) ||
+            !write_string(&writer, directory, &plan.working_directory) ||
+            !write_steps(&writer, input, &plan) || !write_limits(&writer, input->profile, &plan) ||
+            !write_targets(&writer, input, fds + plan.first_target, &plan) ||
+            !write_command(&writer, &order->process, &plan))
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "argv and Environment are too large");
+        *sandbox->plan = plan;
+        return true;
+}

@@ -1,0 +1,129 @@
+#include "service/spec/order.h"
+
+#include <string.h>
+
+#include "service/spec/error.h"
+#include "service/spec/limits.h"
+#include "service/util/capability.h"
+#include "service/util/fd.h"
+
+Order *order_new(void)
+{
+        Order *order = g_new0(Order, 1);
+
+        process_spec_init(&order->process);
+        tree_spec_init(&order->tree);
+        resources_init(&order->resources);
+        return order;
+}
+
+void order_add_fd(Order *order, int source, int target)
+{
+        order->fds = g_renew(OrderFd, order->fds, order->n_fds + 1);
+        order->fds[order->n_fds++] = (OrderFd){source, target};
+}
+
+void order_close_fds(Order *order)
+{
+        tree_spec_close(&order->tree);
+        for (size_t i = 0; i < order->n_fds; i++)
+                fd_clear(&order->fds[i].source);
+}
+
+void order_free(Order *order)
+{
+        if (!order)
+                return;
+        order_close_fds(order);
+        process_spec_clear(&order->process);
+        tree_spec_clear(&order->tree);
+        credentials_free(order->owner);
+        g_free(order->id);
+        g_free(order->watcher);
+        g_free(order->fds);
+        g_free(order);
+}
+
+bool order_id_is_valid(const char *id)
+{
+        size_t length = strlen(id);
+
+        if (length == 0 || length > ID_LENGTH_MAX || !g_ascii_isalnum(id[0]))
+                return false;
+        for (const char *c = id; *c; c++)
+                if (!g_ascii_isalnum(*c) && !strchr("_.-", *c))
+                        return false;
+        return true;
+}
+
+static bool check_id(const Order *order, GError **error)
+{
+        return !order->id || order_id_is_valid(order->id) ||
+               error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                         "Id must match [a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}");
+}
+
+static bool check_terminal(const Order *order, GError **error)
+{
+        for (size_t i = 0; order->process.attributes.terminal && i < order->n_fds; i++)
+                if (order->fds[i].target < 3)
+                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                         "Terminal and fd %d exclude each other",
+                                         order->fds[i].target);
+        return true;
+}
+
+bool order_validate(const Order *order, GError **error)
+{
+        return check_terminal(order, error) && check_id(order, error) &&
+               tree_spec_validate(&order->tree, error) &&
+               process_spec_validate(&order->process, error) &&
+               resources_validate(&order->resources, error);
+}
+
+static char *list_capabilities(uint64_t mask)
+{
+        GString *text = g_string_new("Capabilities=");
+
+        for (unsigned i = 0; capability_name(i); i++)
+                if (mask & UINT64_C(1) << i)
+                        g_string_append_printf(text, "%s+%s",
+                                               mask & ((UINT64_C(1) << i) - 1) ? "," : "",
+                                               capability_name(i));
+        return g_string_free(text, FALSE);
+}
+
+char **order_deviations(const Order *order)
+{
+        static const char *const user_namespaces[] = {[USER_NAMESPACE_SELF] = "UserNamespace=self",
+                                                      [USER_NAMESPACE_HOST] = "UserNamespace=host"};
+        const ProcessSpec *process = &order->process;
+        const TreeSpec *tree = &order->tree;
+        g_autoptr(GStrvBuilder) list = g_strv_builder_new();
+        g_autofree char *capabilities =
+                process->capabilities ? list_capabilities(process->capabilities) : NULL;
+
+        if (tree->user_namespace != USER_NAMESPACE_AUTO)
+                g_strv_builder_add(list, user_namespaces[tree->user_namespace]);
+        if (tree->host_network)
+                g_strv_builder_add(list, "Network=host");
+        if (capabilities)
+                g_strv_builder_add(list, capabilities);
+        if (!process->seccomp)
+                g_strv_builder_add(list, "Seccomp=unconfined");
+        if (!process->no_new_privileges)
+                g_strv_builder_add(list, "NoNewPrivileges=no");
+        if (!tree->read_only_root)
+                g_strv_builder_add(list, "ReadOnlyRoot=no");
+        if (tree_spec_has_privileged_mount(tree))
+                g_strv_builder_add(list, "Mounts=privileged");
+        return g_strv_builder_end(list);
+}
+
+bool order_is_privileged(const Order *order)
+{
+        return tree_spec_has_privileged_mount(&order->tree) ||
+               order->tree.user_namespace == USER_NAMESPACE_HOST || order->tree.host_network ||
+               order->process.capabilities || !order->process.seccomp ||
+               !order->process.no_new_privileges;
+}

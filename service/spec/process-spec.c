@@ -1,0 +1,174 @@
+#include "service/spec/process-spec.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "service/spec/error.h"
+#include "service/spec/limits.h"
+
+#define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+/* what the original page of Go gave its shell */
+#define DEFAULT_PS1 "PS1=[\\u@\\h \\W]\\$ "
+
+#define SEARCH_MAX 256u /* directories of a PATH that are tried */
+
+void process_spec_init(ProcessSpec *spec)
+{
+        *spec = (ProcessSpec){
+                .seccomp = true,
+                .no_new_privileges = true,
+                .attributes = {.umask = 022},
+        };
+}
+
+void process_spec_clear(ProcessSpec *spec)
+{
+        g_strfreev(spec->argv);
+        g_strfreev(spec->environment);
+        g_free(spec->working_directory);
+        *spec = (ProcessSpec){0};
+}
+
+/* -- checks -- */
+
+static bool check_argv(const ProcessSpec *spec, GError **error)
+{
+        if (!spec->argv || !spec->argv[0])
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "argv is empty: no command to run");
+        if (!*spec->argv[0])
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "argv[0] is an empty string, not a command");
+        return true;
+}
+
+static bool check_sizes(const ProcessSpec *spec, GError **error)
+{
+        char **const lists[] = {spec->argv, spec->environment};
+        const char *const names[] = {"argv", "Environment"};
+        size_t total = 0;
+
+        for (size_t l = 0; l < G_N_ELEMENTS(lists); l++) {
+                size_t i = 0;
+                for (; lists[l] && lists[l][i]; i++) {
+                        size_t length = strlen(lists[l][i]);
+                        if (length > ARG_LENGTH_MAX)
+                                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                                 "%s[%zu] has %zu bytes, more than the %u allowed",
+                                                 names[l], i, length, ARG_LENGTH_MAX);
+                        total += length + 1;
+                }
+                if (i > ARGV_MAX)
+                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                         "%s has more than the %u strings allowed", names[l],
+                                         ARGV_MAX);
+        }
+        if (total > ARGV_BYTES_MAX)
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "argv and Environment have %zu bytes, more than the %u allowed",
+                                 total, ARGV_BYTES_MAX);
+        return true;
+}
+
+static bool check_environment(const ProcessSpec *spec, GError **error)
+{
+        g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+        for (char **pair = spec->environment; pair && *pair; pair++) {
+                const char *equals = strchr(*pair, '=');
+                if (!equals || equals == *pair)
+                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                         "Environment[%zu] is not NAME=VALUE",
+                                         (size_t) (pair - spec->environment));
+                if (!g_hash_table_add(seen, g_strndup(*pair, (size_t) (equals - *pair))))
+                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                         "Environment[%zu] sets a variable a second time",
+                                         (size_t) (pair - spec->environment));
+        }
+        return true;
+}
+
+static bool check_working_directory(const ProcessSpec *spec, GError **error)
+{
+        const char *path = spec->working_directory;
+
+        if (path && (*path != '/' || strlen(path) > ROOTFS_PATH_MAX))
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "WorkingDirectory must be an absolute path of at most %u bytes",
+                                 ROOTFS_PATH_MAX);
+        return true;
+}
+
+bool process_spec_validate(const ProcessSpec *spec, GError **error)
+{
+        return check_argv(spec, error) && check_sizes(spec, error) &&
+               check_environment(spec, error) && check_working_directory(spec, error);
+}
+
+/* -- what it comes to -- */
+
+static bool is_set(char *const *environment, const char *pair)
+{
+        size_t name = strcspn(pair, "=") + 1;
+
+        for (; environment && *environment; environment++)
+                if (strncmp(*environment, pair, name) == 0)
+                        return true;
+        return false;
+}
+
+char **process_spec_list_environment(const ProcessSpec *spec, int *ret_home_index)
+{
+        static const char *const defaults[] = {"HOME=/root", DEFAULT_PATH, DEFAULT_PS1,
+                                               "TERM=linux"};
+        size_t n_own = spec->environment ? g_strv_length(spec->environment) : 0, n = 0;
+        char **list = g_new(char *, G_N_ELEMENTS(defaults) + n_own + 1);
+
+        *ret_home_index = -1;
+        for (size_t i = 0; i < G_N_ELEMENTS(defaults); i++) {
+                bool is_term = i == G_N_ELEMENTS(defaults) - 1;
+                if ((is_term && !spec->attributes.terminal) ||
+                    is_set(spec->environment, defaults[i]))
+                        continue;
+                if (i == 0)
+                        *ret_home_index = (int) n;
+                list[n++] = (char *) defaults[i];
+        }
+        for (size_t i = 0; i < n_own; i++)
+                list[n++] = spec->environment[i];
+        list[n] = NULL;
+        return list;
+}
+
+static const char *find_search(char *const *environment)
+{
+        const char *search = NULL;
+
+        for (; *environment; environment++)
+                if (g_str_has_prefix(*environment, "PATH="))
+                        search = *environment + strlen("PATH=");
+        return search;
+}
+
+/* An empty PATH finds nothing, nor does a name that no file can have: what is executed then does
+ * not exist, and the error names the command. */
+bool process_spec_foreach_exec_path(const ProcessSpec *spec, char *const *environment,
+                                    ExecPathFunc function, void *data)
+{
+        const char *name = spec->argv[0], *search = find_search(environment);
+
+        if (strchr(name, '/'))
+                return function(NULL, 0, name, data);
+        if (!search || !*search || strlen(name) > NAME_MAX)
+                return function("/nonexistent", strlen("/nonexistent"), name, data);
+        for (unsigned i = 0; i < SEARCH_MAX; i++) {
+                /* the last of so many is what is left, with its colons: nothing that exists */
+                size_t length = i == SEARCH_MAX - 1 ? strlen(search) : strcspn(search, ":");
+                if (!function(length ? search : ".", length ? length : 1, name, data))
+                        return false;
+                if (!search[length])
+                        break;
+                search += length + 1;
+        }
+        return true;
+}

@@ -1,0 +1,37 @@
+#pragma once
+
+/* What is to run: the command, its environment and its rights, as the caller said. The part of an
+ * Order that concerns one process. Plain data; valid or not, it can always be cleared. */
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "service/spec/attributes.h"
+
+typedef struct ProcessSpec {
+        char **argv;        /* any bytes */
+        char **environment; /* NAME=VALUE, any bytes; added to the defaults, or in their place */
+        char *working_directory; /* NULL: "/" */
+        uint64_t capabilities;   /* beside the default set, a mask */
+        bool seccomp;
+        bool no_new_privileges;
+        ProcessAttributes attributes;
+} ProcessSpec;
+
+void process_spec_init(ProcessSpec *spec); /* the default profile */
+void process_spec_clear(ProcessSpec *spec);
+bool process_spec_validate(const ProcessSpec *spec, GError **error);
+
+/* The environment for exec: HOME, PATH, PS1 (and TERM on a terminal), then the caller's, which take
+ * the place of defaults of the same name. The strings are borrowed, the array is NULL-terminated
+ * and the caller's to free. `ret_home_index`: where the default "HOME=/root" stands, -1 if the
+ * caller gave a HOME. */
+char **process_spec_list_environment(const ProcessSpec *spec, int *ret_home_index);
+
+/* Calls back with argv[0] itself if it has a slash, else with each candidate along PATH of this
+ * environment, as directory and name: what to execute is "directory/name", or `name` alone if
+ * `directory` is NULL. At least one. False as soon as `function` says so. */
+typedef bool (*ExecPathFunc)(const char *directory, size_t length, const char *name, void *data);
+bool process_spec_foreach_exec_path(const ProcessSpec *spec, char *const *environment,
+                                    ExecPathFunc function, void *data);

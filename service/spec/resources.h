@@ -1,0 +1,18 @@
+#pragma once
+
+/* How much it may use: the limits of one container's cgroup, as the caller said. Plain data, and
+ * the part of an Order that can be changed while a container lives. */
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct Resources {
+        uint64_t memory_max;                     /* bytes; UINT64_MAX: no limit */
+        uint64_t memory_swap_max;                /* bytes; UINT64_MAX: no limit */
+        uint64_t tasks_max;                      /* UINT64_MAX: no limit */
+        bool has_memory_swap_max, has_tasks_max; /* said by the caller, not the default */
+} Resources;
+
+void resources_init(Resources *resources); /* the default profile */
+bool resources_validate(const Resources *resources, GError **error);

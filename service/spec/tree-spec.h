@@ -1,0 +1,40 @@
+#pragma once
+
+/* Where it is to run: the root tree, an ordered list of mounts in it, the namespaces and the host
+ * name. The part of an Order that makes a container's surroundings. Valid or not, it can always be
+ * cleared. */
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "service/spec/mount-spec.h"
+#include "service/spec/place.h"
+
+typedef enum UserNamespaceMode {
+        USER_NAMESPACE_AUTO, /* a range of host ids that nobody else uses */
+        USER_NAMESPACE_SELF, /* container root is the caller, and there is nobody else */
+        USER_NAMESPACE_HOST, /* none: container root is the host's */
+} UserNamespaceMode;
+
+typedef struct TreeSpec {
+        char *rootfs;     /* absolute path, any bytes; with `has_root_fd` known after the look-up */
+        bool has_root_fd; /* the caller holds the root tree: `root.fd` until the look-up */
+        Place root;       /* owned fd */
+        bool read_only_root;
+        MountSpec *mounts; /* in the caller's order */
+        size_t n_mounts;
+        UserNamespaceMode user_namespace;
+        bool has_user_namespace; /* said by the caller, not the default */
+        bool host_network;
+        char *hostname; /* NULL: the container's id */
+} TreeSpec;
+
+void tree_spec_init(TreeSpec *spec); /* the default profile */
+void tree_spec_clear(TreeSpec *spec);
+void tree_spec_close(TreeSpec *spec); /* the fds alone */
+bool tree_spec_validate(const TreeSpec *spec, GError **error);
+
+/* Is anything of the host's in it that can be written to? And not only what the caller owns? */
+bool tree_spec_writes_to_host(const TreeSpec *spec);
+bool tree_spec_has_privileged_mount(const TreeSpec *spec);

@@ -1,0 +1,540 @@
+#include "service/spec/order.h"
+
+#include <string.h>
+
+#include "service/spec/error.h"
+#include "service/spec/limits.h"
+#include "service/util/capability.h"
+
+static Order *new_spec(void)
+{
+        Order *order = order_new();
+
+        order->tree.rootfs = g_strdup("/tree");
+        order->process.argv = g_strsplit("true", " ", -1);
+        return order;
+}
+
+static void replace(char **field, const char *text)
+{
+        g_free(*field);
+        *field = g_strdup(text);
+}
+
+static void replace_list(char ***list, const char *words)
+{
+        g_strfreev(*list);
+        *list = g_strsplit(words, "|", -1);
+}
+
+/* `n` strings of `length` bytes each. */
+static char **repeat(const char *prefix, size_t n, size_t length)
+{
+        char **list = g_new0(char *, n + 1);
+
+        for (size_t i = 0; i < n; i++) {
+                g_autofree char *start = g_strdup_printf("%s%zu=", prefix, i);
+                list[i] = g_strnfill(MAX(length, strlen(start)), 'x');
+                memcpy(list[i], start, strlen(start));
+        }
+        return list;
+}
+
+static void assert_accepted(const Order *order)
+{
+        g_autoptr(GError) error = NULL;
+
+        g_assert_true(order_validate(order, &error));
+        g_assert_no_error(error);
+}
+
+static void assert_refused(const Order *order, RuntimeError code, const char *word)
+{
+        g_autoptr(GError) error = NULL;
+
+        g_assert_false(order_validate(order, &error));
+        g_assert_error(error, RUNTIME_ERROR, (int) code);
+        g_assert_nonnull(strstr(error->message, word));
+}
+
+/* The default profile is the confined one: read-only root, a private range of ids, no swap, bounded
+ * tasks. */
+static void test_default_profile(void)
+{
+        g_autoptr(Order) order = order_new();
+
+        g_assert_true(order->tree.read_only_root);
+        g_assert_cmpint(order->tree.user_namespace, ==, USER_NAMESPACE_AUTO);
+        g_assert_cmpuint(order->resources.memory_max, ==, UINT64_MAX);
+        g_assert_cmpuint(order->resources.memory_swap_max, ==, 0);
+        g_assert_cmpuint(order->resources.tasks_max, ==, TASKS_MAX_DEFAULT);
+        g_assert_true(order->process.seccomp && order->process.no_new_privileges);
+        g_assert_false(order->tree.host_network || order->process.capabilities);
+        g_assert_false(order->process.attributes.terminal || order->watch_bus || order->remove);
+        g_assert_false(order->tree.has_user_namespace || order->resources.has_tasks_max ||
+                       order->resources.has_memory_swap_max);
+}
+
+static void assert_deviations(const Order *order, const char *expected, bool is_privileged)
+{
+        g_auto(GStrv) list = order_deviations(order);
+        g_autofree char *line = g_strjoinv(" ", list);
+
+        g_assert_cmpstr(line, ==, expected);
+        g_assert_true(order_is_privileged(order) == is_privileged);
+}
+
+/* The default deviates in nothing. */
+static void test_no_deviation(void)
+{
+        g_autoptr(Order) order = order_new();
+
+        assert_deviations(order, "", false);
+}
+
+/* What gives a caller nothing that it has not is told, but is not privileged. */
+static void test_own_deviations(void)
+{
+        g_autoptr(Order) order = order_new();
+
+        order->tree.read_only_root = false;
+        assert_deviations(order, "ReadOnlyRoot=no", false);
+        order->tree.user_namespace = USER_NAMESPACE_SELF;
+        assert_deviations(order, "UserNamespace=self ReadOnlyRoot=no", false);
+}
+
+/* Each of the others is, alone and with all. */
+static void test_privileged_deviations(void)
+{
+        static const char *const lines[] = {
+                "UserNamespace=host",
+                "Network=host",
+                "Capabilities=+CAP_NET_ADMIN,+CAP_BPF",
+                "Seccomp=unconfined",
+                "NoNewPrivileges=no",
+                "UserNamespace=host Network=host Capabilities=+CAP_NET_ADMIN,+CAP_BPF "
+                "Seccomp=unconfined NoNewPrivileges=no",
+        };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(lines); i++) {
+                g_autoptr(Order) order = order_new();
+                bool is_all = i == 5;
+                if (i == 0 || is_all)
+                        order->tree.user_namespace = USER_NAMESPACE_HOST;
+                if (i == 1 || is_all)
+                        order->tree.host_network = true;
+                if (i == 2 || is_all)
+                        order->process.capabilities = CAPABILITY(BPF) | CAPABILITY(NET_ADMIN);
+                if (i == 3 || is_all)
+                        order->process.seccomp = false;
+                if (i == 4 || is_all)
+                        order->process.no_new_privileges = false;
+                assert_deviations(order, lines[i], true);
+        }
+}
+
+/* A bind does not by being writable, but by being of what the caller does not own. */
+static void test_mount_deviation(void)
+{
+        g_autoptr(Order) order = order_new();
+
+        order->tree.mounts = g_new(MountSpec, 2);
+        order->tree.n_mounts = 2;
+        mount_spec_init(&order->tree.mounts[0]);
+        mount_spec_init(&order->tree.mounts[1]);
+        order->tree.mounts[1].target = g_strdup("/t");
+        assert_deviations(order, "", false);
+        g_assert_false(tree_spec_writes_to_host(&order->tree));
+        order->tree.mounts[0].source = g_strdup("/s");
+        order->tree.mounts[0].target = g_strdup("/u");
+        assert_deviations(order, "", false);
+        g_assert_true(tree_spec_writes_to_host(&order->tree));
+        order->tree.mounts[0].is_privileged = true;
+        assert_deviations(order, "Mounts=privileged", true);
+        order->tree.mounts[0].is_privileged = false;
+        order->tree.mounts[0].read_only = true;
+        g_assert_false(tree_spec_writes_to_host(&order->tree));
+}
+
+/* Every name leads to its own bit, and back. */
+static void test_capabilities(void)
+{
+        uint64_t all = 0, bit;
+
+        for (unsigned i = 0; capability_name(i); i++) {
+                g_assert_true(capability_from_name(capability_name(i), &bit));
+                g_assert_cmpuint(bit, ==, UINT64_C(1) << i);
+                all |= bit;
+        }
+        g_assert_cmpuint(all, ==, (UINT64_C(2) << CAP_LAST_CAP) - 1);
+        g_assert_false(capability_from_name("CAP_NOTHING", &bit));
+        g_assert_false(capability_from_name("CHOWN", &bit));
+        g_assert_false(capability_from_name("", &bit));
+        g_assert_null(capability_name(64));
+}
+
+/* A order can be freed at any point of its making, NULL included. */
+static void test_free(void)
+{
+        order_free(NULL);
+        order_free(order_new());
+        order_free(g_new0(Order, 1));
+}
+
+/* A root tree and a command are all that is needed. */
+static void test_minimal(void)
+{
+        g_autoptr(Order) order = new_spec();
+
+        assert_accepted(order);
+}
+
+/* A root tree that is missing or empty is InvalidArgs, a relative one RootfsInvalid; with RootFD
+ * there is to be none. */
+static void test_rootfs_form(void)
+{
+        g_autoptr(Order) order = new_spec();
+
+        g_clear_pointer(&order->tree.rootfs, g_free);
+        assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "empty");
+        replace(&order->tree.rootfs, "");
+        assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "empty");
+        order->tree.has_root_fd = true;
+        assert_accepted(order);
+        replace(&order->tree.rootfs, "/tree");
+        assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "RootFD");
+        order->tree.has_root_fd = false;
+        replace(&order->tree.rootfs, "tree");
+        assert_refused(order, RUNTIME_ERROR_ROOTFS_INVALID, "'tree' is not an absolute path");
+        replace(&order->tree.rootfs, "/");
+        assert_accepted(order);
+}
+
+/* A root tree's path may be as long as the kernel allows and not a byte longer. */
+static void test_rootfs_length(void)
+{
+        g_autoptr(Order) order = new_spec();
+
+        g_free(order->tree.rootfs);
+        order->tree.rootfs = g_strnfill(ROOTFS_PATH_MAX, '/');
+        assert_accepted(order);
+        g_free(order->tree.rootfs);
+        order->tree.rootfs = g_strnfill(ROOTFS_PATH_MAX + 1, '/');
+        assert_refused(order, RUNTIME_ERROR_ROOTFS_INVALID, "4096 bytes");
+}
+
+/* Without a command there is nothing to run; empty arguments behind it are fine. */
+static void test_argv_form(void)
+{
+        g_autoptr(Order) order = new_spec();
+
+        g_clear_pointer(&order->process.argv, g_strfreev);
+        assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "argv is empty");
+        order->process.argv = g_new0(char *, 1);
+        assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "argv is empty");
+        replace_list(&order->process.argv, "|a");
+        assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "argv[0] is an empty string");
+        replace_list(&order->process.argv, "a||");
+        assert_accepted(order);
+}
+
+/* argv and the environment may each have ARGV_MAX strings and not one more. */
+static void test_counts(void)
+{
+        g_autoptr(Order) order = new_spec();
+
+        g_strfreev(order->process.argv);
+        order->process.argv = repeat("a", ARGV_MAX, 1);
+        order->process.environment = repeat("e", ARGV_MAX, 1);
+        assert_accepted(order);
+        g_strfreev(order->process.environment);
+        order->process.environment = repeat("e", ARGV_MAX + 1, 1);
+        assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "Environment has more than the 1024");
+        g_clear_pointer(&order->process.environment, g_strfreev);
+        g_strfreev(order->process.argv);
+        order->process.argv = repeat("a", ARGV_MAX + 1, 1);
+        assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "argv has more than the 1024");
+}
+
+/* One string may have as many bytes as the kernel takes at exec, its NUL included, and not one
+ * more. */
+static void test_string_length(void)
+{
+        g_autoptr(Order) order = new_spec();
+
+        g_strfreev(order->process.argv);
+        order->process.argv = repeat("a", 1, ARG_LENGTH_MAX);
+        assert_accepted(order);
+        order->process.environment = repeat("e", 2, ARG_LENGTH_MAX);
+        assert_accepted(order);
+        g_strfreev(order->process.environment);
+        order->process.environment = repeat("e", 1, ARG_LENGTH_MAX + 1);
+        assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "Environment[0] has 131072 bytes");
+        g_clear_pointer(&order->process.environment, g_strfreev);
+        g_strfreev(order->process.argv);
+        order->process.argv = repeat("a", 2, ARG_LENGTH_MAX + 1);
+        assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "argv[0] has 131072 bytes");
+}
+
+/* argv and the environment together, NULs included, may have ARGV_BYTES_MAX bytes and not one more.
+ */
+static void test_total_bytes(void)
+{
+        g_autoptr(Order) order = new_spec();
+
+        g_strfreev(order->process.argv);
+        order->process.argv = repeat("a", 4, ARG_LENGTH_MAX);
+        order->process.environment = repeat("e", 4, ARG_LENGTH_MAX);
+        g_assert_cmpuint(8 * (ARG_LENGTH_MAX + 1), ==, ARGV_BYTES_MAX);
+        assert_accepted(order);
+        g_strfreev(order->process.environment);
+        order->process.environment = repeat("e", 5, ARG_LENGTH_MAX);
+        order->process.environment[4][4] = '\0'; /* "e4=x" */
+        assert_refused(order, RUNTIME_ERROR_INVALID_ARGS,
+                       "argv and Environment have 1048581 bytes");
+}
+
+/* Each variable is NAME=VALUE with a name; its value may be empty, have '=' and any bytes. */
+static void test_environment_form(void)
+{
+        g_autoptr(Order) order = new_spec();
+        const char *const bad[] = {"", "A", "=", "=B"};
+
+        replace_list(&order->process.environment, "A=|B=c=d|E=\xff\n\x01");
+        assert_accepted(order);
+        for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+                g_strfreev(order->process.environment);
+                order->process.environment =
+                        g_strdupv((char *[]){(char *) "A=b", (char *) bad[i], NULL});
+                assert_refused(order, RUNTIME_ERROR_INVALID_ARGS,
+                               "Environment[1] is not NAME=VALUE");
+        }
+}
+
+/* A variable set twice is refused: which one counts would depend on the program. */
+static void test_environment_twice(void)
+{
+        g_autoptr(Order) order = new_spec();
+
+        replace_list(&order->process.environment, "A=1|AB=2|A=3");
+        assert_refused(order, RUNTIME_ERROR_INVALID_ARGS,
+                       "Environment[2] sets a variable a second time");
+}
+
+/* An id is 1 to 64 of [a-zA-Z0-9_.-], the first a letter or digit. */
+static void test_id(void)
+{
+        const char *const good[] = {"a", "Z9", "0", "a_.-", "container-1"};
+        const char *const bad[] = {"",    ".",   "..",       "-a",    "_a", "a/b",
+                                   "a b", "a\n", "\xc3\xa9", "a\x7f", "a:"};
+        g_autofree char *longest = g_strnfill(ID_LENGTH_MAX, 'a');
+        g_autofree char *longer = g_strnfill(ID_LENGTH_MAX + 1, 'a');
+        g_autoptr(Order) order = new_spec();
+
+        for (size_t i = 0; i < G_N_ELEMENTS(good); i++)
+                g_assert_true(order_id_is_valid(good[i]));
+        for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
+                g_assert_false(order_id_is_valid(bad[i]));
+        g_assert_true(order_id_is_valid(longest));
+        g_assert_false(order_id_is_valid(longer));
+        replace(&order->id, longest);
+        assert_accepted(order);
+        replace(&order->id, longer);
+        assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "Id must match");
+}
+
+/* A host name is 1 to 64 bytes, of letters, digits, '-', '_' and '.'. */
+static void test_hostname(void)
+{
+        const char *const bad[] = {"a b", "a\n", "a/b", "\xc3\xa9", "a;b", "a\x1b"};
+        g_autoptr(Order) order = new_spec();
+
+        replace(&order->tree.hostname, "web-1.example_2");
+        assert_accepted(order);
+        replace(&order->tree.hostname, "");
+        assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "Hostname has 0 bytes");
+        for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+                replace(&order->tree.hostname, bad[i]);
+                assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "Hostname may have");
+        }
+        g_free(order->tree.hostname);
+        order->tree.hostname = g_strnfill(HOSTNAME_LENGTH_MAX, 'h');
+        assert_accepted(order);
+        g_free(order->tree.hostname);
+        order->tree.hostname = g_strnfill(HOSTNAME_LENGTH_MAX + 1, 'h');
+        assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "Hostname has 65 bytes");
+}
+
+/* A working directory is absolute and no longer than a path. */
+static void test_working_directory(void)
+{
+        g_autoptr(Order) order = new_spec();
+
+        g_free(order->process.working_directory);
+        order->process.working_directory = g_strnfill(ROOTFS_PATH_MAX, '/');
+        assert_accepted(order);
+        g_free(order->process.working_directory);
+        order->process.working_directory = g_strnfill(ROOTFS_PATH_MAX + 1, '/');
+        assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "WorkingDirectory");
+        replace(&order->process.working_directory, "");
+        assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "WorkingDirectory");
+        replace(&order->process.working_directory, "tmp");
+        assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "WorkingDirectory");
+}
+
+/* TasksMax 0 would leave no room for the command itself; 1 and no limit are fine. */
+static void test_tasks_max(void)
+{
+        g_autoptr(Order) order = new_spec();
+
+        order->resources.tasks_max = 0;
+        assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "TasksMax 0");
+        order->resources.tasks_max = 1;
+        assert_accepted(order);
+        order->resources.tasks_max = UINT64_MAX;
+        assert_accepted(order);
+}
+
+static char *environment_of(const Order *order, int *ret_home)
+{
+        g_autofree char **environment = process_spec_list_environment(&order->process, ret_home);
+
+        return g_strjoinv("|", environment);
+}
+
+#define PATH_AND_PS1                                                                               \
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin|PS1=[\\u@\\h \\W]\\$ "
+
+/* Without a word of the caller's the environment is HOME, PATH and PS1, and TERM only on a
+ * terminal. */
+static void test_environment_defaults(void)
+{
+        g_autoptr(Order) order = new_spec();
+        int home = -2;
+        g_autofree char *plain = environment_of(order, &home);
+
+        g_assert_cmpstr(plain, ==, "HOME=/root|" PATH_AND_PS1);
+        g_assert_cmpint(home, ==, 0);
+        order->process.attributes.terminal = true;
+        g_autofree char *terminal = environment_of(order, &home);
+        g_assert_cmpstr(terminal, ==, "HOME=/root|" PATH_AND_PS1 "|TERM=linux");
+}
+
+/* What the caller sets takes the place of the default of that very name, and no other. */
+static void test_environment_overrides(void)
+{
+        g_autoptr(Order) order = new_spec();
+        int home;
+
+        order->process.attributes.terminal = true;
+        replace_list(&order->process.environment, "TERM=vt100|PATHS=/x|PATH=/bin|A=1");
+        g_autofree char *built = environment_of(order, &home);
+        g_assert_cmpstr(built, ==,
+                        "HOME=/root|PS1=[\\u@\\h \\W]\\$ |TERM=vt100|PATHS=/x|PATH=/bin|A=1");
+        g_assert_cmpint(home, ==, 0);
+}
+
+/* A HOME of the caller's is its own, wherever it leads: there is no default to fall back from. */
+static void test_environment_home(void)
+{
+        g_autoptr(Order) order = new_spec();
+        int home;
+
+        replace_list(&order->process.environment, "HOME=");
+        g_autofree char *built = environment_of(order, &home);
+        g_assert_cmpstr(built, ==, PATH_AND_PS1 "|HOME=");
+        g_assert_cmpint(home, ==, -1);
+}
+
+static bool add_path(const char *directory, size_t length, const char *name, void *data)
+{
+        g_string_append_printf(data, "%s%.*s%s%s", ((GString *) data)->len ? "|" : "", (int) length,
+                               directory ? directory : "", directory ? "/" : "", name);
+        return true;
+}
+
+static char *exec_paths_of(const char *command, const char *path)
+{
+        g_autoptr(Order) order = new_spec();
+        g_autofree char *pair = path ? g_strconcat("PATH=", path, NULL) : NULL;
+        char *environment[] = {(char *) "A=b", pair, NULL};
+
+        replace_list(&order->process.argv, command);
+        GString *paths = g_string_new(NULL);
+        g_assert_true(
+                process_spec_foreach_exec_path(&order->process, environment, add_path, paths));
+        return g_string_free(paths, FALSE);
+}
+
+static void assert_exec_paths(const char *command, const char *path, const char *expected)
+{
+        g_autofree char *paths = exec_paths_of(command, path);
+
+        g_assert_cmpstr(paths, ==, expected);
+}
+
+/* A command with a slash is itself; one without is looked for along PATH, in its order. */
+static void test_exec_paths(void)
+{
+        assert_exec_paths("/bin/sh", "/a:/b", "/bin/sh");
+        assert_exec_paths("./sh", "/a", "./sh");
+        assert_exec_paths("a/sh", "/a", "a/sh");
+        assert_exec_paths("sh", "/a:/b:/a", "/a/sh|/b/sh|/a/sh");
+}
+
+/* An empty entry of PATH is the working directory, as for every shell. */
+static void test_exec_paths_empty_entry(void)
+{
+        assert_exec_paths("sh", "/a::/b", "/a/sh|./sh|/b/sh");
+        assert_exec_paths("sh", ":/b", "./sh|/b/sh");
+}
+
+/* Without a PATH, or with an empty one, nothing is found, and there is still a name to tell of. */
+static void test_exec_paths_none(void)
+{
+        assert_exec_paths("sh", NULL, "/nonexistent/sh");
+        assert_exec_paths("sh", "", "/nonexistent/sh");
+}
+
+/* The number of candidates is bounded, whatever PATH says. */
+static void test_exec_paths_bounded(void)
+{
+        g_autofree char *colons = g_strnfill(100000, ':');
+        g_autofree char *paths = exec_paths_of("sh", colons);
+        g_auto(GStrv) list = g_strsplit(paths, "|", -1);
+
+        g_assert_cmpuint(g_strv_length(list), ==, 256);
+}
+
+int main(int argc, char **argv)
+{
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/order/default-profile", test_default_profile);
+        g_test_add_func("/order/no-deviation", test_no_deviation);
+        g_test_add_func("/order/own-deviations", test_own_deviations);
+        g_test_add_func("/order/privileged-deviations", test_privileged_deviations);
+        g_test_add_func("/order/deviations/mounts", test_mount_deviation);
+        g_test_add_func("/order/capabilities", test_capabilities);
+        g_test_add_func("/order/free", test_free);
+        g_test_add_func("/order/minimal", test_minimal);
+        g_test_add_func("/order/rootfs/form", test_rootfs_form);
+        g_test_add_func("/order/rootfs/length", test_rootfs_length);
+        g_test_add_func("/order/argv/form", test_argv_form);
+        g_test_add_func("/order/sizes/counts", test_counts);
+        g_test_add_func("/order/sizes/string-length", test_string_length);
+        g_test_add_func("/order/sizes/total-bytes", test_total_bytes);
+        g_test_add_func("/order/environment/form", test_environment_form);
+        g_test_add_func("/order/environment/twice", test_environment_twice);
+        g_test_add_func("/order/id", test_id);
+        g_test_add_func("/order/hostname", test_hostname);
+        g_test_add_func("/order/working-directory", test_working_directory);
+        g_test_add_func("/order/tasks-max", test_tasks_max);
+        g_test_add_func("/order/build/defaults", test_environment_defaults);
+        g_test_add_func("/order/build/overrides", test_environment_overrides);
+        g_test_add_func("/order/build/home", test_environment_home);
+        g_test_add_func("/order/exec-paths/search", test_exec_paths);
+        g_test_add_func("/order/exec-paths/empty-entry", test_exec_paths_empty_entry);
+        g_test_add_func("/order/exec-paths/none", test_exec_paths_none);
+        g_test_add_func("/order/exec-paths/bounded", test_exec_paths_bounded);
+        return g_test_run();
+}
