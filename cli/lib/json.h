@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+typedef enum { JSON_OFF, JSON_SHORT, JSON_PRETTY } JsonMode;
+
 typedef struct {
         GString *text;
         bool is_pretty;

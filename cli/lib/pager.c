@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "cli/lib/child.h"
-#include "cli/naivec/terminal.h"
+#include "cli/lib/terminal.h"
 #include "service/util/fd.h"
 
 static const char *pager_program(void)
@@ -60,13 +60,13 @@ static pid_t start_pager(int *ret_write_end)
         return pid;
 }
 
-void pager_print(const Settings *settings, const char *text)
+void pager_print(const char *text, bool wants_pager)
 {
         struct sigaction ignore = {.sa_handler = SIG_IGN}, saved_int, saved_pipe;
         int fd;
         pid_t pid = -1;
 
-        if (settings->has_pager && isatty(STDOUT_FILENO) && is_long(text))
+        if (wants_pager && isatty(STDOUT_FILENO) && is_long(text))
                 pid = start_pager(&fd);
         FILE *stream = pid > 0 ? fdopen(fd, "w") : NULL;
         if (!stream) {

@@ -3,7 +3,8 @@
 /* Long output into a pager, as systemctl does: $NAIVEC_PAGER, $PAGER or less, on a terminal alone.
  */
 
-#include "cli/naivec/invocation.h"
+#include <stdbool.h>
 
-/* Prints `text`; through a pager where one is wanted. */
-void pager_print(const Settings *settings, const char *text);
+/* Prints `text`; through a pager if the user `wants_pager` and the text is longer than the
+ * terminal. */
+void pager_print(const char *text, bool wants_pager);

@@ -3,7 +3,7 @@
 /* The properties of a container, whatever there are of them, in the order of the reply. */
 
 #include "cli/lib/json.h"
-#include "cli/naivec/client.h"
+#include "cli/lib/client.h"
 
 typedef struct {
         sd_bus_message *reply; /* owns the texts */

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "cli/lib/json.h"
 #include "cli/lib/text.h"
 
 typedef struct {

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cli/naivec/invocation.h"
+#include "cli/lib/json.h"
 
 typedef struct {
         const char *heading; /* NULL: in JSON alone */

@@ -83,10 +83,11 @@ static void print_message(const char *prefix, const char *format, va_list list)
 
 void complain(const char *format, ...)
 {
+        g_autofree char *prefix = g_strdup_printf("%s: ", g_get_prgname());
         va_list list;
 
         va_start(list, format);
-        print_message("naivec: ", format, list);
+        print_message(prefix, format, list);
         va_end(list);
 }
 

@@ -18,8 +18,8 @@ char *text_time(uint64_t usec);
 /* A number of bytes in words, "infinity" for UINT64_MAX. */
 char *text_size(uint64_t bytes);
 
-/* `naivec: …`, escaped, to stderr. hint() is for what helps to go on, and is silent under --quiet.
- */
+/* `PROGRAM: …` (as by g_set_prgname()), escaped, to stderr. hint() is for what helps to go on, and
+ * is silent under --quiet. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void hint(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void hints_silence(void);

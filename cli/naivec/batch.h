@@ -4,7 +4,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "cli/naivec/client.h"
+#include "cli/lib/client.h"
 
 typedef struct Batch Batch;
 

@@ -148,7 +148,7 @@ static bool json_mode_parse(const char *text, JsonMode *ret)
 void invocation_init(Invocation *invocation)
 {
         *invocation = (Invocation){
-                .settings = {.has_legend = true, .has_pager = true, .asks_password = true},
+                .settings = {.client.asks_password = true, .has_legend = true, .has_pager = true},
         };
 }
 
@@ -190,7 +190,6 @@ static bool take_global(Invocation *invocation, int id, const char *value)
 
         switch (id) {
         case 'q':
-                settings->quiet = true;
                 hints_silence();
                 return true;
         case GLOBAL_JSON:
@@ -204,19 +203,19 @@ static bool take_global(Invocation *invocation, int id, const char *value)
                 settings->has_pager = false;
                 return true;
         case GLOBAL_NO_ASK:
-                settings->asks_password = false;
+                settings->client.asks_password = false;
                 return true;
         case GLOBAL_EMBEDDED:
-                settings->embedded = true;
+                settings->client.is_embedded = true;
                 return true;
         case GLOBAL_ADDRESS:
-                settings->address = value;
+                settings->client.address = value;
                 return true;
         case 'H':
-                settings->host = value;
+                settings->client.host = value;
                 return true;
         case 'M':
-                settings->machine = value;
+                settings->client.machine = value;
                 return true;
         case GLOBAL_VERSION:
                 printf("naivec %s\n", PROJECT_VERSION);
@@ -229,9 +228,9 @@ static bool take_global(Invocation *invocation, int id, const char *value)
 
 static bool settings_are_sound(Invocation *invocation)
 {
-        const Settings *settings = &invocation->settings;
-        int n = (settings->address != NULL) + (settings->host != NULL) +
-                (settings->machine != NULL) + settings->embedded;
+        const ClientOptions *options = &invocation->settings.client;
+        int n = (options->address != NULL) + (options->host != NULL) + (options->machine != NULL) +
+                options->is_embedded;
 
         if (n <= 1)
                 return true;

@@ -6,19 +6,15 @@
 
 #include <stdbool.h>
 
+#include "cli/lib/client.h"
+#include "cli/lib/json.h"
+
 #define EXIT_USAGE 2
 
-typedef enum { JSON_OFF, JSON_SHORT, JSON_PRETTY } JsonMode;
-
 typedef struct {
-        const char *address;
-        const char *host;
-        const char *machine;
-        bool embedded;
-        bool quiet;
+        ClientOptions client;
         bool has_legend;
         bool has_pager;
-        bool asks_password;
         JsonMode json;
 } Settings;
 

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "cli/naivec/client.h"
+#include "cli/lib/client.h"
 
 typedef struct {
         char *id;

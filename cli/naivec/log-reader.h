@@ -6,7 +6,7 @@
 #include <glib.h>
 #include <stdint.h>
 
-#include "cli/naivec/client.h"
+#include "cli/lib/client.h"
 
 /* Appends what there is from *offset on and moves *offset behind it. 0, or -errno with `error` set.
  */

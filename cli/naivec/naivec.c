@@ -2,12 +2,13 @@
  * do. */
 
 #include <fcntl.h>
+#include <glib.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "cli/naivec/invocation.h"
-#include "cli/naivec/verbs.h"
+#include "cli/naivec/verbs/verbs.h"
 
 static const Verb verbs[] = {
         {"run", "ROOTFS [COMMAND [ARGUMENT…]]", "Run a command in a root file system", 1, -1, true,
@@ -53,7 +54,8 @@ int main(int argc, char **argv)
         setlocale(LC_CTYPE, "");
         setlocale(LC_TIME, "");
         setlocale(LC_MESSAGES, "");
-        argv[0] = name; /* getopt's messages begin with it */
+        argv[0] = name; /* getopt's messages begin with it, and so do ours */
+        g_set_prgname(name);
         invocation_init(&invocation);
         if (invocation_find_verb(&invocation, verbs, argc, argv))
                 status = invocation.verb->run(&invocation);

@@ -89,10 +89,10 @@ static void pass_term(RunCommand *command)
 static bool take_arguments(RunCommand *command, Invocation *invocation)
 {
         static const char *const shell[] = {"/bin/sh", NULL};
-        const Settings *settings = &invocation->settings;
+        const ClientOptions *options = &invocation->settings.client;
         const char *const *arguments = (const char *const *) invocation->arguments;
 
-        if ((settings->host || settings->machine) && *arguments[0] != '/') {
+        if ((options->host || options->machine) && *arguments[0] != '/') {
                 invocation_usage(invocation, "ROOTFS must be absolute on another machine");
                 return false;
         }

@@ -2,8 +2,8 @@
 #include <unistd.h>
 
 #include "cli/lib/text.h"
-#include "cli/naivec/session.h"
-#include "cli/naivec/verbs.h"
+#include "cli/lib/session.h"
+#include "cli/naivec/verbs/verbs.h"
 
 enum { FLAG_READ_ONLY = FLAG_OF_VERB };
 
@@ -31,7 +31,7 @@ int verb_attach(Invocation *invocation)
                         return invocation->status;
                 options.is_read_only = true;
         }
-        client = client_open(&invocation->settings);
+        client = client_open(&invocation->settings.client);
         if (!client || !client_passes_fds(client, "attach"))
                 return EXIT_FAILURE;
         path = client_find_container(client, invocation->arguments[0]);

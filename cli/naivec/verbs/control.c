@@ -8,7 +8,7 @@
 #include "cli/lib/values.h"
 #include "cli/naivec/batch.h"
 #include "cli/naivec/listing.h"
-#include "cli/naivec/verbs.h"
+#include "cli/naivec/verbs/verbs.h"
 
 enum { FLAG_ALL = FLAG_OF_VERB, FLAG_TIME };
 
@@ -78,7 +78,7 @@ static int call_each(Invocation *invocation, const char *member)
 
         if (invocation_next(invocation, &value) != FLAG_END)
                 return invocation->status;
-        client = client_open(&invocation->settings);
+        client = client_open(&invocation->settings.client);
         if (!client)
                 return EXIT_FAILURE;
         batch = batch_new(client, member);
@@ -106,7 +106,7 @@ int verb_kill(Invocation *invocation)
 
         if (status >= 0)
                 return status;
-        client = client_open(&invocation->settings);
+        client = client_open(&invocation->settings.client);
         if (!client)
                 return EXIT_FAILURE;
         batch = batch_new(client, "Kill");
@@ -151,7 +151,7 @@ int verb_stop(Invocation *invocation)
                 return status;
         if (control.all == (invocation->n_arguments > 0))
                 return invocation_usage(invocation, "'stop' needs either IDs or --all");
-        client = client_open(&invocation->settings);
+        client = client_open(&invocation->settings.client);
         if (!client)
                 return EXIT_FAILURE;
         batch = batch_new(client, "Stop");

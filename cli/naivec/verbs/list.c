@@ -6,7 +6,7 @@
 #include "cli/lib/table.h"
 #include "cli/lib/text.h"
 #include "cli/naivec/listing.h"
-#include "cli/naivec/verbs.h"
+#include "cli/naivec/verbs/verbs.h"
 
 static const Column columns[] = {
         {"ID", NULL, false},
@@ -41,7 +41,7 @@ int verb_list(Invocation *invocation)
 
         if (invocation_next(invocation, &value) != FLAG_END)
                 return invocation->status;
-        client = client_open(settings);
+        client = client_open(&settings->client);
         if (!client)
                 return EXIT_FAILURE;
         containers = listing_fetch(client);
@@ -50,6 +50,6 @@ int verb_list(Invocation *invocation)
         for (unsigned i = 0; i < containers->len; i++)
                 add_container(table, containers->pdata[i], client_is_remote(client));
         g_autofree char *text = table_format(table, settings->json, settings->has_legend);
-        pager_print(settings, text);
+        pager_print(text, settings->has_pager);
         return EXIT_SUCCESS;
 }

@@ -6,9 +6,9 @@
 
 #include "cli/lib/text.h"
 #include "cli/lib/values.h"
-#include "cli/naivec/client.h"
+#include "cli/lib/client.h"
 #include "cli/naivec/log-reader.h"
-#include "cli/naivec/verbs.h"
+#include "cli/naivec/verbs/verbs.h"
 #include "dbus/names.h"
 
 /* Between two looks at the log where no fd can tell that there is more. */
@@ -173,7 +173,7 @@ int verb_logs(Invocation *invocation)
 
         if (status >= 0)
                 return status;
-        client = client_open(&invocation->settings);
+        client = client_open(&invocation->settings.client);
         if (!client)
                 return EXIT_FAILURE;
         const char *id = invocation->arguments[0];

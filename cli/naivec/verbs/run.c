@@ -3,10 +3,10 @@
 
 #include "cli/lib/json.h"
 #include "cli/lib/text.h"
-#include "cli/naivec/client.h"
+#include "cli/lib/client.h"
 #include "cli/naivec/run-command.h"
-#include "cli/naivec/session.h"
-#include "cli/naivec/verbs.h"
+#include "cli/lib/session.h"
+#include "cli/naivec/verbs/verbs.h"
 #include "dbus/names.h"
 
 const Flag *verb_run_flags(void)
@@ -83,12 +83,12 @@ static int leave_container(Invocation *invocation, const RunCommand *command, co
         g_autofree char *path = NULL;
         int status;
 
-        if (invocation->settings.embedded)
+        if (invocation->settings.client.is_embedded)
                 return invocation_usage(invocation,
                                         "--embedded: the container would end with naivec");
         if (!run_command_check_fds(command, invocation))
                 return invocation->status;
-        client = client_open(&invocation->settings);
+        client = client_open(&invocation->settings.client);
         if (!client || (command->request.fds->len && !client_passes_fds(client, "--fd")))
                 return EXIT_RUNTIME_FAILED;
         status = request_container(client, command, member, &path);
@@ -105,7 +105,7 @@ static int run_attached(Invocation *invocation, RunCommand *command)
         run_command_attach(command);
         if (!run_command_check_fds(command, invocation))
                 return invocation->status;
-        client = client_open(&invocation->settings);
+        client = client_open(&invocation->settings.client);
         if (!client || !client_passes_fds(client, "run"))
                 return EXIT_RUNTIME_FAILED;
         /* Create and Start rather than Spawn, so that Wait can stand in between. */

@@ -9,7 +9,7 @@
 #include "cli/lib/text.h"
 #include "cli/lib/values.h"
 #include "cli/naivec/log-reader.h"
-#include "cli/naivec/verbs.h"
+#include "cli/naivec/verbs/verbs.h"
 
 static const Flag status_flags[] = {
         {"lines", "N", "how many lines of output to show (default: 10)", 'n'},
@@ -166,7 +166,7 @@ int verb_status(Invocation *invocation)
 
         if (status >= 0)
                 return status;
-        report.client = client = client_open(settings);
+        report.client = client = client_open(&settings->client);
         if (!client)
                 return EXIT_FAILURE;
         json_init(&json, settings->json == JSON_PRETTY);
@@ -178,6 +178,6 @@ int verb_status(Invocation *invocation)
                         status = EXIT_FAILURE;
         json_close(&json, ']');
         g_autofree char *json_text = json_finish(&json);
-        pager_print(settings, report.json ? json_text : text->str);
+        pager_print(report.json ? json_text : text->str, settings->has_pager);
         return status;
 }

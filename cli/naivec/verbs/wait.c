@@ -4,8 +4,8 @@
 #include "cli/lib/table.h"
 #include "cli/lib/text.h"
 #include "cli/naivec/batch.h"
-#include "cli/naivec/session.h"
-#include "cli/naivec/verbs.h"
+#include "cli/lib/session.h"
+#include "cli/naivec/verbs/verbs.h"
 
 static const Column columns[] = {
         {"ID", "id", false},
@@ -53,7 +53,7 @@ int verb_wait(Invocation *invocation)
         if (invocation_next(invocation, &value) != FLAG_END)
                 return invocation->status;
         mode = invocation->settings.json;
-        client = client_open(&invocation->settings);
+        client = client_open(&invocation->settings.client);
         if (!client)
                 return EXIT_FAILURE;
         table = mode == JSON_OFF ? NULL : table_new(columns);

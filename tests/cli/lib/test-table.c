@@ -1,7 +1,5 @@
 #include "cli/lib/table.h"
 
-#include "cli/lib/json.h"
-
 static const Column columns[] = {
         {"ID", "id", false},
         {"OWNER", "uid", true},

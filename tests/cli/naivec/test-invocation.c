@@ -113,8 +113,8 @@ static void test_global_flags(void)
         parse(&after, "naivec logs x --json=pretty -s --no-ask-password --address=unix:path=/x");
         g_assert_cmpint(after.end, ==, FLAG_END);
         g_assert_cmpint(after.invocation.settings.json, ==, JSON_PRETTY);
-        g_assert_false(after.invocation.settings.asks_password);
-        g_assert_cmpstr(after.invocation.settings.address, ==, "unix:path=/x");
+        g_assert_false(after.invocation.settings.client.asks_password);
+        g_assert_cmpstr(after.invocation.settings.client.address, ==, "unix:path=/x");
         g_assert_cmpstr(after.flags->str, ==, "115 ");
         g_assert_cmpstr(after.invocation.arguments[0], ==, "x");
 }

@@ -1,7 +1,7 @@
 /* What is learnt of a container: its result as an exit status, its log's last lines. */
 
 #include "cli/naivec/log-reader.h"
-#include "cli/naivec/session.h"
+#include "cli/lib/session.h"
 
 #include <string.h>
 

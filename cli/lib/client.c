@@ -1,4 +1,4 @@
-#include "cli/naivec/client.h"
+#include "cli/lib/client.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "cli/lib/text.h"
-#include "cli/naivec/embedded.h"
-#include "cli/naivec/polkit-agent.h"
+#include "cli/lib/embedded.h"
+#include "cli/lib/polkit-agent.h"
 #include "dbus/names.h"
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
@@ -19,7 +19,7 @@
          UINT64_C(10000000))
 
 struct Client {
-        const Settings *settings;
+        const ClientOptions *options;
         sd_bus *bus;
         pid_t service; /* the embedded one, or 0 */
         pid_t agent;   /* pkttyagent, or 0 */
@@ -56,13 +56,13 @@ static int complain_disconnected(const Client *client)
 {
         if (client->service > 0)
                 complain("the embedded service ended unexpectedly");
-        else if (client->settings->host)
-                complain("no connection to the bus of %s", client->settings->host);
+        else if (client->options->host)
+                complain("no connection to the bus of %s", client->options->host);
         else
                 complain("the connection to the bus was lost");
-        if (client->settings->host)
+        if (client->options->host)
                 hint("does 'ssh %s' work without questions, and is systemd-stdio-bridge there?",
-                     client->settings->host);
+                     client->options->host);
         return EXIT_FAILURE;
 }
 
@@ -145,37 +145,37 @@ static int open_address(sd_bus **ret, const char *address)
 
 static int open_bus(Client *client)
 {
-        const Settings *settings = client->settings;
+        const ClientOptions *options = client->options;
         int r;
 
-        if (settings->embedded)
+        if (options->is_embedded)
                 return open_embedded(client);
-        if (settings->address)
-                r = open_address(&client->bus, settings->address);
-        else if (settings->host)
-                r = sd_bus_open_system_remote(&client->bus, settings->host);
-        else if (settings->machine)
-                r = sd_bus_open_system_machine(&client->bus, settings->machine);
+        if (options->address)
+                r = open_address(&client->bus, options->address);
+        else if (options->host)
+                r = sd_bus_open_system_remote(&client->bus, options->host);
+        else if (options->machine)
+                r = sd_bus_open_system_machine(&client->bus, options->machine);
         else
                 r = sd_bus_open_system(&client->bus);
         if (r >= 0)
                 return 0;
-        if (settings->host) {
+        if (options->host) {
                 complain_disconnected(client);
                 return r;
         }
-        complain("cannot connect to the %s: %s", settings->address ? "bus" : "system bus",
+        complain("cannot connect to the %s: %s", options->address ? "bus" : "system bus",
                  g_strerror(-r));
-        if (!settings->address && !settings->machine)
+        if (!options->address && !options->machine)
                 hint("is a system bus running here? 'naivec --embedded' needs none");
         return r;
 }
 
-Client *client_open(const Settings *settings)
+Client *client_open(const ClientOptions *options)
 {
         g_autoptr(Client) client = g_new0(Client, 1);
 
-        client->settings = settings;
+        client->options = options;
         if (open_bus(client) < 0)
                 return NULL;
         sd_bus_set_method_call_timeout(client->bus, CALL_TIMEOUT_USEC);
@@ -199,7 +199,7 @@ sd_bus *client_bus(Client *client)
 
 bool client_is_remote(const Client *client)
 {
-        return client->settings->host || client->settings->machine;
+        return client->options->host || client->options->machine;
 }
 
 bool client_passes_fds(Client *client, const char *verb)
@@ -211,12 +211,12 @@ bool client_passes_fds(Client *client, const char *verb)
                 return false;
         }
         /* ssh carries bytes alone, whatever the two ends of it agree on. */
-        if (r > 0 && !client->settings->host)
+        if (r > 0 && !client->options->host)
                 return true;
         if (verb)
                 complain("'%s' hands over file descriptors, which this connection cannot carry",
                          verb);
-        if (verb && client->settings->host)
+        if (verb && client->options->host)
                 hint("'run --detach', 'wait', 'logs' and 'status' do without");
         return false;
 }
@@ -224,7 +224,7 @@ bool client_passes_fds(Client *client, const char *verb)
 /* A password can be asked for: there is somebody at a terminal, and polkit on the other side. */
 static bool may_ask(const Client *client)
 {
-        return client->settings->asks_password && !client->settings->embedded &&
+        return client->options->asks_password && !client->options->is_embedded &&
                isatty(STDIN_FILENO);
 }
 
@@ -232,7 +232,7 @@ static bool may_ask(const Client *client)
 static bool needs_agent(const Client *client)
 {
         return client->agent == 0 && may_ask(client) && polkit_agent_is_possible() &&
-               !client->settings->address && !client_is_remote(client);
+               !client->options->address && !client_is_remote(client);
 }
 
 int client_new_call(Client *client, const char *path, const char *interface, const char *member,
@@ -240,7 +240,7 @@ int client_new_call(Client *client, const char *path, const char *interface, con
 {
         g_autoptr(sd_bus_message) call = NULL;
         int r = sd_bus_message_new_method_call(client->bus, &call,
-                                               client->settings->embedded ? NULL : BUS_NAME, path,
+                                               client->options->is_embedded ? NULL : BUS_NAME, path,
                                                interface, member);
 
         if (r < 0)

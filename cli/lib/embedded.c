@@ -1,4 +1,4 @@
-#include "cli/naivec/embedded.h"
+#include "cli/lib/embedded.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "cli/naivec/terminal.h"
+#include "cli/lib/terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cli/naivec/client.h"
+#include "cli/lib/client.h"
 
 /* Exit statuses of `run`, as in docker, podman and env(1). */
 enum {

@@ -1,4 +1,4 @@
-#include "cli/naivec/polkit-agent.h"
+#include "cli/lib/polkit-agent.h"
 
 #include <errno.h>
 #include <fcntl.h>

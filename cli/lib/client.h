@@ -10,15 +10,23 @@
 #include <stdint.h>
 #include <systemd/sd-bus.h>
 
-#include "cli/naivec/invocation.h"
 #include "service/util/bus-auto.h"
 
 typedef struct Client Client;
 
+/* Where the service is. At most one of the first four is set; none means the system bus. */
+typedef struct {
+        const char *address; /* of another bus */
+        const char *host;    /* reached by ssh: [USER@]HOST */
+        const char *machine; /* of systemd-machined */
+        bool is_embedded;    /* a private service, no bus */
+        bool asks_password;
+} ClientOptions;
+
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(sd_bus_error, sd_bus_error_free)
 
-/* Connects; NULL after saying why not. `settings` must outlive the client. */
-Client *client_open(const Settings *settings);
+/* Connects; NULL after saying why not. `options` must outlive the client. */
+Client *client_open(const ClientOptions *options);
 /* Disconnects, and waits for an embedded service to end its containers. */
 void client_free(Client *client);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Client, client_free)

@@ -1,4 +1,4 @@
-#include "cli/naivec/session.h"
+#include "cli/lib/session.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "cli/lib/text.h"
-#include "cli/naivec/terminal.h"
+#include "cli/lib/terminal.h"
 #include "dbus/names.h"
 #include "service/util/fd.h"
 
