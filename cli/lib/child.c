@@ -53,7 +53,7 @@ pid_t child_start(const ChildSpec *spec)
                 return -errno;
         if (!g_spawn_async_with_pipes_and_fds(
                     NULL, spec->argv, spec->environment, flags, prepare_child, (void *) spec,
-                    spec->input, is_standard ? copy : spec->output, -1, &spec->kept_fd,
+                    spec->input, is_standard ? copy : spec->output, spec->errors, &spec->kept_fd,
                     &spec->kept_fd, spec->kept_fd < 0 ? 0 : 1, &pid, NULL, NULL, NULL, &error))
                 return -errno_of(error);
         return pid;

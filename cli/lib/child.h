@@ -12,6 +12,7 @@ typedef struct {
         const char *const *environment; /* NULL: ours */
         int input;                      /* fd for its stdin, -1: /dev/null */
         int output;                     /* fd for its stdout, -1: ours */
+        int errors;                     /* fd for its stderr, -1: ours */
         int kept_fd;                    /* one more, at the same number inside; -1: none */
         bool has_own_session;           /* out of reach of the terminal's Ctrl-C */
         bool dies_with_parent;          /* gets SIGTERM when naivec dies */

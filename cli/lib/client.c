@@ -21,8 +21,8 @@
 struct Client {
         const ClientOptions *options;
         sd_bus *bus;
-        pid_t service; /* the embedded one, or 0 */
-        pid_t agent;   /* pkttyagent, or 0 */
+        Embedded service;
+        pid_t agent; /* pkttyagent, or 0 */
 };
 
 static const struct {
@@ -52,10 +52,21 @@ static const struct {
         {ERROR_MEMORY_TOO_LOW, "a greater --memory= may do"},
 };
 
+static void complain_service_ended(const Embedded *service)
+{
+        g_autofree char *words = embedded_last_words(service);
+
+        if (*words)
+                complain("the private service %s ended unexpectedly; its last message: %s",
+                         service->program, words);
+        else
+                complain("the private service %s ended unexpectedly", service->program);
+}
+
 static int complain_disconnected(const Client *client)
 {
-        if (client->service > 0)
-                complain("the embedded service ended unexpectedly");
+        if (client->service.pid > 0)
+                complain_service_ended(&client->service);
         else if (client->options->host)
                 complain("no connection to the bus of %s", client->options->host);
         else
@@ -76,7 +87,7 @@ int client_complain(const Client *client, const char *subject, const sd_bus_erro
         const char *message = error->message ? error->message : error->name;
 
         if (means_disconnected(sd_bus_error_get_errno(error)) ||
-            (client->service > 0 && sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY)))
+            (client->service.pid > 0 && sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY)))
                 return complain_disconnected(client);
         if (subject)
                 complain("%s: %s", subject, message);
@@ -104,14 +115,13 @@ int client_complain_errno(const Client *client, const char *subject, int error)
 static int open_embedded(Client *client)
 {
         autofd int fd = -1;
-        const char *program;
-        int r = embedded_start(&fd, &program);
+        int r = embedded_start(&client->service, client->options->is_verbose, &fd);
 
         if (r < 0) {
-                complain("cannot start the service %s: %s", program, g_strerror(-r));
+                complain("cannot start the service %s: %s", client->service.program,
+                         g_strerror(-r));
                 return r;
         }
-        client->service = r;
         r = sd_bus_new(&client->bus);
         if (r >= 0)
                 r = sd_bus_set_fd(client->bus, fd, fd);
@@ -120,7 +130,7 @@ static int open_embedded(Client *client)
                 r = sd_bus_start(client->bus);
         }
         if (r < 0)
-                client_complain_errno(client, "cannot connect to the embedded service", r);
+                client_complain_errno(client, "cannot connect to the private service", r);
         return r;
 }
 
@@ -188,7 +198,7 @@ void client_free(Client *client)
                 return;
         polkit_agent_stop(client->agent);
         sd_bus_flush_close_unref(client->bus);
-        embedded_stop(client->service);
+        embedded_stop(&client->service);
         g_free(client);
 }
 

@@ -21,6 +21,7 @@ typedef struct {
         const char *machine; /* of systemd-machined */
         bool is_embedded;    /* a private service, no bus */
         bool asks_password;
+        bool is_verbose; /* show the private service's messages */
 } ClientOptions;
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(sd_bus_error, sd_bus_error_free)

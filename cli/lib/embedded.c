@@ -1,9 +1,14 @@
 #include "cli/lib/embedded.h"
 
 #include <errno.h>
+#include <glib.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/lib/child.h"
 #include "service/spec/limits.h"
@@ -12,8 +17,11 @@
 /* Longer than the service grants a container that is deaf to SIGTERM. */
 #define END_MSEC   ((int) (STOP_TIMEOUT_USEC / 1000) + 5000)
 #define GRACE_MSEC 2000
+/* More than one message has. */
+#define WORDS_MAX 4096
 
-/* A build tree's service, for tests; never where naivec has more rights than who runs it. */
+/* NAIVE_RUNCD names the service of a build tree, for tests. secure_getenv() ignores it where this
+ * program has more rights than the user who runs it. */
 static const char *service_program(void)
 {
         const char *program = secure_getenv("NAIVE_RUNCD");
@@ -21,35 +29,58 @@ static const char *service_program(void)
         return program && *program == '/' ? program : DAEMON_PATH;
 }
 
-pid_t embedded_start(int *ret_socket, const char **ret_program)
+int embedded_start(Embedded *embedded, bool shows_messages, int *ret_socket)
 {
         int ends[2];
         char option[32];
 
-        *ret_program = service_program();
+        *embedded = (Embedded){.program = service_program(), .messages = -1};
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
                 return -errno;
         autofd int ours = ends[0], theirs = ends[1];
+        autofd int messages = shows_messages ? -1 : memfd_create("messages", MFD_CLOEXEC);
+        if (!shows_messages && messages < 0)
+                return -errno;
         snprintf(option, sizeof option, "--embedded=%d", theirs);
-        const char *const argv[] = {*ret_program, option, NULL};
+        const char *const argv[] = {embedded->program, option, NULL};
         /* A session of its own, or the terminal's Ctrl-C would end the service before its container
-         * heard of it. Its messages go where ours go, its output nowhere of ours. */
+         * heard of it. */
         ChildSpec spec = {
                 .argv = argv,
                 .input = -1,
-                .output = 2,
+                .output = shows_messages ? STDERR_FILENO : messages,
+                .errors = shows_messages ? -1 : messages,
                 .kept_fd = theirs,
                 .has_own_session = true,
         };
         pid_t pid = child_start(&spec);
         if (pid < 0)
                 return pid;
+        embedded->pid = pid;
+        embedded->messages = steal_fd(&messages);
         *ret_socket = steal_fd(&ours);
-        return pid;
+        return 0;
 }
 
-void embedded_stop(pid_t pid)
+char *embedded_last_words(const Embedded *embedded)
 {
-        if (pid > 0 && !child_wait(pid, END_MSEC))
-                child_end(pid, GRACE_MSEC);
+        char words[WORDS_MAX + 1] = "";
+        struct stat status;
+        ssize_t n = 0;
+
+        if (embedded->messages >= 0 && fstat(embedded->messages, &status) == 0)
+                n = pread(embedded->messages, words, WORDS_MAX, MAX(0, status.st_size - WORDS_MAX));
+        words[MAX(n, 0)] = '\0';
+        g_strchomp(words);
+        const char *last = strrchr(words, '\n');
+        return g_strdup(last ? last + 1 : words);
+}
+
+void embedded_stop(Embedded *embedded)
+{
+        if (embedded->pid > 0 && !child_wait(embedded->pid, END_MSEC))
+                child_end(embedded->pid, GRACE_MSEC);
+        if (embedded->pid > 0)
+                fd_clear(&embedded->messages);
+        embedded->pid = 0;
 }

@@ -52,6 +52,7 @@ static pid_t start_pager(int *ret_write_end)
                 .environment = (const char *const *) environment,
                 .input = read_end,
                 .output = -1,
+                .errors = -1,
                 .kept_fd = -1,
         };
         pid_t pid = child_start(&spec);

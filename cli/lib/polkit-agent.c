@@ -32,6 +32,7 @@ pid_t polkit_agent_start(void)
                 .argv = argv,
                 .input = STDIN_FILENO,
                 .output = -1,
+                .errors = -1,
                 .kept_fd = write_end,
                 .dies_with_parent = true,
         };

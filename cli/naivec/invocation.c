@@ -8,9 +8,11 @@
 
 #include "cli/lib/text.h"
 
-/* Ids of flags without a letter; those of the verbs begin at FLAG_OF_VERB. */
+/* The id of a global flag is GLOBAL and its letter: a verb may have the letter for itself, as `run`
+ * has -v. Flags without a letter follow; those of the verbs begin at FLAG_OF_VERB. */
 enum {
-        GLOBAL_VERSION = 200,
+        GLOBAL = 256,
+        GLOBAL_VERSION = GLOBAL + 128,
         GLOBAL_ADDRESS,
         GLOBAL_EMBEDDED,
         GLOBAL_JSON,
@@ -20,22 +22,24 @@ enum {
 };
 
 static const Flag global_flags[] = {
-        {"help", NULL, "show this help, or that of the command", 'h'},
+        {"help", NULL, "show this help, or that of the command", GLOBAL + 'h'},
         {"version", NULL, "show the version", GLOBAL_VERSION},
-        {"quiet", NULL, "print errors, without hints and notices", 'q'},
+        {"quiet", NULL, "print errors, without hints and notices", GLOBAL + 'q'},
+        {"verbose", NULL, "print the messages of the private service as well", GLOBAL + 'v'},
         {"json", "MODE", "print JSON: 'short', 'pretty' or 'off'", GLOBAL_JSON},
         {"no-legend", NULL, "print no column headings", GLOBAL_NO_LEGEND},
         {"no-pager", NULL, "do not pipe output into a pager", GLOBAL_NO_PAGER},
         {"no-ask-password", NULL, "never ask for a password", GLOBAL_NO_ASK},
         {"embedded", NULL, "start a private service, use no bus", GLOBAL_EMBEDDED},
         {"address", "ADDRESS", "connect to the bus at ADDRESS", GLOBAL_ADDRESS},
-        {"host", "[USER@]HOST", "operate on a remote host, by ssh", 'H'},
-        {"machine", "CONTAINER", "operate in a container of systemd-machined", 'M'},
+        {"host", "[USER@]HOST", "operate on a remote host, by ssh", GLOBAL + 'H'},
+        {"machine", "CONTAINER", "operate in a container of systemd-machined", GLOBAL + 'M'},
         {0},
 };
 
 /* getopt_long's two tables, made from ours. */
 typedef struct FlagParser {
+        const Flag *own; /* the verb's flags, NULL for none */
         GArray *options;
         GString *letters;
 } FlagParser;
@@ -49,21 +53,42 @@ static void flag_parser_free(FlagParser *parser)
         g_free(parser);
 }
 
+/* 0: it has none. */
+static int letter_of(const Flag *flag)
+{
+        int letter = flag->id >= GLOBAL ? flag->id - GLOBAL : flag->id;
+
+        return letter <= 127 ? letter : 0;
+}
+
+static bool has_letter(const Flag *flags, int letter)
+{
+        for (; flags && flags->name; flags++)
+                if (flags->id == letter)
+                        return true;
+        return false;
+}
+
+static bool has_optional_value(const Flag *flag)
+{
+        return flag->metavar && g_str_has_prefix(flag->metavar, "[=");
+}
+
 static void flag_parser_add(FlagParser *parser, const Flag *flags)
 {
         for (; flags && flags->name; flags++) {
                 struct option option = {.name = flags->name, .val = flags->id};
+                int letter = letter_of(flags);
 
                 if (!*flags->name)
                         continue;
                 if (flags->metavar)
-                        option.has_arg = flags->metavar[0] == '[' && strchr(flags->metavar, '=')
-                                                 ? optional_argument
-                                                 : required_argument;
+                        option.has_arg =
+                                has_optional_value(flags) ? optional_argument : required_argument;
                 g_array_append_val(parser->options, option);
-                if (flags->id > 127)
+                if (!letter || (letter != flags->id && has_letter(parser->own, letter)))
                         continue;
-                g_string_append_c(parser->letters, (char) flags->id);
+                g_string_append_c(parser->letters, (char) letter);
                 /* A short form whose value may be left out takes none: `-t` means `-t yes`. */
                 if (option.has_arg == required_argument)
                         g_string_append_c(parser->letters, ':');
@@ -74,13 +99,23 @@ static FlagParser *flag_parser_new(const Verb *verb)
 {
         FlagParser *parser = g_new0(FlagParser, 1);
 
+        parser->own = verb && verb->flags ? verb->flags() : NULL;
         parser->options = g_array_new(TRUE, TRUE, sizeof(struct option));
         /* '+': the verb (or the rootfs) ends our flags. ':' would hide getopt's own messages. */
         parser->letters = g_string_new(!verb || verb->stops_at_argument ? "+" : "");
         flag_parser_add(parser, global_flags);
-        if (verb && verb->flags)
-                flag_parser_add(parser, verb->flags());
+        flag_parser_add(parser, parser->own);
         return parser;
+}
+
+/* The id of the next flag; -1 at the end, '?' after getopt's complaint. */
+static int flag_parser_next(FlagParser *parser, int argc, char **argv)
+{
+        int id = getopt_long(argc, argv, parser->letters->str,
+                             (const struct option *) (void *) parser->options->data, NULL);
+
+        return id > 0 && id < GLOBAL && id != '?' && !has_letter(parser->own, id) ? GLOBAL + id
+                                                                                  : id;
 }
 
 /* Two columns; the first in characters, which printf cannot count. */
@@ -91,32 +126,36 @@ static void print_row(const char *indent, const char *left, int width, const cha
         printf("%s%s%*s %s\n", indent, left, MAX(padding, 0), "", right);
 }
 
-static void print_flags(const Flag *flags)
+/* `others` may have a letter for themselves. */
+static void print_flags(const Flag *flags, const Flag *others)
 {
         for (; flags && flags->name; flags++) {
-                bool has_equals = flags->metavar && flags->metavar[0] != '[';
+                bool has_equals = flags->metavar && !has_optional_value(flags);
+                int letter = letter_of(flags);
                 g_autofree char *form =
                         g_strdup_printf("--%s%s%s", flags->name, has_equals ? "=" : "",
                                         flags->metavar ? flags->metavar : "");
-                char letter[] = "      ";
+                char short_form[] = "      ";
 
                 if (!*flags->name)
                         continue;
-                if (flags->id <= 127)
-                        g_snprintf(letter, sizeof letter, "  -%c, ", flags->id);
-                print_row(letter, form, 25, flags->help);
+                if (letter && !has_letter(others, letter))
+                        g_snprintf(short_form, sizeof short_form, "  -%c, ", letter);
+                print_row(short_form, form, 25, flags->help);
         }
 }
 
 static void print_verb_help(const Verb *verb)
 {
+        const Flag *own = verb->flags ? verb->flags() : NULL;
+
         printf("naivec %s [OPTIONS…] %s\n\n%s.\n", verb->name, verb->synopsis, verb->help);
-        if (verb->flags) {
+        if (own) {
                 printf("\nOptions of '%s':\n", verb->name);
-                print_flags(verb->flags());
+                print_flags(own, NULL);
         }
         printf("\nOptions of all commands:\n");
-        print_flags(global_flags);
+        print_flags(global_flags, own);
 }
 
 static void print_help(const Verb *verbs)
@@ -128,7 +167,7 @@ static void print_help(const Verb *verbs)
                 print_row("  ", form, 36, verbs->help);
         }
         printf("\nOptions:\n");
-        print_flags(global_flags);
+        print_flags(global_flags, NULL);
         printf("\n'naivec COMMAND --help' lists a command's own options. See naivec(1).\n");
 }
 
@@ -189,8 +228,11 @@ static bool take_global(Invocation *invocation, int id, const char *value)
         Settings *settings = &invocation->settings;
 
         switch (id) {
-        case 'q':
+        case GLOBAL + 'q':
                 hints_silence();
+                return true;
+        case GLOBAL + 'v':
+                settings->client.is_verbose = true;
                 return true;
         case GLOBAL_JSON:
                 if (!json_mode_parse(value, &settings->json))
@@ -211,10 +253,10 @@ static bool take_global(Invocation *invocation, int id, const char *value)
         case GLOBAL_ADDRESS:
                 settings->client.address = value;
                 return true;
-        case 'H':
+        case GLOBAL + 'H':
                 settings->client.host = value;
                 return true;
-        case 'M':
+        case GLOBAL + 'M':
                 settings->client.machine = value;
                 return true;
         case GLOBAL_VERSION:
@@ -261,14 +303,13 @@ int invocation_next(Invocation *invocation, const char **ret_value)
         FlagParser *parser = invocation->parser;
 
         for (;;) {
-                int id = getopt_long(invocation->argc, invocation->argv, parser->letters->str,
-                                     (const struct option *) (void *) parser->options->data, NULL);
+                int id = flag_parser_next(parser, invocation->argc, invocation->argv);
 
                 if (id == -1)
                         return take_arguments(invocation) ? FLAG_END : FLAG_STOP;
                 if (id == '?')
                         return stop_with(invocation, EXIT_USAGE);
-                if (id == 'h') {
+                if (id == GLOBAL + 'h') {
                         print_verb_help(invocation->verb);
                         return stop_with(invocation, 0);
                 }
@@ -296,13 +337,12 @@ static bool take_leading_flags(Invocation *invocation, const Verb *verbs, int ar
         FlagParser *parser = invocation->parser;
 
         for (;;) {
-                int id = getopt_long(argc, argv, parser->letters->str,
-                                     (const struct option *) (void *) parser->options->data, NULL);
+                int id = flag_parser_next(parser, argc, argv);
 
                 if (id == -1)
                         return true;
                 invocation->status = -1;
-                if (id == 'h') {
+                if (id == GLOBAL + 'h') {
                         print_help(verbs);
                         invocation->status = 0;
                 } else if (!take_global(invocation, id, optarg)) {

@@ -99,7 +99,12 @@ static bool take_arguments(RunCommand *command, Invocation *invocation)
         command->rootfs = value_absolute_path(arguments[0]);
         if (!command->rootfs)
                 invocation_usage(invocation, "ROOTFS '%s': %s", arguments[0], g_strerror(errno));
-        command->argv = arguments[1] ? arguments + 1 : shell;
+        /* The first "--" behind ROOTFS only says that the command follows; it is no command. */
+        command->argv = arguments + 1;
+        if (g_strcmp0(command->argv[0], "--") == 0)
+                command->argv++;
+        if (!command->argv[0])
+                command->argv = shell;
         pass_term(command);
         return command->rootfs;
 }

@@ -465,11 +465,16 @@ class Embedded(Cli):
         self.eventually(lambda: self.services() == [], 10)
         self.assertEqual(process.stdout.read(), b'')
 
-    def test_nothing_left(self):
-        """When naivec has ended, so has the embedded service."""
-        done = self.naivec('--embedded', 'run', self.rootfs, '/bin/true', env=self.environment)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(self.services(), [])
+    def test_only_the_command_is_heard(self):
+        """What the command says is all that is printed, its failure too; --verbose adds the service's messages. When
+        naivec has ended, so has the service."""
+        for script in 'echo out; echo err >&2', 'echo out; echo err >&2; exit 7':
+            done = self.naivec('--embedded', 'run', self.rootfs, '/bin/sh', '-c', script, env=self.environment)
+            self.assertEqual((done.stdout, done.stderr), (b'out\n', b'err\n'))
+            self.assertEqual(self.services(), [])
+        done = self.naivec('-v', '--embedded', 'run', self.rootfs, '/bin/echo', 'out', env=self.environment)
+        self.assertEqual((done.returncode, done.stdout), (0, b'out\n'), done.stderr)
+        self.assertIn(b'has ended: success', done.stderr)
 
     def test_root_of_a_user_namespace(self):
         """The service of who is root in a user namespace starts, and its program is read-only there as well."""
@@ -492,22 +497,18 @@ class Embedded(Cli):
             self.assertEqual(self.naivec('--embedded', *arguments, env=self.environment).returncode, 2)
 
     def test_no_service(self):
-        """A service that does not start, or ends at once, is 125 with words."""
-        for program in ('/nonexistent', '/bin/false'):
+        """A service that does not start, or ends at once, is 125 with its name and its reason, on stderr."""
+        script = f'{self.world.directory}/bad-runcd'
+        with open(script, 'w') as f:
+            f.write(f'#!/bin/sh\nexec {self.world.daemon} --no-such-option "$@"\n')
+        os.chmod(script, 0o755)
+        for program, reason in (('/nonexistent', b'No such file'), ('/bin/false', b'ended unexpectedly'),
+                                (script, b'no-such-option')):
             done = self.naivec('--embedded', 'run', self.rootfs, env=dict(self.environment, NAIVE_RUNCD=program))
-            self.assertEqual(done.returncode, 125, done.stderr)
-            self.assertIn(b'service', done.stderr)
-
-    def test_words_of_the_service(self):
-        """What the service says goes where naivec's own words go, and not among the output."""
-        with tempfile.TemporaryDirectory() as directory:
-            program = f'{directory}/naive-runcd'
-            with open(program, 'w') as f:
-                f.write(f'#!/bin/sh\nexec {self.world.daemon} --no-such-option "$@"\n')
-            os.chmod(program, 0o755)
-            done = self.naivec('--embedded', 'run', self.rootfs, env=dict(self.environment, NAIVE_RUNCD=program))
-        self.assertEqual((done.returncode, done.stdout), (125, b''))
-        self.assertIn(b'no-such-option', done.stderr)
+            self.assertEqual((done.returncode, done.stdout), (125, b''))
+            line, = done.stderr.splitlines()
+            self.assertIn(program.encode(), line)
+            self.assertIn(reason, line)
 
 
 class Connection(Cli):

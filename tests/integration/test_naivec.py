@@ -85,11 +85,6 @@ class Pipe(Naivec):
         done = self.naivec('run', self.rootfs, '/bin/env', env={'SECRET': 'x'})
         self.assertEqual({line.split(b'=')[0] for line in done.stdout.splitlines()}, {b'HOME', b'PATH', b'PS1'})
 
-    def test_options_of_the_command(self):
-        """What follows the rootfs is the command's own, dashes and all."""
-        done = self.naivec('run', self.rootfs, '/bin/echo', '--memory=1', '-x', '--', '--help')
-        self.assertEqual(done.stdout, b'--memory=1 -x -- --help\n', done.stderr)
-
     def test_signals_reach_the_container(self):
         """SIGTERM sent to naivec reaches the command, whose exit status comes back."""
         process = self.start('run', self.rootfs, '/bin/sh', '-c',

