@@ -70,8 +70,8 @@ static bool take_flag(RunCommand *command, Invocation *invocation, int id, const
         case FLAG_FD:
                 return take_fd(command, invocation, value);
         default:
-                wrong = id == FLAG_TMPFS ? spawn_request_add_tmpfs(&command->request, value)
-                                         : spawn_request_take(&command->request, id, value);
+                wrong = id == FLAG_TMPFS ? spawn_flags_take_tmpfs(&command->request, value)
+                                         : spawn_flags_take(&command->request, id, value);
                 if (wrong)
                         invocation_usage(invocation, "%s", wrong);
                 return !wrong;

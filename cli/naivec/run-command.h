@@ -3,8 +3,8 @@
 /* The command line of `run` and `create`, checked: what to ask the service for. Knows no
  * connection. */
 
-#include "cli/naivec/invocation.h"
-#include "cli/naivec/spawn-request.h"
+#include "cli/lib/spawn-request.h"
+#include "cli/naivec/spawn-flags.h"
 
 typedef struct {
         SpawnRequest request;

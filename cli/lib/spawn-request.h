@@ -1,13 +1,13 @@
 #pragma once
 
-/* What `run` and `create` ask for: the options of the one table in dbus/options.h as flags, values
- * of the command line checked, and the message made of them. Knows no connection. */
+/* The arguments of Spawn and Create: values for the options of dbus/options.h, file descriptors,
+ * and the message made of both. Owns copies of the values as text; whoever adds a value has checked
+ * it. Knows no command line and no connection. */
 
 #include <glib.h>
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
 
-#include "cli/naivec/invocation.h"
 #include "dbus/options.h"
 
 typedef enum {
@@ -18,30 +18,31 @@ typedef enum {
 } SpawnOption;
 
 typedef struct {
-        GPtrArray *values[N_SPAWN_OPTIONS]; /* checked, unconverted; NULL: not given */
+        GPtrArray *values[N_SPAWN_OPTIONS]; /* of each option; NULL: not given */
         GArray *fds;                        /* int pairs: our fd, its number inside */
 } SpawnRequest;
-
-/* The flags of the table, and after them up to 4 `more` (ended by an empty row), in `storage`. */
-#define SPAWN_FLAGS_SIZE (N_SPAWN_OPTIONS + 5)
-const Flag *spawn_flags(Flag storage[SPAWN_FLAGS_SIZE], const Flag *more);
 
 void spawn_request_init(SpawnRequest *request);
 void spawn_request_clear(SpawnRequest *request);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SpawnRequest, spawn_request_clear)
 
-/* Takes a flag of spawn_flags(). NULL if it was good, else what is wrong with it (free it). */
-char *spawn_request_take(SpawnRequest *request, int id, const char *value);
-
 bool spawn_request_has(const SpawnRequest *request, SpawnOption option);
 bool spawn_request_is_true(const SpawnRequest *request, SpawnOption option);
+
+/* The value of an option that takes one, in place of an earlier value. A truth is any word of
+ * value_parse_bool(), a number any of size_parse(). */
 void spawn_request_set(SpawnRequest *request, SpawnOption option, const char *value);
+/* One value more for an option that takes several. */
+void spawn_request_add(SpawnRequest *request, SpawnOption option, const char *value);
+
+/* Sets an environment variable, NAME=VALUE: as with env(1) the last of a name counts, and the
+ * service takes each name once. */
+void spawn_request_set_variable(SpawnRequest *request, const char *assignment);
 /* Adds a variable unless the user gave one of that name. */
 void spawn_request_default_variable(SpawnRequest *request, const char *name, const char *value);
 
-/* Adds a mount as it is said on a command line: NULL, or what is wrong with it (free it). */
-char *spawn_request_add_bind(SpawnRequest *request, const char *text);  /* SRC:DST[:OPTIONS] */
-char *spawn_request_add_tmpfs(SpawnRequest *request, const char *text); /* DST[:OPTIONS] */
+/* A bind mount, or with an empty `source` a tmpfs. `target` is DST[:OPTIONS]. */
+void spawn_request_add_mount(SpawnRequest *request, const char *source, const char *target);
 
 /* Passes our open `fd` as `number`. */
 void spawn_request_add_fd(SpawnRequest *request, int fd, int number);

@@ -1,4 +1,6 @@
-#include "cli/naivec/spawn-request.h"
+/* From the flags of `run` to the message that the service reads. */
+
+#include "cli/naivec/spawn-flags.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -22,7 +24,7 @@ static int id_of(const char *name)
 
 static void take(SpawnRequest *request, const char *name, const char *value)
 {
-        g_autofree char *wrong = spawn_request_take(request, id_of(name), value);
+        g_autofree char *wrong = spawn_flags_take(request, id_of(name), value);
 
         g_assert_cmpstr(wrong, ==, NULL);
 }
@@ -33,7 +35,7 @@ static void assert_refused(const char *name, const char *value)
         g_autofree char *wrong = NULL;
 
         spawn_request_init(&request);
-        wrong = spawn_request_take(&request, id_of(name), value);
+        wrong = spawn_flags_take(&request, id_of(name), value);
         g_assert_nonnull(wrong);
         g_assert_nonnull(strstr(wrong, name));
 }
@@ -111,7 +113,7 @@ static void test_every_row(void)
 
         spawn_request_init(&request);
         for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
-                const char *value = strchr("tb", rows[i].signature[0])     ? "1"
+                const char *value = strchr("tub", rows[i].signature[0])    ? "1"
                                     : strcmp(rows[i].signature, "as") == 0 ? "CAP_BPF"
                                                                            : "v=w";
 
@@ -302,8 +304,8 @@ static void test_mounts(void)
 
         spawn_request_init(&request);
         take(&request, "volume", "/a\xff:/b:ro,noexec");
-        g_assert_null(spawn_request_add_tmpfs(&request, "/t:size=1M"));
-        g_assert_null(spawn_request_add_tmpfs(&request, "/u"));
+        g_assert_null(spawn_flags_take_tmpfs(&request, "/t:size=1M"));
+        g_assert_null(spawn_flags_take_tmpfs(&request, "/u"));
         take(&request, "volume", "s:/d");
         g_autoptr(sd_bus_message) call = sealed(bus, &request, argv);
         enter_option(call, "Mounts", "a(ayaysas)");
@@ -317,7 +319,7 @@ static void test_mounts(void)
         assert_refused("volume", ":/a");
         assert_refused("volume", "/a:");
         assert_refused("volume", "/a::ro");
-        g_autofree char *wrong = spawn_request_add_tmpfs(&request, "t");
+        g_autofree char *wrong = spawn_flags_take_tmpfs(&request, "t");
         g_assert_nonnull(wrong);
 }
 
@@ -409,19 +411,19 @@ static void test_truth(void)
 int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/spawn-request/every-row", test_every_row);
-        g_test_add_func("/spawn-request/capabilities", test_capabilities);
-        g_test_add_func("/spawn-request/ids", test_ids);
-        g_test_add_func("/spawn-request/manual", test_manual);
-        g_test_add_func("/spawn-request/zero", test_zero);
-        g_test_add_func("/spawn-request/last-counts", test_last_counts);
-        g_test_add_func("/spawn-request/environment", test_environment);
-        g_test_add_func("/spawn-request/environment-passed-on", test_environment_passed_on);
-        g_test_add_func("/spawn-request/arguments", test_arguments);
-        g_test_add_func("/spawn-request/mounts", test_mounts);
-        g_test_add_func("/spawn-request/mount-from-a-colon", test_mount_from_a_colon);
-        g_test_add_func("/spawn-request/fds", test_fds);
-        g_test_add_func("/spawn-request/refusals", test_refusals);
-        g_test_add_func("/spawn-request/truth", test_truth);
+        g_test_add_func("/spawn-flags/every-row", test_every_row);
+        g_test_add_func("/spawn-flags/capabilities", test_capabilities);
+        g_test_add_func("/spawn-flags/ids", test_ids);
+        g_test_add_func("/spawn-flags/manual", test_manual);
+        g_test_add_func("/spawn-flags/zero", test_zero);
+        g_test_add_func("/spawn-flags/last-counts", test_last_counts);
+        g_test_add_func("/spawn-flags/environment", test_environment);
+        g_test_add_func("/spawn-flags/environment-passed-on", test_environment_passed_on);
+        g_test_add_func("/spawn-flags/arguments", test_arguments);
+        g_test_add_func("/spawn-flags/mounts", test_mounts);
+        g_test_add_func("/spawn-flags/mount-from-a-colon", test_mount_from_a_colon);
+        g_test_add_func("/spawn-flags/fds", test_fds);
+        g_test_add_func("/spawn-flags/refusals", test_refusals);
+        g_test_add_func("/spawn-flags/truth", test_truth);
         return g_test_run();
 }

@@ -1,0 +1,249 @@
+#include "cli/lib/spawn-request.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cli/lib/values.h"
+#include "service/util/size.h"
+
+static const struct {
+        const char *key;
+        const char *signature;
+} rows[N_SPAWN_OPTIONS] = {
+#define X(key, signature, flag, metavar, help) {#key, signature},
+        SPAWN_OPTIONS(X)
+#undef X
+};
+
+void spawn_request_init(SpawnRequest *request)
+{
+        *request = (SpawnRequest){0};
+        request->fds = g_array_new(FALSE, FALSE, 2 * sizeof(int));
+}
+
+void spawn_request_clear(SpawnRequest *request)
+{
+        for (unsigned i = 0; i < N_SPAWN_OPTIONS; i++)
+                g_clear_pointer(&request->values[i], g_ptr_array_unref);
+        g_clear_pointer(&request->fds, g_array_unref);
+}
+
+void spawn_request_add(SpawnRequest *request, SpawnOption option, const char *value)
+{
+        if (!request->values[option])
+                request->values[option] = g_ptr_array_new_with_free_func(g_free);
+        g_ptr_array_add(request->values[option], g_strdup(value));
+}
+
+void spawn_request_set(SpawnRequest *request, SpawnOption option, const char *value)
+{
+        g_clear_pointer(&request->values[option], g_ptr_array_unref);
+        spawn_request_add(request, option, value);
+}
+
+bool spawn_request_has(const SpawnRequest *request, SpawnOption option)
+{
+        return request->values[option] != NULL;
+}
+
+static const char *last_of(const GPtrArray *values)
+{
+        return values->pdata[values->len - 1];
+}
+
+static bool means_yes(const GPtrArray *values)
+{
+        bool is_true = false;
+
+        return value_parse_bool(last_of(values), &is_true) && is_true;
+}
+
+bool spawn_request_is_true(const SpawnRequest *request, SpawnOption option)
+{
+        return request->values[option] && means_yes(request->values[option]);
+}
+
+/* The index of the variable that `assignment` sets, or -1. */
+static int find_variable(const GPtrArray *given, const char *assignment)
+{
+        size_t length = strcspn(assignment, "=") + 1;
+
+        for (unsigned i = 0; given && i < given->len; i++)
+                if (!strncmp(given->pdata[i], assignment, length))
+                        return (int) i;
+        return -1;
+}
+
+void spawn_request_set_variable(SpawnRequest *request, const char *assignment)
+{
+        GPtrArray *given = request->values[SPAWN_Environment];
+        int place = find_variable(given, assignment);
+
+        if (place >= 0)
+                g_ptr_array_remove_index(given, (unsigned) place);
+        spawn_request_add(request, SPAWN_Environment, assignment);
+}
+
+void spawn_request_default_variable(SpawnRequest *request, const char *name, const char *value)
+{
+        g_autofree char *assignment = g_strdup_printf("%s=%s", name, value);
+
+        if (find_variable(request->values[SPAWN_Environment], assignment) < 0)
+                spawn_request_set_variable(request, assignment);
+}
+
+void spawn_request_add_mount(SpawnRequest *request, const char *source, const char *target)
+{
+        spawn_request_add(request, SPAWN_Mounts, source);
+        spawn_request_add(request, SPAWN_Mounts, target);
+}
+
+void spawn_request_add_fd(SpawnRequest *request, int fd, int number)
+{
+        int pair[2] = {fd, number};
+
+        g_array_append_val(request->fds, pair);
+}
+
+/* -- values into the message, by the signature of their option -- */
+
+static int append_bool(sd_bus_message *call, char type, const GPtrArray *values)
+{
+        return sd_bus_message_append(call, "b", means_yes(values));
+}
+
+static int append_string(sd_bus_message *call, char type, const GPtrArray *values)
+{
+        return sd_bus_message_append(call, "s", last_of(values));
+}
+
+static int append_number(sd_bus_message *call, char type, const GPtrArray *values)
+{
+        uint64_t number;
+
+        if (!size_parse(last_of(values), &number) || (type == 'u' && number > UINT32_MAX))
+                return -ERANGE;
+        if (type == 'u')
+                return sd_bus_message_append(call, "u", (uint32_t) number);
+        return sd_bus_message_append(call, "t", number);
+}
+
+static int append_bytes(sd_bus_message *call, const char *text)
+{
+        return sd_bus_message_append_array(call, 'y', text, strlen(text));
+}
+
+static int append_path(sd_bus_message *call, char type, const GPtrArray *values)
+{
+        return append_bytes(call, last_of(values));
+}
+
+static int append_strings(sd_bus_message *call, char type, const GPtrArray *values)
+{
+        int r = sd_bus_message_open_container(call, 'a', "s");
+
+        for (unsigned i = 0; r >= 0 && i < values->len; i++)
+                r = sd_bus_message_append(call, "s", values->pdata[i]);
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+static int append_byte_strings(sd_bus_message *call, const void *const *strings, unsigned n)
+{
+        int r = sd_bus_message_open_container(call, 'a', "ay");
+
+        for (unsigned i = 0; r >= 0 && i < n; i++)
+                r = append_bytes(call, strings[i]);
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+static int append_variables(sd_bus_message *call, char type, const GPtrArray *values)
+{
+        return append_byte_strings(call, (const void *const *) values->pdata, values->len);
+}
+
+static int append_mount(sd_bus_message *call, const char *source, const char *rest)
+{
+        g_auto(GStrv) parts = g_strsplit(rest, ":", 2);
+        g_auto(GStrv) options = g_strsplit(parts[1] ? parts[1] : "", ",", -1);
+        int r = sd_bus_message_open_container(call, 'r', "ayaysas");
+
+        if (r >= 0)
+                r = append_bytes(call, source);
+        if (r >= 0)
+                r = append_bytes(call, parts[0]);
+        if (r >= 0)
+                r = sd_bus_message_append(call, "s", *source ? "bind" : "tmpfs");
+        if (r >= 0)
+                r = sd_bus_message_append_strv(call, options);
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+static int append_mounts(sd_bus_message *call, char type, const GPtrArray *values)
+{
+        int r = sd_bus_message_open_container(call, 'a', "(ayaysas)");
+
+        for (unsigned i = 0; r >= 0 && i < values->len; i += 2)
+                r = append_mount(call, values->pdata[i], values->pdata[i + 1]);
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+static const struct {
+        const char *signature;
+        int (*append)(sd_bus_message *call, char type, const GPtrArray *values);
+} types[] = {
+        {"b", append_bool},        {"s", append_string},          {"t", append_number},
+        {"u", append_number},      {"ay", append_path},           {"as", append_strings},
+        {"aay", append_variables}, {"a(ayaysas)", append_mounts},
+};
+
+static int append_value(sd_bus_message *call, const char *signature, const GPtrArray *values)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(types); i++)
+                if (!strcmp(types[i].signature, signature))
+                        return types[i].append(call, signature[0], values);
+        return -EOPNOTSUPP;
+}
+
+static int append_option(sd_bus_message *call, unsigned option, const GPtrArray *values)
+{
+        int r = sd_bus_message_open_container(call, 'e', "sv");
+
+        if (r >= 0)
+                r = sd_bus_message_append(call, "s", rows[option].key);
+        if (r >= 0)
+                r = sd_bus_message_open_container(call, 'v', rows[option].signature);
+        if (r >= 0)
+                r = append_value(call, rows[option].signature, values);
+        if (r >= 0)
+                r = sd_bus_message_close_container(call);
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+static int append_fds(const SpawnRequest *request, sd_bus_message *call)
+{
+        int r = sd_bus_message_open_container(call, 'a', "{uh}");
+
+        for (unsigned i = 0; r >= 0 && i < request->fds->len; i++) {
+                const int *pair = &g_array_index(request->fds, int, 2 * i);
+                r = sd_bus_message_append(call, "{uh}", (uint32_t) pair[1], pair[0]);
+        }
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+int spawn_request_append(const SpawnRequest *request, sd_bus_message *call, const char *rootfs,
+                         const char *const *argv)
+{
+        int r = append_bytes(call, rootfs);
+
+        if (r >= 0)
+                r = append_byte_strings(call, (const void *const *) argv,
+                                        g_strv_length((char **) argv));
+        if (r >= 0)
+                r = append_fds(request, call);
+        if (r >= 0)
+                r = sd_bus_message_open_container(call, 'a', "{sv}");
+        for (unsigned i = 0; r >= 0 && i < N_SPAWN_OPTIONS; i++)
+                if (request->values[i])
+                        r = append_option(call, i, request->values[i]);
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}

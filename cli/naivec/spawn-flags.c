@@ -1,0 +1,184 @@
+#include "cli/naivec/spawn-flags.h"
+
+#include <string.h>
+
+#include "cli/lib/values.h"
+#include "service/util/capability.h"
+#include "service/util/size.h"
+
+static const struct {
+        const char *signature;
+        const char *flag;
+        const char *metavar;
+        const char *help;
+} rows[N_SPAWN_OPTIONS] = {
+#define X(key, signature, flag, metavar, help) {signature, flag, metavar, help},
+        SPAWN_OPTIONS(X)
+#undef X
+};
+
+static char *refusal(SpawnOption option, const char *text, const char *wanted)
+{
+        return g_strdup_printf("--%s=%s: it takes %s", rows[option].flag, text, wanted);
+}
+
+/* -- values as their type wants them -- */
+
+static bool is_truth(const char *text)
+{
+        bool truth;
+
+        return value_parse_bool(text, &truth);
+}
+
+static bool is_size(const char *text)
+{
+        uint64_t size;
+
+        return size_parse(text, &size);
+}
+
+static bool is_utf8(const char *text)
+{
+        return g_utf8_validate(text, -1, NULL);
+}
+
+static const struct {
+        const char *signature;
+        bool (*accepts)(const char *text);
+        const char *wanted;
+} types[] = {
+        {"b", is_truth, "'yes' or 'no'"},
+        {"t", is_size, "a number, with K, M, G or T after it, or 'infinity'"},
+        {"s", is_utf8, "valid UTF-8"},
+};
+
+static char *take_value(SpawnRequest *request, SpawnOption option, const char *text)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(types); i++)
+                if (!strcmp(types[i].signature, rows[option].signature) && !types[i].accepts(text))
+                        return refusal(option, text, types[i].wanted);
+        spawn_request_set(request, option, text);
+        return NULL;
+}
+
+/* -- values that an option takes in a way of its own -- */
+
+/* "No memory" and "no tasks" are podman's words for no limit. */
+static char *take_limit(SpawnRequest *request, SpawnOption option, const char *text)
+{
+        uint64_t limit;
+
+        return take_value(request, option, size_parse(text, &limit) && !limit ? "infinity" : text);
+}
+
+/* NAME alone passes on our own value. */
+static char *take_variable(SpawnRequest *request, SpawnOption option, const char *text)
+{
+        const char *value = g_getenv(text);
+        g_autofree char *assignment = NULL;
+
+        if (*text == '=' || !*text)
+                return g_strdup("--env= needs a name");
+        if (strchr(text, '=')) {
+                spawn_request_set_variable(request, text);
+                return NULL;
+        }
+        if (!value)
+                return g_strdup_printf("--env=%s: no such variable here to pass on", text);
+        assignment = g_strdup_printf("%s=%s", text, value);
+        spawn_request_set_variable(request, assignment);
+        return NULL;
+}
+
+/* The name of a capability, with or without "CAP_", in upper or lower case; or "all". */
+static char *take_capability(SpawnRequest *request, SpawnOption option, const char *text)
+{
+        g_autofree char *upper = g_ascii_strup(text, -1);
+        g_autofree char *name = g_str_has_prefix(upper, "CAP_") ? g_strdup(upper)
+                                                                : g_strconcat("CAP_", upper, NULL);
+        uint64_t bit;
+
+        if (g_str_equal(upper, "ALL")) {
+                for (unsigned i = 0; capability_name(i); i++)
+                        spawn_request_add(request, option, capability_name(i));
+                return NULL;
+        }
+        if (!capability_from_name(name, &bit))
+                return g_strdup_printf("--cap-add=%s: there is no such capability", text);
+        spawn_request_add(request, option, name);
+        return NULL;
+}
+
+/* SRC:DST[:OPTIONS]. The absolute path of SRC may have a colon in it, so they are kept apart. */
+static char *take_volume(SpawnRequest *request, SpawnOption option, const char *text)
+{
+        const char *target = strchr(text, ':');
+        g_autofree char *source = target ? g_strndup(text, (size_t) (target - text)) : NULL;
+        g_autofree char *path = source ? value_absolute_path(source) : NULL;
+
+        if (!path || !target[1] || target[1] == ':')
+                return refusal(option, text, "SRC:DST or SRC:DST:OPTIONS");
+        spawn_request_add_mount(request, path, target + 1);
+        return NULL;
+}
+
+char *spawn_flags_take_tmpfs(SpawnRequest *request, const char *text)
+{
+        if (*text != '/')
+                return g_strdup_printf("--tmpfs=%s: it takes DST or DST:OPTIONS", text);
+        spawn_request_add_mount(request, "", text);
+        return NULL;
+}
+
+/* What an option has beside its row in dbus/options.h; most have nothing. */
+static const struct {
+        char letter;
+        char *(*take)(SpawnRequest *request, SpawnOption option, const char *text);
+} extras[N_SPAWN_OPTIONS] = {
+        [SPAWN_Capabilities] = {.take = take_capability},
+        [SPAWN_Environment] = {.letter = 'e', .take = take_variable},
+        [SPAWN_MemoryMax] = {.letter = 'm', .take = take_limit},
+        [SPAWN_Mounts] = {.letter = 'v', .take = take_volume},
+        [SPAWN_TasksMax] = {.take = take_limit},
+        [SPAWN_Terminal] = {.letter = 't'},
+        [SPAWN_WorkingDirectory] = {.letter = 'w'},
+};
+
+static int flag_id(unsigned option)
+{
+        return extras[option].letter ? extras[option].letter : FLAG_OF_SPAWN + (int) option;
+}
+
+const Flag *spawn_flags(Flag storage[SPAWN_FLAGS_SIZE], const Flag *more)
+{
+        unsigned n = 0;
+
+        for (; n < N_SPAWN_OPTIONS; n++) {
+                bool is_switch = !strcmp(rows[n].signature, "b");
+
+                storage[n] = (Flag){
+                        .name = rows[n].flag,
+                        .metavar = is_switch ? "[=BOOL]" : rows[n].metavar,
+                        .help = rows[n].help,
+                        .id = flag_id(n),
+                };
+        }
+        while (more->name && n < SPAWN_FLAGS_SIZE - 1)
+                storage[n++] = *more++;
+        storage[n] = (Flag){0};
+        return storage;
+}
+
+char *spawn_flags_take(SpawnRequest *request, int id, const char *value)
+{
+        unsigned option = 0;
+
+        while (option < N_SPAWN_OPTIONS && flag_id(option) != id)
+                option++;
+        g_assert(option < N_SPAWN_OPTIONS);
+        if (!value)
+                value = "yes"; /* of a truth alone it may be left out */
+        return extras[option].take ? extras[option].take(request, option, value)
+                                   : take_value(request, option, value);
+}
