@@ -13,7 +13,8 @@
 
 #include "service/util/fd.h"
 
-/* Runs between fork and exec. naivec has one thread, so ordinary functions are fine here. */
+/* Runs between fork and exec. This program has a single thread, so ordinary functions are safe
+ * here. */
 static void prepare_child(void *data)
 {
         const ChildSpec *spec = data;
@@ -44,8 +45,8 @@ pid_t child_start(const ChildSpec *spec)
         GSpawnFlags flags = G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH;
         g_autoptr(GError) error = NULL;
         GPid pid;
-        /* GLib 2.74 sets close-on-exec on the fd it makes the child's stdout of: had that been our
-         * stderr, the child would have none. */
+        /* GLib 2.74 sets close-on-exec on the fd that it copies to the child's stdout. If `output`
+         * is our stderr, pass a copy of it: else the child would start without stderr. */
         bool is_standard = spec->output >= 0 && spec->output <= STDERR_FILENO;
         autofd int copy = is_standard ? fcntl(spec->output, F_DUPFD_CLOEXEC, 3) : -1;
 

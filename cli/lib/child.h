@@ -1,7 +1,8 @@
 #pragma once
 
-/* Helper processes: the embedded service, the password agent, the pager. Each starts with default
- * signals and an empty mask, whatever naivec made of its own. */
+/* Helper processes: the private service, the password agent, the pager. Each starts with default
+ * signal handlers and an empty signal mask, whatever those of the caller are. Knows nothing of what
+ * the helpers do. Called by embedded.c, polkit-agent.c and pager.c. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,16 +14,17 @@ typedef struct {
         int input;                      /* fd for its stdin, -1: /dev/null */
         int output;                     /* fd for its stdout, -1: ours */
         int errors;                     /* fd for its stderr, -1: ours */
-        int kept_fd;                    /* one more, at the same number inside; -1: none */
+        int kept_fd;                    /* passed on under the same number; -1: none */
         bool has_own_session;           /* out of reach of the terminal's Ctrl-C */
-        bool dies_with_parent;          /* gets SIGTERM when naivec dies */
+        bool dies_with_parent;          /* gets SIGTERM when its parent dies */
 } ChildSpec;
 
-/* The pid, or -errno. */
+/* Starts the helper. Returns its pid, or -errno. */
 pid_t child_start(const ChildSpec *spec);
 
-/* Waits up to `msec` (-1: for ever) for its end; true if it ended and was reaped. */
+/* Waits up to `msec` (-1: for ever) for the end of `pid`; true if it has ended and was reaped. */
 bool child_wait(pid_t pid, int msec);
 
-/* SIGTERM, then SIGKILL if it is deaf; reaped on return. */
+/* Ends `pid` by SIGTERM, or after the grace time by SIGKILL. It has ended and was reaped on return.
+ */
 void child_end(pid_t pid, int grace_msec);

@@ -13,7 +13,8 @@
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
 
-/* Somebody types a password, then the rootfs is resolved and the sandbox set up. */
+/* Long enough for a user to type a password, and for the service to resolve the rootfs and to set
+ * up the sandbox. */
 #define CALL_TIMEOUT_USEC                                                                          \
         (AUTHORITY_TIMEOUT_USEC + (RESOLVE_TIMEOUT_MSEC + SETUP_TIMEOUT_MSEC) * UINT64_C(1000) +   \
          UINT64_C(10000000))
@@ -36,20 +37,20 @@ static const struct {
         {"org.freedesktop.DBus.Error.Spawn.ChildExited",
          "the service did not start: see 'systemctl status naive-runc.service', or try --embedded"},
         {SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
-         "it needs a password: try from a terminal and without --no-ask-password, or as root; "
+         "a password is needed: try from a terminal and without --no-ask-password, or as root; "
          "or let a polkit rule grant it"},
         {SD_BUS_ERROR_ACCESS_DENIED,
          "polkit refused: see 'pkaction --verbose' for the org.naive.Runc actions; "
          "'naivec --embedded' runs with your own rights"},
         {ERROR_AUTHORIZATION_UNAVAILABLE,
-         "is polkit installed and running? root is not asked; --embedded needs no polkit"},
-        {SD_BUS_ERROR_NO_REPLY, "the service went away or did not answer: see its journal"},
-        {ERROR_NO_SUCH_CONTAINER, "'naivec list' shows those that you may see; "
-                                  "another user's is named UID/ID"},
-        {ERROR_CONTAINER_EXISTS, "'naivec delete' frees the name of one that has ended"},
+         "is polkit installed and running? it is not asked about root, nor with --embedded"},
+        {SD_BUS_ERROR_NO_REPLY, "the service has ended or did not answer: see its journal"},
+        {ERROR_NO_SUCH_CONTAINER, "'naivec list' shows the containers that you may see; "
+                                  "that of another user is named UID/ID"},
+        {ERROR_CONTAINER_EXISTS, "'naivec delete' frees the name of a container that has ended"},
         {ERROR_NO_TERMINAL,
          "'naivec logs -f' follows the output of a container without a terminal"},
-        {ERROR_MEMORY_TOO_LOW, "a greater --memory= may do"},
+        {ERROR_MEMORY_TOO_LOW, "try a greater --memory="},
 };
 
 static void complain_service_ended(const Embedded *service)
@@ -111,7 +112,8 @@ int client_complain_errno(const Client *client, const char *subject, int error)
         return EXIT_FAILURE;
 }
 
-/* A private connection: no bus daemon, so no Hello and no names. */
+/* The connection to the private service is a socketpair without a bus daemon: no Hello is sent, and
+ * messages have no destination. */
 static int open_embedded(Client *client)
 {
         autofd int fd = -1;
@@ -220,25 +222,27 @@ bool client_passes_fds(Client *client, const char *verb)
                 client_complain_errno(client, NULL, r);
                 return false;
         }
-        /* ssh carries bytes alone, whatever the two ends of it agree on. */
+        /* ssh carries bytes only, even where both ends of the bus connection have agreed on fds. */
         if (r > 0 && !client->options->host)
                 return true;
         if (verb)
                 complain("'%s' hands over file descriptors, which this connection cannot carry",
                          verb);
         if (verb && client->options->host)
-                hint("'run --detach', 'wait', 'logs' and 'status' do without");
+                hint("'run --detach', 'wait', 'logs' and 'status' need none");
         return false;
 }
 
-/* A password can be asked for: there is somebody at a terminal, and polkit on the other side. */
+/* Whether a user could be asked for a password: a terminal is there, and the service asks polkit.
+ */
 static bool may_ask(const Client *client)
 {
         return client->options->asks_password && !client->options->is_embedded &&
                isatty(STDIN_FILENO);
 }
 
-/* The agent registers with this machine's polkit, so it can only help with the local system bus. */
+/* Whether pkttyagent has to be started first. It registers with the polkit of this machine, so it
+ * helps on the local system bus only. */
 static bool needs_agent(const Client *client)
 {
         return client->agent == 0 && may_ask(client) && polkit_agent_is_possible() &&
@@ -255,7 +259,9 @@ int client_new_call(Client *client, const char *path, const char *interface, con
 
         if (r < 0)
                 return r;
-        /* Without our agent nobody might answer the question: ask first whether there is one. */
+        /* The first call forbids polkit to ask while our agent is not running: maybe no agent is
+         * there to answer. If polkit then says that a password is needed, client_repeat_call()
+         * starts the agent. */
         r = sd_bus_message_set_allow_interactive_authorization(call, may_ask(client) &&
                                                                              !needs_agent(client));
         if (r < 0)

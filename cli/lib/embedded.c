@@ -14,10 +14,10 @@
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
 
-/* Longer than the service grants a container that is deaf to SIGTERM. */
+/* Longer than the service waits for a container that ignores SIGTERM. */
 #define END_MSEC   ((int) (STOP_TIMEOUT_USEC / 1000) + 5000)
 #define GRACE_MSEC 2000
-/* More than one message has. */
+/* No message of the service is longer. */
 #define WORDS_MAX 4096
 
 /* NAIVE_RUNCD names the service of a build tree, for tests. secure_getenv() ignores it where this
@@ -43,8 +43,8 @@ int embedded_start(Embedded *embedded, bool shows_messages, int *ret_socket)
                 return -errno;
         snprintf(option, sizeof option, "--embedded=%d", theirs);
         const char *const argv[] = {embedded->program, option, NULL};
-        /* A session of its own, or the terminal's Ctrl-C would end the service before its container
-         * heard of it. */
+        /* The service gets a session of its own: otherwise Ctrl-C on our terminal would end it
+         * before its container could react. */
         ChildSpec spec = {
                 .argv = argv,
                 .input = -1,

@@ -1,7 +1,8 @@
 #pragma once
 
-/* The same service as a child of naivec, on one end of a socketpair: for machines without a system
- * bus and for users without a say there. It has exactly its caller's rights and ends with it. */
+/* The private service of --embedded: the same program as the system's service, started as our child
+ * and connected by a socketpair. It is for machines without a system bus and for users whom polkit
+ * refuses. It has exactly the caller's rights, and ends with the connection. Called by client.c. */
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -9,16 +10,18 @@
 typedef struct {
         const char *program;
         pid_t pid;    /* 0: not started */
-        int messages; /* what it says, where naivec does not show it at once; -1: naivec does */
+        int messages; /* a file with all that it has printed; -1: that goes to our stderr */
 } Embedded;
 
-/* Starts the service; the connected socket in *ret_socket. 0 or -errno; `program` is set then, too.
- * With `shows_messages` they go to stderr as they come, else they are kept. */
+/* Starts the service and returns the connected socket in *ret_socket. 0, or -errno; `program` is
+ * set in either case. Its messages go to our stderr with `shows_messages`, else into a file in
+ * memory. */
 int embedded_start(Embedded *embedded, bool shows_messages, int *ret_socket);
 
-/* The last of the kept messages, for who has to tell why the service failed; "" if there are none.
+/* The last message in that file, which tells why the service has failed; "" if there is none.
  * Owned. */
 char *embedded_last_words(const Embedded *embedded);
 
-/* Call after the connection is closed: that is what tells the service to end its containers. */
+/* Waits for the service to end. Close the connection before: the service then ends its containers.
+ */
 void embedded_stop(Embedded *embedded);

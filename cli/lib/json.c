@@ -22,8 +22,8 @@ static void new_line(Json *json)
                 g_string_append(json->text, "        ");
 }
 
-/* Whatever comes before a value or a key: its comma and its place. A value after its key has
- * neither. */
+/* Writes what comes before a value or a key: the comma and the new line. A value that follows its
+ * key gets neither. */
 static void begin_item(Json *json)
 {
         if (json->text->len && json->text->str[json->text->len - 1] == ':') {

@@ -1,7 +1,8 @@
 #pragma once
 
-/* A JSON writer that keeps nothing but the text and its depth. The caller opens and closes in
- * order. */
+/* Writes JSON. Owns the text; knows no more of its structure than the depth, so the caller has to
+ * close what it opens, in order. Called by table.c and properties.c, and by verbs that print a
+ * single object. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -24,7 +25,7 @@ void json_open(Json *json, char bracket); /* '[' or '{' */
 void json_close(Json *json, char bracket);
 void json_key(Json *json, const char *key);
 
-/* Bytes that are no UTF-8 become U+FFFD: JSON has no other way to say them. */
+/* Invalid UTF-8 becomes U+FFFD, for JSON cannot express it. */
 void json_string(Json *json, const char *value);
 void json_unsigned(Json *json, uint64_t value);
 void json_signed(Json *json, int64_t value);

@@ -32,8 +32,8 @@ static bool is_long(const char *text)
         return lines >= rows;
 }
 
-/* The pager with a pipe to write into, or -errno. It may start programs of its own; for root on
- * behalf of somebody (sudo) it must not. */
+/* Starts the pager; returns its pid and a pipe to it, or a negative number. A pager can start
+ * further programs. Under sudo those would run as root, so LESSSECURE forbids it. */
 static pid_t start_pager(int *ret_write_end)
 {
         g_auto(GStrv) environment = g_get_environ();
@@ -74,7 +74,8 @@ void pager_print(const char *text, bool wants_pager)
                 fputs(text, stdout);
                 return;
         }
-        /* Ctrl-C belongs to the pager now, and it may be left before it has read all. */
+        /* Ctrl-C is for the pager now. SIGPIPE comes if the user leaves the pager before it has
+         * read all. */
         sigaction(SIGINT, &ignore, &saved_int);
         sigaction(SIGPIPE, &ignore, &saved_pipe);
         fputs(text, stream);

@@ -1,7 +1,8 @@
 #pragma once
 
-/* Long output into a pager, as systemctl does: $NAIVEC_PAGER, $PAGER or less, on a terminal alone.
- */
+/* Long output goes through a pager, as with systemctl: $NAIVEC_PAGER, else $PAGER, else less; but
+ * only on a terminal. Owns the pager process; knows nothing of the text. Called by the verbs that
+ * print lists. */
 
 #include <stdbool.h>
 

@@ -9,7 +9,7 @@
 #include "cli/lib/child.h"
 #include "service/util/fd.h"
 
-/* It prints the prompt itself; how long it may take to register with polkit. */
+/* How long pkttyagent may take to register with polkit. */
 #define REGISTRATION_MSEC 10000
 #define GRACE_MSEC        2000
 
@@ -39,8 +39,8 @@ pid_t polkit_agent_start(void)
         pid_t pid = child_start(&spec);
         if (pid < 0)
                 return pid;
-        /* The agent closes its end when it is ready, and so it does when it fails: the call that
-         * follows finds out which. */
+        /* The agent closes its end of the pipe when it is ready, and also when it fails. Which of
+         * the two happened shows in the call that follows. */
         fd_clear(&write_end);
         struct pollfd pollfd = {.fd = read_end, .events = POLLIN};
         while (poll(&pollfd, 1, REGISTRATION_MSEC) < 0 && errno == EINTR)

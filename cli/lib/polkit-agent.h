@@ -1,14 +1,16 @@
 #pragma once
 
-/* Asks for passwords on the terminal: `pkttyagent` as a child while a call may need one. Where a
- * graphical agent serves the session already, --fallback lets that one ask. */
+/* `pkttyagent` as a child: it asks for passwords on the terminal. If a graphical agent serves the
+ * session already, that agent asks instead, because of pkttyagent's option --fallback. Knows no
+ * connection. Called by client.c when a call was refused because a password is needed. */
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Whether an agent of ours could help: not for root, and only with a terminal on stdin. */
+/* Whether an agent could help: root needs no password, and only a terminal on stdin can give one.
+ */
 bool polkit_agent_is_possible(void);
 
-/* Returns its pid once it is registered with polkit, or -errno. */
+/* Starts the agent. Returns its pid once it has registered with polkit, or -errno. */
 pid_t polkit_agent_start(void);
-void polkit_agent_stop(pid_t pid); /* 0 is fine */
+void polkit_agent_stop(pid_t pid); /* 0: does nothing */

@@ -4,13 +4,13 @@
 
 #include "dbus/names.h"
 
-/* One property of any basic type, or of strings; the reply owns the texts. */
+/* A property of a basic type or a list of strings. `text` points into the reply. */
 typedef struct {
         const char *name;
         char type; /* 'a': as */
         const char *text;
         char **strings;  /* owned */
-        uint64_t number; /* of u and t; i as a sign-extended bit pattern; b */
+        uint64_t number; /* a value of type u, t or b; of type i, sign-extended */
 } Property;
 
 static int read_value(sd_bus_message *reply, char type, Property *property)
@@ -49,7 +49,8 @@ static void property_clear(void *data)
         g_strfreev(((Property *) data)->strings);
 }
 
-/* Adds the next property if it is of a known type: a later service may have more of others. */
+/* Adds the next property if its type is known. A newer service may have properties of other types.
+ */
 static int read_property(sd_bus_message *reply, GArray *properties)
 {
         Property property = {0};

@@ -1,6 +1,8 @@
 #pragma once
 
-/* The properties of a container, whatever there are of them, in the order of the reply. */
+/* All properties of a container, in the order of the service's reply. Owns the reply; knows no
+ * property by name, so those of a newer service show up in JSON without a change here. Called by
+ * `status`. */
 
 #include "cli/lib/json.h"
 #include "cli/lib/client.h"
@@ -10,15 +12,15 @@ typedef struct {
         GArray *list;
 } Properties;
 
-/* 0, or -errno with `error` set. */
+/* Fetches them. 0, or -errno with `error` set. */
 int properties_fetch(Properties *properties, Client *client, const char *path, sd_bus_error *error);
 void properties_clear(Properties *properties);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Properties, properties_clear)
 
-/* The strings of an `as` in one line; "" if there are none. Owned. */
+/* The strings of a list, with blanks between; "" if there are none. Owned. */
 char *properties_line(const Properties *properties, const char *name);
 
-/* "" and 0 for what is missing or of another type. */
+/* The value of a property; "" or 0 if it is missing or of another type. */
 const char *properties_text(const Properties *properties, const char *name);
 uint64_t properties_number(const Properties *properties, const char *name);
 

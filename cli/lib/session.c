@@ -14,15 +14,16 @@
 #include "dbus/names.h"
 #include "service/util/fd.h"
 
-/* A container whose PID 1 has no handler ignores even SIGTERM: insist this often, this fast, to
- * leave. */
+/* A container's PID 1 ignores every signal, even SIGTERM, for which it has no handler. naivec
+ * leaves all the same once it has got this many of them within this time. */
 #define LEAVE_SIGNALS 3
 #define LEAVE_USEC    (2 * (int64_t) G_USEC_PER_SEC)
-/* Between two Ctrl-D for the end of a pipe on stdin: at first, and growing to this. */
+/* When a pipe on stdin has ended, Ctrl-D is typed again and again: after the first time, then after
+ * longer times, up to the last. */
 #define EOF_FIRST_USEC (G_USEC_PER_SEC / 10)
 #define EOF_LAST_USEC  (5 * (int64_t) G_USEC_PER_SEC)
-/* For the last bytes of a terminal after its container ended, or an end after the terminal hung up.
- */
+/* How long to wait for the last bytes of the terminal once the container has ended, and for the
+ * container's end once the terminal has hung up. */
 #define LINGER_USEC (2 * (int64_t) G_USEC_PER_SEC)
 
 static const int caught_signals[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
@@ -39,22 +40,23 @@ struct Session {
         Pump *pump; /* NULL without a terminal */
         bool is_read_only;
 
-        bool is_starting; /* Start is on its way: hold signals back */
-        sigset_t held;    /* until it is answered */
+        bool is_starting; /* Start is not answered yet: signals wait in `held` */
+        sigset_t held;
         bool has_waited;
-        char *result; /* Wait's, NULL if it failed */
+        char *result; /* from the reply of Wait; NULL if it failed */
         int code;
         int status; /* what naivec will exit with */
         bool is_over;
-        int64_t deadline; /* of LINGER_USEC, or 0 */
+        int64_t deadline; /* when LINGER_USEC is over, or 0 */
         int64_t next_eof; /* when to type another Ctrl-D, or 0 */
         int64_t eof_usec; /* the time between two */
         unsigned n_leave_signals;
         int64_t first_leave_signal;
 };
 
-/* By nohup, say, or as a background job of a script: what we were told to ignore is not for us, nor
- * for the container. A blocked signal would reach the signalfd all the same. */
+/* nohup, or a shell that starts a background job, sets signals to be ignored. Neither naivec nor
+ * the container may then react to them, but a signalfd gets blocked signals even if they are
+ * ignored. */
 static bool is_ignored(int signal)
 {
         struct sigaction action;
@@ -95,7 +97,8 @@ void session_free(Session *session)
         if (!session)
                 return;
         drop_terminal(session);
-        /* What came too late goes unheard; the SIGPIPE of a broken stdout would strike now. */
+        /* Drop the signals that came too late: a pending SIGPIPE of a broken stdout would end us as
+         * soon as it is no longer blocked. */
         while (read(session->signal_fd, &info, sizeof info) > 0)
                 ;
         fd_clear(&session->signal_fd);
@@ -138,7 +141,7 @@ static void end_with(Session *session, int status)
         session->is_over = true;
 }
 
-/* A call whose answer changes nothing: the container may end at any moment. */
+/* Sends a call without asking for its reply: it may fail at any moment, when the container ends. */
 static void send_and_forget(Session *session, sd_bus_message *call)
 {
         if (sd_bus_message_set_expect_reply(call, 0) >= 0)
@@ -209,7 +212,7 @@ static int on_waited(sd_bus_message *reply, void *data, sd_bus_error *ret_error)
                 session->result = g_strdup(result);
                 session->status = session_status_of(result, session->code);
         } else if (!session->is_starting) {
-                /* A failed Start gives a better reason than Wait. */
+                /* If Start failed as well, its error says more than that of Wait. */
                 raw_mode_leave(&session->raw);
                 client_complain(session->client, NULL, sd_bus_message_get_error(reply));
         }
@@ -243,7 +246,8 @@ static bool asks_to_leave(int signal)
         return signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT;
 }
 
-/* The last resort of an impatient user: naivec leaves, and WatchBus ends the container. */
+/* Whether the user has asked to leave so often that naivec ends at once; WatchBus then ends the
+ * container. */
 static bool insists_on_leaving(Session *session)
 {
         int64_t now = g_get_monotonic_time();
@@ -253,7 +257,7 @@ static bool insists_on_leaving(Session *session)
                 session->first_leave_signal = now;
         }
         if (++session->n_leave_signals == LEAVE_SIGNALS - 1 && !session->pump)
-                hint("the command goes on; the same again at once ends it by force");
+                hint("the command goes on; send the signal again at once to end it by force");
         return session->n_leave_signals >= LEAVE_SIGNALS;
 }
 
@@ -272,7 +276,7 @@ static void take_signal(Session *session, int signal)
         if (signal == SIGWINCH) {
                 tell_size(session);
         } else if (signal == SIGPIPE) {
-                /* The write that failed says so itself. */
+                /* The write that failed has returned EPIPE as well. */
         } else if (signal == SIGCONT && session->pump) {
                 if (session->raw.is_raw)
                         raw_mode_enter(&session->raw, session->raw.fd);
@@ -292,8 +296,8 @@ static void take_signals(Session *session)
                 take_signal(session, (int) info.ssi_signo);
 }
 
-/* A pipe at its end reads as ended for ever; a terminal only where a Ctrl-D is. So it is typed
- * again. */
+/* After the end of a pipe every read finds the end again; on a terminal each Ctrl-D ends a single
+ * read. So type Ctrl-D again, until the container ends. */
 static void repeat_eof(Session *session)
 {
         int64_t now = g_get_monotonic_time();
@@ -306,7 +310,7 @@ static void repeat_eof(Session *session)
         session->next_eof = now + session->eof_usec;
 }
 
-/* What the pump's last move means for the session. */
+/* Ends the session, or sets its deadline, if the pump has met an end. */
 static void judge_pump(Session *session)
 {
         Pump *pump = session->pump;
@@ -330,7 +334,7 @@ static void judge(Session *session)
         judge_pump(session);
         if (session->is_over || session->is_starting)
                 return;
-        /* Time only counts while the other side is silent, not while our reader is slow. */
+        /* While our own reader is slow, time does not count. */
         if (session->deadline && session->pump && pump_has_output(session->pump))
                 session->deadline = now + LINGER_USEC;
         if (session->has_waited && (!session->pump || pump_is_drained(session->pump)))
@@ -340,7 +344,7 @@ static void judge(Session *session)
                          session->has_waited ? session->status : EXIT_SIGNAL_BASE + SIGHUP);
 }
 
-/* The poll time-out for the session's deadline and the bus's own, -1 for none. */
+/* How long poll() may wait for the next deadline of the session or of the bus; -1: for ever. */
 static int timeout_msec(const Session *session)
 {
         uint64_t until = UINT64_MAX;
@@ -391,25 +395,26 @@ static int send_call(Session *session, const char *member, sd_bus_message_handle
                                  UINT64_MAX);
 }
 
-/* An exit code explains itself; these do not. */
+/* Explains the results that an exit status alone does not tell apart. */
 static void explain_result(const Session *session)
 {
         if (!session->result)
                 return;
         if (!strcmp(session->result, "oom-kill"))
-                hint("killed: it needed more memory than it may have");
+                hint("killed: the container needed more memory than its limit allows");
         else if (session_status_of(session->result, 0) == EXIT_RUNTIME_FAILED)
                 complain("the container's result is '%s'", session->result);
 }
 
 int session_run(Session *session, bool starts)
 {
-        /* Wait goes first: a container that is forgotten at its end would take its result along. */
+        /* Send Wait before Start: a container with Remove is forgotten as soon as it ends, and its
+         * result with it. */
         int r = send_call(session, "Wait", on_waited);
 
         if (r >= 0 && starts) {
                 session->is_starting = true;
-                /* What is typed before there is a command stays with our terminal. */
+                /* Until the command runs, what the user types stays in our terminal. */
                 if (session->pump)
                         session->pump->is_paused = true;
                 r = send_call(session, "Start", on_started);

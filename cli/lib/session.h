@@ -1,8 +1,9 @@
 #pragma once
 
-/* One container watched to its end: the reply of Wait, the signals that naivec gets meanwhile, and
- * the terminal if there is one. The only loop of naivec. It learns the result from Wait's reply
- * alone. */
+/* Waits for the end of a container, in the only event loop on this side of the bus. Meanwhile
+ * forwards the signals that the program gets, and carries bytes between the user's terminal and the
+ * container's if there is one. The result is taken from the reply of Wait. Called by `run` and
+ * `attach`. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,13 +20,14 @@ enum {
 
 typedef struct Session Session;
 
-/* From here on signals wait for session_run(). `path` must outlive the session. */
+/* Blocks the signals until session_run() handles them. `path` must outlive the session. */
 Session *session_new(Client *client, const char *path);
-/* Gives the terminal back, and the signals. */
+/* Restores the terminal and the signal mask. */
 void session_free(Session *session);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Session, session_free)
 
-/* Signals go to the container's main process; otherwise they end the session. */
+/* From now on signals go to the container's main process. Without this call they end the session.
+ */
 void session_forward_signals(Session *session);
 
 typedef struct {
@@ -38,10 +40,10 @@ typedef struct {
  * complaint. */
 int session_attach(Session *session, TerminalOptions options);
 
-/* Sends Wait, then Start if `starts`, and returns the exit status: the container's, or one of ours.
- */
+/* Sends Wait, and Start if `starts`. Returns the exit status once the container has ended or the
+ * user has left. */
 int session_run(Session *session, bool starts);
 
-/* The exit status for a result as Wait gives it, and for an error. */
+/* The exit status that stands for a result of Wait, or for an error. */
 int session_status_of(const char *result, int code);
 int session_status_of_error(const sd_bus_error *error);

@@ -1,8 +1,8 @@
 #pragma once
 
 /* The arguments of Spawn and Create: values for the options of dbus/options.h, file descriptors,
- * and the message made of both. Owns copies of the values as text; whoever adds a value has checked
- * it. Knows no command line and no connection. */
+ * and the message made of both. Owns copies of the values as text; the caller has checked each
+ * value that it adds. Knows no command line and no connection. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -29,22 +29,22 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SpawnRequest, spawn_request_clear)
 bool spawn_request_has(const SpawnRequest *request, SpawnOption option);
 bool spawn_request_is_true(const SpawnRequest *request, SpawnOption option);
 
-/* The value of an option that takes one, in place of an earlier value. A truth is any word of
- * value_parse_bool(), a number any of size_parse(). */
+/* Replaces the value of an option that has a single value. A boolean is any word that
+ * value_parse_bool() takes, a number any text that size_parse() takes. */
 void spawn_request_set(SpawnRequest *request, SpawnOption option, const char *value);
-/* One value more for an option that takes several. */
+/* Adds a value to an option that has several. */
 void spawn_request_add(SpawnRequest *request, SpawnOption option, const char *value);
 
-/* Sets an environment variable, NAME=VALUE: as with env(1) the last of a name counts, and the
- * service takes each name once. */
+/* Sets an environment variable, given as NAME=VALUE, in place of an earlier value: the service
+ * takes each name once. */
 void spawn_request_set_variable(SpawnRequest *request, const char *assignment);
-/* Adds a variable unless the user gave one of that name. */
+/* Sets a variable unless it is set already. */
 void spawn_request_default_variable(SpawnRequest *request, const char *name, const char *value);
 
-/* A bind mount, or with an empty `source` a tmpfs. `target` is DST[:OPTIONS]. */
+/* Adds a bind mount, or with an empty `source` a tmpfs. `target` is DST[:OPTIONS]. */
 void spawn_request_add_mount(SpawnRequest *request, const char *source, const char *target);
 
-/* Passes our open `fd` as `number`. */
+/* Passes our open `fd` to the command, as its fd `number`. */
 void spawn_request_add_fd(SpawnRequest *request, int fd, int number);
 
 /* Appends "ay aay a{uh} a{sv}": the whole body of Spawn and Create. */

@@ -118,7 +118,7 @@ static void append_line(GString *text, GString *line)
         g_string_truncate(line, 0);
 }
 
-/* Every visible text in the order of print, the headings first, as one flat list. */
+/* All texts in a flat list, row by row, the headings first. */
 static GPtrArray *escaped_texts(const Table *table, bool has_legend)
 {
         GPtrArray *texts = g_ptr_array_new_with_free_func(g_free);

@@ -1,7 +1,8 @@
 #pragma once
 
-/* Rows for people (aligned columns under a heading) or for programs (an array of JSON objects).
- * Cells are escaped on the way to a terminal; the table knows nothing of what they mean. */
+/* A table, printed either as aligned columns under a heading or as an array of JSON objects. Owns
+ * its cells, escapes them for a terminal, and knows nothing of their meaning. Called by `list` and
+ * `wait`. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -10,8 +11,8 @@
 #include "cli/lib/json.h"
 
 typedef struct {
-        const char *heading; /* NULL: in JSON alone */
-        const char *key;     /* NULL: for people alone */
+        const char *heading; /* NULL: the column is in JSON only */
+        const char *key;     /* NULL: the column is not in JSON */
         bool is_number;      /* unquoted in JSON */
 } Column;
 
@@ -24,7 +25,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Table, table_free)
 
 /* Cells fill rows from left to right. */
 void table_add_string(Table *table, const char *value);
-/* A number with the words for it; NULL words print the number itself. */
+/* JSON gets the number, the columns get the words; without words (NULL) the number as well. */
 void table_add_number(Table *table, uint64_t value, const char *words);
 void table_add_signed(Table *table, int64_t value);
 

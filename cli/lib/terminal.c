@@ -14,14 +14,15 @@
 #define CTRL_P '\x10'
 #define CTRL_Q '\x11'
 
-/* What a pipe that polls writable takes without blocking. */
+/* A pipe that poll() calls writable takes this many bytes without blocking. */
 #define WRITE_MAX 4096
 
 void raw_mode_enter(RawMode *mode, int fd)
 {
         struct termios raw;
 
-        /* Again after a SIGCONT: the shell may have changed it, but what to restore stays. */
+        /* After a SIGCONT raw mode is entered again, for the shell may have changed the terminal.
+         * The state to restore is that of the first time. */
         if (!mode->is_raw && tcgetattr(fd, &mode->saved) < 0)
                 return;
         raw = mode->saved;
@@ -51,7 +52,8 @@ bool terminal_size(unsigned short *ret_rows, unsigned short *ret_columns)
         return false;
 }
 
-/* O_NONBLOCK belongs to the open file, which we share with the shell; so open a terminal anew. */
+/* O_NONBLOCK is a flag of the open file description, which the shell shares with us. A terminal is
+ * therefore opened anew, so that only we get the flag. */
 static int reopen_terminal(int fd, int flags)
 {
         char path[32];
@@ -94,7 +96,8 @@ bool pump_has_output(const Pump *pump)
         return !is_empty(&pump->down);
 }
 
-/* -1 for what must not be asked: poll() reports POLLHUP and POLLERR unasked, and would spin. */
+/* Without events the fd is -1: poll() reports POLLHUP and POLLERR even if no event is asked for,
+ * and the loop would spin. */
 static struct pollfd ask(int fd, short events)
 {
         return (struct pollfd){.fd = events ? fd : -1, .events = events};
@@ -115,8 +118,8 @@ void pump_prepare(const Pump *pump, struct pollfd fds[PUMP_FDS])
         fds[2] = ask(pump->peer, peer_events);
 }
 
-/* Takes Ctrl-P Ctrl-Q out of what was typed. A Ctrl-P waits for the next key, which tells what it
- * is. */
+/* Looks for Ctrl-P Ctrl-Q in what was typed. A Ctrl-P is held back until the next key shows whether
+ * it begins the detach keys. */
 static void filter_keys(Pump *pump, const char *keys, size_t n)
 {
         Chunk *up = &pump->up;
@@ -153,7 +156,7 @@ static void end_input(Pump *pump)
 
 static void read_input(Pump *pump)
 {
-        char keys[sizeof pump->up.data - 2]; /* room for a held Ctrl-P */
+        char keys[sizeof pump->up.data - 2]; /* leaves room for a Ctrl-P that was held back */
         ssize_t n = read(pump->input, keys, sizeof keys);
 
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -193,7 +196,8 @@ static void write_peer(Pump *pump)
         if (n >= 0)
                 up->start += (size_t) n;
         else if (errno != EAGAIN && errno != EINTR)
-                up->start = up->end; /* nobody reads any more; its output may still come */
+                up->start =
+                        up->end; /* the container reads no more; its last output may still come */
 }
 
 static void write_output(Pump *pump)
@@ -219,7 +223,7 @@ void pump_dispatch(Pump *pump, const struct pollfd fds[PUMP_FDS])
                 read_peer(pump);
         if (pump->peer >= 0 && !is_empty(&pump->up))
                 write_peer(pump);
-        /* A terminal of our own cannot block us; whatever else must have said that it takes more.
+        /* Our terminal was opened non-blocking. To any other output write only if poll() said so.
          */
         if (!is_empty(&pump->down) && (pump->output_is_tty || fds[1].revents))
                 write_output(pump);

@@ -1,7 +1,8 @@
 #pragma once
 
-/* The user's terminal: raw mode, its size, and the pump that carries bytes between it and a
- * container's terminal. The pump never blocks and owns no loop: a session polls for it. */
+/* The user's terminal: its raw mode, its size, and the pump that carries bytes between it and a
+ * container's terminal. The pump never blocks and has no loop: session.c polls for it. Knows no bus
+ * and no container. Called by session.c; pager.c asks for the size. */
 
 #include <poll.h>
 #include <stdbool.h>
@@ -14,7 +15,7 @@ typedef struct {
         struct termios saved;
 } RawMode;
 
-/* Nothing happens where `fd` is no terminal. Entering twice is fine, and so is leaving twice. */
+/* Does nothing if `fd` is no terminal. May be called twice, as may raw_mode_leave(). */
 void raw_mode_enter(RawMode *mode, int fd);
 void raw_mode_leave(RawMode *mode);
 
@@ -27,14 +28,14 @@ typedef struct {
 } Chunk;
 
 typedef struct {
-        int input;            /* ours, read; -1 once it ended */
-        int output;           /* ours, written */
-        int peer;             /* the socket of the container's terminal; -1 once it ended */
-        bool has_detach_keys; /* Ctrl-P Ctrl-Q */
+        int input;            /* read, our side; -1 once it has ended */
+        int output;           /* written, our side */
+        int peer;             /* the socket of the container's terminal; -1 once it has ended */
+        bool has_detach_keys; /* Ctrl-P Ctrl-Q detaches */
         bool sends_eof;       /* the end of a pipe on stdin becomes the terminal's Ctrl-D */
         bool has_sent_eof;
         bool input_is_tty, output_is_tty;
-        bool is_paused;  /* nothing is read from our input yet */
+        bool is_paused;  /* reads nothing from our side yet */
         bool is_holding; /* a Ctrl-P that may begin the detach keys */
         bool has_detached, has_hung_up, has_lost_output;
         Chunk up, down;
@@ -42,14 +43,16 @@ typedef struct {
 
 enum { PUMP_FDS = 3 };
 
-/* Takes over `peer`; -1 as input for a reader. pump_clear() closes what the pump opened. */
+/* Owns `peer` from here on. `input` -1: the user may only watch. pump_clear() closes all that the
+ * pump has opened. */
 void pump_init(Pump *pump, int input, int output, int peer);
 void pump_clear(Pump *pump);
 void pump_prepare(const Pump *pump, struct pollfd fds[PUMP_FDS]);
 void pump_dispatch(Pump *pump, const struct pollfd fds[PUMP_FDS]);
-/* The container's side ended, and all that it wrote is out. */
+/* The container's side has ended, and all its output is written. */
 bool pump_is_drained(const Pump *pump);
-/* Types the Ctrl-D again: one that came while the line discipline changed its mode is lost. */
+/* Types Ctrl-D again. A Ctrl-D is lost if the container changes the mode of its terminal meanwhile.
+ */
 void pump_repeat_eof(Pump *pump);
-/* Bytes wait for our output to take them. */
+/* Output of the container waits to be written on our side. */
 bool pump_has_output(const Pump *pump);

@@ -7,7 +7,8 @@
 
 static bool hints_are_silent;
 
-/* C0, DEL and C1 drive terminals; the others reorder or hide what stands beside them. */
+/* The control characters C0, DEL and C1 drive a terminal. The others reorder or hide the text
+ * beside them. */
 static bool is_dangerous(gunichar c)
 {
         return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c || (c >= 0x200b && c <= 0x200f) ||
@@ -35,7 +36,6 @@ char *text_escape_bytes(const char *bytes, size_t length, bool keeps_lines)
                         g_string_append_printf(escaped, c > 0xffff ? "\\U%08x" : "\\u%04x", c);
                 else
                         g_string_append_unichar(escaped, c);
-                /* A NUL is one byte; g_utf8_skip says so too. */
                 i += (size_t) g_unichar_to_utf8(c, NULL);
         }
         return g_string_free(escaped, FALSE);

@@ -1,7 +1,7 @@
 #pragma once
 
-/* Values on the command line, as pure parsers: false means "not such a value", and `ret` is
- * untouched. */
+/* Parsers for values on a command line. Each returns false, and leaves `ret` alone, if the text is
+ * no such value. They complain about nothing: the caller knows the name of the flag. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,6 +17,6 @@ bool value_parse_seconds(const char *text, uint64_t *ret_usec);
 /* "TERM", "SIGTERM", "15", "RTMIN+3". */
 bool value_parse_signal(const char *text, int *ret);
 
-/* An absolute form of `path`; symlinks and ".." stay for the service, which resolves them with the
- * caller's credentials. NULL with errno set if there is no current directory or no path. */
+/* `path` made absolute. Symlinks and ".." stay: the service resolves them with the caller's
+ * credentials. NULL with errno set if `path` is empty or there is no current directory. */
 char *value_absolute_path(const char *path);

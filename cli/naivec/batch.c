@@ -60,7 +60,7 @@ void batch_on_reply(Batch *batch, BatchReply on_reply, void *data)
 
 static int on_answer(sd_bus_message *reply, void *data, sd_bus_error *ret_error);
 
-/* Sends the item's call; its answer comes to on_answer(). */
+/* Sends the item's call; on_answer() gets the reply. */
 static void send_item(Item *item)
 {
         Batch *batch = item->batch;
@@ -100,7 +100,7 @@ static int on_answer(sd_bus_message *reply, void *data, sd_bus_error *ret_error)
         return 0;
 }
 
-/* Processes until at most `n` calls are unanswered; false if the connection broke. */
+/* Waits until at most `n` calls are unanswered; false if the connection is lost. */
 static bool drain_to(Batch *batch, unsigned n)
 {
         sd_bus *bus = client_bus(batch->client);

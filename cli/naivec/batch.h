@@ -1,6 +1,7 @@
 #pragma once
 
-/* One method called on several containers at once, so that their grace times and ends overlap. */
+/* Calls a method on several containers at once, so that their grace times overlap. Owns the pending
+ * calls; knows no verb. Called by start, stop, kill, delete and wait. */
 
 #include <systemd/sd-bus.h>
 
@@ -8,7 +9,7 @@
 
 typedef struct Batch Batch;
 
-/* Called for each good reply, in the order of arrival; 0 or -errno. */
+/* Called for each reply that is no error, in the order of arrival. Returns 0 or -errno. */
 typedef int (*BatchReply)(const char *id, sd_bus_message *reply, void *data);
 
 Batch *batch_new(Client *client, const char *member);
@@ -17,10 +18,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Batch, batch_free)
 
 void batch_on_reply(Batch *batch, BatchReply on_reply, void *data);
 
-/* Calls the method on container `id`, whose path is looked up if NULL, with arguments as for
- * sd_bus_message_append(). Failures are complained about, and remembered. */
+/* Calls the method on container `id`, with arguments as for sd_bus_message_append(). If `path` is
+ * NULL it is looked up. Complains about a failure, which batch_finish() then returns. */
 void batch_call(Batch *batch, const char *id, const char *path, const char *types, ...);
 
-/* Waits for all answers, however long they take. EXIT_SUCCESS if all were good, else EXIT_FAILURE.
- */
+/* Waits for all replies, without a time limit. EXIT_FAILURE if a call has failed, else
+ * EXIT_SUCCESS. */
 int batch_finish(Batch *batch);

@@ -8,8 +8,9 @@
 
 #include "cli/lib/text.h"
 
-/* The id of a global flag is GLOBAL and its letter: a verb may have the letter for itself, as `run`
- * has -v. Flags without a letter follow; those of the verbs begin at FLAG_OF_VERB. */
+/* The id of a global flag is GLOBAL plus its letter, so that it differs from that of a verb's flag
+ * with the same letter: -v of `run` is --volume. Ids from GLOBAL + 128 on are of flags without a
+ * letter. */
 enum {
         GLOBAL = 256,
         GLOBAL_VERSION = GLOBAL + 128,
@@ -25,19 +26,19 @@ static const Flag global_flags[] = {
         {"help", NULL, "show this help, or that of the command", GLOBAL + 'h'},
         {"version", NULL, "show the version", GLOBAL_VERSION},
         {"quiet", NULL, "print errors, without hints and notices", GLOBAL + 'q'},
-        {"verbose", NULL, "print the messages of the private service as well", GLOBAL + 'v'},
+        {"verbose", NULL, "with --embedded: print the service's messages", GLOBAL + 'v'},
         {"json", "MODE", "print JSON: 'short', 'pretty' or 'off'", GLOBAL_JSON},
         {"no-legend", NULL, "print no column headings", GLOBAL_NO_LEGEND},
         {"no-pager", NULL, "do not pipe output into a pager", GLOBAL_NO_PAGER},
         {"no-ask-password", NULL, "never ask for a password", GLOBAL_NO_ASK},
-        {"embedded", NULL, "start a private service, use no bus", GLOBAL_EMBEDDED},
+        {"embedded", NULL, "start a private service with your own rights", GLOBAL_EMBEDDED},
         {"address", "ADDRESS", "connect to the bus at ADDRESS", GLOBAL_ADDRESS},
         {"host", "[USER@]HOST", "operate on a remote host, by ssh", GLOBAL + 'H'},
         {"machine", "CONTAINER", "operate in a container of systemd-machined", GLOBAL + 'M'},
         {0},
 };
 
-/* getopt_long's two tables, made from ours. */
+/* The two tables of getopt_long(), made from lists of Flag. */
 typedef struct FlagParser {
         const Flag *own; /* the verb's flags, NULL for none */
         GArray *options;
@@ -53,7 +54,7 @@ static void flag_parser_free(FlagParser *parser)
         g_free(parser);
 }
 
-/* 0: it has none. */
+/* The letter of a flag, or 0 if it has none. */
 static int letter_of(const Flag *flag)
 {
         int letter = flag->id >= GLOBAL ? flag->id - GLOBAL : flag->id;
@@ -101,14 +102,15 @@ static FlagParser *flag_parser_new(const Verb *verb)
 
         parser->own = verb && verb->flags ? verb->flags() : NULL;
         parser->options = g_array_new(TRUE, TRUE, sizeof(struct option));
-        /* '+': the verb (or the rootfs) ends our flags. ':' would hide getopt's own messages. */
+        /* '+': our flags end at the first word that is no flag, which is the verb or the rootfs. */
         parser->letters = g_string_new(!verb || verb->stops_at_argument ? "+" : "");
         flag_parser_add(parser, global_flags);
         flag_parser_add(parser, parser->own);
         return parser;
 }
 
-/* The id of the next flag; -1 at the end, '?' after getopt's complaint. */
+/* The id of the next flag; -1 at the end, '?' for a wrong flag, which getopt_long() has complained
+ * about. */
 static int flag_parser_next(FlagParser *parser, int argc, char **argv)
 {
         int id = getopt_long(argc, argv, parser->letters->str,
@@ -118,7 +120,8 @@ static int flag_parser_next(FlagParser *parser, int argc, char **argv)
                                                                                   : id;
 }
 
-/* Two columns; the first in characters, which printf cannot count. */
+/* Prints two columns. printf() pads by bytes, but the width of the first column is in characters.
+ */
 static void print_row(const char *indent, const char *left, int width, const char *right)
 {
         int padding = width - (int) g_utf8_strlen(left, -1);
@@ -126,7 +129,7 @@ static void print_row(const char *indent, const char *left, int width, const cha
         printf("%s%s%*s %s\n", indent, left, MAX(padding, 0), "", right);
 }
 
-/* `others` may have a letter for themselves. */
+/* A letter that a flag of `others` has is not shown. */
 static void print_flags(const Flag *flags, const Flag *others)
 {
         for (; flags && flags->name; flags++) {
@@ -221,8 +224,35 @@ static int stop_with(Invocation *invocation, int status)
         return FLAG_STOP;
 }
 
-/* Returns true if `id` was a global flag and is dealt with; `status` is -1 unless it ends the run.
- */
+/* The global flags that tell where the service is and how to talk to it. */
+static bool take_client_flag(ClientOptions *options, int id, const char *value)
+{
+        switch (id) {
+        case GLOBAL + 'v':
+                options->is_verbose = true;
+                return true;
+        case GLOBAL_NO_ASK:
+                options->asks_password = false;
+                return true;
+        case GLOBAL_EMBEDDED:
+                options->is_embedded = true;
+                return true;
+        case GLOBAL_ADDRESS:
+                options->address = value;
+                return true;
+        case GLOBAL + 'H':
+                options->host = value;
+                return true;
+        case GLOBAL + 'M':
+                options->machine = value;
+                return true;
+        default:
+                return false;
+        }
+}
+
+/* True if `id` was a global flag, which is dealt with then. Where naivec has to exit because of it,
+ * `status` says how; the caller has set it to -1. */
 static bool take_global(Invocation *invocation, int id, const char *value)
 {
         Settings *settings = &invocation->settings;
@@ -230,9 +260,6 @@ static bool take_global(Invocation *invocation, int id, const char *value)
         switch (id) {
         case GLOBAL + 'q':
                 hints_silence();
-                return true;
-        case GLOBAL + 'v':
-                settings->client.is_verbose = true;
                 return true;
         case GLOBAL_JSON:
                 if (!json_mode_parse(value, &settings->json))
@@ -244,27 +271,12 @@ static bool take_global(Invocation *invocation, int id, const char *value)
         case GLOBAL_NO_PAGER:
                 settings->has_pager = false;
                 return true;
-        case GLOBAL_NO_ASK:
-                settings->client.asks_password = false;
-                return true;
-        case GLOBAL_EMBEDDED:
-                settings->client.is_embedded = true;
-                return true;
-        case GLOBAL_ADDRESS:
-                settings->client.address = value;
-                return true;
-        case GLOBAL + 'H':
-                settings->client.host = value;
-                return true;
-        case GLOBAL + 'M':
-                settings->client.machine = value;
-                return true;
         case GLOBAL_VERSION:
                 printf("naivec %s\n", PROJECT_VERSION);
                 invocation->status = 0;
                 return true;
         default:
-                return false;
+                return take_client_flag(&settings->client, id, value);
         }
 }
 
@@ -331,7 +343,7 @@ static const Verb *verb_find(const Verb *verbs, const char *name)
         return NULL;
 }
 
-/* The flags before the verb; false if one of them ends the run. */
+/* Takes the flags before the verb; false if naivec has to exit because of a flag. */
 static bool take_leading_flags(Invocation *invocation, const Verb *verbs, int argc, char **argv)
 {
         FlagParser *parser = invocation->parser;
@@ -377,8 +389,7 @@ bool invocation_find_verb(Invocation *invocation, const Verb *verbs, int argc, c
         invocation->argc = argc - optind;
         invocation->argv = argv + optind;
         invocation->parser = flag_parser_new(verb);
-        /* 0 makes getopt_long start afresh; it prints argv[0] in its messages, which is ours again.
-         */
+        /* getopt_long() prints argv[0] in its messages; with optind 0 it starts anew. */
         invocation->argv[0] = argv[0];
         optind = 0;
         return true;

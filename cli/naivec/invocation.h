@@ -1,8 +1,8 @@
 #pragma once
 
-/* What the user typed: the verb, its arguments, the global settings. Owns the parse and the help
- * text; knows neither the bus nor what a verb does. naivec.c makes one, the verb walks through its
- * flags. */
+/* The command line that the user typed: the verb, its arguments, the global settings. Owns the
+ * parser and prints the help; knows neither the bus nor what a verb does. naivec.c makes an
+ * Invocation, and the verb reads its flags from it. */
 
 #include <stdbool.h>
 
@@ -20,9 +20,9 @@ typedef struct {
 
 typedef struct {
         const char *name;    /* the long form; "" is skipped, NULL ends a list */
-        const char *metavar; /* NULL: takes no value; "[…]": may be left out */
+        const char *metavar; /* NULL: takes no value; "[=…]": the value may be left out */
         const char *help;
-        int id; /* what invocation_next() returns: the short form, or from FLAG_OF_VERB on */
+        int id; /* what invocation_next() returns: the letter, else a number from FLAG_OF_VERB on */
 } Flag;
 
 typedef struct Invocation Invocation;
@@ -33,7 +33,7 @@ typedef struct {
         const char *help;
         int arguments_min;
         int arguments_max;          /* -1: any number */
-        bool stops_at_argument;     /* whatever follows the first argument is a command's own */
+        bool stops_at_argument;     /* all that follows the first argument is left to a command */
         const Flag *(*flags)(void); /* NULL: none of its own */
         int (*run)(Invocation *invocation);
 } Verb;
@@ -43,7 +43,7 @@ struct Invocation {
         Settings settings;
         char **arguments; /* NULL-terminated, valid once invocation_next() returned FLAG_END */
         int n_arguments;
-        int status; /* what to exit with after FLAG_STOP */
+        int status; /* the exit status after FLAG_STOP */
         int argc;
         char **argv; /* the verb first */
         struct FlagParser *parser;
@@ -55,13 +55,13 @@ void invocation_init(Invocation *invocation);
 void invocation_clear(Invocation *invocation);
 
 /* Takes the global flags before the verb and finds it in `verbs` (ended by a row without a name).
- * Returns false when there is nothing to run; `status` then tells how to exit. */
+ * Returns false if there is nothing to run; `status` is then the exit status. */
 bool invocation_find_verb(Invocation *invocation, const Verb *verbs, int argc, char **argv);
 
-/* The id of the verb's next flag. Global flags are taken on the way. FLAG_END once all are read and
- * the number of arguments is right, FLAG_STOP when the verb should return `status`. */
+/* The id of the verb's next flag; global flags before it are taken as well. FLAG_END if no flag is
+ * left and the number of arguments is right; FLAG_STOP if the verb has to return `status`. */
 int invocation_next(Invocation *invocation, const char **ret_value);
 
-/* Says what is wrong with the command line; returns EXIT_USAGE. */
+/* Complains about the command line. Returns EXIT_USAGE, and sets `status` to it. */
 int invocation_usage(Invocation *invocation, const char *format, ...)
         __attribute__((format(printf, 2, 3)));

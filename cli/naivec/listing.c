@@ -15,7 +15,7 @@ static void listed_container_free(void *data)
         g_free(container);
 }
 
-/* Who we are on another machine is not ours to know, so there everybody's uid is spelt out. */
+/* On another machine the caller may have another uid, so every name has its UID/ there. */
 static char *name_of(const Client *client, const char *id, uint32_t owner)
 {
         if (!client_is_remote(client) && owner == geteuid())

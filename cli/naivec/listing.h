@@ -1,6 +1,7 @@
 #pragma once
 
-/* The reply of ListContainers as rows. */
+/* The containers that the service lists for the caller, under the names that naivec takes for them.
+ * Called by `list` and by `stop --all`. */
 
 #include <stdint.h>
 
@@ -12,8 +13,8 @@ typedef struct {
         uint32_t owner;
         uint64_t created_usec;
         char *path;
-        char *name; /* what naivec takes for it: ID for one's own, UID/ID for another's */
+        char *name; /* on a command line: ID for the caller's own, UID/ID for another's */
 } ListedContainer;
 
-/* Those that the caller may see; NULL after saying why not. Elements are ListedContainer. */
+/* All containers that the caller may see, as ListedContainer; NULL after a complaint. */
 GPtrArray *listing_fetch(Client *client);

@@ -2,8 +2,8 @@
 
 #include "service/spec/limits.h"
 
-/* A fast writer must not keep us reading for ever: more than is kept of a log is more than there
- * was. */
+/* Stop here, or a container that writes fast would keep us reading for ever. The service keeps
+ * less, so all that was there at the beginning has been read by then. */
 #define READ_BYTES_MAX (2 * (size_t) LOG_BYTES_MAX)
 
 int log_read_available(Client *client, const char *path, uint64_t *offset, GString *text,
@@ -38,7 +38,7 @@ size_t log_tail_start(const GString *text, uint64_t n)
 
         if (n == 0)
                 return text->len;
-        /* A newline at the very end closes the last line and begins none. */
+        /* A newline at the very end ends the last line; no line begins after it. */
         if (i > 0 && text->str[i - 1] == '\n')
                 i--;
         for (; i > 0; i--)

@@ -1,15 +1,15 @@
 #pragma once
 
-/* A container's output by ReadLog: bytes without file descriptors, so it works through ssh as well.
- */
+/* A container's output by the method ReadLog, which needs no file descriptors and so works through
+ * ssh as well. Called by `logs` and `status`. */
 
 #include <glib.h>
 #include <stdint.h>
 
 #include "cli/lib/client.h"
 
-/* Appends what there is from *offset on and moves *offset behind it. 0, or -errno with `error` set.
- */
+/* Appends the output from *offset on that is there already, and moves *offset behind it. 0, or
+ * -errno with `error` set. */
 int log_read_available(Client *client, const char *path, uint64_t *offset, GString *text,
                        sd_bus_error *error);
 

@@ -1,5 +1,5 @@
-/* naivec: the command line of naive-runc. This file knows the verbs' names and nothing of what they
- * do. */
+/* naivec: the command line of naive-runc. This file has the table of the verbs and nothing of what
+ * they do. */
 
 #include <fcntl.h>
 #include <glib.h>
@@ -22,8 +22,8 @@ static const Verb verbs[] = {
         {"wait", "ID…", "Wait for containers to end and show their results", 1, -1, false, NULL,
          verb_wait},
         {"kill", "ID…", "Send a signal to containers", 1, -1, false, verb_kill_flags, verb_kill},
-        {"stop", "ID…|--all", "End containers, by force if need be", 0, -1, false, verb_stop_flags,
-         verb_stop},
+        {"stop", "ID…|--all", "End containers, after a grace time by force", 0, -1, false,
+         verb_stop_flags, verb_stop},
         {"delete", "ID…", "Forget containers that have ended", 1, -1, false, NULL, verb_delete},
         {"logs", "ID", "Show a container's output", 1, 1, false, verb_logs_flags, verb_logs},
         {"attach", "ID", "Attach to a container's terminal", 1, 1, false, verb_attach_flags,
@@ -31,8 +31,8 @@ static const Verb verbs[] = {
         {0},
 };
 
-/* What would open in the place of a closed stdin, stdout or stderr could end up as a container's.
- */
+/* Opens /dev/null in place of a closed stdin, stdout or stderr. Else the next file that naivec
+ * opens would get that number, and could be passed to a container. */
 static bool has_stdio(void)
 {
         for (int fd = 0; fd <= 2; fd++)
@@ -47,14 +47,15 @@ int main(int argc, char **argv)
         Invocation invocation;
         int status;
 
-        /* execve() allows an empty argv; behind it lies the environment (CVE-2021-4034). */
+        /* execve() allows an empty argv; argv[1] would then be in the environment (CVE-2021-4034).
+         */
         if (argc < 1 || !has_stdio())
                 return EXIT_USAGE;
-        /* what the others say nobody asks for, and each is some files to open */
+        /* Only the categories that naivec uses: for each further one libc opens files. */
         setlocale(LC_CTYPE, "");
         setlocale(LC_TIME, "");
         setlocale(LC_MESSAGES, "");
-        argv[0] = name; /* getopt's messages begin with it, and so do ours */
+        argv[0] = name; /* all messages begin with it: those of getopt_long() and ours */
         g_set_prgname(name);
         invocation_init(&invocation);
         if (invocation_find_verb(&invocation, verbs, argc, argv))
@@ -62,7 +63,7 @@ int main(int argc, char **argv)
         else
                 status = invocation.status;
         invocation_clear(&invocation);
-        /* A full disk must not pass for success. */
+        /* Output that could not be written, to a full disk perhaps, is a failure. */
         if (fflush(stdout) == EOF && status == EXIT_SUCCESS)
                 status = EXIT_FAILURE;
         return status;

@@ -9,10 +9,10 @@
 
 enum { FLAG_FD = FLAG_OF_VERB, FLAG_TMPFS };
 
-/* Those of `run` alone come first. */
+/* The flags that `create` does not have come first. */
 static const Flag run_flags[] = {
         {"detach", NULL, "run in the background; output goes to the log; print the id", 'd'},
-        {"interactive", NULL, "accepted for podman's sake: input always reaches the command", 'i'},
+        {"interactive", NULL, "does nothing: input always reaches the command", 'i'},
         {"fd", "N", "pass file descriptor N as well; may be repeated", FLAG_FD},
         {"tmpfs", "DST[:OPTIONS]",
          "mount an empty directory in memory; options size=, mode=, ro, noexec; may be repeated",
@@ -99,7 +99,7 @@ static bool take_arguments(RunCommand *command, Invocation *invocation)
         command->rootfs = value_absolute_path(arguments[0]);
         if (!command->rootfs)
                 invocation_usage(invocation, "ROOTFS '%s': %s", arguments[0], g_strerror(errno));
-        /* The first "--" behind ROOTFS only says that the command follows; it is no command. */
+        /* A "--" directly behind ROOTFS says that the command follows, and is left out. */
         command->argv = arguments + 1;
         if (g_strcmp0(command->argv[0], "--") == 0)
                 command->argv++;

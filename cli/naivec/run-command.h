@@ -1,7 +1,7 @@
 #pragma once
 
-/* The command line of `run` and `create`, checked: what to ask the service for. Knows no
- * connection. */
+/* The command line of `run` and `create`, checked and turned into a request to the service. Knows
+ * no connection. Called by verbs/run.c. */
 
 #include "cli/lib/spawn-request.h"
 #include "cli/naivec/spawn-flags.h"
@@ -16,14 +16,14 @@ typedef struct {
 const Flag *run_command_flags(Flag storage[SPAWN_FLAGS_SIZE]);
 const Flag *run_command_create_flags(Flag storage[SPAWN_FLAGS_SIZE]);
 
-/* False after a complaint or a help text; the invocation has the exit status. */
+/* False after a complaint or a help text; the exit status is then in the invocation. */
 bool run_command_parse(RunCommand *command, Invocation *invocation);
 void run_command_clear(RunCommand *command);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(RunCommand, run_command_clear)
 
-/* Makes the command ours: it gets our terminal or our stdio, and ends with us. */
+/* For `run` without --detach: the command gets our terminal or our stdio, and ends with us. */
 void run_command_attach(RunCommand *command);
 bool run_command_has_terminal(const RunCommand *command);
 
-/* Refuses, before anything is sent, more fds than a bus message carries. */
+/* Complains, and returns false, if there are more fds than a bus message carries. */
 bool run_command_check_fds(const RunCommand *command, Invocation *invocation);

@@ -22,7 +22,7 @@ static char *refusal(SpawnOption option, const char *text, const char *wanted)
         return g_strdup_printf("--%s=%s: it takes %s", rows[option].flag, text, wanted);
 }
 
-/* -- values as their type wants them -- */
+/* -- values that only their type decides about -- */
 
 static bool is_truth(const char *text)
 {
@@ -62,9 +62,9 @@ static char *take_value(SpawnRequest *request, SpawnOption option, const char *t
         return NULL;
 }
 
-/* -- values that an option takes in a way of its own -- */
+/* -- values that need a function of their own -- */
 
-/* "No memory" and "no tasks" are podman's words for no limit. */
+/* 0 means no limit, as in podman. */
 static char *take_limit(SpawnRequest *request, SpawnOption option, const char *text)
 {
         uint64_t limit;
@@ -72,7 +72,7 @@ static char *take_limit(SpawnRequest *request, SpawnOption option, const char *t
         return take_value(request, option, size_parse(text, &limit) && !limit ? "infinity" : text);
 }
 
-/* NAME alone passes on our own value. */
+/* NAME=VALUE, or NAME to pass on the value that the variable has here. */
 static char *take_variable(SpawnRequest *request, SpawnOption option, const char *text)
 {
         const char *value = g_getenv(text);
@@ -110,7 +110,8 @@ static char *take_capability(SpawnRequest *request, SpawnOption option, const ch
         return NULL;
 }
 
-/* SRC:DST[:OPTIONS]. The absolute path of SRC may have a colon in it, so they are kept apart. */
+/* SRC:DST[:OPTIONS]. SRC and DST are kept apart, for the absolute path of SRC may have a colon in
+ * it. */
 static char *take_volume(SpawnRequest *request, SpawnOption option, const char *text)
 {
         const char *target = strchr(text, ':');
@@ -131,7 +132,7 @@ char *spawn_flags_take_tmpfs(SpawnRequest *request, const char *text)
         return NULL;
 }
 
-/* What an option has beside its row in dbus/options.h; most have nothing. */
+/* A flag's letter, and the function that takes its value if its type alone does not do. */
 static const struct {
         char letter;
         char *(*take)(SpawnRequest *request, SpawnOption option, const char *text);
@@ -178,7 +179,7 @@ char *spawn_flags_take(SpawnRequest *request, int id, const char *value)
                 option++;
         g_assert(option < N_SPAWN_OPTIONS);
         if (!value)
-                value = "yes"; /* of a truth alone it may be left out */
+                value = "yes"; /* only a BOOL may be left out */
         return extras[option].take ? extras[option].take(request, option, value)
                                    : take_value(request, option, value);
 }

@@ -8,7 +8,7 @@
 enum { FLAG_READ_ONLY = FLAG_OF_VERB };
 
 static const Flag attach_flags[] = {
-        {"read-only", NULL, "watch, type nothing; Ctrl-C leaves", FLAG_READ_ONLY},
+        {"read-only", NULL, "only watch; Ctrl-C leaves", FLAG_READ_ONLY},
         {0},
 };
 

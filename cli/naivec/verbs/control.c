@@ -1,4 +1,4 @@
-/* start, stop, kill, delete: one method on many containers. */
+/* The verbs that call a method on each of several containers: start, stop, kill, delete. */
 
 #include <signal.h>
 #include <stdlib.h>
@@ -13,16 +13,15 @@
 enum { FLAG_ALL = FLAG_OF_VERB, FLAG_TIME };
 
 static const Flag stop_flags[] = {
-        {"signal", "SIGNAL", "what to ask with (default: TERM)", 's'},
-        {"time", "SECONDS", "grace time before the container is killed (default: the service's)",
-         'T'},
-        {"all", NULL, "all containers of the caller; for root: of everybody", FLAG_ALL},
+        {"signal", "SIGNAL", "the signal that asks to end (default: TERM)", 's'},
+        {"time", "SECONDS", "kill the container after this time (default: the service's)", 'T'},
+        {"all", NULL, "all containers of the caller; for root, those of everybody", FLAG_ALL},
         {0},
 };
 
 static const Flag kill_flags[] = {
-        {"signal", "SIGNAL", "which signal, by name or number (default: TERM)", 's'},
-        {"all", NULL, "to all processes of the container, not the main one alone", FLAG_ALL},
+        {"signal", "SIGNAL", "the signal, by name or number (default: TERM)", 's'},
+        {"all", NULL, "signal all processes of the container, not only the main one", FLAG_ALL},
         {0},
 };
 
@@ -42,7 +41,7 @@ typedef struct {
         bool all;
 } Control;
 
-/* The flags of stop and kill; an exit status, or -1 to go on. */
+/* Reads the flags of stop and kill. Returns an exit status, or -1 to go on. */
 static int parse(Invocation *invocation, Control *control)
 {
         const char *value = NULL;
@@ -69,7 +68,7 @@ static int parse(Invocation *invocation, Control *control)
         return -1;
 }
 
-/* A verb without flags, on each ID. */
+/* A verb without flags: calls the method on each ID. */
 static int call_each(Invocation *invocation, const char *member)
 {
         g_autoptr(Client) client = NULL;
@@ -119,7 +118,8 @@ static bool is_ours_to_stop(const Client *client, const ListedContainer *contain
 {
         if (!strcmp(container->state, "stopped"))
                 return false;
-        /* The others that a user may see need an authorization each; --all means one's own. */
+        /* A user may see containers of others, but would need an authorization to stop each of
+         * them. */
         return client_is_remote(client) || geteuid() == 0 || container->owner == geteuid();
 }
 
@@ -143,7 +143,7 @@ int verb_stop(Invocation *invocation)
 {
         g_autoptr(Client) client = NULL;
         g_autoptr(Batch) batch = NULL;
-        /* 0 and UINT64_MAX stand for the service's own choice. */
+        /* With 0 and UINT64_MAX the service takes its defaults. */
         Control control = {.signal = 0, .usec = UINT64_MAX};
         int status = parse(invocation, &control);
 

@@ -11,12 +11,12 @@
 #include "cli/naivec/verbs/verbs.h"
 #include "dbus/names.h"
 
-/* Between two looks at the log where no fd can tell that there is more. */
+/* How often to ask for more output where the connection carries no fds. */
 #define POLL_USEC UINT64_C(250000)
 
 static const Flag logs_flags[] = {
         {"follow", NULL, "go on until the container ends", 'f'},
-        {"lines", "N", "begin with the last N lines", 'n'},
+        {"lines", "N", "show only the last N lines", 'n'},
         {0},
 };
 
@@ -34,7 +34,8 @@ typedef struct {
         bool escapes;
 } Logs;
 
-/* What another user's program wrote could drive this user's terminal. */
+/* Whether to escape control characters: the output is another user's, and would go to a terminal.
+ */
 static bool needs_escape(Client *client, const char *id)
 {
         g_autofree char *own = g_strdup_printf("%u/", (unsigned) geteuid());
@@ -54,7 +55,7 @@ static int write_out(const Logs *logs, const char *data, size_t length)
         return fflush(stdout) == EOF ? -errno : 0;
 }
 
-/* The lines that are there already; moves the offset behind them. */
+/* Prints the lines that are there already, and moves the offset behind them. */
 static int print_available(Logs *logs, sd_bus_error *error)
 {
         g_autoptr(GString) text = g_string_new(NULL);
@@ -67,7 +68,7 @@ static int print_available(Logs *logs, sd_bus_error *error)
         return write_out(logs, text->str + start, text->len - start);
 }
 
-/* The rest through a descriptor, which ends when the container does. */
+/* Prints the rest from a file descriptor that reads as ended when the container has ended. */
 static int print_from_fd(Logs *logs, sd_bus_error *error)
 {
         g_autoptr(sd_bus_message) reply = NULL;
@@ -106,7 +107,8 @@ static int wait_a_moment(Client *client, uint64_t usec)
         return r == -EINTR ? 0 : r;
 }
 
-/* The rest by looking again and again; once more after the end, for what was written last. */
+/* Prints the rest by asking again and again, and once more after the container's end: it may have
+ * written something after the last answer. */
 static int print_by_polling(Logs *logs, sd_bus_error *error)
 {
         g_autoptr(sd_bus_message) call = NULL;
@@ -131,7 +133,7 @@ static int print_logs(Logs *logs, sd_bus_error *error)
         bool has_fds = client_passes_fds(logs->client, NULL);
         int r;
 
-        /* Only who has read all knows where the last lines begin. */
+        /* Where the last lines begin is only known once all has been read. */
         if (logs->n_lines != UINT64_MAX || !has_fds)
                 r = print_available(logs, error);
         else

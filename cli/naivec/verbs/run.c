@@ -23,7 +23,8 @@ const Flag *verb_create_flags(void)
         return run_command_create_flags(storage);
 }
 
-/* Spawn or Create; the container's path in *ret_path, or an exit status after a complaint. */
+/* Calls Spawn or Create. 0 with the container's path in *ret_path, or an exit status after a
+ * complaint. */
 static int request_container(Client *client, const RunCommand *command, const char *member,
                              char **ret_path)
 {
@@ -76,7 +77,7 @@ static int print_id(const Settings *settings, const char *path)
         return 0;
 }
 
-/* A container that stays: made by `member`, its id printed. */
+/* Makes a container that outlives naivec, by the method `member`, and prints its id. */
 static int leave_container(Invocation *invocation, const RunCommand *command, const char *member)
 {
         g_autoptr(Client) client = NULL;
@@ -84,8 +85,9 @@ static int leave_container(Invocation *invocation, const RunCommand *command, co
         int status;
 
         if (invocation->settings.client.is_embedded)
-                return invocation_usage(invocation,
-                                        "--embedded: the container would end with naivec");
+                return invocation_usage(
+                        invocation,
+                        "--embedded: the private service and its containers end with naivec");
         if (!run_command_check_fds(command, invocation))
                 return invocation->status;
         client = client_open(&invocation->settings.client);
@@ -108,7 +110,7 @@ static int run_attached(Invocation *invocation, RunCommand *command)
         client = client_open(&invocation->settings.client);
         if (!client || !client_passes_fds(client, "run"))
                 return EXIT_RUNTIME_FAILED;
-        /* Create and Start rather than Spawn, so that Wait can stand in between. */
+        /* Create and then Start, so that Wait can be sent between the two. */
         status = request_container(client, command, "Create", &path);
         if (status != 0)
                 return status;

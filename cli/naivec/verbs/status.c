@@ -29,7 +29,7 @@ static void append_line(GString *text, const char *title, const char *value)
                 g_string_append_printf(text, "%11s: %s\n", title, escaped);
 }
 
-/* When the state came about. */
+/* When the container got into its present state. */
 static uint64_t state_usec(const Properties *properties)
 {
         static const char *const times[] = {"ExitedUSec", "StartedUSec", "CreatedUSec"};

@@ -1,6 +1,7 @@
 #pragma once
 
-/* Every verb: its entry and its flags, for the table in naivec.c. Each returns an exit status. */
+/* The function and the flags of every verb, for the table in naivec.c. A verb returns an exit
+ * status. */
 
 #include "cli/naivec/invocation.h"
 

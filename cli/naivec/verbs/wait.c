@@ -15,8 +15,9 @@ static const Column columns[] = {
 };
 
 typedef struct {
-        Table *table; /* NULL: a line as soon as its container ends. JSON wants all in one array */
-        int status;   /* of the container that ended last */
+        Table *table; /* for JSON, which is printed at the end; NULL: print a line as each container
+                         ends */
+        int status;   /* the exit status for the container that ended last */
 } Waiting;
 
 static int on_reply(const char *id, sd_bus_message *reply, void *data)
@@ -67,6 +68,6 @@ int verb_wait(Invocation *invocation)
                 g_autofree char *text = table_format(table, mode, false);
                 fputs(text, stdout);
         }
-        /* One container's status is the answer; that of many would be anybody's. */
+        /* Of several containers, no single exit status would be the right answer. */
         return status == EXIT_SUCCESS && invocation->n_arguments == 1 ? waiting.status : status;
 }

@@ -181,28 +181,6 @@ static void test_ids(void)
         g_assert_cmpint(id_of("more"), ==, 'x');
 }
 
-/* The manual page has every flag of the table. */
-static void test_manual(void)
-{
-        Flag storage[SPAWN_FLAGS_SIZE];
-        const Flag *flags = spawn_flags(storage, more);
-        g_autofree char *path =
-                g_test_build_filename(G_TEST_DIST, "..", "cli", "naivec", "naivec.1", NULL);
-        g_autofree char *text = NULL;
-
-        g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
-        for (; flags->name; flags++) {
-                g_autofree char *markup = g_strdup_printf("Fl -%s Ns", flags->name);
-                g_autofree char *with_letter =
-                        g_strdup_printf(".It Fl %c , -%s Ns", flags->id, flags->name);
-
-                if (!*flags->name || flags->id == 'x')
-                        continue;
-                g_test_message("%s", flags->name);
-                g_assert_nonnull(strstr(text, flags->id <= 127 ? with_letter : markup));
-        }
-}
-
 /* Zero is "no limit" for memory and tasks, but no swap is what somebody may well want. */
 static void test_zero(void)
 {
@@ -414,7 +392,6 @@ int main(int argc, char **argv)
         g_test_add_func("/spawn-flags/every-row", test_every_row);
         g_test_add_func("/spawn-flags/capabilities", test_capabilities);
         g_test_add_func("/spawn-flags/ids", test_ids);
-        g_test_add_func("/spawn-flags/manual", test_manual);
         g_test_add_func("/spawn-flags/zero", test_zero);
         g_test_add_func("/spawn-flags/last-counts", test_last_counts);
         g_test_add_func("/spawn-flags/environment", test_environment);
