@@ -1,10 +1,8 @@
-"""naivec at its edges: what test_naivec.py leaves out. Detached runs, logs, several containers at once,
-hostile words, forged signals, a connection that carries no fds, and an embedded service's end."""
+"""naivec's other verbs, and naivec at its edges: detached runs, logs, several containers at once, hostile words, forged
+signals, a connection that carries no fds."""
 
 import json
 import os
-import pty
-import select
 import signal
 import stat
 import subprocess
@@ -14,73 +12,44 @@ import time
 from harness.case import Case
 from harness.client import CONTAINER, GLib
 from harness.world import USERS
+from test_naivec import Naivec
 
 
-# In a user namespace that maps all ids, and a mount namespace made with it, whose mounts cannot be taken apart.
-IN_USER_NAMESPACE = """
-import ctypes, os, sys
-read_end, write_end = os.pipe()
-parent, child = os.getpid(), os.fork()
-if child == 0:
-    os.read(read_end, 1)
-    for kind in 'uid', 'gid':
-        with open(f'/proc/{parent}/{kind}_map', 'w') as f:
-            f.write('0 0 4294967295')
-    os._exit(0)
-if ctypes.CDLL(None, use_errno=True).unshare(0x10000000 | 0x20000) < 0:
-    sys.exit(os.strerror(ctypes.get_errno()))
-os.write(write_end, b'x')
-os.waitpid(child, 0)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
+class Verbs(Naivec):
+    def test_life(self):
+        """create, start, list, status, logs, wait and delete show one container's life; -n shows the last lines."""
+        self.good('create', '--name=cli', self.rootfs, '/bin/sh', '-c', 'echo some; echo words; exit 3')
+        self.assertIn(b'created', self.naivec('list').stdout)
+        self.assertEqual(self.naivec('start', 'cli').returncode, 0)
+        self.assertEqual(self.naivec('wait', 'cli').returncode, 3)
+        self.assertEqual(self.naivec('logs', 'cli').stdout, b'some\nwords\n')
+        self.assertEqual(self.naivec('logs', '-n1', 'cli').stdout, b'words\n')
+        status = self.naivec('status', '-n1', 'cli')
+        self.assertIn(b'stopped', status.stdout, status.stderr)
+        self.assertIn(b'\nwords\n', status.stdout)
+        self.assertNotIn(b'some', status.stdout)
+        self.assertEqual(self.naivec('delete', 'cli').returncode, 0)
+        self.nothing_started()
+
+    def test_unknown_container(self):
+        """An unknown container is exit status 1 with words."""
+        for verb in ('status', 'start', 'stop', 'kill', 'wait', 'delete', 'logs', 'attach'):
+            with self.subTest(verb=verb):
+                done = self.naivec(verb, 'no-such')
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertIn(b'no-such', done.stderr)
 
 
-class Cli(Case):
-    def setUp(self):
-        super().setUp()
-        if not os.path.exists(self.world.naivec):
-            self.skipTest('naivec was not built')
-
-    def naivec(self, *arguments, **kwargs):
-        return self.command(self.world.naivec, *arguments, **kwargs)
-
-    def good(self, *arguments, **kwargs):
-        done = self.naivec(*arguments, **kwargs)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done.stdout
-
-    def start(self, *arguments, **kwargs):
-        environment = dict(os.environ, **kwargs.pop('env', {}))
-        kwargs.setdefault('stdin', subprocess.DEVNULL)
-        process = subprocess.Popen([self.world.naivec, *arguments], cwd='/', env=environment, **kwargs)
-        self.addCleanup(lambda: (process.poll() is None and process.kill(), process.wait(),
-                                 [f.close() for f in (process.stdin, process.stdout, process.stderr) if f]))
-        return process
-
-
-class Detached(Cli):
+class Detached(Naivec):
     def test_detach(self):
-        """run -d prints the id and leaves the container running, its output in the log."""
-        self.assertEqual(self.good('run', '-d', '--name=back', self.rootfs, '/bin/sh', '-c', 'echo kept; exit 4'),
-                         b'back\n')
+        """run -d prints the id, with --json the path as well, and leaves the container running with a log."""
+        said = json.loads(self.good('--json=short', 'run', '-d', '--name=back', self.rootfs, '/bin/sh', '-c',
+                                    'echo kept; sleep .5; echo late; exit 4'))
+        self.assertEqual(said['id'], 'back')
+        self.assertEqual(self.root.prop(said['path'], CONTAINER, 'Id'), 'back')
+        self.assertEqual(self.good('logs', '-f', 'back', timeout=15), b'kept\nlate\n')
         done = self.naivec('wait', 'back')
         self.assertEqual((done.returncode, done.stdout), (4, b'back exit-code 4\n'), done.stderr)
-        self.assertEqual(self.good('logs', 'back'), b'kept\n')
-
-    def test_detach_json(self):
-        """With --json the id comes as JSON, and with the path that other programs need."""
-        said = json.loads(self.good('--json=short', 'run', '-d', '--name=j', self.rootfs, '/bin/true'))
-        self.assertEqual(said['id'], 'j')
-        self.assertEqual(self.root.prop(said['path'], CONTAINER, 'Id'), 'j')
-
-    def test_follow(self):
-        """logs -f shows what comes until the end; with -n it begins with the last lines, none missing or twice."""
-        self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'for i in 1 2 3; do echo $i; done; sleep 1; echo 4; echo 5'],
-                        Id='talk')
-        for arguments, expected in ((('-f',), b'1\n2\n3\n4\n5\n'), (('-n2', '-f'), None)):
-            done = self.naivec('logs', *arguments, 'talk', timeout=15)
-            self.assertEqual(done.returncode, 0, done.stderr)
-            self.assertEqual(done.stdout, expected or b'4\n5\n')
 
     def test_follow_from_the_tail(self):
         """logs -n N -f joins the old lines and the new without a seam."""
@@ -93,23 +62,15 @@ class Detached(Cli):
         self.assertEqual(numbers, list(range(numbers[0], 300)))
         self.assertEqual(container.wait()[0], 'success')
 
-    def test_lines(self):
-        """logs -n and status -n show the last lines."""
-        self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'echo a; echo b; printf c'], Id='tail').wait()
-        self.assertEqual(self.good('logs', '-n2', 'tail'), b'b\nc')
-        self.assertEqual(self.good('logs', '-n0', 'tail'), b'')
-        self.assertIn(b'\nb\nc\n', self.good('status', '-n2', 'tail'))
-        self.assertNotIn(b'\na\n', self.good('status', '-n2', 'tail'))
-
     def test_remove(self):
         """--rm=no keeps what ran attached; --rm forgets what ran detached."""
         self.naivec('run', '--rm=no', '--name=kept', self.rootfs, '/bin/sh', '-c', 'exit 6')
         self.assertEqual(self.naivec('wait', 'kept').returncode, 6)
-        self.good('run', '-d', '--rm', '--name=gone', self.rootfs, '/bin/true')
+        self.assertEqual(self.good('run', '-d', '--rm', '--name=gone', self.rootfs, '/bin/true'), b'gone\n')
         self.eventually(lambda: [c[0] for c in self.root.containers()] == ['kept'])
 
 
-class Several(Cli):
+class Several(Naivec):
     def test_wait(self):
         """wait with several shows each as it ends, and exits with 0."""
         reader, writer = os.pipe()
@@ -170,9 +131,10 @@ class Several(Cli):
         self.assertEqual({(row[0], row[2]) for row in rows}, {(f'{USERS["alice"]}/hers', 'alice'), ('own', 'root')})
         self.good('status', f'{USERS["alice"]}/hers')
         self.assertIn(b'OWNER', self.good('list').splitlines()[0])
+        self.assertEqual({row['id'] for row in json.loads(self.good('list', '--json=short'))}, {'hers', 'own'})
 
 
-class Hostile(Cli):
+class Hostile(Naivec):
     def test_error_is_escaped(self):
         """Control characters in an error's words do not reach the terminal."""
         done = self.naivec('run', '/no/\x1b[2J\nnaivec: fine', '/bin/true')
@@ -282,7 +244,7 @@ class Hostile(Cli):
         super().setUp()
 
 
-class Remote(Cli):
+class Remote(Naivec):
     """-H with an ssh that stays at home: bytes pass, fds do not."""
 
     def setUp(self):
@@ -332,186 +294,7 @@ class Remote(Cli):
         self.assertIn(b'elsewhere', done.stderr)
 
 
-class Tty(Cli):
-    def terminal(self, *arguments):
-        pid, fd = pty.fork()
-        if pid == 0:
-            try:
-                os.execve(self.world.naivec, [self.world.naivec, *arguments], dict(os.environ, TERM='xterm'))
-            finally:
-                os._exit(99)
-        self.addCleanup(lambda: self.master_is_open and os.close(fd))
-        self.addCleanup(lambda: self.status is None and (os.kill(pid, signal.SIGKILL), os.waitpid(pid, 0)))
-        self.master_is_open, self.status = True, None
-        return pid, fd
-
-    def expect(self, fd, words, timeout=8):
-        data, deadline = b'', time.monotonic() + timeout
-        while words not in data:
-            left = deadline - time.monotonic()
-            self.assertGreater(left, 0, f'{words!r} did not come: {data!r}')
-            if select.select([fd], [], [], left)[0]:
-                data += os.read(fd, 65536)
-        return data
-
-    def finish(self, pid, timeout=8):
-        deadline = time.monotonic() + timeout
-        while True:
-            done, status = os.waitpid(pid, os.WNOHANG)
-            if done:
-                self.status = os.waitstatus_to_exitcode(status)
-                return self.status
-            self.assertLess(time.monotonic(), deadline, 'naivec did not end')
-            time.sleep(0.02)
-
-    def test_detach_keys(self):
-        """Ctrl-P Ctrl-Q leaves a running container; attaching again shows what it said meanwhile."""
-        container = self.root.spawn(self.rootfs, ['/bin/sh'], Id='keys', Terminal=True)
-        pid, fd = self.terminal('attach', 'keys')
-        self.expect(fd, b'# ')  # from here on the terminal is raw
-        os.write(fd, b'(sleep .5; echo $((40+2))-later) &\n')
-        os.write(fd, b'\x10\x11')
-        self.assertEqual(self.finish(pid), 0)
-        self.assertEqual(container.state, 'running')
-        time.sleep(0.6)
-        pid, fd = self.terminal('attach', 'keys')
-        self.expect(fd, b'42-later')
-        os.write(fd, b'exit 3\n')
-        self.assertEqual(self.finish(pid), 3)
-
-    def test_read_only(self):
-        """attach --read-only shows and types nothing; Ctrl-C leaves it."""
-        container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'echo seen; read x; echo read-$x'], Id='ro',
-                                    Terminal=True)
-        pid, fd = self.terminal('attach', '--read-only', 'ro')
-        self.expect(fd, b'seen')
-        os.write(fd, b'typed\n')
-        time.sleep(0.2)
-        os.write(fd, b'\x03')
-        self.assertEqual(self.finish(pid), 130)
-        self.assertNotIn(b'read-', container.log())
-
-    def test_no_terminal(self):
-        """Attaching to a container without a terminal says so."""
-        self.root.spawn(self.rootfs, ['/bin/sleep', '60'], Id='plain')
-        done = self.naivec('attach', 'plain')
-        self.assertEqual(done.returncode, 1)
-        self.assertIn(b'terminal', done.stderr)
-
-    def test_hang_up(self):
-        """The terminal's end is the end of naivec and of what it ran."""
-        pid, fd = self.terminal('run', self.rootfs, '/bin/sh', '-c', 'trap "" HUP; echo on; sleep 60')
-        self.expect(fd, b'on')
-        os.close(fd)
-        self.master_is_open = False
-        self.finish(pid, 10)
-        self.eventually(lambda: self.root.containers() == [], 10)
-
-    def test_pipe_into_terminal(self):
-        """run --tty takes a pipe for a typist: its lines are run, its end is a Ctrl-D."""
-        done = self.naivec('run', '--tty', self.rootfs, input=b'tty; exit_code() { return 7; }; exit_code\n',
-                           timeout=15)
-        self.assertIn(b'/dev/', done.stdout)
-        self.assertEqual(done.returncode, 7, done.stderr)
-
-    def test_much_output(self):
-        """Megabytes through a terminal arrive complete, the last line too."""
-        done = self.naivec('run', '--tty', self.rootfs, '/bin/sh', '-c', 'seq 1 200000')
-        lines = done.stdout.split(b'\r\n')
-        self.assertEqual((len(lines), lines[0], lines[-2], lines[-1]), (200001, b'1', b'200000', b''))
-
-    def test_terminated(self):
-        """SIGTERM to naivec reaches the command on the terminal, and the terminal is restored."""
-        master, slave = pty.openpty()
-        self.addCleanup(os.close, master)
-        self.addCleanup(os.close, slave)
-        import termios
-        before = termios.tcgetattr(slave)
-        process = self.start('run', self.rootfs, '/bin/sh', '-c',
-                             'trap "exit 5" TERM; echo on; while :; do sleep .05; done',
-                             stdin=slave, stdout=slave, stderr=slave)
-        self.expect(master, b'on')
-        self.assertNotEqual(termios.tcgetattr(slave), before)
-        process.send_signal(signal.SIGTERM)
-        self.assertEqual(process.wait(timeout=10), 5)
-        self.assertEqual(termios.tcgetattr(slave), before)
-
-
-class Embedded(Cli):
-    def setUp(self):
-        super().setUp()
-        self.environment = {'DBUS_SYSTEM_BUS_ADDRESS': 'unix:path=/nonexistent', 'NAIVE_RUNCD': self.world.daemon}
-
-    def services(self):
-        """Embedded services that are alive, by pid."""
-        found = []
-        for pid in filter(str.isdigit, os.listdir('/proc')):
-            try:
-                with open(f'/proc/{pid}/cmdline', 'rb') as f:
-                    if b'--embedded=' in f.read():
-                        found.append(int(pid))
-            except OSError:
-                pass
-        return found
-
-    def test_death(self):
-        """If naivec is killed, its embedded service ends, and with it the container."""
-        process = self.start('--embedded', 'run', self.rootfs, '/bin/sh', '-c', 'echo on; sleep 60',
-                             stdout=subprocess.PIPE, env=self.environment)
-        self.assertEqual(process.stdout.readline(), b'on\n')
-        self.assertEqual(len(self.services()), 1)
-        process.kill()
-        process.wait()
-        self.eventually(lambda: self.services() == [], 10)
-        self.assertEqual(process.stdout.read(), b'')
-
-    def test_only_the_command_is_heard(self):
-        """What the command says is all that is printed, its failure too; --verbose adds the service's messages. When
-        naivec has ended, so has the service."""
-        for script in 'echo out; echo err >&2', 'echo out; echo err >&2; exit 7':
-            done = self.naivec('--embedded', 'run', self.rootfs, '/bin/sh', '-c', script, env=self.environment)
-            self.assertEqual((done.stdout, done.stderr), (b'out\n', b'err\n'))
-            self.assertEqual(self.services(), [])
-        done = self.naivec('-v', '--embedded', 'run', self.rootfs, '/bin/echo', 'out', env=self.environment)
-        self.assertEqual((done.returncode, done.stdout), (0, b'out\n'), done.stderr)
-        self.assertIn(b'has ended: success', done.stderr)
-
-    def test_root_of_a_user_namespace(self):
-        """The service of who is root in a user namespace starts, and its program is read-only there as well."""
-        process = subprocess.Popen(['python3', '-c', IN_USER_NAMESPACE, self.world.naivec, '--embedded', 'run',
-                                    '--userns=self', self.rootfs, '/bin/sh', '-c', 'echo on; read x; exit 5'],
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd='/',
-                                   env=dict(os.environ, **self.environment))
-        self.addCleanup(lambda: (process.poll() is None and process.kill(), process.communicate()))
-        if process.stdout.readline() != b'on\n':
-            self.fail(process.communicate()[1])
-        service, = self.services()
-        self.assertTrue(os.statvfs(f'/proc/{service}/exe').f_flag & os.ST_RDONLY)
-        process.stdin.write(b'\n')
-        process.stdin.flush()
-        self.assertEqual(process.wait(), 5)
-
-    def test_detached(self):
-        """A detached container of an embedded service makes no sense, and is refused as such."""
-        for arguments in (('run', '-d', self.rootfs), ('create', self.rootfs)):
-            self.assertEqual(self.naivec('--embedded', *arguments, env=self.environment).returncode, 2)
-
-    def test_no_service(self):
-        """A service that does not start, or ends at once, is 125 with its name and its reason, on stderr."""
-        script = f'{self.world.directory}/bad-runcd'
-        with open(script, 'w') as f:
-            f.write(f'#!/bin/sh\nexec {self.world.daemon} --no-such-option "$@"\n')
-        os.chmod(script, 0o755)
-        for program, reason in (('/nonexistent', b'No such file'), ('/bin/false', b'ended unexpectedly'),
-                                (script, b'no-such-option')):
-            done = self.naivec('--embedded', 'run', self.rootfs, env=dict(self.environment, NAIVE_RUNCD=program))
-            self.assertEqual((done.returncode, done.stdout), (125, b''))
-            line, = done.stderr.splitlines()
-            self.assertIn(program.encode(), line)
-            self.assertIn(reason, line)
-
-
-class Connection(Cli):
+class Connection(Naivec):
     def test_no_bus(self):
         """Without a system bus there is a hint at --embedded, which -q leaves out."""
         environment = {'DBUS_SYSTEM_BUS_ADDRESS': 'unix:path=/nonexistent'}

@@ -32,16 +32,21 @@ class Terminal(Case):
         os.write(fd, b'\4')
         self.assertEqual(container.wait(timeout=10), ('success', 0))
 
-    def test_ctrl_c(self):
-        """Ctrl-C interrupts the foreground command, not the shell: it is the terminal of its session."""
+    def test_keys_that_signal(self):
+        """Ctrl-C interrupts the foreground command, Ctrl-Z stops it, not the shell: it is the terminal of its session."""
         container, fd = self.shell()
+        for key, words, after in ((b'\3', b'prompt> ', b'echo "code $?"\n'), (b'\x1a', b'Stopped', b'kill -9 %1; fg\n')):
+            self.expect(fd, b'prompt> ')
+            os.write(fd, b'sleep 60\n')
+            time.sleep(0.3)
+            os.write(fd, key)
+            self.expect(fd, words)
+            os.write(fd, after)
+            if after.startswith(b'echo'):
+                self.expect(fd, b'code 130')
         self.expect(fd, b'prompt> ')
-        os.write(fd, b'sleep 60\n')
-        time.sleep(0.3)
-        os.write(fd, b'\3')
-        self.expect(fd, b'prompt> ')
-        os.write(fd, b'echo "code $?"\n')
-        self.expect(fd, b'code 130')
+        os.write(fd, b'echo gone-$((1+1))\n')
+        self.expect(fd, b'gone-2')
 
     def test_resize(self):
         """ResizeTerminal changes the size, and the foreground hears of it."""

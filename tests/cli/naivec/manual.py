@@ -52,6 +52,7 @@ def complaints(want, manual):
                 yield f'{what} {entry}: {count[entry]} entries in the manual, {int(entry in entries)} in the program'
 
 
+subprocess.run([sys.argv[1], '--version'], check=True)
 naivec, *paths = sys.argv[1:]
 manual, completion, session = (Path(path).read_text() for path in paths)
 want = expected(naivec)
