@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/lib/text.h"
 #include "cli/lib/embedded.h"
 #include "cli/lib/polkit-agent.h"
+#include "cli/lib/text.h"
 #include "dbus/names.h"
 #include "service/spec/limits.h"
 #include "service/util/fd.h"

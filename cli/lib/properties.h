@@ -4,8 +4,8 @@
  * property by name, so those of a newer service show up in JSON without a change here. Called by
  * `status`. */
 
-#include "cli/lib/json.h"
 #include "cli/lib/client.h"
+#include "cli/lib/json.h"
 
 typedef struct {
         sd_bus_message *reply; /* owns the texts */

@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/lib/text.h"
 #include "cli/lib/terminal.h"
+#include "cli/lib/text.h"
 #include "dbus/names.h"
 #include "service/util/fd.h"
 

@@ -1,8 +1,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cli/lib/text.h"
 #include "cli/lib/session.h"
+#include "cli/lib/text.h"
 #include "cli/naivec/verbs/verbs.h"
 
 enum { FLAG_READ_ONLY = FLAG_OF_VERB };

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/lib/client.h"
 #include "cli/lib/text.h"
 #include "cli/lib/values.h"
-#include "cli/lib/client.h"
 #include "cli/naivec/log-reader.h"
 #include "cli/naivec/verbs/verbs.h"
 #include "dbus/names.h"

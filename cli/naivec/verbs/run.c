@@ -1,11 +1,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/lib/json.h"
-#include "cli/lib/text.h"
 #include "cli/lib/client.h"
-#include "cli/naivec/run-command.h"
+#include "cli/lib/json.h"
 #include "cli/lib/session.h"
+#include "cli/lib/text.h"
+#include "cli/naivec/run-command.h"
 #include "cli/naivec/verbs/verbs.h"
 #include "dbus/names.h"
 

@@ -1,10 +1,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/lib/session.h"
 #include "cli/lib/table.h"
 #include "cli/lib/text.h"
 #include "cli/naivec/batch.h"
-#include "cli/lib/session.h"
 #include "cli/naivec/verbs/verbs.h"
 
 static const Column columns[] = {

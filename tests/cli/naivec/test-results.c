@@ -1,10 +1,9 @@
-/* What is learnt of a container: its result as an exit status, its log's last lines. */
-
-#include "cli/naivec/log-reader.h"
-#include "cli/lib/session.h"
+/* What a client makes of a container's result, an error and a log. */
 
 #include <string.h>
 
+#include "cli/lib/session.h"
+#include "cli/naivec/log-reader.h"
 #include "dbus/names.h"
 
 /* Every result of the interface has its exit status; an unknown one is a failure of ours. */
