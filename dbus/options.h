@@ -19,6 +19,7 @@
         X(Environment, "aay", "env", "NAME=VALUE", "set an environment variable; may be repeated") \
         X(WorkingDirectory, "ay", "workdir", "DIR",                                                \
           "working directory inside the container (default: /)")                                   \
+        X(UMask, "u", "umask", "MODE", "mask of file modes, octal (default: 0022)")                \
         X(Hostname, "s", "hostname", "NAME", "host name inside the container (default: its name)") \
         X(Mounts, "a(ayaysas)", "volume", "SRC:DST[:OPTIONS]",                                     \
           "bind a file or directory into the container; options ro, rw, noexec; may be repeated")  \

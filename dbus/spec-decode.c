@@ -70,6 +70,17 @@ static bool decode_TasksMax(sd_bus_message *message, Order *order, GError **erro
         return arguments_read_uint64(message, "TasksMax", &order->resources.tasks_max, error);
 }
 
+static bool decode_UMask(sd_bus_message *message, Order *order, GError **error)
+{
+        uint32_t *umask = &order->process.attributes.umask;
+        int r = sd_bus_message_read_basic(message, 'u', umask);
+
+        if (r < 0)
+                return arguments_malformed(error, r, "UMask");
+        return *umask <= 0777 ||
+               error_set(error, RUNTIME_ERROR_INVALID_ARGS, "UMask is 0%o, not 0 to 0777", *umask);
+}
+
 /* One (ayaysas). */
 static bool read_mount(sd_bus_message *message, MountSpec *ret, GError **error)
 {

@@ -219,6 +219,7 @@ static void test_every_option(Fixture *f, const void *unused)
         must(sd_bus_message_append(f->message, "{sv}", "TasksMax", "t", UINT64_C(5)));
         list_option(f, "Environment", environment);
         bytes_option(f, "WorkingDirectory", "/w\xff");
+        must(sd_bus_message_append(f->message, "{sv}", "UMask", "u", 027u));
         must(sd_bus_message_append(f->message, "{sv}", "Hostname", "s", "host"));
         must(sd_bus_message_append(f->message, "{sv}", "Terminal", "b", 1));
         must(sd_bus_message_append(f->message, "{sv}", "ReadOnlyRoot", "b", 0));
@@ -238,7 +239,7 @@ static void test_every_option(Fixture *f, const void *unused)
         close_option(f);
         close_list(f);
         assert_accepted(f);
-        g_assert_cmpuint(n, ==, 18); /* a new one belongs into this test */
+        g_assert_cmpuint(n, ==, 19); /* a new one belongs into this test */
         g_assert_cmpstr(f->order->id, ==, "web");
         g_assert_cmpuint(f->order->resources.memory_max, ==, 10485760);
         g_assert_cmpuint(f->order->resources.memory_swap_max, ==, 4096);
@@ -249,6 +250,7 @@ static void test_every_option(Fixture *f, const void *unused)
         g_assert_cmpstr(f->order->process.environment[1], ==, "C=\xff");
         g_assert_null(f->order->process.environment[2]);
         g_assert_cmpstr(f->order->process.working_directory, ==, "/w\xff");
+        g_assert_cmpuint(f->order->process.attributes.umask, ==, 027);
         g_assert_cmpstr(f->order->tree.hostname, ==, "host");
         g_assert_true(f->order->process.attributes.terminal);
         g_assert_false(f->order->tree.read_only_root);
@@ -384,6 +386,21 @@ static void test_memory_max_zero(Fixture *f, const void *unused)
         assert_accepted(f);
         g_assert_cmpuint(f->order->resources.memory_max, ==, UINT64_MAX);
         g_assert_cmpuint(f->order->resources.memory_swap_max, ==, 0);
+}
+
+/* A mask is three octal digits: the largest is taken, one more is not. */
+static void test_umask(Fixture *f, const void *unused)
+{
+        for (unsigned extra = 0; extra < 2; extra++) {
+                new_message(f);
+                up_to_options(f);
+                must(sd_bus_message_append(f->message, "{sv}", "UMask", "u", 0777u + extra));
+                close_list(f);
+                if (extra == 0)
+                        assert_accepted(f);
+                else
+                        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "UMask is 01000");
+        }
 }
 
 /* Any option with a value of another type is refused by its name, whatever that value is. */
@@ -918,6 +935,7 @@ int main(int argc, char **argv)
         ADD("plain", test_plain);
         ADD("options/every", test_every_option);
         ADD("options/memory-max-zero", test_memory_max_zero);
+        ADD("options/umask", test_umask);
         ADD("options/wrong-type", test_wrong_type);
         ADD("options/wrong-container", test_wrong_container);
         ADD("options/unknown-key", test_unknown_key);
