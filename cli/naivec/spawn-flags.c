@@ -110,6 +110,19 @@ static char *take_capability(SpawnRequest *request, SpawnOption option, const ch
         return NULL;
 }
 
+/* A mode, in octal digits as chmod(1) takes them. */
+static char *take_octal(SpawnRequest *request, SpawnOption option, const char *text)
+{
+        size_t length = strlen(text);
+        char number[16];
+
+        if (length == 0 || length > 4 || strspn(text, "01234567") != length)
+                return refusal(option, text, "octal digits, at most 4");
+        g_snprintf(number, sizeof number, "%u", (unsigned) g_ascii_strtoull(text, NULL, 8));
+        spawn_request_set(request, option, number);
+        return NULL;
+}
+
 /* SRC:DST[:OPTIONS]. SRC and DST are kept apart, for the absolute path of SRC may have a colon in
  * it. */
 static char *take_volume(SpawnRequest *request, SpawnOption option, const char *text)
@@ -143,6 +156,7 @@ static const struct {
         [SPAWN_Mounts] = {.letter = 'v', .take = take_volume},
         [SPAWN_TasksMax] = {.take = take_limit},
         [SPAWN_Terminal] = {.letter = 't'},
+        [SPAWN_UMask] = {.take = take_octal},
         [SPAWN_WorkingDirectory] = {.letter = 'w'},
 };
 

@@ -266,6 +266,11 @@ class Options(Case):
         self.assertEqual(self.spawn_output(['/bin/hostname'], Hostname='my-host.example'), 'my-host.example\n')
         self.assertEqual(self.spawn_output(['/bin/hostname'], Id='named'), 'named\n')
 
+    def test_umask(self):
+        """UMask is the mask that the command begins with; without it 0022, whatever the service's own is."""
+        self.assertEqual(self.spawn_output(['/bin/sh', '-c', 'umask'], UMask=0o27), '0027\n')
+        self.assertEqual(self.spawn_output(['/bin/sh', '-c', 'umask']), '0022\n')
+
     def test_tasks_max(self):
         """TasksMax bounds the number of processes."""
         container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'for i in 1 2 3 4 5 6 7 8 9 10; do sleep 5 & done; '

@@ -164,6 +164,7 @@ static void test_command(void)
 static void test_values(void)
 {
         assert_message("naivec run -m 1M --memory=2M -- /r x", "/r [x] [] [MemoryMax t 2097152]");
+        assert_message("naivec run --umask=0077 /r x", "/r [x] [] [UMask u 63]");
         assert_message("naivec run --memory=0 --memory-swap-max=0 --pids-limit=max /r x",
                        "/r [x] [] [MemoryMax t 18446744073709551615 MemorySwapMax t 0 "
                        "TasksMax t 18446744073709551615]");
@@ -254,6 +255,8 @@ static void test_every_row(void)
 static void test_refusals(void)
 {
         static const char *const rows[][2] = {
+                {"umask", "0o22"},
+                {"umask", "00000"},
                 {"memory", "lots"},
                 {"memory", ""},
                 {"pids-limit", "-1"},

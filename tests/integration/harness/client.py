@@ -21,7 +21,7 @@ AS_USER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'as_user.py')
 
 OPTION_TYPES = {
     'Id': 's', 'MemoryMax': 't', 'MemorySwapMax': 't', 'TasksMax': 't', 'Environment': 'aay',
-    'WorkingDirectory': 'ay', 'Hostname': 's', 'Terminal': 'b', 'ReadOnlyRoot': 'b', 'UserNamespace': 's',
+    'WorkingDirectory': 'ay', 'UMask': 'u', 'Hostname': 's', 'Terminal': 'b', 'ReadOnlyRoot': 'b', 'UserNamespace': 's',
     'Network': 's', 'Capabilities': 'as', 'Seccomp': 's', 'NoNewPrivileges': 'b', 'WatchBus': 'b', 'Remove': 'b',
     'Mounts': 'a(ayaysas)', 'RootFD': 'h',
 }
