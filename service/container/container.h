@@ -1,8 +1,8 @@
 #pragma once
 
-/* One container: its state machine, its process (by pidfd only), its leaf, its output, and what is
- * known of it when it has ended. Owned by the Manager, which decides whether it may be; reports
- * upward through ContainerHooks. Knows no bus. */
+/* One container: its state machine, its Process, its leaf, its output, and what is known of it when
+ * it has ended. Owned by the Manager, which decides whether it may be; reports upward through
+ * ContainerHooks. Knows no bus. */
 
 #include <glib.h>
 #include <stdbool.h>
