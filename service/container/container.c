@@ -255,6 +255,8 @@ static bool start_process(Container *container, const ContainerEngine *engine, P
         container->mount_namespace = launched.mount_namespace;
         container->info.pid = launched.pid;
         container->info.id_base = id_map_base(made->map);
+        container->info.rights = launched.rights;
+        container->info.has_rights = true;
         return true;
 }
 

@@ -480,6 +480,18 @@ static void test_hostname(Fixture *f, const void *unused)
         finish(f, "se.");
 }
 
+/* What its first process may do is known of it, as the launch said. */
+static void test_rights(Fixture *f, const void *unused)
+{
+        g_assert_false(container_info(f->container)->has_rights);
+        begin(f, FAKE_EXIT, true);
+        const ContainerInfo *info = container_info(f->container);
+        g_assert_true(info->has_rights);
+        g_assert_cmpuint(info->rights.capabilities, ==, 5);
+        g_assert_cmpint(info->rights.filter, ==, RIGHTS_FILTER_DEFAULT);
+        finish(f, "se.");
+}
+
 /* -- freeing -- */
 
 /* Freed at any point of its life, it takes its process with it, and calls no hook. */
@@ -558,6 +570,7 @@ int main(int argc, char **argv)
         ADD("output/given", test_output_given);
         ADD("output/half-given", test_output_half_given);
         ADD("hostname", test_hostname);
+        ADD("rights", test_rights);
         ADD("free/any-point", test_free);
         ADD("free/running", test_free_running);
         g_test_add_func("/container/words", test_words);
