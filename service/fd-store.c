@@ -1,6 +1,7 @@
 #include "service/fd-store.h"
 
 #include <fcntl.h>
+#include <glib.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>

@@ -3,7 +3,7 @@
 /* systemd's store of file descriptors as a Manager's FdKeeper: a terminal whose master is kept
  * there outlives the service. Without systemd nothing is kept. */
 
-#include "service/manager/manager.h"
+#include "service/manager/fd-keeper.h"
 
 typedef struct FdStore FdStore;
 

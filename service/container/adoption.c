@@ -43,12 +43,12 @@ static int find_pipe(pid_t pid, uint64_t inode)
 
 /* Is it surely the process that the record tells of? Its number may be another's by now, so the
  * pidfd comes first: what is checked afterwards is true of what it holds as long as that lives. */
-bool adoption_find(const AdoptionSource *source, const ContainerInfo *info, ContainerAdoption *ret,
-                   GError **error)
+bool adoption_find(CgroupTree *cgroups, IdRanges *ranges, const ContainerInfo *info,
+                   ContainerAdoption *ret, GError **error)
 {
-        const FdKeeper *keeper = source->keeper;
         autofd int pidfd = (int) syscall(SYS_pidfd_open, info->pid, 0);
         g_autoptr(Cgroup) cgroup = NULL;
+        IdMap *map = NULL;
         uint64_t start;
 
         if (pidfd < 0 || !proc_start_time(info->pid, &start) || start != info->start_time)
@@ -57,14 +57,14 @@ bool adoption_find(const AdoptionSource *source, const ContainerInfo *info, Cont
                 return error_set(error, RUNTIME_ERROR_FAILED, "its process is not in its cgroup");
         if (syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0)
                 return error_set(error, RUNTIME_ERROR_FAILED, "it has ended while no service ran");
-        if (!cgroup_open(source->cgroups, info->owner, info->serial, &cgroup, error) ||
-            !id_map_adopt(source->ranges, info->id_base, info->owner, &ret->map, error))
+        if (!cgroup_open(cgroups, info->owner, info->serial, &cgroup, error) ||
+            !id_map_adopt(ranges, info->id_base, info->owner, &map, error))
                 return false;
-        if (info->terminal && keeper->take)
-                ret->source = keeper->take(info->serial, keeper->data);
-        else if (info->pipe)
-                ret->source = find_pipe(info->pid, info->pipe);
-        ret->pidfd = steal_fd(&pidfd);
-        ret->cgroup = g_steal_pointer(&cgroup);
+        *ret = (ContainerAdoption){
+                .pidfd = steal_fd(&pidfd),
+                .source = info->pipe && !info->terminal ? find_pipe(info->pid, info->pipe) : -1,
+                .cgroup = g_steal_pointer(&cgroup),
+                .map = map,
+        };
         return true;
 }

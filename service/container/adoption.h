@@ -1,30 +1,25 @@
 #pragma once
 
 /* Finds again what a predecessor left running: its process, its leaf, its ids, the other end of its
- * output. Refuses whatever is not surely the container that a record tells of. Knows no table of
- * containers. */
+ * pipe. Refuses whatever is not surely the container that a record tells of. Knows records' data
+ * and the kernel, but neither the containers that are there nor where terminals are kept. */
 
 #include <glib.h>
 #include <stdbool.h>
 
 #include "service/cgroup/cgroup.h"
-#include "service/container/container.h"
+#include "service/container/info.h"
 #include "service/rootfs/id-map.h"
 
-/* Where terminals' masters live on when the service ends, by serial. All zero: nowhere. */
-typedef struct FdKeeper {
-        void (*keep)(uint64_t serial, int fd, void *data); /* fd is borrowed */
-        int (*take)(uint64_t serial, void *data); /* what a predecessor kept, or -1. Owned */
-        void (*drop)(uint64_t serial, void *data);
-        void *data;
-} FdKeeper;
+/* What container_adopt() takes. */
+typedef struct ContainerAdoption {
+        int pidfd;
+        int source; /* the other end of its pipe or terminal; -1: that is lost */
+        Cgroup *cgroup;
+        IdMap *map;
+} ContainerAdoption;
 
-typedef struct AdoptionSource {
-        CgroupTree *cgroups;
-        IdRanges *ranges;
-        const FdKeeper *keeper;
-} AdoptionSource;
-
-/* Fails, with the reason, if the process has ended or is another; then nothing is taken. */
-bool adoption_find(const AdoptionSource *source, const ContainerInfo *info, ContainerAdoption *ret,
-                   GError **error);
+/* Fails, with the reason, if the process has ended or is another; then nothing is taken, and `ret`
+ * is as it was. The master of a terminal is for the caller to find. */
+bool adoption_find(CgroupTree *cgroups, IdRanges *ranges, const ContainerInfo *info,
+                   ContainerAdoption *ret, GError **error);

@@ -1,27 +1,16 @@
 #include "service/container/container.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
+#include "service/container/oom.h"
+#include "service/container/process.h"
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
-#include "service/util/proc.h"
-#include "service/util/watch.h"
 
 #define CLEAN_RETRY_MSEC     10u /* doubled each time */
 #define CLEAN_RETRY_MSEC_MAX 5000u
-#define EXIT_LOOK_MSEC       50u
-#define EXIT_LOOKS           100u
-#define OOM_LOOK_MSEC        5u
-#define OOM_LOOKS            400u
 
 struct Container {
         ContainerInfo info;
@@ -29,30 +18,23 @@ struct Container {
         const ContainerHooks *hooks;
         void *data;
 
-        int pidfd, sync_fd, mount_namespace;
-        Watch *pidfd_watch, *sync_watch, *oom_watch;
-        guint timer; /* of the set-up, or of Stop */
-        guint look;  /* again at what came with no more than a hint: an exit, an OOM kill */
+        Process *process;    /* NULL: not yet, or no more */
+        int mount_namespace; /* held open until the clean-up, see Launched */
         Cgroup *cgroup;
         IdMap *map;
         Output *output;
+        OomWatch oom;
 
-        unsigned oom_looks;
-        bool execute;   /* exec is wanted as soon as all is ready */
-        bool executing; /* nothing is left to do but exec */
-        bool adopted;   /* no child of ours: we cannot wait for it */
-        unsigned exit_looks;
         bool timed_out;  /* Stop's signal was not enough, or the set-up took too long */
         GError *failure; /* why it could not be set up or executed */
         guint clean_timer;
         guint clean_delay;
 };
 
-static void timer_clear(guint *timer)
+static bool is_starting(const Container *container)
 {
-        if (*timer)
-                g_source_remove(*timer);
-        *timer = 0;
+        return container->info.state == CONTAINER_CREATED &&
+               process_is_executing(container->process);
 }
 
 static void set_state(Container *container, ContainerState state)
@@ -108,13 +90,8 @@ static void begin_clean(Container *container)
 
 static void close_process(Container *container)
 {
-        watch_clear(&container->pidfd_watch);
-        watch_clear(&container->sync_watch);
-        watch_clear(&container->oom_watch);
-        timer_clear(&container->timer);
-        timer_clear(&container->look);
-        fd_clear(&container->pidfd);
-        fd_clear(&container->sync_fd);
+        oom_watch_end(&container->oom);
+        g_clear_pointer(&container->process, process_free);
         container->info.pid = 0;
 }
 
@@ -156,68 +133,23 @@ static void set_silent_failure(Container *container, const siginfo_t *status)
                           status->si_code == CLD_EXITED ? "status" : "signal", status->si_status);
 }
 
-static void handle_report(Container *container);
-
-static void on_process_end(int fd, GIOCondition condition, void *data);
-
-static gboolean on_exit_look(void *data)
+static void on_ended(const siginfo_t *status, void *data)
 {
         Container *container = data;
+        ContainerInfo *info = &container->info;
 
-        container->look = 0;
-        on_process_end(container->pidfd, G_IO_IN, container);
-        return G_SOURCE_REMOVE;
-}
-
-/* The kernel tells strangers of the exit code once the process is reaped, which its parent may take
- * its time for. False: look again later. */
-static bool read_exit(Container *container, siginfo_t *ret)
-{
-        int status, known = proc_exit_status(container->pidfd, &status);
-
-        if (known > 0) {
-                ret->si_code = WIFEXITED(status)   ? CLD_EXITED
-                               : WCOREDUMP(status) ? CLD_DUMPED
-                                                   : CLD_KILLED;
-                ret->si_status = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
-                return true;
-        }
-        if (known == 0 && container->exit_looks++ < EXIT_LOOKS) {
-                watch_clear(&container->pidfd_watch);
-                watch_clear(&container->oom_watch);
-                timer_clear(&container->look);
-                container->look = g_timeout_add(EXIT_LOOK_MSEC, on_exit_look, container);
-                return false;
-        }
-        ret->si_code = 0;
-        return true;
-}
-
-static void on_process_end(int fd, GIOCondition condition, void *data)
-{
-        Container *container = data;
-        siginfo_t status = {0};
-
-        /* what it said comes before how it ended */
-        handle_report(container);
-        if (container->adopted) {
-                if (!read_exit(container, &status))
-                        return;
-        } else if (waitid(P_PIDFD, (id_t) fd, &status, WEXITED | WNOHANG) < 0 || status.si_pid == 0)
-                return;
         if (container->cgroup)
-                container->info.oom_kills = cgroup_oom_kills(container->cgroup);
-        container->info.exited_usec = (uint64_t) g_get_real_time();
+                info->oom_kills = cgroup_oom_kills(container->cgroup);
+        info->exited_usec = (uint64_t) g_get_real_time();
+        bool was_running = info->state == CONTAINER_RUNNING || info->state == CONTAINER_PAUSED;
+        bool was_created = info->state == CONTAINER_CREATED && !is_starting(container);
         close_process(container);
-        bool was_running = container->info.state == CONTAINER_RUNNING ||
-                           container->info.state == CONTAINER_PAUSED;
-        bool was_created = container->info.state == CONTAINER_CREATED && !container->executing;
         set_state(container, CONTAINER_STOPPED);
         if (was_running || was_created)
-                set_result(container, &status);
+                set_result(container, status);
         else {
-                container->info.result = RESULT_SETUP_FAILED;
-                set_silent_failure(container, &status);
+                info->result = RESULT_SETUP_FAILED;
+                set_silent_failure(container, status);
         }
         output_finish(container->output);
         if (!container->failure)
@@ -227,145 +159,60 @@ static void on_process_end(int fd, GIOCondition condition, void *data)
 
 /* -- set-up -- */
 
-static gboolean on_timer(void *data)
+static void on_overdue(void *data)
 {
         Container *container = data;
 
-        container->timer = 0;
         container->timed_out = true;
         container_kill(container, true, SIGKILL, NULL);
-        return G_SOURCE_REMOVE;
 }
 
-static void handle_ready(Container *container, int terminal)
+static void on_ready(int terminal, void *data)
 {
+        Container *container = data;
+
         if (terminal >= 0) {
                 container->info.terminal = true;
                 container->hooks->terminal(container, terminal, container->data);
                 output_set_source(container->output, terminal, true);
         }
-        if (container->execute) {
-                container->executing = true;
+        if (process_is_executing(container->process))
                 return;
-        }
-        timer_clear(&container->timer);
         set_state(container, CONTAINER_CREATED);
         container->hooks->created(container, container->data);
 }
 
-/* Asked of one that was killed for memory: a zombie keeps its name. */
-static bool has_executed(const Container *container)
+static void on_failed(const SandboxReport *report, void *data)
 {
-        char path[32], name[32];
+        Container *container = data;
 
-        snprintf(path, sizeof path, "/proc/%d/comm", (int) container->info.pid);
-        return fd_read_file_at(AT_FDCWD, path, name, sizeof name) > 0 &&
-               strcmp(name, SANDBOX_COMM "\n") != 0;
+        launch_report_to_error(report, container->order, &container->failure);
 }
 
-/* The stream ended when nothing but exec was left to do: either exec closed it, or the process
- * died. If it died for memory the kernel has counted that before. Looking has taken the event, so
- * whoever is left goes too; and if that was before exec, its end is near, and tells the rest. */
-static void handle_executed(Container *container)
+/* If the process died for memory instead, the kernel has counted that before. Looking takes the
+ * event from the watch, so whoever is left is ended here; and if the kill came before exec, the end
+ * of the process is near, and tells the rest. */
+static void on_executed(void *data)
 {
+        Container *container = data;
+
         if (cgroup_oom_kills(container->cgroup) > 0) {
                 cgroup_kill(container->cgroup, NULL);
-                if (!has_executed(container))
+                if (!process_has_executed(container->process))
                         return;
         }
-        timer_clear(&container->timer);
         container->info.started_usec = (uint64_t) g_get_real_time();
         set_state(container, CONTAINER_RUNNING);
         container->hooks->started(container, container->data);
 }
 
-static void handle_report(Container *container)
-{
-        while (container->sync_fd >= 0) {
-                SandboxReport report;
-                int terminal = -1;
-                switch (launch_read(container->sync_fd, &report, &terminal)) {
-                case LAUNCH_AGAIN:
-                        return;
-                case LAUNCH_READY:
-                        handle_ready(container, terminal);
-                        break;
-                case LAUNCH_FAILED:
-                        if (!container->failure)
-                                launch_report_to_error(&report, container->order,
-                                                       &container->failure);
-                        break;
-                case LAUNCH_END:
-                        watch_clear(&container->sync_watch);
-                        fd_clear(&container->sync_fd);
-                        if (container->executing && !container->failure)
-                                handle_executed(container);
-                        break;
-                }
-        }
-}
-
-static void on_sync(int fd, GIOCondition condition, void *data)
-{
-        handle_report(data);
-}
-
-static void on_oom(int fd, GIOCondition condition, void *data);
-
-static void watch_oom(Container *container)
-{
-        short events = 0;
-        int fd = cgroup_oom_fd(container->cgroup, &events);
-
-        if (fd >= 0)
-                container->oom_watch = watch_new(fd, (GIOCondition) events, on_oom, container);
-}
-
-/* v1 has no group kill: whoever is left of the group goes with the first that is killed. */
-static bool end_for_memory(Container *container)
-{
-        container->info.oom_kills = cgroup_oom_kills(container->cgroup);
-        if (container->info.oom_kills == 0)
-                return false;
-        cgroup_kill(container->cgroup, NULL);
-        return true;
-}
-
-static gboolean on_oom_soon(void *data)
-{
-        Container *container = data;
-
-        bool is_ended = end_for_memory(container);
-        if (!is_ended && --container->oom_looks > 0)
-                return G_SOURCE_CONTINUE;
-        container->look = 0;
-        if (!is_ended)
-                watch_oom(container);
-        return G_SOURCE_REMOVE;
-}
-
-/* v1 tells of it before the kill is done and counted: a few looks more, then it was no kill. */
-static void on_oom(int fd, GIOCondition condition, void *data)
-{
-        Container *container = data;
-
-        bool is_ended = end_for_memory(container);
-        if (!is_ended && condition & G_IO_PRI)
-                return; /* v2 counts first, and tells of pressure as well */
-        watch_clear(&container->oom_watch);
-        if (is_ended)
-                return;
-        container->oom_looks = OOM_LOOKS;
-        container->look = g_timeout_add(OOM_LOOK_MSEC, on_oom_soon, container);
-}
-
-static void watch_process(Container *container)
-{
-        container->sync_watch = watch_new(container->sync_fd, G_IO_IN, on_sync, container);
-        container->pidfd_watch = watch_new(container->pidfd, G_IO_IN, on_process_end, container);
-        watch_oom(container);
-        container->timer = g_timeout_add(SETUP_TIMEOUT_MSEC, on_timer, container);
-}
+static const ProcessHooks process_hooks = {
+        .ready = on_ready,
+        .failed = on_failed,
+        .executed = on_executed,
+        .overdue = on_overdue,
+        .ended = on_ended,
+};
 
 /* One pipe for stdout and stderr, unless the caller gave both or a terminal carries them. */
 static bool open_pipe(Container *container, const IdMap *map, int ends[2], GError **error)
@@ -403,11 +250,13 @@ static bool start_process(Container *container, const ContainerEngine *engine, P
                 return false;
         if (mine >= 0)
                 output_set_source(container->output, steal_fd(&mine), false);
-        container->pidfd = launched.pidfd;
-        container->sync_fd = launched.sync_fd;
+        container->process =
+                process_new(&launched, container->order->execute, &process_hooks, container);
         container->mount_namespace = launched.mount_namespace;
         container->info.pid = launched.pid;
         container->info.id_base = id_map_base(made->map);
+        container->info.rights = launched.rights;
+        container->info.has_rights = true;
         return true;
 }
 
@@ -426,7 +275,6 @@ bool container_launch(Container *container, const ContainerEngine *engine, Prepa
 {
         container->cgroup = made->cgroup;
         container->map = made->map;
-        container->execute = container->order->execute;
         g_free(container->info.control_group);
         container->info.control_group = g_strdup(cgroup_path(made->cgroup));
         bool is_started = start_process(container, engine, made, error);
@@ -436,20 +284,19 @@ bool container_launch(Container *container, const ContainerEngine *engine, Prepa
                 return false;
         }
         order_close_fds(container->order); /* the process has them */
-        watch_process(container);
+        oom_watch_begin(&container->oom, container->cgroup, &container->info.oom_kills);
         return true;
 }
 
 void container_adopt(Container *container, const ContainerAdoption *how)
 {
-        container->adopted = true;
-        container->pidfd = how->pidfd;
+        container->process =
+                process_adopt(container->info.pid, how->pidfd, &process_hooks, container);
         container->cgroup = how->cgroup;
         container->map = how->map;
         if (how->source >= 0)
                 output_set_source(container->output, how->source, container->info.terminal);
-        container->pidfd_watch = watch_new(container->pidfd, G_IO_IN, on_process_end, container);
-        watch_oom(container);
+        oom_watch_begin(&container->oom, container->cgroup, &container->info.oom_kills);
 }
 
 /* -- verbs -- */
@@ -458,24 +305,21 @@ static bool wrong_state(const Container *container, const char *verb, GError **e
 {
         return error_set(error, RUNTIME_ERROR_INVALID_STATE, "cannot %s container '%s': it is %s",
                          verb, container->info.id,
-                         container->executing && container->info.state == CONTAINER_CREATED
-                                 ? "starting"
-                                 : container_state_to_string(container->info.state));
+                         is_starting(container) ? "starting"
+                                                : container_state_to_string(container->info.state));
 }
 
 bool container_start(Container *container, GError **error)
 {
-        if (container->info.state != CONTAINER_CREATED || container->executing)
+        if (container->info.state != CONTAINER_CREATED || is_starting(container))
                 return wrong_state(container, "start", error);
-        container->executing = true;
-        container->timer = g_timeout_add(SETUP_TIMEOUT_MSEC, on_timer, container);
-        launch_execute(container->sync_fd); /* if it is gone, the pidfd tells */
+        process_execute(container->process);
         return true;
 }
 
 bool container_kill(Container *container, bool whole, int signal, GError **error)
 {
-        if (container->pidfd < 0)
+        if (!container->process)
                 return wrong_state(container, "signal", error);
         if (whole && container->cgroup) {
                 if (signal != SIGKILL)
@@ -484,25 +328,23 @@ bool container_kill(Container *container, bool whole, int signal, GError **error
                         return true;
                 /* without a leaf the end of its PID 1 ends them all */
         }
-        if (syscall(SYS_pidfd_send_signal, container->pidfd, signal, NULL, 0) < 0 && errno != ESRCH)
-                return error_set_errno(error, RUNTIME_ERROR_FAILED, errno,
+        int sent = process_signal(container->process, signal);
+        if (sent < 0)
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, -sent,
                                        "cannot signal container '%s'", container->info.id);
         return true;
 }
 
 bool container_stop(Container *container, int signal, uint64_t timeout_usec, GError **error)
 {
-        if (container->pidfd < 0)
+        if (!container->process)
                 return wrong_state(container, "stop", error);
         /* one that was never executed has nothing to tidy up */
         if (container->info.state == CONTAINER_CREATED || timeout_usec == 0)
                 return container_kill(container, true, SIGKILL, error);
         if (!container_kill(container, false, signal, error))
                 return false;
-        timer_clear(&container->timer);
-        if (timeout_usec != UINT64_MAX)
-                container->timer = g_timeout_add(
-                        (guint) MIN(timeout_usec / 1000 + 1, G_MAXUINT - 1), on_timer, container);
+        process_set_time(container->process, timeout_usec);
         return true;
 }
 
@@ -519,7 +361,7 @@ Container *container_new(ContainerInfo *info, Order *order, const ContainerHooks
                 order->tree.hostname = g_strdup(container->info.id);
         container->hooks = hooks;
         container->data = data;
-        container->pidfd = container->sync_fd = container->mount_namespace = -1;
+        container->mount_namespace = -1;
         container->output = output_new();
         return container;
 }
@@ -534,10 +376,11 @@ void container_free(Container *container)
 {
         if (!container)
                 return;
-        timer_clear(&container->clean_timer);
-        if (container->pidfd >= 0) {
+        if (container->clean_timer)
+                g_source_remove(container->clean_timer);
+        if (container->process) {
                 container_kill(container, true, SIGKILL, NULL);
-                waitid(P_PIDFD, (id_t) container->pidfd, &(siginfo_t){0}, WEXITED);
+                process_reap(container->process);
         }
         close_process(container);
         fd_close(container->mount_namespace);
@@ -566,17 +409,17 @@ Output *container_output(Container *container)
 
 int container_pidfd(const Container *container)
 {
-        return container->pidfd;
+        return container->process ? process_pidfd(container->process) : -1;
 }
 
 bool container_is_live(const Container *container)
 {
-        return container->pidfd >= 0;
+        return container->process;
 }
 
 bool container_is_clean(const Container *container)
 {
-        return container->pidfd < 0 && !container->cgroup && !container->map;
+        return !container->process && !container->cgroup && !container->map;
 }
 
 void container_set_remove(Container *container)

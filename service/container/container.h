@@ -1,14 +1,15 @@
 #pragma once
 
-/* One container: its state machine, its process (by pidfd only), its leaf, its output, and what is
- * known of it when it has ended. Owned by the Manager, which decides whether it may be; reports
- * upward through ContainerHooks. Knows no bus. */
+/* One container: its state machine, its Process, its leaf, its output, and what is known of it when
+ * it has ended. Owned by the Manager, which decides whether it may be; reports upward through
+ * ContainerHooks. Knows no bus. */
 
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "service/container/adoption.h"
 #include "service/container/info.h"
 #include "service/container/output.h"
 #include "service/sandbox/launch.h"
@@ -49,14 +50,8 @@ typedef struct ContainerEngine {
 bool container_launch(Container *container, const ContainerEngine *engine, Prepared *made,
                       GError **error);
 
-/* Takes over one that runs already (`pid` of its info, started by a predecessor): all arguments are
- * consumed. `source` is its pipe's or terminal's other end, -1 if that is lost. Its exit code may
- * stay unknown. */
-typedef struct ContainerAdoption {
-        int pidfd, source;
-        Cgroup *cgroup;
-        IdMap *map;
-} ContainerAdoption;
+/* Takes over one that runs already (`pid` of its info, started by a predecessor): all that was
+ * found of it is consumed. Its exit code may stay unknown. */
 void container_adopt(Container *container, const ContainerAdoption *how);
 
 bool container_start(Container *container,

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "service/spec/rights.h"
+
 typedef enum ContainerState {
         CONTAINER_CREATING, /* not to be seen yet */
         CONTAINER_CREATED,  /* waits just before exec */
@@ -54,5 +56,7 @@ typedef struct ContainerInfo {
         uint64_t pipe;       /* inode of the output's pipe; 0: none */
         uint32_t id_base;    /* first host id of its range; 0: it has none */
         bool terminal;
+        bool has_rights; /* false: begun by a service that did not record its rights */
+        Rights rights;   /* of its first process; nothing that joins it may have more */
 } ContainerInfo;
 void container_info_clear(ContainerInfo *info);

@@ -15,8 +15,15 @@
 #include "service/util/proc.h"
 
 #define GROUP          "Container"
-#define RECORD_VERSION 2
+#define RECORD_VERSION 3
+#define RECORD_OLDEST  2 /* the version before is read: an upgrade ends no container */
 #define RECORD_MAX     16384
+
+static const char *const filter_words[_RIGHTS_FILTER_MAX] = {
+        [RIGHTS_FILTER_NONE] = "none",
+        [RIGHTS_FILTER_DEFAULT] = "default",
+        [RIGHTS_FILTER_SET_ID_REFUSED] = "set-id-refused",
+};
 
 static void log_name(uint64_t serial, char name[32])
 {
@@ -58,6 +65,15 @@ static bool write_file(int dirfd, const char *name, const char *text, size_t len
         return true;
 }
 
+static void add_rights(GKeyFile *file, const Rights *rights)
+{
+        g_key_file_set_uint64(file, GROUP, "Capabilities", rights->capabilities);
+        g_key_file_set_string(file, GROUP, "Filter", filter_words[rights->filter]);
+        g_key_file_set_uint64(file, GROUP, "FilterCapabilities", rights->filter_capabilities);
+        g_key_file_set_boolean(file, GROUP, "NoNewPrivileges", rights->no_new_privileges);
+        g_key_file_set_boolean(file, GROUP, "InnerNamespace", rights->has_inner_namespace);
+}
+
 /* What a successor must know to recognise what runs, and to go on with it. */
 static void add_live(GKeyFile *file, const ContainerInfo *info)
 {
@@ -73,6 +89,8 @@ static void add_live(GKeyFile *file, const ContainerInfo *info)
         g_key_file_set_boolean(file, GROUP, "Remove", info->remove);
         if (info->watcher)
                 g_key_file_set_string(file, GROUP, "Watcher", info->watcher);
+        if (info->has_rights)
+                add_rights(file, &info->rights);
 }
 
 bool record_save_log(int dirfd, uint64_t serial, const OutputLog *log, GError **error)
@@ -139,6 +157,33 @@ static bool get_uint64(GKeyFile *file, const char *key, uint64_t *ret, GError **
         return local ? error_set(error, RUNTIME_ERROR_FAILED, "%s", local->message) : true;
 }
 
+/* A right that a record does not deny must not be given: all keys are there, or rights are unknown.
+ */
+static bool parse_rights(GKeyFile *file, ContainerInfo *info, GError **error)
+{
+        g_autofree char *filter = g_key_file_get_string(file, GROUP, "Filter", NULL);
+        g_autoptr(GError) privileges = NULL, inner = NULL;
+        Rights rights = {.filter = RIGHTS_FILTER_NONE};
+
+        if (!g_key_file_has_key(file, GROUP, "Capabilities", NULL))
+                return true;
+        if (!get_uint64(file, "Capabilities", &rights.capabilities, error) ||
+            !get_uint64(file, "FilterCapabilities", &rights.filter_capabilities, error))
+                return false;
+        while (rights.filter < _RIGHTS_FILTER_MAX &&
+               g_strcmp0(filter, filter_words[rights.filter]) != 0)
+                rights.filter++;
+        rights.no_new_privileges =
+                g_key_file_get_boolean(file, GROUP, "NoNewPrivileges", &privileges);
+        rights.has_inner_namespace = g_key_file_get_boolean(file, GROUP, "InnerNamespace", &inner);
+        if (rights.filter == _RIGHTS_FILTER_MAX || privileges || inner)
+                return error_set(error, RUNTIME_ERROR_FAILED,
+                                 "Filter, NoNewPrivileges or InnerNamespace is missing or bad");
+        info->rights = rights;
+        info->has_rights = true;
+        return true;
+}
+
 /* One that was created and never executed ended with the service that kept it waiting. */
 static bool parse_live(GKeyFile *file, ContainerInfo *info, GError **error)
 {
@@ -151,7 +196,7 @@ static bool parse_live(GKeyFile *file, ContainerInfo *info, GError **error)
         if (!get_uint64(file, "Pid", &pid, error) ||
             !get_uint64(file, "StartTime", &info->start_time, error) ||
             !get_uint64(file, "Pipe", &info->pipe, error) ||
-            !get_uint64(file, "IdBase", &base, error))
+            !get_uint64(file, "IdBase", &base, error) || !parse_rights(file, info, error))
                 return false;
         if (pid == 0 || pid > INT32_MAX || base > UINT32_MAX)
                 return error_set(error, RUNTIME_ERROR_FAILED, "Pid or IdBase is out of range");
@@ -197,7 +242,7 @@ static bool parse(GKeyFile *file, ContainerInfo *info, GError **error)
         return !g_key_file_has_key(file, GROUP, "State", NULL) || parse_live(file, info, error);
 }
 
-static bool load(int dirfd, const char *name, ContainerInfo *info, GError **error)
+static bool load(int dirfd, const char *name, ContainerInfo *info, int *ret_version, GError **error)
 {
         g_autoptr(GKeyFile) file = g_key_file_new();
         g_autoptr(GError) local = NULL;
@@ -216,45 +261,68 @@ static bool load(int dirfd, const char *name, ContainerInfo *info, GError **erro
         bool is_file =
                 g_key_file_load_from_data(file, text, (gsize) length, G_KEY_FILE_NONE, &local);
         int version = g_key_file_get_integer(file, GROUP, "Version", NULL);
-        if (is_file && version != RECORD_VERSION)
-                return error_set(error, RUNTIME_ERROR_FAILED, "of version %d, not %d", version,
-                                 RECORD_VERSION);
+        if (is_file && (version < RECORD_OLDEST || version > RECORD_VERSION))
+                return error_set(error, RUNTIME_ERROR_FAILED, "of version %d, not %d or %d",
+                                 version, RECORD_OLDEST, RECORD_VERSION);
         g_autofree char *head = head_line(name, body, rest);
         if ((size_t) (body - text) != strlen(head) || memcmp(text, head, strlen(head)) != 0)
                 return error_set(error, RUNTIME_ERROR_FAILED, "its checksum is wrong");
         if (!is_file)
                 return error_set(error, RUNTIME_ERROR_FAILED, "%s", local->message);
+        *ret_version = version;
         return parse(file, info, error);
+}
+
+/* By now, so that a service of the version to come finds none that is older than it reads. */
+static void renew(int dirfd, const ContainerInfo *info)
+{
+        g_autoptr(GError) error = NULL;
+
+        if (!record_save(dirfd, info, NULL, &error))
+                g_warning("container %s: %s; it stays as an older version wrote it", info->id,
+                          error->message);
+}
+
+static void take(int dirfd, const char *name, RecordFunc function, void *data)
+{
+        ContainerInfo info = {.serial = g_ascii_strtoull(name, NULL, 10)};
+        g_autoptr(GError) error = NULL;
+        int version;
+
+        if (load(dirfd, name, &info, &version, &error)) {
+                if (version != RECORD_VERSION)
+                        renew(dirfd, &info);
+                function(&info, data);
+                return;
+        }
+        g_autofree char *aside = g_strconcat(name, ".bad", NULL);
+        g_warning("record %s: %s; set aside as %s", name, error->message, aside);
+        renameat(dirfd, name, dirfd, aside);
+        record_delete_log(dirfd, info.serial);
+        container_info_clear(&info);
 }
 
 uint64_t record_load_all(int dirfd, RecordFunc function, void *data)
 {
+        /* the names first: what is written while a directory is read may be found twice */
+        g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
         uint64_t highest = 0;
         int copy = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         DIR *directory = copy >= 0 ? fdopendir(copy) : NULL;
 
         for (struct dirent *entry; directory && (entry = readdir(directory));) {
-                ContainerInfo info = {0};
-                g_autoptr(GError) error = NULL;
                 char *end;
-                info.serial = g_ascii_strtoull(entry->d_name, &end, 10);
-                highest = MAX(highest, info.serial);
-                if (end == entry->d_name || strcmp(end, ".conf") != 0)
-                        continue;
-                if (load(dirfd, entry->d_name, &info, &error)) {
-                        function(&info, data);
-                        continue;
-                }
-                g_autofree char *aside = g_strconcat(entry->d_name, ".bad", NULL);
-                g_warning("record %s: %s; set aside as %s", entry->d_name, error->message, aside);
-                renameat(dirfd, entry->d_name, dirfd, aside);
-                record_delete_log(dirfd, info.serial);
-                container_info_clear(&info);
+                uint64_t serial = g_ascii_strtoull(entry->d_name, &end, 10);
+                highest = MAX(highest, serial);
+                if (end != entry->d_name && strcmp(end, ".conf") == 0)
+                        g_ptr_array_add(names, g_strdup(entry->d_name));
         }
         if (directory)
                 closedir(directory);
         else
                 fd_close(copy);
+        for (guint i = 0; i < names->len; i++)
+                take(dirfd, names->pdata[i], function, data);
         return highest;
 }
 

@@ -9,9 +9,9 @@
 #include <stdint.h>
 
 #include "service/cgroup/cgroup.h"
-#include "service/container/adoption.h"
 #include "service/container/container.h"
 #include "service/container/journal.h"
+#include "service/manager/fd-keeper.h"
 #include "service/spec/config.h"
 #include "service/spec/credentials.h"
 

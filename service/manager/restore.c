@@ -7,6 +7,25 @@
 
 #define LEAVES_WAIT_USEC G_USEC_PER_SEC
 
+/* False: its container has ended, and the info says so from here on. */
+static bool find_running(Manager *manager, ContainerInfo *info, ContainerAdoption *ret)
+{
+        const FdKeeper *keeper = &manager->options.keeper;
+        g_autoptr(GError) error = NULL;
+
+        if (adoption_find(manager->options.cgroups, manager->ranges, info, ret, &error)) {
+                if (info->terminal && keeper->take)
+                        ret->source = keeper->take(info->serial, keeper->data);
+                return true;
+        }
+        g_warning("container %s of user %u cannot be taken over: %s", info->id, info->owner,
+                  error->message);
+        info->state = CONTAINER_STOPPED;
+        info->result = RESULT_UNKNOWN;
+        info->pid = 0;
+        return false;
+}
+
 static void take_record(ContainerInfo *info, void *data)
 {
         Manager *manager = data;
@@ -18,20 +37,8 @@ static void take_record(ContainerInfo *info, void *data)
                 container_info_clear(info);
                 return;
         }
-        const AdoptionSource source = {.cgroups = manager->options.cgroups,
-                                       .ranges = manager->ranges,
-                                       .keeper = &manager->options.keeper};
-        ContainerAdoption adoption = {.pidfd = -1, .source = -1};
-        g_autoptr(GError) error = NULL;
-        bool was_running = info->state == CONTAINER_RUNNING;
-        bool is_ours = was_running && adoption_find(&source, info, &adoption, &error);
-        if (was_running && !is_ours) {
-                g_warning("container %s of user %u cannot be taken over: %s", info->id, info->owner,
-                          error->message);
-                info->state = CONTAINER_STOPPED;
-                info->result = RESULT_UNKNOWN;
-                info->pid = 0;
-        }
+        ContainerAdoption adoption;
+        bool is_ours = info->state == CONTAINER_RUNNING && find_running(manager, info, &adoption);
         if (info->result == RESULT_UNKNOWN && info->exited_usec == 0)
                 info->exited_usec = (uint64_t) g_get_real_time();
         Slot *slot = manager_add_slot(manager, info, NULL);

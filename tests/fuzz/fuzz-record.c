@@ -1,5 +1,6 @@
-/* The input is what a record says, or with a first byte of 'L' its log. What is loaded is a stopped
- * container that can be saved and loaded again as the same; what is not, is set aside. */
+/* The input is what a record says, or with a first byte of 'L' its log. What is loaded is a
+ * container that can be saved and loaded again as the same, be it stopped or live; what is not, is
+ * set aside. */
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -73,6 +74,16 @@ static void save_and_load(const ContainerInfo *info)
         g_assert_cmpint(again.code, ==, info->code);
         g_assert_cmpuint(again.exited_usec, ==, info->exited_usec);
         g_assert_cmpstrv(again.deviations, info->deviations);
+        g_assert_cmpint(again.state, ==, info->state);
+        if (info->state == CONTAINER_RUNNING) {
+                g_assert_cmpuint(again.start_time, ==, info->start_time);
+                g_assert_cmpuint(again.id_base, ==, info->id_base);
+                g_assert_cmpstr(again.watcher, ==, info->watcher);
+                g_assert_true(again.has_rights == info->has_rights);
+                g_assert_cmpuint(again.rights.capabilities, ==, info->rights.capabilities);
+                g_assert_cmpint(again.rights.filter, ==, info->rights.filter);
+                g_assert_true(again.rights.no_new_privileges == info->rights.no_new_privileges);
+        }
         container_info_clear(&again);
 }
 
@@ -89,8 +100,13 @@ static void load_record(const uint8_t *data, size_t size)
                 g_assert_cmpint(info.result, >, RESULT_NONE);
                 g_assert_cmpint(info.result, <, _RESULT_MAX);
                 g_assert_true(info.code >= 0 && info.code <= 255);
-                if (info.state == CONTAINER_STOPPED)
-                        save_and_load(&info);
+                g_assert_cmpint(info.rights.filter, <, _RIGHTS_FILTER_MAX);
+                save_and_load(&info);
+                /* no input knows this boot: by itself none is of a container that still runs */
+                info.state = CONTAINER_RUNNING;
+                info.result = RESULT_NONE;
+                info.pid = 1;
+                save_and_load(&info);
         } else
                 g_assert_cmpint(faccessat(directory, "1.conf", F_OK, 0), <, 0);
         container_info_clear(&info);

@@ -1,7 +1,9 @@
 """Containers outlive the service: what the next one finds, without any service manager's help."""
 
 import contextlib
+import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -56,6 +58,44 @@ class Survival(Case):
                     self.assertEqual(now.props(), props)
                     now.stop(timeout=0)
                     self.assertEqual(now.state, 'stopped')
+
+    def as_version_2(self, path):
+        """Makes of a live one's record what a service of version 2 would have written, checksum and all."""
+        new = ('Capabilities', 'Filter', 'FilterCapabilities', 'NoNewPrivileges', 'InnerNamespace')
+        with open(path) as f:
+            head, *lines = f.read().split('\n')
+        self.assertIn('Version=3', lines)
+        body = '\n'.join(line for line in lines if line.split('=')[0] not in new).replace('Version=3', 'Version=2')
+        digest = hashlib.sha256((os.path.basename(path) + body).encode()).hexdigest()
+        self.assertEqual(len(f'# {digest}'), len(head))
+        with open(path, 'w') as f:
+            f.write(f'# {digest}\n{body}')
+
+    def test_record_of_the_version_before(self):
+        """An upgrade ends no container: one whose record is of the version before is taken over, and written anew."""
+        place = self.place('upgrade')
+        before = place.client.spawn(self.rootfs, ['/bin/sh', '-c', TICKS], Id='talker', Network='host').props()
+        time.sleep(0.2)  # records are written a little later
+        place.process.send_signal(signal.SIGTERM)
+        place.process.wait(timeout=10)
+        record, = (f'{place.state}/containers/{name}' for name in os.listdir(f'{place.state}/containers')
+                   if name.endswith('.conf'))
+        self.as_version_2(record)
+        for i in range(2):  # what it was written as is read as well
+            place.start()
+            container = place.client.get_container('talker')
+            self.assertEqual(container.props(), before)
+            length = len(container.log())
+            self.eventually(lambda: len(container.log()) > length)
+            with open(record) as f:
+                text = f.read()
+            self.assertIn('\nVersion=3\n', text)
+            self.assertNotRegex(text, re.compile('^Capabilities=', re.M))  # unknown, not made up
+            place.process.send_signal(signal.SIGTERM)
+            place.process.wait(timeout=10)
+        place.start()
+        container.stop(timeout=0)
+        self.assertEqual(container.state, 'stopped')
 
     def test_ids_stay_an_owners(self):
         """What ids a user's containers had, no other user's get, though nothing runs and the service is another."""

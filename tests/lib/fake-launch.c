@@ -144,11 +144,15 @@ bool fake_launch(const LaunchInput *input, Launched *ret, GError **error)
         if (!children)
                 children = g_array_new(FALSE, FALSE, sizeof(pid_t));
         g_array_append_val(children, pid);
-        ret->pid = fake_launch_how.last_pid = pid;
-        ret->pidfd = (int) syscall(SYS_pidfd_open, pid, 0);
+        fake_launch_how.last_pid = pid;
+        *ret = (Launched){
+                .pid = pid,
+                .pidfd = (int) syscall(SYS_pidfd_open, pid, 0),
+                .sync_fd = sockets[0],
+                .mount_namespace = -1,
+                .rights = {.capabilities = 5, .filter = RIGHTS_FILTER_DEFAULT},
+        };
         g_assert_cmpint(ret->pidfd, >=, 0);
-        ret->sync_fd = sockets[0];
-        ret->mount_namespace = -1;
         fcntl(ret->sync_fd, F_SETFL, O_NONBLOCK);
         return true;
 }

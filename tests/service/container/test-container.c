@@ -215,26 +215,6 @@ static void test_run_exit(Fixture *f, const void *unused)
         assert_ended(f, RESULT_EXIT_CODE, 7);
 }
 
-/* A command that has ended before the loop looks was started all the same, and its reason is not
- * lost. */
-static void test_ended_before_look(Fixture *f, const void *unused)
-{
-        begin(f, FAKE_EXIT, true);
-        waitid(P_PID, (id_t) fake_launch_how.last_pid, &(siginfo_t){0}, WEXITED | WNOWAIT);
-        finish(f, "se.");
-        assert_ended(f, RESULT_SUCCESS, 0);
-}
-
-/* A created one waits as long as it is left alone, and nothing of it runs. */
-static void test_created_waits(Fixture *f, const void *unused)
-{
-        create(f, FAKE_EXIT);
-        loop_for(50);
-        g_assert_cmpstr(f->order->str, ==, "c");
-        g_assert_cmpint(container_info(f->container)->state, ==, CONTAINER_CREATED);
-        g_assert_true(container_is_live(f->container));
-}
-
 /* A signal that ends the command is its result. */
 static void test_signal_result(Fixture *f, const void *unused)
 {
@@ -429,15 +409,6 @@ static void test_stop_again(Fixture *f, const void *unused)
         assert_ended(f, RESULT_TIMEOUT, SIGKILL);
 }
 
-/* A grace time longer than a timer can be is a long one, not a short one. */
-static void test_stop_very_long(Fixture *f, const void *unused)
-{
-        run(f, FAKE_STUBBORN);
-        g_assert_true(container_stop(f->container, SIGTERM, UINT64_MAX - 1, NULL));
-        loop_for(60);
-        g_assert_cmpuint(f->n_exited, ==, 0);
-}
-
 /* A created one has nothing to tidy up: Stop ends it at once, whatever the signal and the time. */
 static void test_stop_created(Fixture *f, const void *unused)
 {
@@ -509,6 +480,18 @@ static void test_hostname(Fixture *f, const void *unused)
         finish(f, "se.");
 }
 
+/* What its first process may do is known of it, as the launch said. */
+static void test_rights(Fixture *f, const void *unused)
+{
+        g_assert_false(container_info(f->container)->has_rights);
+        begin(f, FAKE_EXIT, true);
+        const ContainerInfo *info = container_info(f->container);
+        g_assert_true(info->has_rights);
+        g_assert_cmpuint(info->rights.capabilities, ==, 5);
+        g_assert_cmpint(info->rights.filter, ==, RIGHTS_FILTER_DEFAULT);
+        finish(f, "se.");
+}
+
 /* -- freeing -- */
 
 /* Freed at any point of its life, it takes its process with it, and calls no hook. */
@@ -564,8 +547,6 @@ int main(int argc, char **argv)
         g_test_init(&argc, &argv, NULL);
         ADD("create-start-exit", test_create_start_exit);
         ADD("run-exit", test_run_exit);
-        ADD("ended-before-look", test_ended_before_look);
-        ADD("created-waits", test_created_waits);
         ADD("signal-result", test_signal_result);
         ADD("kill-whole", test_kill_whole);
         ADD("fails/stage", test_stage_fails);
@@ -583,13 +564,13 @@ int main(int argc, char **argv)
         ADD("stop/ignored", test_stop_ignored);
         ADD("stop/now", test_stop_now);
         ADD("stop/again", test_stop_again);
-        ADD("stop/very-long", test_stop_very_long);
         ADD("stop/created", test_stop_created);
         ADD("kill-starting", test_kill_starting);
         ADD("output/log", test_output);
         ADD("output/given", test_output_given);
         ADD("output/half-given", test_output_half_given);
         ADD("hostname", test_hostname);
+        ADD("rights", test_rights);
         ADD("free/any-point", test_free);
         ADD("free/running", test_free_running);
         g_test_add_func("/container/words", test_words);

@@ -1,5 +1,6 @@
 /* Records in a directory of the test's own. What is in a file may be anything: a crash of the
- * machine, a full disk, a version to come. */
+ * machine, a full disk, a version to come. Those in records-v2 were written by a service of the
+ * version before, which ran both containers. */
 
 #include "service/container/record.h"
 #include "service/spec/order.h"
@@ -12,6 +13,7 @@
 
 #include "service/spec/error.h"
 #include "service/util/fd.h"
+#include "service/util/proc.h"
 #include "tests/lib/sealed-record.h"
 
 typedef struct Fixture {
@@ -89,6 +91,28 @@ static ContainerInfo make_info(uint64_t serial, const char *id)
                 .memory_max = UINT64_MAX,
                 .deviations = deviations,
         };
+}
+
+static ContainerInfo make_live(uint64_t serial, const char *id)
+{
+        ContainerInfo info = make_info(serial, id);
+
+        info.state = CONTAINER_RUNNING;
+        info.result = RESULT_NONE;
+        info.exited_usec = 0;
+        info.code = 0;
+        info.pid = 4711;
+        info.start_time = 42;
+        info.pipe = 43;
+        info.id_base = 0x70000000;
+        info.terminal = info.remove = true;
+        info.watcher = (char *) ":1.7";
+        info.has_rights = true;
+        info.rights = (Rights){.capabilities = UINT64_C(0x8000000000000001),
+                               .filter = RIGHTS_FILTER_DEFAULT,
+                               .filter_capabilities = 6,
+                               .no_new_privileges = true};
+        return info;
 }
 
 static void save(const Fixture *f, const ContainerInfo *info, const char *output)
@@ -199,6 +223,52 @@ static void test_round_trip(Fixture *f, const void *unused)
         g_assert_true(record_load_log(f->fd, 7, &log, NULL));
         size_t n = output_log_peek(&log, &offset, &bytes);
         g_assert_cmpmem(bytes, n, "hello\n", 6);
+}
+
+static void assert_same_rights(const Rights *a, const Rights *b)
+{
+        g_assert_cmpuint(a->capabilities, ==, b->capabilities);
+        g_assert_cmpint(a->filter, ==, b->filter);
+        g_assert_cmpuint(a->filter_capabilities, ==, b->filter_capabilities);
+        g_assert_cmpint(a->no_new_privileges, ==, b->no_new_privileges);
+        g_assert_cmpint(a->has_inner_namespace, ==, b->has_inner_namespace);
+}
+
+/* Of a live one, all that its process is known by and what it may do. */
+static void test_live(Fixture *f, const void *unused)
+{
+        ContainerInfo info = make_live(7, "web");
+
+        save(f, &info, "");
+        g_assert_cmpuint(load(f), ==, 1);
+        const ContainerInfo *loaded = f->loaded->pdata[0];
+        g_assert_cmpint(loaded->state, ==, CONTAINER_RUNNING);
+        g_assert_cmpint(loaded->result, ==, RESULT_NONE);
+        g_assert_cmpint(loaded->pid, ==, 4711);
+        g_assert_cmpuint(loaded->start_time, ==, 42);
+        g_assert_cmpuint(loaded->pipe, ==, 43);
+        g_assert_cmpuint(loaded->id_base, ==, 0x70000000);
+        g_assert_true(loaded->terminal);
+        g_assert_true(loaded->remove);
+        g_assert_cmpstr(loaded->watcher, ==, ":1.7");
+        g_assert_true(loaded->has_rights);
+        assert_same_rights(&loaded->rights, &info.rights);
+}
+
+/* Every kind of filter comes back as itself, and so do the other rights. */
+static void test_every_filter(Fixture *f, const void *unused)
+{
+        ContainerInfo info = make_live(7, "web");
+
+        info.rights.no_new_privileges = false;
+        info.rights.has_inner_namespace = true;
+        for (RightsFilter filter = RIGHTS_FILTER_NONE; filter < _RIGHTS_FILTER_MAX; filter++) {
+                info.rights.filter = filter;
+                save(f, &info, "");
+                g_assert_cmpuint(load(f), ==, 1);
+                const ContainerInfo *loaded = f->loaded->pdata[0];
+                assert_same_rights(&loaded->rights, &info.rights);
+        }
 }
 
 /* Every result is saved and comes back as itself. */
@@ -370,13 +440,28 @@ static char *edit(const char *text, const char *key, const char *value)
         return g_strjoinv("\n", lines);
 }
 
+typedef const char *Change[2]; /* the line that begins so becomes this */
+
+static void assert_each_refused(Fixture *f, const ContainerInfo *info, const Change *changes,
+                                size_t n)
+{
+        save(f, info, "");
+        g_autofree char *text = read_text(f, "7.conf");
+        for (size_t i = 0; i < n; i++) {
+                g_autofree char *changed = edit(text, changes[i][0], changes[i][1]);
+                g_assert_cmpstr(changed, !=, text);
+                g_test_message("'%s' becomes '%s'", changes[i][0], changes[i][1]);
+                assert_refused(f, body_of(changed));
+        }
+}
+
 /* A record of another version, one that lacks a value, and one with a value that cannot be are set
  * aside. */
 static void test_refused(Fixture *f, const void *unused)
 {
-        static const char *const changes[][2] = {
+        static const Change changes[] = {
                 {"Version=", "Version=1"},
-                {"Version=", "Version=3"},
+                {"Version=", "Version=4"},
                 {"Version=", "Version=0"},
                 {"Version=", ""},
                 {"Id=", ""},
@@ -400,16 +485,26 @@ static void test_refused(Fixture *f, const void *unused)
         };
         ContainerInfo info = make_info(7, "web");
 
-        save(f, &info, "");
-        g_autofree char *text = read_text(f, "7.conf");
-        for (size_t i = 0; i < G_N_ELEMENTS(changes); i++) {
-                g_autofree char *changed = edit(text, changes[i][0], changes[i][1]);
-                g_assert_cmpstr(changed, !=, text);
-                g_test_message("'%s' becomes '%s'", changes[i][0], changes[i][1]);
-                assert_refused(f, body_of(changed));
-        }
+        assert_each_refused(f, &info, changes, G_N_ELEMENTS(changes));
         assert_refused(f, "");
         assert_refused(f, "\n\n\n");
+}
+
+/* A right that is missing or cannot be read is not taken for one that was given. */
+static void test_rights_refused(Fixture *f, const void *unused)
+{
+        static const Change changes[] = {
+                {"Capabilities=", "Capabilities=all"},
+                {"Filter=", ""},
+                {"Filter=", "Filter=strict"},
+                {"FilterCapabilities=", ""},
+                {"NoNewPrivileges=", ""},
+                {"NoNewPrivileges=", "NoNewPrivileges=maybe"},
+                {"InnerNamespace=", ""},
+        };
+        ContainerInfo info = make_live(7, "web");
+
+        assert_each_refused(f, &info, changes, G_N_ELEMENTS(changes));
 }
 
 /* What is told of a record of another version is that, whatever it begins with: the first one had
@@ -417,17 +512,106 @@ static void test_refused(Fixture *f, const void *unused)
 static void test_version_told(Fixture *f, const void *unused)
 {
         write_text(f, "7.conf", "[Container]\nVersion=1\nId=web\nOwner=1000\n");
-        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "record 7.conf: of version 1, not 2; *");
+        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING,
+                              "record 7.conf: of version 1, not 2 or 3; *");
         g_assert_cmpuint(load(f), ==, 0);
         g_test_assert_expected_messages();
-        write_text(f, "7.conf", "# of a later one\n[Container]\nVersion=3\n");
-        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "record 7.conf: of version 3, not 2; *");
+        write_text(f, "7.conf", "# of a later one\n[Container]\nVersion=4\n");
+        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING,
+                              "record 7.conf: of version 4, not 2 or 3; *");
         g_assert_cmpuint(load(f), ==, 0);
         g_test_assert_expected_messages();
-        write_text(f, "7.conf", "# of this one\n[Container]\nVersion=2\n");
+        write_text(f, "7.conf", "# of this one\n[Container]\nVersion=3\n");
         g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "record 7.conf: its checksum is wrong; *");
         g_assert_cmpuint(load(f), ==, 0);
         g_test_assert_expected_messages();
+}
+
+/* -- the version before -- */
+
+static void copy_old(const Fixture *f, const char *name)
+{
+        g_autofree char *path =
+                g_test_build_filename(G_TEST_DIST, "service/container/records-v2", name, NULL);
+        g_autofree char *bytes = NULL;
+        gsize n;
+
+        g_assert_true(g_file_get_contents(path, &bytes, &n, NULL));
+        write_bytes(f, name, bytes, n);
+}
+
+static void assert_old_stopped(const Fixture *f, const ContainerInfo *info)
+{
+        g_auto(OutputLog) log = {0};
+        uint64_t offset = 0;
+        const uint8_t *bytes;
+
+        assert_sane(info);
+        g_assert_cmpuint(info->serial, ==, 4);
+        g_assert_cmpstr(info->id, ==, "done");
+        g_assert_cmpint(info->result, ==, RESULT_EXIT_CODE);
+        g_assert_cmpint(info->code, ==, 7);
+        g_assert_cmpuint(info->exited_usec, ==, UINT64_C(1796023025652815));
+        output_log_init(&log);
+        g_assert_true(record_load_log(f->fd, 4, &log, NULL));
+        size_t n = output_log_peek(&log, &offset, &bytes);
+        g_assert_cmpmem(bytes, n, "kept\n", 5);
+}
+
+/* One that had stopped is read with its output, and is of this version afterwards. */
+static void test_old_stopped(Fixture *f, const void *unused)
+{
+        copy_old(f, "4.conf");
+        copy_old(f, "4.log");
+        for (int i = 0; i < 2; i++) {
+                g_assert_cmpuint(load(f), ==, 1);
+                assert_old_stopped(f, f->loaded->pdata[0]);
+                g_autofree char *text = read_text(f, "4.conf");
+                g_assert_nonnull(strstr(text, "\nVersion=3\n"));
+        }
+}
+
+static void copy_old_live(const Fixture *f, const char *boot)
+{
+        copy_old(f, "3.conf");
+        g_autofree char *then = read_text(f, "3.conf");
+        g_autofree char *line = g_strconcat("BootId=", boot, NULL);
+        g_autofree char *now = edit(then, "BootId=", line);
+        write_sealed(f, "3.conf", body_of(now));
+}
+
+/* One that ran on another boot has ended, as with a record of this version. */
+static void test_old_of_another_boot(Fixture *f, const void *unused)
+{
+        copy_old_live(f, "00000000-0000-4000-8000-000000000000");
+        g_assert_cmpuint(load(f), ==, 1);
+        const ContainerInfo *loaded = f->loaded->pdata[0];
+        assert_sane(loaded);
+        g_assert_cmpint(loaded->result, ==, RESULT_UNKNOWN);
+}
+
+/* One that runs can be taken over: its process is known as ever, what it may do is not. */
+static void test_old_live(Fixture *f, const void *unused)
+{
+        char boot[BOOT_ID_SIZE];
+        static const char *const deviations_then[] = {"Network=host", "Capabilities=+CAP_SYS_ADMIN",
+                                                      NULL};
+
+        g_assert_true(proc_boot_id(boot));
+        copy_old_live(f, boot);
+        for (int i = 0; i < 2; i++) {
+                g_assert_cmpuint(load(f), ==, 1);
+                const ContainerInfo *loaded = f->loaded->pdata[0];
+                g_assert_cmpint(loaded->state, ==, CONTAINER_RUNNING);
+                g_assert_cmpint(loaded->pid, ==, 81);
+                g_assert_cmpuint(loaded->start_time, ==, 167308);
+                g_assert_cmpuint(loaded->pipe, ==, 465238);
+                g_assert_cmpuint(loaded->id_base, ==, 1879179264);
+                g_assert_cmpstrv(loaded->deviations, deviations_then);
+                g_assert_false(loaded->has_rights);
+                g_autofree char *text = read_text(f, "3.conf");
+                g_assert_nonnull(strstr(text, "\nVersion=3\n"));
+        }
 }
 
 /* A result that this version does not know is "unknown", not a guess. */
@@ -550,6 +734,8 @@ int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
         ADD("round-trip", test_round_trip);
+        ADD("live", test_live);
+        ADD("every-filter", test_every_filter);
         ADD("every-result", test_every_result);
         ADD("mode", test_mode);
         ADD("delete", test_delete);
@@ -560,7 +746,11 @@ int main(int argc, char **argv)
         ADD("highest", test_highest);
         ADD("renamed", test_renamed);
         ADD("refused", test_refused);
+        ADD("rights-refused", test_rights_refused);
         ADD("version-told", test_version_told);
+        ADD("old/stopped", test_old_stopped);
+        ADD("old/of-another-boot", test_old_of_another_boot);
+        ADD("old/live", test_old_live);
         ADD("unknown-result", test_unknown_result);
         ADD("too-large", test_too_large);
         ADD("symlink", test_symlink);

@@ -1,0 +1,71 @@
+#include "service/container/oom.h"
+
+#include <stdbool.h>
+
+#define LOOK_MSEC 5u
+#define LOOKS     400u
+
+/* v1 has no group kill: whoever is left of the group goes with the first that is killed. */
+static bool end_for_memory(OomWatch *watch)
+{
+        *watch->kills = cgroup_oom_kills(watch->cgroup);
+        if (*watch->kills == 0)
+                return false;
+        cgroup_kill(watch->cgroup, NULL);
+        return true;
+}
+
+static void on_oom(int fd, GIOCondition condition, void *data);
+
+static void wait_for_event(OomWatch *watch)
+{
+        short events = 0;
+        int fd = cgroup_oom_fd(watch->cgroup, &events);
+
+        if (fd >= 0)
+                watch->watch = watch_new(fd, (GIOCondition) events, on_oom, watch);
+}
+
+static gboolean on_look(void *data)
+{
+        OomWatch *watch = data;
+
+        bool is_ended = end_for_memory(watch);
+        if (!is_ended && --watch->looks_left > 0)
+                return G_SOURCE_CONTINUE;
+        watch->look = 0;
+        if (!is_ended)
+                wait_for_event(watch);
+        return G_SOURCE_REMOVE;
+}
+
+/* v1 tells of an event before the kill is done and counted: a few looks more, then it was no kill.
+ */
+static void on_oom(int fd, GIOCondition condition, void *data)
+{
+        OomWatch *watch = data;
+
+        bool is_ended = end_for_memory(watch);
+        if (!is_ended && condition & G_IO_PRI)
+                return; /* v2 counts first, and tells of pressure as well */
+        watch_clear(&watch->watch);
+        if (is_ended)
+                return;
+        watch->looks_left = LOOKS;
+        watch->look = g_timeout_add(LOOK_MSEC, on_look, watch);
+}
+
+void oom_watch_begin(OomWatch *watch, Cgroup *cgroup, uint64_t *kills)
+{
+        watch->cgroup = cgroup;
+        watch->kills = kills;
+        wait_for_event(watch);
+}
+
+void oom_watch_end(OomWatch *watch)
+{
+        watch_clear(&watch->watch);
+        if (watch->look)
+                g_source_remove(watch->look);
+        watch->look = 0;
+}
