@@ -72,16 +72,6 @@ bool cgroup_cap_owner(CgroupTree *tree, uid_t owner, GError **error);
 
 GPtrArray *cgroup_list_owners(const CgroupHierarchy *hierarchy); /* names */
 
-typedef struct CgroupMount {
-        unsigned version;
-        char *device, *root, *point;
-        char *options; /* of the super block; v1 names its controllers here */
-} CgroupMount;
-
-/* The cgroup mounts in the text of a mountinfo file, in its order; lines that make no sense are
- * left out. */
-GPtrArray *cgroup_mounts_parse(const char *mountinfo);
-
 /* (Re)makes and opens the parent directory. What was made of it is removed again on failure. */
 bool cgroup_hierarchy_make_parent(CgroupHierarchy *hierarchy, GError **error);
 

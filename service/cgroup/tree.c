@@ -21,6 +21,8 @@
 
 #include "service/spec/error.h"
 #include "service/util/fd.h"
+#include "service/util/mountinfo.h"
+#include "service/util/proc.h"
 
 const char *cgroup_controller_name(CgroupController controller)
 {
@@ -43,64 +45,25 @@ CgroupMode cgroup_tree_mode(const CgroupTree *tree)
 
 /* -- what is mounted -- */
 
-static void cgroup_mount_free(gpointer data)
+static bool is_unified(const MountInfo *mount)
 {
-        CgroupMount *mount = data;
-
-        g_free(mount->device);
-        g_free(mount->root);
-        g_free(mount->point);
-        g_free(mount->options);
-        g_free(mount);
-}
-
-/* "36 31 0:33 /root /point rw,opts [tags...] - type source super,options"; g_strcompress undoes
- * \040. */
-static CgroupMount *parse_mount(const char *line)
-{
-        g_auto(GStrv) field = g_strsplit(line, " ", -1);
-        unsigned n = g_strv_length(field), dash = 6;
-
-        while (dash < n && strcmp(field[dash], "-") != 0)
-                dash++;
-        if (dash + 3 >= n || !g_str_has_prefix(field[dash + 1], "cgroup"))
-                return NULL;
-        CgroupMount *mount = g_new0(CgroupMount, 1);
-        mount->version = strcmp(field[dash + 1], "cgroup2") == 0 ? 2 : 1;
-        mount->device = g_strdup(field[2]);
-        mount->root = g_strcompress(field[3]);
-        mount->point = g_strcompress(field[4]);
-        mount->options = g_strdup(field[dash + 3]);
-        return mount;
-}
-
-GPtrArray *cgroup_mounts_parse(const char *mountinfo)
-{
-        GPtrArray *mounts = g_ptr_array_new_with_free_func(cgroup_mount_free);
-        g_auto(GStrv) lines = g_strsplit(mountinfo, "\n", -1);
-
-        for (char **line = lines; *line; line++) {
-                CgroupMount *mount = parse_mount(*line);
-                if (mount)
-                        g_ptr_array_add(mounts, mount);
-        }
-        return mounts;
+        return strcmp(mount->type, "cgroup2") == 0;
 }
 
 /* A mount that something else covers is in the list, too: what is there decides. */
-static int open_mount(const CgroupMount *mount)
+static int open_mount(const MountInfo *mount)
 {
         autofd int fd = open(mount->point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         struct statfs fs;
 
         if (fd < 0 || fstatfs(fd, &fs) < 0)
                 return -1;
-        if (fs.f_type != (mount->version == 2 ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC))
+        if (fs.f_type != (is_unified(mount) ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC))
                 return -1;
         return steal_fd(&fd);
 }
 
-static bool has_option(const CgroupMount *mount, const char *option)
+static bool has_option(const MountInfo *mount, const char *option)
 {
         g_auto(GStrv) options = g_strsplit(mount->options, ",", -1);
 
@@ -108,14 +71,15 @@ static bool has_option(const CgroupMount *mount, const char *option)
 }
 
 /* Of several, one that shows the hierarchy from its root is best. `controller` is NULL for v2. */
-static const CgroupMount *find_mount(const GPtrArray *mounts, const char *controller)
+static const MountInfo *find_mount(const GPtrArray *mounts, const char *controller)
 {
-        const CgroupMount *best = NULL;
+        const MountInfo *best = NULL;
 
         for (unsigned i = 0; i < mounts->len; i++) {
-                const CgroupMount *mount = mounts->pdata[i];
-                if (controller ? mount->version != 1 || !has_option(mount, controller)
-                               : mount->version != 2)
+                const MountInfo *mount = mounts->pdata[i];
+                if (controller
+                            ? strcmp(mount->type, "cgroup") != 0 || !has_option(mount, controller)
+                            : !is_unified(mount))
                         continue;
                 if (best && (strcmp(best->root, "/") == 0 || strcmp(mount->root, "/") != 0))
                         continue;
@@ -204,24 +168,21 @@ bool cgroup_hierarchy_make_parent(CgroupHierarchy *h, GError **error)
 /* -- systemd -- */
 
 /* Our own v2 directory below the mount point, or NULL if the mount does not show it. */
-static char *own_directory(const CgroupMount *mount)
+static char *own_directory(const MountInfo *mount)
 {
         g_autofree char *text = NULL;
         size_t root = strcmp(mount->root, "/") == 0 ? 0 : strlen(mount->root);
+        ProcCgroup own = {0};
 
         if (!g_file_get_contents("/proc/self/cgroup", &text, NULL, NULL))
                 return NULL;
-        char *path = g_str_has_prefix(text, "0::") ? text : strstr(text, "\n0::");
-        if (!path)
+        char *rest = text;
+        while (proc_next_cgroup(&rest, &own) && !own.is_unified)
+                ;
+        if (!own.is_unified || strncmp(own.path, mount->root, root) != 0 ||
+            (own.path[root] && own.path[root] != '/'))
                 return NULL;
-        path = strchr(path, '/');
-        char *end = path ? strchr(path, '\n') : NULL;
-        if (!end)
-                return NULL;
-        *end = '\0';
-        if (strncmp(path, mount->root, root) != 0 || (path[root] && path[root] != '/'))
-                return NULL;
-        return g_strdup(path + root);
+        return g_strdup(own.path + root);
 }
 
 /* Only the mark that systemd leaves on a delegated directory says that it is ours to divide: a name
@@ -241,7 +202,7 @@ static bool is_delegated(const char *directory)
  * right into the delegated directory, which the kernel refuses (EBUSY, exit 219/CGROUP) as long as
  * that hands controllers down: to move away from there makes a service that cannot be restarted
  * while a container runs. */
-static char *find_delegated(const CgroupMount *mount)
+static char *find_delegated(const MountInfo *mount)
 {
         g_autofree char *own = mount ? own_directory(mount) : NULL;
 
@@ -253,7 +214,7 @@ static char *find_delegated(const CgroupMount *mount)
 }
 
 /* Beside the unit's own directory where systemd could not start the unit otherwise, see above. */
-static const char *default_parent(const CgroupMount *mount)
+static const char *default_parent(const MountInfo *mount)
 {
         autofd int fd = mount ? open_mount(mount) : -1;
         char controllers[512];
@@ -276,13 +237,13 @@ static void hierarchy_clear(CgroupHierarchy *h)
 }
 
 /* Index of the new hierarchy, or -1. */
-static int add_hierarchy(CgroupTree *tree, const CgroupMount *mount, const char *parent,
+static int add_hierarchy(CgroupTree *tree, const MountInfo *mount, const char *parent,
                          bool delegated, GError **error)
 {
         CgroupHierarchy *h = &tree->hierarchies[tree->n_hierarchies];
 
         *h = (CgroupHierarchy){
-                .backend = mount->version == 2 ? &cgroup_unified : &cgroup_legacy,
+                .backend = is_unified(mount) ? &cgroup_unified : &cgroup_legacy,
                 .mount_point = g_strdup(mount->point),
                 .mount_root = g_strdup(strcmp(mount->root, "/") == 0 ? "" : mount->root),
                 .device = g_strdup(mount->device),
@@ -304,7 +265,7 @@ static void serve(CgroupTree *tree, CgroupController controller, int index)
         g_clear_pointer(&tree->missing[controller], g_free);
 }
 
-static void add_unified(CgroupTree *tree, const CgroupMount *mount, const char *parent,
+static void add_unified(CgroupTree *tree, const MountInfo *mount, const char *parent,
                         bool delegated)
 {
         g_autoptr(GError) error = NULL;
@@ -336,7 +297,7 @@ static void add_legacy(CgroupTree *tree, const GPtrArray *mounts, CgroupControll
                        const char *parent)
 {
         g_autoptr(GError) error = NULL;
-        const CgroupMount *mount = find_mount(mounts, cgroup_controller_name(controller));
+        const MountInfo *mount = find_mount(mounts, cgroup_controller_name(controller));
 
         if (!mount) {
                 if (!tree->missing[controller])
@@ -370,17 +331,14 @@ CgroupTree *cgroup_tree_new(const char *parent)
 {
         static const CgroupController order[] = {CGROUP_FREEZER, CGROUP_PIDS, CGROUP_MEMORY};
         CgroupTree *tree = g_new0(CgroupTree, 1);
-        g_autofree char *mountinfo = NULL;
 
         tree->tracking = -1;
         tree->ceilings = (CgroupLimits){CGROUP_NO_LIMIT, CGROUP_NO_LIMIT, CGROUP_NO_LIMIT};
         tree->capped = g_hash_table_new(NULL, NULL);
         for (unsigned i = 0; i < _CGROUP_CONTROLLER_MAX; i++)
                 tree->serving[i] = -1;
-        if (!g_file_get_contents("/proc/self/mountinfo", &mountinfo, NULL, NULL))
-                mountinfo = g_strdup("");
-        g_autoptr(GPtrArray) mounts = cgroup_mounts_parse(mountinfo);
-        const CgroupMount *unified = find_mount(mounts, NULL);
+        g_autoptr(GPtrArray) mounts = mountinfo_read();
+        const MountInfo *unified = find_mount(mounts, NULL);
         g_autofree char *delegated = parent ? NULL : find_delegated(unified);
 
         if (!parent)

@@ -9,6 +9,7 @@
 
 #include "service/spec/error.h"
 #include "service/util/fd.h"
+#include "service/util/mountinfo.h"
 
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
@@ -82,31 +83,25 @@ static bool is_tmpfs_mappable(int user_namespace)
  * "'/x' (overlay)". Slow: only after a failure. */
 static char *find_unmappable(int fd, int user_namespace)
 {
-        g_autofree char *text = NULL, *top = rootfs_path_of(fd), *top_type = NULL, *below = NULL;
+        g_autofree char *top = rootfs_path_of(fd), *below = NULL;
         bool maps_tmpfs = is_tmpfs_mappable(user_namespace);
+        g_autoptr(GPtrArray) mounts = mountinfo_read();
+        const char *top_type = NULL;
 
-        if (!top || !g_file_get_contents("/proc/self/mountinfo", &text, NULL, NULL))
-                return NULL;
-        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-        for (char **line = lines; *line; line++) {
-                g_auto(GStrv) fields = g_strsplit(*line, " ", -1);
-                const char *type = strstr(*line, " - ");
-                if (g_strv_length(fields) < 7 || !type)
-                        continue;
-                g_autofree char *point = g_strcompress(fields[4]);
-                g_autofree char *name = g_strndup(type + 3, strcspn(type + 3, " "));
-                if (!below && strcmp(point, top) != 0 && is_below(point, top) &&
-                    !is_mappable_type(name) && !(maps_tmpfs && strcmp(name, "tmpfs") == 0))
-                        below = g_strdup_printf("'%s' (%s)", point, name);
-                /* in mountinfo a mount stands after what it is mounted on: the last that fits has
-                 * the tree */
-                if (is_below(top, point)) {
-                        g_free(top_type);
-                        top_type = g_steal_pointer(&name);
-                }
+        for (unsigned i = 0; top && i < mounts->len; i++) {
+                const MountInfo *mount = mounts->pdata[i];
+                bool is_mappable = is_mappable_type(mount->type) ||
+                                   (maps_tmpfs && strcmp(mount->type, "tmpfs") == 0);
+                if (!below && !is_mappable && strcmp(mount->point, top) != 0 &&
+                    is_below(mount->point, top))
+                        below = g_strdup_printf("'%s' (%s)", mount->point, mount->type);
+                /* a mount stands after what it is mounted on: the last that fits has the tree */
+                if (is_below(top, mount->point))
+                        top_type = mount->type;
         }
-        return refuses_map(fd, user_namespace) ? g_strdup_printf("'%s' (%s)", top, top_type)
-                                               : g_steal_pointer(&below);
+        if (top_type && refuses_map(fd, user_namespace))
+                return g_strdup_printf("'%s' (%s)", top, top_type);
+        return g_steal_pointer(&below);
 }
 
 bool rootfs_protect(const RootfsTree *tree, int mount, int user_namespace, GError **error)

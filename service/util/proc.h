@@ -17,10 +17,22 @@ void proc_detach(pid_t parent, const int *keep, size_t n);
 
 /* The start of `pid` in clock ticks since boot, from /proc/PID/stat. */
 bool proc_start_time(pid_t pid, uint64_t *ret);
+/* The same from the text of such a file, which contains a name that the process has chosen. */
+bool proc_parse_start_time(const char *stat, uint64_t *ret);
 /* The kernel's random id of this boot, as text. */
 bool proc_boot_id(char ret[BOOT_ID_SIZE]);
 /* Is `pid` in the cgroup `path`, in whichever hierarchy? */
 bool proc_is_in_cgroup(pid_t pid, const char *path);
+
+/* A line of a /proc/PID/cgroup file. The path is as our cgroup namespace shows it. */
+typedef struct ProcCgroup {
+        bool is_unified; /* of the v2 hierarchy */
+        const char *path;
+} ProcCgroup;
+
+/* Cuts the next line off `text`, what is left of a /proc/PID/cgroup file. A line that makes no
+ * sense is left out. Returns false at the end. */
+bool proc_next_cgroup(char **text, ProcCgroup *ret);
 
 /* How the process of `pidfd`, which has ended and is no child of ours, has ended: 1 and the status
  * as wait() gives it; 0 as long as its parent has not reaped it; -1 if that will never be known
