@@ -2,7 +2,12 @@
 
 /* What the files of the cgroup module share: a hierarchy (one mounted tree of either version, with
  * the service's parent directory in it), and the backend, the few things that v1 and v2 do
- * differently. All of it works on directory fds: no path of a leaf is resolved on the host. */
+ * differently. All of it works on directory fds: no path of a leaf is resolved on the host.
+ *
+ * The files in their order; each calls those before it, never one behind it: procs.c (numbers,
+ * lists, processes), v1.c and v2.c (the backends), ceilings.c (what an owner may have), tree.c (the
+ * hierarchies), cgroup.c (a leaf, leaf.h), create.c (making it), copy.c (making it in a copy of the
+ * service), sweep.c (what is left behind). */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -22,8 +27,6 @@ typedef enum CgroupController {
         CGROUP_FREEZER, /* v1 only, to end a container where there is no v2 tree */
         _CGROUP_CONTROLLER_MAX,
 } CgroupController;
-
-const char *cgroup_controller_name(CgroupController controller);
 
 typedef struct CgroupBackend {
         /* Either value may be CGROUP_NO_LIMIT, not both. */
@@ -62,23 +65,17 @@ struct CgroupTree {
         bool is_copy;          /* another process makes what is above the leaves */
 };
 
-/* -- ceilings.c -- */
-
-CgroupLimits cgroup_ceilings_of(const CgroupTree *tree, uid_t owner);
-/* Puts them in place, once for each directory of an owner, which is there. */
-bool cgroup_cap_owner(CgroupTree *tree, uid_t owner, GError **error);
-
-/* -- tree.c -- */
-
-GPtrArray *cgroup_list_owners(const CgroupHierarchy *hierarchy); /* names */
-
-/* (Re)makes and opens the parent directory. What was made of it is removed again on failure. */
-bool cgroup_hierarchy_make_parent(CgroupHierarchy *hierarchy, GError **error);
-
 /* -- procs.c: what is the same in both versions -- */
+
+const char *cgroup_controller_name(CgroupController controller);
 
 /* Names of the sub-directories; empty if there are none or it cannot be read. */
 GPtrArray *cgroup_list_directories(int dirfd);
+/* Those of the owners' directories. */
+GPtrArray *cgroup_list_owners(const CgroupHierarchy *hierarchy);
+
+/* Only a number as we write it into a name: digits, no leading zero. */
+bool cgroup_parse_number(const char *text, uint64_t max, uint64_t *ret);
 
 /* Writes a number and reads it back: an error if the kernel made it larger. */
 bool cgroup_set_value(int leaf, const char *file, uint64_t value, GError **error);
@@ -108,3 +105,16 @@ int cgroup_remove_children(int dirfd);
 /* Enables controllers (bits) for the children of a v2 directory. Returns the bits that are enabled
  * then; `reasons` (one for each controller, may be NULL) tells of the others. */
 unsigned cgroup_unified_enable(int dirfd, unsigned wanted, char **reasons);
+
+/* -- ceilings.c -- */
+
+CgroupLimits cgroup_ceilings_of(const CgroupTree *tree, uid_t owner);
+/* Puts them in place, once for each directory of an owner, which is there. */
+bool cgroup_cap_owner(CgroupTree *tree, uid_t owner, GError **error);
+
+/* -- tree.c -- */
+
+/* (Re)makes and opens the parent directory. What was made of it is removed again on failure. */
+bool cgroup_hierarchy_make_parent(CgroupHierarchy *hierarchy, GError **error);
+/* Removes those of its levels that this process made, as far as they are empty. */
+void cgroup_hierarchy_remove_parent(CgroupHierarchy *hierarchy);

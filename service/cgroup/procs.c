@@ -1,4 +1,4 @@
-/* What is the same in both versions of cgroups: numbers in files, lists of processes,
+/* What is the same in both versions of cgroups: names, numbers in files, lists of processes,
  * sub-directories.
  *
  * A process of the list may end and its pid be given to a stranger before a signal is sent. So a
@@ -29,6 +29,15 @@
 #define BATCH           64u     /* pidfds open at a time */
 #define KILL_ROUNDS     50u     /* of 2 ms, where nothing could be frozen */
 
+const char *cgroup_controller_name(CgroupController controller)
+{
+        static const char *const names[_CGROUP_CONTROLLER_MAX] = {"memory", "pids", "freezer"};
+
+        return names[controller];
+}
+
+/* -- directories -- */
+
 static DIR *open_directory(int dirfd)
 {
         autofd int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -54,7 +63,24 @@ GPtrArray *cgroup_list_directories(int dirfd)
         return names;
 }
 
+GPtrArray *cgroup_list_owners(const CgroupHierarchy *h)
+{
+        GPtrArray *names = cgroup_list_directories(h->parent_fd);
+        uint64_t owner;
+
+        for (unsigned i = names->len; i-- > 0;)
+                if (!cgroup_parse_number(names->pdata[i], UINT32_MAX - 1, &owner))
+                        g_ptr_array_remove_index_fast(names, i);
+        return names;
+}
+
 /* -- values -- */
+
+bool cgroup_parse_number(const char *text, uint64_t max, uint64_t *ret)
+{
+        return (text[0] != '0' || !text[1]) &&
+               g_ascii_string_to_unsigned(text, 10, 0, max, ret, NULL);
+}
 
 uint64_t cgroup_keyed_value(const char *text, const char *key)
 {
@@ -218,7 +244,7 @@ bool cgroup_kill_listed(int leaf, bool (*freeze)(int leaf), void (*thaw)(int lea
                 KILL_ROUNDS);
 }
 
-/* -- directories -- */
+/* -- removing -- */
 
 static int remove_below(int dirfd, unsigned depth, unsigned *budget)
 {

@@ -24,13 +24,6 @@
 #include "service/util/mountinfo.h"
 #include "service/util/proc.h"
 
-const char *cgroup_controller_name(CgroupController controller)
-{
-        static const char *const names[_CGROUP_CONTROLLER_MAX] = {"memory", "pids", "freezer"};
-
-        return names[controller];
-}
-
 const char *cgroup_mode_to_string(CgroupMode mode)
 {
         static const char *const names[] = {"none", "unified", "hybrid", "legacy"};
@@ -92,7 +85,7 @@ static const MountInfo *find_mount(const GPtrArray *mounts, const char *controll
 
 /* -- the parent directory -- */
 
-static void remove_made_parents(CgroupHierarchy *h)
+void cgroup_hierarchy_remove_parent(CgroupHierarchy *h)
 {
         g_autofree char *path = g_strconcat(h->mount_point, h->parent, NULL);
 
@@ -148,7 +141,7 @@ bool cgroup_hierarchy_make_parent(CgroupHierarchy *h, GError **error)
                         error_set_errno(error, RUNTIME_ERROR_CGROUP_FAILED, errno,
                                         "cannot make cgroup '%s' in %s%s", *name, h->mount_point,
                                         h->parent);
-                        remove_made_parents(h);
+                        cgroup_hierarchy_remove_parent(h);
                         return false;
                 }
         }
@@ -366,82 +359,4 @@ void cgroup_tree_free(CgroupTree *tree)
                 g_free(tree->missing[i]);
         g_hash_table_destroy(tree->capped);
         g_free(tree);
-}
-
-/* -- the leaves of a predecessor -- */
-
-/* Only what we would have written ourselves: digits, no leading zero. */
-static bool parse_number(const char *text, uint64_t max, uint64_t *ret)
-{
-        return (text[0] != '0' || !text[1]) &&
-               g_ascii_string_to_unsigned(text, 10, 0, max, ret, NULL);
-}
-
-static void collect_leaves(const CgroupHierarchy *h, const char *owner, GHashTable *leaves)
-{
-        autofd int fd =
-                openat(h->parent_fd, owner, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        g_autoptr(GPtrArray) names = cgroup_list_directories(fd);
-        uint64_t serial;
-
-        for (unsigned i = 0; i < names->len; i++) {
-                if (!parse_number(names->pdata[i], UINT64_MAX, &serial))
-                        continue;
-                autofd int leaf = openat(fd, names->pdata[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-                char *name = g_strconcat(owner, "/", (char *) names->pdata[i], NULL);
-                bool populated = (leaf >= 0 && h->backend->is_populated(leaf)) ||
-                                 g_hash_table_lookup(leaves, name);
-                g_hash_table_replace(leaves, name, GINT_TO_POINTER(populated));
-        }
-}
-
-GPtrArray *cgroup_list_owners(const CgroupHierarchy *h)
-{
-        GPtrArray *names = cgroup_list_directories(h->parent_fd);
-        uint64_t owner;
-
-        for (unsigned i = names->len; i-- > 0;)
-                if (!parse_number(names->pdata[i], UINT32_MAX - 1, &owner))
-                        g_ptr_array_remove_index_fast(names, i);
-        return names;
-}
-
-void cgroup_tree_foreach_leaf(CgroupTree *tree, CgroupLeafFunc function, void *data)
-{
-        g_autoptr(GHashTable) leaves = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-        GHashTableIter iterator;
-        void *name, *populated;
-
-        for (unsigned i = 0; i < tree->n_hierarchies; i++) {
-                g_autoptr(GPtrArray) owners = cgroup_list_owners(&tree->hierarchies[i]);
-                for (unsigned k = 0; k < owners->len; k++)
-                        collect_leaves(&tree->hierarchies[i], owners->pdata[k], leaves);
-        }
-        g_hash_table_iter_init(&iterator, leaves);
-        while (g_hash_table_iter_next(&iterator, &name, &populated)) {
-                const char *serial = strchr(name, '/') + 1;
-                function((uid_t) g_ascii_strtoull(name, NULL, 10),
-                         g_ascii_strtoull(serial, NULL, 10), populated != NULL, data);
-        }
-}
-
-static void remove_if_empty(uid_t owner, uint64_t serial, bool populated, void *data)
-{
-        CgroupTree *tree = data;
-        g_autoptr(Cgroup) cgroup = NULL;
-
-        if (!populated && cgroup_open(tree, owner, serial, &cgroup, NULL))
-                (void) cgroup_remove(cgroup, NULL);
-}
-
-void cgroup_tree_sweep(CgroupTree *tree)
-{
-        cgroup_tree_foreach_leaf(tree, remove_if_empty, tree);
-        for (unsigned i = 0; i < tree->n_hierarchies; i++) {
-                CgroupHierarchy *h = &tree->hierarchies[i];
-                g_autoptr(GPtrArray) owners = cgroup_list_owners(h);
-                for (unsigned k = 0; k < owners->len; k++)
-                        (void) unlinkat(h->parent_fd, owners->pdata[k], AT_REMOVEDIR);
-                remove_made_parents(h);
-        }
 }
