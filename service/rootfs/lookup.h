@@ -1,8 +1,8 @@
 #pragma once
 
 /* Turns what a caller names, a path or an fd of its own, into pinned fds, with that caller's
- * rights, and these into the detached mounts a container gets: its root, and what is bound into it.
- * From the fds on, no host path is resolved again. */
+ * rights. From the fds on, no host path is resolved again. Knows users and file systems; mounts
+ * nothing (mount.h does). Called by the bus's side, before anybody is asked. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -53,17 +53,3 @@ void rootfs_lookup_cancel(RootfsLookup *lookup); /* no call-back */
  * reach (deleted, or mounted elsewhere, or named as the kernel marks a deleted one). Looks at no
  * file system. Owned. */
 char *rootfs_path_of(int fd);
-
-typedef struct RootfsTree {
-        int fd;              /* pinned */
-        const char *path;    /* for words only */
-        bool is_source;      /* of a mount, not the root tree: in words, and in the error's name */
-        uint64_t attributes; /* MOUNT_ATTR_… */
-} RootfsTree;
-
-/* A detached, recursive clone of the tree. */
-bool rootfs_clone(const RootfsTree *tree, int *ret_mount, GError **error);
-
-/* Sets the clone's attributes, recursively: those of the tree, nodev, private, and id-mapped by
- * `user_namespace` (-1: no map). A submount that cannot be id-mapped is an error naming it. */
-bool rootfs_protect(const RootfsTree *tree, int mount, int user_namespace, GError **error);

@@ -1,4 +1,4 @@
-#include "service/rootfs/lookup.h"
+#include "service/rootfs/mount.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "service/rootfs/lookup.h"
 #include "service/spec/error.h"
 #include "service/util/fd.h"
 #include "service/util/mountinfo.h"
