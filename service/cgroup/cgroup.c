@@ -65,8 +65,8 @@ bool cgroup_fail(const Cgroup *cgroup, unsigned index, const char *verb, int err
                                cgroup->name);
 }
 
-/* Whether there is a limit or not: the machine too can be out of memory, and what that does to a
- * container must not depend on whether the service was started again. */
+/* Also without a limit: the whole machine can run out of memory, too, and what that does to a
+ * container must not depend on whether the service was started again meanwhile. */
 bool cgroup_watch_oom(Cgroup *cgroup, GError **error)
 {
         int index = cgroup->tree->serving[CGROUP_MEMORY];
@@ -140,8 +140,8 @@ uint64_t cgroup_oom_kills(Cgroup *cgroup)
         return cgroup_keyed_value(text, "oom_kill");
 }
 
-/* The hierarchy to look for processes in, or -1: a predecessor's leaf may be left in another one
- * only, and a removed one is in none. */
+/* Index of the hierarchy in which to look for the leaf's processes, or -1 if the leaf was removed.
+ * It is the tracking one, but a predecessor's leaf may be left in another one only. */
 static int tracking_leaf(const Cgroup *cgroup)
 {
         int index = cgroup->tree->tracking;
@@ -214,7 +214,7 @@ static bool remove_leaf(Cgroup *cgroup, unsigned index, GError **error)
         return true;
 }
 
-/* The tracking one first: while it is in use, so are the others. */
+/* The tracking hierarchy first: while the leaf is in use there, it is in use in the others. */
 bool cgroup_remove(Cgroup *cgroup, GError **error)
 {
         int first = cgroup->tree->tracking;

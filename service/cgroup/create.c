@@ -73,7 +73,7 @@ unsigned cgroup_choose_hierarchies(const CgroupTree *tree, uid_t owner, const Cg
         return chosen;
 }
 
-/* For a copy of the service, which makes none: the service may have made it anew. */
+/* Opens the parent again, for a copy of the service: the service may have made it anew. */
 static bool find_parent(CgroupHierarchy *h)
 {
         g_autofree char *path = g_strconcat(h->mount_point, h->parent, NULL);
@@ -86,9 +86,9 @@ static bool find_parent(CgroupHierarchy *h)
         return true;
 }
 
-/* The owner's directory stays when its last leaf goes: to make it for every run would cost more
- * than the leaf. A parent that is gone (swept, or by systemd after the last process) is made again.
- */
+/* An owner's directory stays when its last leaf goes: to make the directory for every run would
+ * cost more than the leaf. A parent that is gone (swept, or removed by systemd after the last
+ * process) is made again. */
 bool cgroup_make_owner(const Cgroup *cgroup, unsigned index, GError **error)
 {
         CgroupHierarchy *h = &cgroup->tree->hierarchies[index];
@@ -120,7 +120,7 @@ static bool make_leaf(Cgroup *cgroup, unsigned index, GError **error)
                         return false;
                 r = mkdirat(h->parent_fd, cgroup->name, 0755) < 0 ? -errno : 0;
         }
-        if (r == -ENOMEM) /* the kernel's part of a leaf counts as its owner's memory */
+        if (r == -ENOMEM) /* what the kernel needs for a leaf counts as its owner's memory */
                 return cgroup_memory_too_low(CGROUP_NO_LIMIT, "make another cgroup", error);
         if (r < 0)
                 return cgroup_fail(cgroup, index, "make", -r, error);
@@ -134,9 +134,9 @@ static bool make_leaf(Cgroup *cgroup, unsigned index, GError **error)
         return true;
 }
 
-/* v2: the owner's directory must hand the controllers down. It does, but for the first leaf of an
- * owner, and after a predecessor that died between making and enabling: so look at the leaf, not at
- * what we made. */
+/* In v2 the owner's directory must hand the controllers down. It does not yet if the leaf is the
+ * owner's first, or if a predecessor died between making and enabling. So look at what the leaf
+ * has, not at what we made. */
 static bool hand_down(const Cgroup *cgroup, unsigned index, GError **error)
 {
         const CgroupHierarchy *h = &cgroup->tree->hierarchies[index];
@@ -208,7 +208,7 @@ bool cgroup_new(CgroupTree *tree, uid_t owner, uint64_t serial, const CgroupLimi
                 return false;
         cgroup = cgroup_alloc(tree, owner, serial);
         if (!fill_cgroup(cgroup, limits, error)) {
-                (void) cgroup_remove(cgroup, NULL); /* what has an fd in it was made by us */
+                (void) cgroup_remove(cgroup, NULL); /* only where we made it: there it has an fd */
                 return false;
         }
         *ret = g_steal_pointer(&cgroup);

@@ -9,14 +9,14 @@
 
 #include "service/cgroup/internal.h"
 
-/* Fds are indexed like the tree's hierarchies; -1 where the leaf is not. */
+/* `leaf_fds` are indexed like the tree's hierarchies; -1: the leaf is not in that hierarchy. */
 struct Cgroup {
         CgroupTree *tree; /* borrowed: it outlives its leaves */
         uid_t owner;
         char name[sizeof "4294967295/18446744073709551615"];
         char *path;
         int leaf_fds[CGROUP_HIERARCHIES_MAX];
-        int entry_fds[CGROUP_ENTRY_FDS_MAX]; /* packed: the v1 ones */
+        int entry_fds[CGROUP_ENTRY_FDS_MAX]; /* of the v1 hierarchies, without gaps */
         unsigned n_entries;
         int oom_count_fd, oom_event_fd;
 };

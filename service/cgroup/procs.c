@@ -1,10 +1,10 @@
 /* What is the same in both versions of cgroups: names, numbers in files, lists of processes,
  * sub-directories.
  *
- * A process of the list may end and its pid be given to a stranger before a signal is sent. So a
- * process is held by a pidfd that was opened between two readings of the list which both name the
- * pid: whoever had the pid at the first reading or takes it later, the pidfd is of a process of
- * this cgroup, or dead. */
+ * Before a signal is sent, a process of the list may end, and a stranger may get its pid. So open a
+ * pidfd for the pid, then read the list again. If the list still names the pid, the pidfd is of a
+ * process of this cgroup, or of a dead one: a living stranger with that pid would keep it off the
+ * list. */
 
 #include "service/cgroup/internal.h"
 
@@ -24,7 +24,7 @@
 #include "service/util/fd.h"
 
 #define DEPTH_MAX       16u     /* levels of sub-cgroups below a leaf */
-#define DIRECTORIES_MAX 4096u   /* of them in total */
+#define DIRECTORIES_MAX 4096u   /* sub-cgroups in total */
 #define PIDS_MAX        4194304 /* the kernel's PID_MAX_LIMIT: pids.max refuses more */
 #define BATCH           64u     /* pidfds open at a time */
 #define KILL_ROUNDS     50u     /* of 2 ms, where nothing could be frozen */
@@ -103,7 +103,7 @@ bool cgroup_set_value(int leaf, const char *file, uint64_t value, GError **error
                 return error_set_errno(error, RUNTIME_ERROR_CGROUP_FAILED, errno, "cannot open %s",
                                        file);
         int length = snprintf(text, sizeof text, "%" PRIu64, value);
-        if (write(fd, text, (size_t) length) < 0) /* EBUSY: v1, and more is in use already */
+        if (write(fd, text, (size_t) length) < 0) /* EBUSY: v1, where more is in use already */
                 return error_set_errno(error,
                                        errno == EBUSY ? RUNTIME_ERROR_MEMORY_TOO_LOW
                                                       : RUNTIME_ERROR_CGROUP_FAILED,
@@ -120,8 +120,8 @@ bool cgroup_set_value(int leaf, const char *file, uint64_t value, GError **error
         return true;
 }
 
-/* The kernel counts pages in a long, and takes the largest number for "no limit". More than the
- * page below it cannot be asked for; less than what was asked is no lie. */
+/* The kernel counts pages in a long, and takes the largest number for "no limit". A larger limit
+ * than one page below that is lowered to it: the promise, no more than was asked for, is kept. */
 bool cgroup_set_bytes(int leaf, const char *file, uint64_t value, GError **error)
 {
         uint64_t page = (uint64_t) sysconf(_SC_PAGESIZE);
@@ -140,7 +140,7 @@ bool cgroup_swap_file_missing(const char *file, GError **error)
 
         if (!g_file_get_contents("/proc/swaps", &swaps, NULL, NULL))
                 return true;                    /* a kernel without swap */
-        const char *line = strchr(swaps, '\n'); /* the first is a heading */
+        const char *line = strchr(swaps, '\n'); /* the first line is a heading */
         if (line && line[1])
                 return error_set(error, RUNTIME_ERROR_CGROUP_FAILED,
                                  "cannot limit swap, which is in use: the kernel has no %s", file);
@@ -194,7 +194,7 @@ static unsigned signal_directory(int dirfd, int signal)
         return n;
 }
 
-/* Visits a cgroup and those below it, parents first; the sum of what `visit` returns. */
+/* Visits a cgroup and those below it, parents first. Returns the sum of what `visit` returns. */
 static unsigned walk(int dirfd, unsigned depth, unsigned (*visit)(int dirfd, int value), int value)
 {
         unsigned sum = visit(dirfd, value);

@@ -43,7 +43,7 @@ static bool is_unified(const MountInfo *mount)
         return strcmp(mount->type, "cgroup2") == 0;
 }
 
-/* A mount that something else covers is in the list, too: what is there decides. */
+/* The list also has mounts that something else covers: look at what is really there. */
 static int open_mount(const MountInfo *mount)
 {
         autofd int fd = open(mount->point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -63,7 +63,8 @@ static bool has_option(const MountInfo *mount, const char *option)
         return g_strv_contains((const char *const *) options, option);
 }
 
-/* Of several, one that shows the hierarchy from its root is best. `controller` is NULL for v2. */
+/* Of several mounts of a hierarchy, the best shows it from its root. `controller` is NULL for
+ * v2. */
 static const MountInfo *find_mount(const GPtrArray *mounts, const char *controller)
 {
         const MountInfo *best = NULL;
@@ -93,15 +94,15 @@ void cgroup_hierarchy_remove_parent(CgroupHierarchy *h)
                 *strrchr(path, '/') = '\0';
 }
 
-/* Outside systemd nobody hands the controllers down, so try at every level. What fails shows in the
- * end. */
+/* Outside systemd nobody hands the controllers down, so try at every level. A failure shows at the
+ * last level: the controller is not there. */
 static void hand_down(CgroupHierarchy *h, int dirfd)
 {
         if (h->backend == &cgroup_unified && !h->is_delegated)
                 (void) cgroup_unified_enable(dirfd, 1u << CGROUP_MEMORY | 1u << CGROUP_PIDS, NULL);
 }
 
-/* Makes one level and moves on to it. */
+/* Makes one level, unless it is there, and moves `dirfd` on to it. */
 static bool descend(CgroupHierarchy *h, int *dirfd, const char *name)
 {
         if (mkdirat(*dirfd, name, 0755) == 0)
@@ -148,7 +149,8 @@ bool cgroup_hierarchy_make_parent(CgroupHierarchy *h, GError **error)
         if (fd < 0)
                 return error_set_errno(error, RUNTIME_ERROR_CGROUP_FAILED, errno, "cannot open %s",
                                        h->mount_point);
-        /* Root of a user namespace finds the directories of a stranger there already. */
+        /* To root of a user namespace these may be a stranger's directories, which were there
+         * before. */
         if (faccessat(fd, ".", W_OK, AT_EACCESS) < 0)
                 return error_set_errno(error, RUNTIME_ERROR_CGROUP_FAILED, errno, "cannot use %s%s",
                                        h->mount_point, h->parent);
@@ -178,8 +180,9 @@ static char *own_directory(const MountInfo *mount)
         return g_strdup(own.path + root);
 }
 
-/* Only the mark that systemd leaves on a delegated directory says that it is ours to divide: a name
- * can be inherited by whatever is started by hand in some other service. */
+/* A directory is ours to divide only if systemd has left its mark of delegation on it. Its name
+ * says nothing: a program that is started by hand inside some other service is in a directory of
+ * that service's name. */
 static bool is_delegated(const char *directory)
 {
         char mark[2];
@@ -190,11 +193,11 @@ static bool is_delegated(const char *directory)
                mark[0] == '1';
 }
 
-/* The delegated parent below the mount point of v2, or NULL. Ours only if systemd itself started us
- * in the leaf "supervisor" of it (DelegateSubgroup=, since 254). An older one puts the service
- * right into the delegated directory, which the kernel refuses (EBUSY, exit 219/CGROUP) as long as
- * that hands controllers down: to move away from there makes a service that cannot be restarted
- * while a container runs. */
+/* The delegated parent below the mount point of v2, or NULL. It is ours only if systemd itself
+ * started us in the leaf "supervisor" of it (DelegateSubgroup=, since 254). An older systemd puts
+ * the service right into the delegated directory; the kernel refuses that (EBUSY, exit 219/CGROUP)
+ * as long as the directory hands controllers down. A service that moved itself away from there
+ * could not be started again while a container runs. */
 static char *find_delegated(const MountInfo *mount)
 {
         g_autofree char *own = mount ? own_directory(mount) : NULL;
@@ -342,7 +345,7 @@ CgroupTree *cgroup_tree_new(const char *parent)
                 if (tree->serving[order[i]] < 0 &&
                     (order[i] != CGROUP_FREEZER || tree->tracking < 0))
                         add_legacy(tree, mounts, order[i], parent);
-                if (tree->tracking < 0) /* the first of the order that there is */
+                if (tree->tracking < 0) /* the first controller in the order that is served */
                         tree->tracking = tree->serving[order[i]];
         }
         tree->mode = judge_mode(tree);

@@ -1,5 +1,10 @@
-/* What the kernel's cache knows: an answer at once, asked of no file system and no server of one,
- * or none. */
+/* Looks a root tree up in the kernel's cache of names. Either the kernel answers at once, without
+ * asking a file system or the server of one, and no child is needed; or it gives no answer. For
+ * this the service takes on the caller's ids while it opens the tree.
+ *
+ * What it costs a user without (Linux 6.18, two processors, a client's Run and Wait, services with
+ * and without on buses of their own and asked in turn, medians of ratios of two runs): 51 and 53 %
+ * more time where a sandbox waits, 36 and 43 % where none does (PreparedSandboxes=0). */
 
 #include "service/rootfs/lookup-internal.h"
 
@@ -32,13 +37,13 @@ static bool is_surely_not_proc(const struct statx *status)
         MountRequest request = {sizeof request, 0, status->stx_mnt_id, STATMOUNT_SUPERBLOCK};
         MountStatus mount = {0};
 
-        return status->stx_dev_major != 0 || /* one with a device */
+        return status->stx_dev_major != 0 || /* a file system with a device */
                (status->stx_mask & STATX_UNIQUE_MOUNT &&
                 syscall(SYS_STATMOUNT, &request, &mount, sizeof mount, 0) == 0 &&
                 mount.told & STATMOUNT_SUPERBLOCK && mount.magic != PROC_SUPER_MAGIC);
 }
 
-/* Passing through "." asks for the right that any use of the directory needs. */
+/* The "/." makes the kernel ask for the right to enter the directory, which any use of it needs. */
 static bool find_cached_as(const char *path, const Credentials *owner, RootfsFound *ret)
 {
         char inside[PATH_MAX];

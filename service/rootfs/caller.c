@@ -23,9 +23,9 @@ int rootfs_open_path(const char *path, uint64_t flags, uint64_t resolve)
 
 int rootfs_become(const Credentials *owner)
 {
-        /* raw: this thread's ids only, and no library state. The file system ids decide what a
-         * lookup may pass; the others stay root's, so that the caller cannot signal or trace this
-         * process. */
+        /* Raw system calls change the ids of this thread only, and no state of the library. The
+         * file system ids decide what a lookup may pass; the other ids stay root's, so that the
+         * caller cannot signal or trace this process. */
         if (syscall(SYS_setgroups, owner->n_groups, owner->groups) < 0)
                 return -errno;
         gid_t gid = owner->n_groups ? owner->groups[0] : (gid_t) 65534;
@@ -42,6 +42,6 @@ bool rootfs_come_back(void)
         setfsgid(getegid());
         return (uid_t) setfsuid((uid_t) -1) == geteuid() &&
                (gid_t) setfsgid((gid_t) -1) == getegid() && syscall(SYS_setgroups, 0, NULL) == 0 &&
-               /* a change of ids undoes it where fs.suid_dumpable says so */
+               /* where fs.suid_dumpable says so, the change of ids has made us dumpable */
                prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
 }

@@ -1,5 +1,5 @@
-/* The throw-away child of a look-up. It has the service's memory as it was at some moment: no GLib
- * from here. */
+/* The throw-away child of a look-up. It is a copy of the service, taken at any moment: so it calls
+ * nothing of GLib. */
 
 #include "service/rootfs/lookup-internal.h"
 
@@ -16,9 +16,10 @@
 
 #include "service/util/proc.h"
 
-/* What the kernel says to be an fd's path counts from wherever its mount begins, if that is not in
- * our mount namespace: believe it, and let a rule judge it, only if it leads back. With root's
- * rights, for whoever holds an fd need not be able to walk to it. */
+/* If an fd's mount is not in our mount namespace, the path that the kernel tells begins at that
+ * mount and means another place here. So let a polkit rule judge the path only if it leads back to
+ * the same directory. Walk it with root's rights: whoever holds the fd need not be able to walk
+ * there. */
 static int check_reachable(int fd)
 {
         char link[32], path[PATH_MAX + 1];
@@ -41,7 +42,7 @@ static int check_reachable(int fd)
                        : -EXDEV;
 }
 
-/* What is opened as a path needs no right to it: ask for the one that any use of it would need. */
+/* O_PATH opens without any right to the file: ask for the right that any use of it would need. */
 static int judge(int fd, bool is_tree, struct stat *status)
 {
         struct statfs fs;
@@ -57,7 +58,7 @@ static int judge(int fd, bool is_tree, struct stat *status)
                 right = R_OK;
         else if (!S_ISFIFO(status->st_mode) && !S_ISSOCK(status->st_mode))
                 return -ENODEV;
-        /* a file system in user space need not answer to that */
+        /* needs the file system's answer, which one in user space may not give */
         if (fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC)
                 return -EMEDIUMTYPE;
         return syscall(SYS_faccessat2, fd, "", right, AT_EACCESS | AT_EMPTY_PATH) < 0 ? -errno : 0;
@@ -71,7 +72,7 @@ _Noreturn void rootfs_lookup_child(pid_t parent, const RootfsRequest *request, i
         bool has_fd = !request->sources[0].path;
 
         if (has_fd) {
-                dup2(request->sources[0].fd, STDIN_FILENO); /* where it is kept */
+                dup2(request->sources[0].fd, STDIN_FILENO); /* proc_detach() keeps it there */
                 proc_detach(parent, &socket, 1);
                 if (fstat(STDIN_FILENO, &status) < 0)
                         reply.error = -errno;

@@ -16,24 +16,25 @@ G_STATIC_ASSERT(LOOKUP_SOURCES_MAX <= FD_RECEIVE_MAX);
 
 /* -- caller.c -- */
 
-/* Opens a place to look at it, with the rights of whoever the calling process is. Or -1 and errno.
- */
+/* Opens a place as O_PATH, with the ids that the process has now. -1 and errno on failure. */
 int rootfs_open_path(const char *path, uint64_t flags, uint64_t resolve);
 
-/* From here on the calling process looks paths up as `owner`. 0 or -errno. */
+/* From now on the process looks paths up with the rights of `owner`. 0 or -errno. */
 int rootfs_become(const Credentials *owner);
-/* As the service again. */
+/* From now on with the service's own rights again. False if that failed: then the process must
+ * end. */
 bool rootfs_come_back(void);
 
 /* -- cached.c -- */
 
-/* Only for a single directory named by a path. False: ask the file system. */
+/* Tries to open the root tree without asking any file system. False: the child must look it up
+ * (always so for an fd, and where mounts have sources). */
 bool rootfs_find_cached(const RootfsRequest *request, RootfsFound *ret);
 
 /* -- lookup-child.c -- */
 
 typedef struct LookupReply {
-        int32_t error; /* negative: of the last of these */
+        int32_t error; /* negative errno of the last source that was tried; 0: all are open */
         uint32_t n;
         struct {
                 uid_t uid;

@@ -19,7 +19,7 @@ struct RootfsLookups {
         GPtrArray *abandoned; /* Abandoned, owned */
 };
 
-/* A child that was killed and is not gone yet. */
+/* A child that was killed and has not ended yet. */
 typedef struct Abandoned {
         RootfsLookups *lookups;
         uid_t uid;
@@ -30,7 +30,7 @@ typedef struct Abandoned {
 struct RootfsLookup {
         RootfsLookups *lookups;
         uid_t uid;
-        char **paths; /* for words; "" for an fd */
+        char **paths; /* for error messages; "" for an fd */
         size_t n;
         RootfsFunc function;
         void *data;
@@ -58,7 +58,7 @@ static const char *kind_of(mode_t mode)
         }
 }
 
-/* Of the `index`th path; it tells a caller no more than its own lookup would. */
+/* The error of the `index`th path. It tells a caller no more than its own lookup would. */
 static GError *lookup_error(char *const *paths, size_t index, int errnum, mode_t mode)
 {
         RuntimeError code = index == 0 ? RUNTIME_ERROR_ROOTFS_INVALID : RUNTIME_ERROR_MOUNT_INVALID;

@@ -48,8 +48,8 @@ static bool is_below(const char *path, const char *top)
         return strncmp(path, top, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
-/* Without a walk along any path, which might never end: by a mount of the pinned directory itself,
- * or by type. */
+/* Tries a mount of the pinned directory itself. A walk along a path might never end, so mounts
+ * below it are judged by their type alone (is_mappable_type()). */
 static bool refuses_map(int fd, int user_namespace)
 {
         struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP,
@@ -80,8 +80,8 @@ static bool is_tmpfs_mappable(int user_namespace)
         return mount >= 0 && !refuses_map(mount, user_namespace);
 }
 
-/* The first mount at or below the directory `fd` that refuses the map (as far as can be told), as
- * "'/x' (overlay)". Slow: only after a failure. */
+/* The first mount at or below the directory `fd` that refuses the map, as far as can be told: "'/x'
+ * (overlay)". Slow, so only for an error message. */
 static char *find_unmappable(int fd, int user_namespace)
 {
         g_autofree char *top = rootfs_path_of(fd), *below = NULL;
@@ -96,7 +96,8 @@ static char *find_unmappable(int fd, int user_namespace)
                 if (!below && !is_mappable && strcmp(mount->point, top) != 0 &&
                     is_below(mount->point, top))
                         below = g_strdup_printf("'%s' (%s)", mount->point, mount->type);
-                /* a mount stands after what it is mounted on: the last that fits has the tree */
+                /* a mount stands after the one it is mounted on: the last that fits holds the
+                 * tree */
                 if (is_below(top, mount->point))
                         top_type = mount->type;
         }

@@ -8,9 +8,10 @@
 #include <stdint.h>
 
 typedef struct RootfsTree {
-        int fd;              /* pinned */
-        const char *path;    /* for words only */
-        bool is_source;      /* of a mount, not the root tree: in words, and in the error's name */
+        int fd;           /* pinned */
+        const char *path; /* for error messages only */
+        bool is_source; /* the source of a mount, not the root tree: errors say so, and have another
+                           name */
         uint64_t attributes; /* MOUNT_ATTR_… */
 } RootfsTree;
 

@@ -15,7 +15,7 @@
 
 void proc_detach(pid_t parent, const int *keep, size_t n)
 {
-        /* the service may have died before this took effect */
+        /* the service may have died before the line above took effect */
         if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
                 _exit(EXIT_FAILURE);
         fd_close_others(keep, n);
@@ -103,7 +103,7 @@ int proc_exit_status(int pidfd, int *ret_status)
         PidfdInfo info = {.mask = PIDFD_WITH_EXIT};
 
         if (ioctl(pidfd, PIDFD_GET_INFO_, &info) < 0)
-                return errno == ESRCH ? 0 : -1; /* ESRCH: it is just being reaped */
+                return errno == ESRCH ? 0 : -1; /* ESRCH: the process is just being reaped */
         if (!(info.mask & PIDFD_WITH_EXIT))
                 return 0;
         *ret_status = info.exit_code;
