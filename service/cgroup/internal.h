@@ -57,12 +57,12 @@ struct CgroupTree {
         CgroupMode mode;
         CgroupHierarchy hierarchies[CGROUP_HIERARCHIES_MAX];
         unsigned n_hierarchies;
-        int serving[_CGROUP_CONTROLLER_MAX]; /* index of the hierarchy, or -1 */
-        char *missing[_CGROUP_CONTROLLER_MAX];
-        CgroupLimits ceilings; /* of an owner's directory */
-        GHashTable *capped;    /* set of the owners whose directories have the ceilings */
-        int tracking;          /* the hierarchy in which every container has a leaf, or -1 */
-        bool is_copy;          /* another process makes what is above the leaves */
+        int serving[_CGROUP_CONTROLLER_MAX];   /* index of the hierarchy, or -1 */
+        char *missing[_CGROUP_CONTROLLER_MAX]; /* why it is -1 */
+        CgroupLimits ceilings;                 /* of an owner's directory */
+        GHashTable *capped; /* set of the owners whose directories have the ceilings */
+        int tracking;       /* the hierarchy in which every container has a leaf, or -1 */
+        bool is_copy;       /* another process makes what is above the leaves */
 };
 
 /* -- procs.c: what is the same in both versions -- */
