@@ -1,10 +1,17 @@
-/* close() of the whole program, libsystemd's calls included: what a caller passed is closed there,
- * too, even what the message's body does not name and no function of sd-bus gives out.
+/* close() of the whole program, also of the calls in libsystemd, which closes the fds that callers
+ * pass: even those that the message's body does not name, and that no function of sd-bus gives out.
  *
- * The last close() of a socket with SO_LINGER and unsent data waits for as long as its sender
- * chose. The option belongs to the socket, not to the fd: a sender who has kept a copy can set it
- * again after we have cleared it, and close its own before us. So such a socket is closed by a
- * throw-away child that has the same table of fds, and not for long. */
+ * The last close() of a socket with SO_LINGER and unsent data waits for as long as the socket's
+ * sender chose. The option belongs to the socket, not to the fd: a sender who has kept a copy can
+ * set the option again after we have cleared it, and then close the copy before us. So such a
+ * socket is closed by a throw-away child that has the same table of fds and lives no longer than
+ * LINGER_USEC.
+ *
+ * What it costs without (Linux 6.18; a TCP socket set to linger for 4 s, passed with a Spawn that
+ * is refused; services with and without on buses of their own, in turn): everybody else waited 4.2
+ * s for an answer, and would wait for any time that the sender chooses; with it, 21 to 29 ms. A
+ * client's Run and Wait takes as long with it as without, as far as could be told (medians of
+ * ratios 0.94 and 1.01; a second service with it, 0.94 and 1.06). */
 
 #include <errno.h>
 #include <glib-unix.h>
@@ -20,7 +27,7 @@
 
 #define LINGER_USEC 100000
 
-/* None that the service has made itself: those are of the kernel's own domains, or datagrams. */
+/* False for all sockets that the service makes itself: they are AF_UNIX, datagram or raw ones. */
 static bool may_linger(int fd)
 {
         int domain = AF_UNIX, type = SOCK_DGRAM, saved = errno;
@@ -36,7 +43,8 @@ _Noreturn static void close_in_child(int fd)
 {
         const struct itimerval limit = {.it_value.tv_usec = LINGER_USEC};
 
-        syscall(SYS_setitimer, ITIMER_REAL, &limit, NULL); /* ends this process, and its waiting */
+        syscall(SYS_setitimer, ITIMER_REAL, &limit,
+                NULL); /* ends this process, if it still waits in close() */
         syscall(SYS_close, fd);
         _exit(0);
 }

@@ -1,9 +1,11 @@
-/* The level between our parent directory and the leaves: one for each owner, which bounds what all
- * of its containers have together. Root has none: it could take them away.
+/* Between our parent directory and the leaves each owner has a directory. Its limits are the
+ * owner's ceilings: they bound what all containers of the owner have together. Root has no
+ * ceilings, for it could take them away.
  *
- * An owner's directory outlives its last leaf and, with a leaf in it, the service. So what the
- * configuration says now is put there once in the life of this service, and before that, what an
- * earlier one said is taken away: v1 refuses to raise memory above a memory-and-swap of before. */
+ * An owner's directory outlives its last leaf and, with a leaf in it, the service. So each service
+ * puts the ceilings of its own configuration there, once, and before that takes away those that an
+ * earlier service left: v1 refuses to raise the limit of memory above an old limit of memory and
+ * swap together. */
 
 #include "service/cgroup/internal.h"
 
@@ -22,7 +24,8 @@ CgroupLimits cgroup_ceilings_of(const CgroupTree *tree, uid_t owner)
         return owner == 0 ? none : tree->ceilings;
 }
 
-/* cgroup v1 before Linux 5.11, see count_hierarchically(): a limit here would count nothing. */
+/* A cgroup v1 before Linux 5.11 may count a directory apart from those below it (see
+ * count_hierarchically()): a ceiling would then limit nothing. */
 static bool counts_below(int dirfd, GError **error)
 {
         char text[8];
@@ -34,7 +37,7 @@ static bool counts_below(int dirfd, GError **error)
                        "memory of a cgroup's children is not counted (memory.use_hierarchy is 0)");
 }
 
-/* `ret_fd` is -1 if it has no directory there: then there is nothing to limit yet. */
+/* `ret_fd` is -1 if the owner has no directory there: then there is nothing to limit yet. */
 static bool open_owner(const CgroupTree *tree, CgroupController controller, uid_t owner,
                        int *ret_fd, GError **error)
 {
@@ -96,7 +99,8 @@ static void lift(const CgroupHierarchy *h, const char *owner)
         autofd int fd =
                 openat(h->parent_fd, owner, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-        /* of either version, whichever it has; what stays is told of when it is set anew */
+        /* The directory has the files of one version. A limit that stays is noticed when it is set
+         * anew. */
         for (size_t i = 0; fd >= 0 && i < G_N_ELEMENTS(files); i++)
                 (void) fd_write_file_at(fd, files[i][0], files[i][1]);
 }
@@ -110,7 +114,8 @@ void cgroup_tree_set_ceilings(CgroupTree *tree, const CgroupLimits *ceilings)
                 for (unsigned k = 0; k < owners->len; k++)
                         lift(&tree->hierarchies[i], owners->pdata[k]);
         }
-        /* at once, for what runs already; where that fails, the owner's next container tells why */
+        /* At once, for what runs already. Where that fails, the owner's next container is refused,
+         * with the reason. */
         for (unsigned i = 0; i < tree->n_hierarchies; i++) {
                 g_autoptr(GPtrArray) owners = cgroup_list_owners(&tree->hierarchies[i]);
                 for (unsigned k = 0; k < owners->len; k++)

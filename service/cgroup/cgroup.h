@@ -30,48 +30,48 @@ typedef struct CgroupLimits {
 typedef struct CgroupTree CgroupTree;
 
 /* Looks at /proc/self/mountinfo and /proc/self/cgroup, makes the parent in each hierarchy that
- * serves a limit, and keeps directory fds. `parent` such as "/system.slice/naive-runc.service";
- * NULL: the unit's own cgroup if systemd started this process in the leaf "supervisor" of it
- * (Delegate= and DelegateSubgroup=supervisor, systemd 254); under an older systemd with v2
- * controllers
- * "/system.slice/naive-runc-containers", since it cannot start a unit again whose own cgroup hands
- * controllers down to containers that still run; else that default. A machine without cgroups, or
- * without the right to them, is no error here: the mode says so, and cgroup_new() refuses limits
- * naming what is missing and why. */
+ * serves a limit, and keeps directory fds. `parent` is a path such as
+ * "/system.slice/naive-runc.service". NULL: the unit's own cgroup if systemd started this process
+ * in the leaf "supervisor" of it (Delegate= and DelegateSubgroup=supervisor, systemd 254); under an
+ * older systemd with v2 controllers "/system.slice/naive-runc-containers", since it cannot start a
+ * unit again whose own cgroup hands controllers down to containers that still run; else the path
+ * above. A machine without cgroups, or without the right to them, is no error here: the mode says
+ * so, and cgroup_new() refuses limits, naming what is missing and why. */
 CgroupTree *cgroup_tree_new(const char *parent);
 void cgroup_tree_free(CgroupTree *tree);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgroupTree, cgroup_tree_free)
 
-/* What all containers of one owner may have together, root's excepted; it holds from here on, also
- * for those that run already. Needs no call where there are none. */
+/* Limits what all containers of one owner may have together, at once and for those that run
+ * already. Root's containers are not limited. Without this call there are no ceilings. */
 void cgroup_tree_set_ceilings(CgroupTree *tree, const CgroupLimits *ceilings);
 
 CgroupMode cgroup_tree_mode(const CgroupTree *tree);
 const char *cgroup_mode_to_string(CgroupMode mode); /* "none" "unified" "hybrid" "legacy" */
 
-/* Calls back for each leaf that exists already (left by a predecessor). `populated`: processes
- * inside. */
+/* Calls back for each leaf that a predecessor has left. `populated`: there are processes in it. */
 typedef void (*CgroupLeafFunc)(uid_t owner, uint64_t serial, bool populated, void *data);
 void cgroup_tree_foreach_leaf(CgroupTree *tree, CgroupLeafFunc function, void *data);
 
-/* Removes the empty leaves, owners' directories, and the parents that this process made. At start
- * and at the end: a leaf whose container is not born yet is empty too. What is needed later is made
- * again. */
+/* Removes empty leaves, empty directories of owners, and the parents that this process made. Only
+ * for the service's start and end: a leaf whose container is not born yet is empty, too. What is
+ * needed later is made again. */
 void cgroup_tree_sweep(CgroupTree *tree);
 
 /* -- a leaf -- */
 typedef struct Cgroup Cgroup;
 
-/* Makes the leaf in each hierarchy with its limits in place; on failure nothing is left behind.
- * Without `limits`: in each hierarchy that could limit, for cgroup_limit() to follow. */
+/* Makes the leaf, with its limits in place, in each hierarchy that the limits need; on failure
+ * nothing is left behind. Without `limits`: in each hierarchy that could limit, and cgroup_limit()
+ * follows. */
 bool cgroup_new(CgroupTree *tree, uid_t owner, uint64_t serial, const CgroupLimits *limits,
                 Cgroup **ret, GError **error);
 
-/* Sets MemoryTooLow, for what could not be done ("start a process") under a limit of `memory_max`
- * bytes of its own, or none, and the ceiling of its owner. Returns false. */
+/* Sets MemoryTooLow: there was too little memory to do `what` ("start a process"), by the
+ * container's limit of `memory_max` bytes, if it has one, or by the ceiling of its owner. Returns
+ * false. */
 bool cgroup_memory_too_low(uint64_t memory_max, const char *what, GError **error);
 
-/* Sets the limits of a leaf that was made without. They are read back: larger than asked is an
+/* Sets the limits of a leaf that was made without them. A limit that reads back larger is an
  * error. */
 bool cgroup_limit(Cgroup *cgroup, const CgroupLimits *limits, GError **error);
 
@@ -92,29 +92,28 @@ int cgroup_birth_fd(const Cgroup *cgroup);
  * exist then. */
 #define CGROUP_ENTRY_FDS_MAX 3u
 int cgroup_entry_fd(const Cgroup *cgroup, unsigned index);
-void cgroup_close_entries(Cgroup *cgroup); /* the child has its own copies by now */
+void cgroup_close_entries(Cgroup *cgroup); /* once the child has its own copies */
 
 /* The path of the leaf as /proc/PID/cgroup shows it on the host, "/system.slice/…/1000/42"; "" if
  * none. */
 const char *cgroup_path(const Cgroup *cgroup);
 
-/* Where there is a leaf in the memory hierarchy: an fd that reports an OOM event (poll for
- * `*ret_events`), else -1: v1's eventfd (POLLIN), v2's memory.events (POLLPRI). Borrowed. After an
- * event call cgroup_oom_kills(), which also rearms it. v1 reports before the kill is done and once
- * more when the leaf is removed: what counts is the number, read again after the exit of the
- * container. */
+/* An fd that reports OOM events (poll for `*ret_events`): v1's eventfd (POLLIN) or v2's
+ * memory.events (POLLPRI); -1 if the leaf is not in the memory hierarchy. Borrowed. After an event
+ * call cgroup_oom_kills(), which also rearms the fd. v1 reports before the kill is done, and again
+ * when the leaf is removed: trust the number alone, and read it again after the container's
+ * exit. */
 int cgroup_oom_fd(const Cgroup *cgroup, short *ret_events);
 uint64_t cgroup_oom_kills(Cgroup *cgroup); /* 0: none so far; v2 may count one twice */
 
-/* SIGKILL to every process in the leaf: cgroup.kill where there is one, else freeze, kill, thaw (or
- * a loop over cgroup.procs until it is empty, bounded). 0 processes is fine. They are still dying
- * when this returns. Without any hierarchy there is no leaf, and it is NotSupported. */
+/* SIGKILL to every process in the leaf: by cgroup.kill where the kernel has that, else freeze,
+ * kill, thaw (or a bounded loop over cgroup.procs until it is empty). An empty leaf is fine. When
+ * this returns the processes are still dying. Without any hierarchy: NotSupported. */
 bool cgroup_kill(Cgroup *cgroup, GError **error);
 /* Any other signal to every process in the leaf. */
 bool cgroup_signal(Cgroup *cgroup, int signal, GError **error);
 bool cgroup_is_populated(Cgroup *cgroup);
 
-/* Removes the leaf in each hierarchy, sub-cgroups made inside it first (depth-first, bounded).
- * Returns false with EBUSY worded while processes are still going away: the caller retries later.
- */
+/* Removes the leaf in each hierarchy, and before it the sub-cgroups made inside (depth-first,
+ * bounded). Fails while processes are still going away: the caller retries later. */
 bool cgroup_remove(Cgroup *cgroup, GError **error);

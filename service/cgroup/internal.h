@@ -2,7 +2,12 @@
 
 /* What the files of the cgroup module share: a hierarchy (one mounted tree of either version, with
  * the service's parent directory in it), and the backend, the few things that v1 and v2 do
- * differently. All of it works on directory fds: no path of a leaf is resolved on the host. */
+ * differently. All of it works on directory fds: no path of a leaf is resolved on the host.
+ *
+ * The files in their order; each calls those before it, never one behind it: procs.c (numbers,
+ * lists, processes), v1.c and v2.c (the backends), ceilings.c (what an owner may have), tree.c (the
+ * hierarchies), cgroup.c (a leaf, leaf.h), create.c (making it), copy.c (making it in a copy of the
+ * service), sweep.c (what is left behind). */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -23,13 +28,11 @@ typedef enum CgroupController {
         _CGROUP_CONTROLLER_MAX,
 } CgroupController;
 
-const char *cgroup_controller_name(CgroupController controller);
-
 typedef struct CgroupBackend {
-        /* Either value may be CGROUP_NO_LIMIT, not both. */
+        /* One of the values may be CGROUP_NO_LIMIT, not both. */
         bool (*set_memory)(int leaf, uint64_t memory_max, uint64_t swap_max, GError **error);
-        /* Lets an OOM end all of the leaf, and opens what reports and counts such kills.
-         * `*ret_event` is -1 if the counting fd reports too. */
+        /* Opens the fd that counts OOM kills and the one that reports them; `*ret_event` is -1 if
+         * the first does both. From then on, where the kernel can, an OOM ends all of the leaf. */
         bool (*watch_oom)(int leaf, int *ret_count, int *ret_event, GError **error);
         bool (*kill)(int leaf, GError **error);
         bool (*is_populated)(int leaf);
@@ -44,8 +47,8 @@ typedef struct CgroupHierarchy {
         char *mount_root;     /* the part of the hierarchy that is mounted; "" for all of it */
         char *device;         /* "major:minor": the same for controllers mounted together */
         char *parent;         /* below the mount point */
-        bool is_delegated;    /* the levels above the parent are systemd's: hands off */
-        unsigned parent_made; /* the lowest levels of `parent` that this process made */
+        bool is_delegated;    /* the levels above the parent are systemd's: leave them alone */
+        unsigned parent_made; /* how many of the lowest levels this process made */
         unsigned controllers; /* bits of the controllers it serves */
         int parent_fd;
 } CgroupHierarchy;
@@ -54,48 +57,32 @@ struct CgroupTree {
         CgroupMode mode;
         CgroupHierarchy hierarchies[CGROUP_HIERARCHIES_MAX];
         unsigned n_hierarchies;
-        int serving[_CGROUP_CONTROLLER_MAX]; /* index of the hierarchy, or -1 and the reason: */
-        char *missing[_CGROUP_CONTROLLER_MAX];
-        CgroupLimits ceilings; /* of an owner's directory */
-        GHashTable *capped;    /* set of the owners whose directories have them */
-        int tracking;          /* the hierarchy in which every container has a leaf, or -1 */
-        bool is_copy;          /* another process makes what is above the leaves */
+        int serving[_CGROUP_CONTROLLER_MAX];   /* index of the hierarchy, or -1 */
+        char *missing[_CGROUP_CONTROLLER_MAX]; /* why it is -1 */
+        CgroupLimits ceilings;                 /* of an owner's directory */
+        GHashTable *capped; /* set of the owners whose directories have the ceilings */
+        int tracking;       /* the hierarchy in which every container has a leaf, or -1 */
+        bool is_copy;       /* another process makes what is above the leaves */
 };
-
-/* -- ceilings.c -- */
-
-CgroupLimits cgroup_ceilings_of(const CgroupTree *tree, uid_t owner);
-/* Puts them in place, once for each directory of an owner, which is there. */
-bool cgroup_cap_owner(CgroupTree *tree, uid_t owner, GError **error);
-
-/* -- tree.c -- */
-
-GPtrArray *cgroup_list_owners(const CgroupHierarchy *hierarchy); /* names */
-
-typedef struct CgroupMount {
-        unsigned version;
-        char *device, *root, *point;
-        char *options; /* of the super block; v1 names its controllers here */
-} CgroupMount;
-
-/* The cgroup mounts in the text of a mountinfo file, in its order; lines that make no sense are
- * left out. */
-GPtrArray *cgroup_mounts_parse(const char *mountinfo);
-
-/* (Re)makes and opens the parent directory. What was made of it is removed again on failure. */
-bool cgroup_hierarchy_make_parent(CgroupHierarchy *hierarchy, GError **error);
 
 /* -- procs.c: what is the same in both versions -- */
 
+const char *cgroup_controller_name(CgroupController controller);
+
 /* Names of the sub-directories; empty if there are none or it cannot be read. */
 GPtrArray *cgroup_list_directories(int dirfd);
+/* Those of the owners' directories. */
+GPtrArray *cgroup_list_owners(const CgroupHierarchy *hierarchy);
+
+/* Only a number as we write it into a name: digits, no leading zero. */
+bool cgroup_parse_number(const char *text, uint64_t max, uint64_t *ret);
 
 /* Writes a number and reads it back: an error if the kernel made it larger. */
 bool cgroup_set_value(int leaf, const char *file, uint64_t value, GError **error);
 bool cgroup_set_bytes(int leaf, const char *file, uint64_t value, GError **error);
 bool cgroup_set_tasks(int leaf, uint64_t tasks_max, GError **error);
 
-/* For a kernel without the file that limits swap: fine as long as there is no swap. */
+/* For a kernel without the file that limits swap: an error if the machine has swap. */
 bool cgroup_swap_file_missing(const char *file, GError **error);
 
 /* The number behind "<key> " in a flat keyed file (cgroup.events, memory.events); 0 if there is
@@ -106,8 +93,8 @@ uint64_t cgroup_keyed_value(const char *text, const char *key);
 unsigned cgroup_signal_all(int dirfd, int signal);
 bool cgroup_has_processes(int dirfd);
 
-/* Ends all processes with a freezer's help (`freeze` says whether everything stands still; may be
- * unable to): freeze, kill, always thaw; repeated, within bounds, when it could not be frozen. */
+/* Ends all processes: freeze, kill, and in any case thaw. `freeze` says whether all of them stand
+ * still; if they do not, the round is repeated, within bounds, until none is left. */
 bool cgroup_kill_listed(int leaf, bool (*freeze)(int leaf), void (*thaw)(int leaf), GError **error);
 
 /* Removes the sub-cgroups, depth-first, bounded. 0 or -errno. */
@@ -116,5 +103,18 @@ int cgroup_remove_children(int dirfd);
 /* -- v2.c -- */
 
 /* Enables controllers (bits) for the children of a v2 directory. Returns the bits that are enabled
- * then; `reasons` (one for each controller, may be NULL) tells of the others. */
+ * then; `reasons` (one for each controller, may be NULL) says why others are not. */
 unsigned cgroup_unified_enable(int dirfd, unsigned wanted, char **reasons);
+
+/* -- ceilings.c -- */
+
+CgroupLimits cgroup_ceilings_of(const CgroupTree *tree, uid_t owner);
+/* Puts the ceilings on the directories of an owner, which exist, unless they have them already. */
+bool cgroup_cap_owner(CgroupTree *tree, uid_t owner, GError **error);
+
+/* -- tree.c -- */
+
+/* Makes and opens the parent directory, also again. On failure removes what it made. */
+bool cgroup_hierarchy_make_parent(CgroupHierarchy *hierarchy, GError **error);
+/* Removes those of its levels that this process made, as far as they are empty. */
+void cgroup_hierarchy_remove_parent(CgroupHierarchy *hierarchy);

@@ -1,10 +1,10 @@
-/* What is the same in both versions of cgroups: numbers in files, lists of processes,
+/* What is the same in both versions of cgroups: names, numbers in files, lists of processes,
  * sub-directories.
  *
- * A process of the list may end and its pid be given to a stranger before a signal is sent. So a
- * process is held by a pidfd that was opened between two readings of the list which both name the
- * pid: whoever had the pid at the first reading or takes it later, the pidfd is of a process of
- * this cgroup, or dead. */
+ * Before a signal is sent, a process of the list may end, and a stranger may get its pid. So open a
+ * pidfd for the pid, then read the list again. If the list still names the pid, the pidfd is of a
+ * process of this cgroup, or of a dead one: a living stranger with that pid would keep it off the
+ * list. */
 
 #include "service/cgroup/internal.h"
 
@@ -24,10 +24,19 @@
 #include "service/util/fd.h"
 
 #define DEPTH_MAX       16u     /* levels of sub-cgroups below a leaf */
-#define DIRECTORIES_MAX 4096u   /* of them in total */
+#define DIRECTORIES_MAX 4096u   /* sub-cgroups in total */
 #define PIDS_MAX        4194304 /* the kernel's PID_MAX_LIMIT: pids.max refuses more */
 #define BATCH           64u     /* pidfds open at a time */
 #define KILL_ROUNDS     50u     /* of 2 ms, where nothing could be frozen */
+
+const char *cgroup_controller_name(CgroupController controller)
+{
+        static const char *const names[_CGROUP_CONTROLLER_MAX] = {"memory", "pids", "freezer"};
+
+        return names[controller];
+}
+
+/* -- directories -- */
 
 static DIR *open_directory(int dirfd)
 {
@@ -54,7 +63,24 @@ GPtrArray *cgroup_list_directories(int dirfd)
         return names;
 }
 
+GPtrArray *cgroup_list_owners(const CgroupHierarchy *h)
+{
+        GPtrArray *names = cgroup_list_directories(h->parent_fd);
+        uint64_t owner;
+
+        for (unsigned i = names->len; i-- > 0;)
+                if (!cgroup_parse_number(names->pdata[i], UINT32_MAX - 1, &owner))
+                        g_ptr_array_remove_index_fast(names, i);
+        return names;
+}
+
 /* -- values -- */
+
+bool cgroup_parse_number(const char *text, uint64_t max, uint64_t *ret)
+{
+        return (text[0] != '0' || !text[1]) &&
+               g_ascii_string_to_unsigned(text, 10, 0, max, ret, NULL);
+}
 
 uint64_t cgroup_keyed_value(const char *text, const char *key)
 {
@@ -77,7 +103,7 @@ bool cgroup_set_value(int leaf, const char *file, uint64_t value, GError **error
                 return error_set_errno(error, RUNTIME_ERROR_CGROUP_FAILED, errno, "cannot open %s",
                                        file);
         int length = snprintf(text, sizeof text, "%" PRIu64, value);
-        if (write(fd, text, (size_t) length) < 0) /* EBUSY: v1, and more is in use already */
+        if (write(fd, text, (size_t) length) < 0) /* EBUSY: v1, where more is in use already */
                 return error_set_errno(error,
                                        errno == EBUSY ? RUNTIME_ERROR_MEMORY_TOO_LOW
                                                       : RUNTIME_ERROR_CGROUP_FAILED,
@@ -94,8 +120,8 @@ bool cgroup_set_value(int leaf, const char *file, uint64_t value, GError **error
         return true;
 }
 
-/* The kernel counts pages in a long, and takes the largest number for "no limit". More than the
- * page below it cannot be asked for; less than what was asked is no lie. */
+/* The kernel counts pages in a long, and takes the largest number for "no limit". A larger limit
+ * than one page below that is lowered to it: the promise, no more than was asked for, is kept. */
 bool cgroup_set_bytes(int leaf, const char *file, uint64_t value, GError **error)
 {
         uint64_t page = (uint64_t) sysconf(_SC_PAGESIZE);
@@ -114,7 +140,7 @@ bool cgroup_swap_file_missing(const char *file, GError **error)
 
         if (!g_file_get_contents("/proc/swaps", &swaps, NULL, NULL))
                 return true;                    /* a kernel without swap */
-        const char *line = strchr(swaps, '\n'); /* the first is a heading */
+        const char *line = strchr(swaps, '\n'); /* the first line is a heading */
         if (line && line[1])
                 return error_set(error, RUNTIME_ERROR_CGROUP_FAILED,
                                  "cannot limit swap, which is in use: the kernel has no %s", file);
@@ -168,7 +194,7 @@ static unsigned signal_directory(int dirfd, int signal)
         return n;
 }
 
-/* Visits a cgroup and those below it, parents first; the sum of what `visit` returns. */
+/* Visits a cgroup and those below it, parents first. Returns the sum of what `visit` returns. */
 static unsigned walk(int dirfd, unsigned depth, unsigned (*visit)(int dirfd, int value), int value)
 {
         unsigned sum = visit(dirfd, value);
@@ -218,7 +244,7 @@ bool cgroup_kill_listed(int leaf, bool (*freeze)(int leaf), void (*thaw)(int lea
                 KILL_ROUNDS);
 }
 
-/* -- directories -- */
+/* -- removing -- */
 
 static int remove_below(int dirfd, unsigned depth, unsigned *budget)
 {

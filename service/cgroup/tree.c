@@ -21,13 +21,8 @@
 
 #include "service/spec/error.h"
 #include "service/util/fd.h"
-
-const char *cgroup_controller_name(CgroupController controller)
-{
-        static const char *const names[_CGROUP_CONTROLLER_MAX] = {"memory", "pids", "freezer"};
-
-        return names[controller];
-}
+#include "service/util/mountinfo.h"
+#include "service/util/proc.h"
 
 const char *cgroup_mode_to_string(CgroupMode mode)
 {
@@ -43,79 +38,42 @@ CgroupMode cgroup_tree_mode(const CgroupTree *tree)
 
 /* -- what is mounted -- */
 
-static void cgroup_mount_free(gpointer data)
+static bool is_unified(const MountInfo *mount)
 {
-        CgroupMount *mount = data;
-
-        g_free(mount->device);
-        g_free(mount->root);
-        g_free(mount->point);
-        g_free(mount->options);
-        g_free(mount);
+        return strcmp(mount->type, "cgroup2") == 0;
 }
 
-/* "36 31 0:33 /root /point rw,opts [tags...] - type source super,options"; g_strcompress undoes
- * \040. */
-static CgroupMount *parse_mount(const char *line)
-{
-        g_auto(GStrv) field = g_strsplit(line, " ", -1);
-        unsigned n = g_strv_length(field), dash = 6;
-
-        while (dash < n && strcmp(field[dash], "-") != 0)
-                dash++;
-        if (dash + 3 >= n || !g_str_has_prefix(field[dash + 1], "cgroup"))
-                return NULL;
-        CgroupMount *mount = g_new0(CgroupMount, 1);
-        mount->version = strcmp(field[dash + 1], "cgroup2") == 0 ? 2 : 1;
-        mount->device = g_strdup(field[2]);
-        mount->root = g_strcompress(field[3]);
-        mount->point = g_strcompress(field[4]);
-        mount->options = g_strdup(field[dash + 3]);
-        return mount;
-}
-
-GPtrArray *cgroup_mounts_parse(const char *mountinfo)
-{
-        GPtrArray *mounts = g_ptr_array_new_with_free_func(cgroup_mount_free);
-        g_auto(GStrv) lines = g_strsplit(mountinfo, "\n", -1);
-
-        for (char **line = lines; *line; line++) {
-                CgroupMount *mount = parse_mount(*line);
-                if (mount)
-                        g_ptr_array_add(mounts, mount);
-        }
-        return mounts;
-}
-
-/* A mount that something else covers is in the list, too: what is there decides. */
-static int open_mount(const CgroupMount *mount)
+/* The list also has mounts that something else covers: look at what is really there. */
+static int open_mount(const MountInfo *mount)
 {
         autofd int fd = open(mount->point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         struct statfs fs;
 
         if (fd < 0 || fstatfs(fd, &fs) < 0)
                 return -1;
-        if (fs.f_type != (mount->version == 2 ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC))
+        if (fs.f_type != (is_unified(mount) ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC))
                 return -1;
         return steal_fd(&fd);
 }
 
-static bool has_option(const CgroupMount *mount, const char *option)
+static bool has_option(const MountInfo *mount, const char *option)
 {
         g_auto(GStrv) options = g_strsplit(mount->options, ",", -1);
 
         return g_strv_contains((const char *const *) options, option);
 }
 
-/* Of several, one that shows the hierarchy from its root is best. `controller` is NULL for v2. */
-static const CgroupMount *find_mount(const GPtrArray *mounts, const char *controller)
+/* Of several mounts of a hierarchy, the best shows it from its root. `controller` is NULL for
+ * v2. */
+static const MountInfo *find_mount(const GPtrArray *mounts, const char *controller)
 {
-        const CgroupMount *best = NULL;
+        const MountInfo *best = NULL;
 
         for (unsigned i = 0; i < mounts->len; i++) {
-                const CgroupMount *mount = mounts->pdata[i];
-                if (controller ? mount->version != 1 || !has_option(mount, controller)
-                               : mount->version != 2)
+                const MountInfo *mount = mounts->pdata[i];
+                if (controller
+                            ? strcmp(mount->type, "cgroup") != 0 || !has_option(mount, controller)
+                            : !is_unified(mount))
                         continue;
                 if (best && (strcmp(best->root, "/") == 0 || strcmp(mount->root, "/") != 0))
                         continue;
@@ -128,7 +86,7 @@ static const CgroupMount *find_mount(const GPtrArray *mounts, const char *contro
 
 /* -- the parent directory -- */
 
-static void remove_made_parents(CgroupHierarchy *h)
+void cgroup_hierarchy_remove_parent(CgroupHierarchy *h)
 {
         g_autofree char *path = g_strconcat(h->mount_point, h->parent, NULL);
 
@@ -136,15 +94,15 @@ static void remove_made_parents(CgroupHierarchy *h)
                 *strrchr(path, '/') = '\0';
 }
 
-/* Outside systemd nobody hands the controllers down, so try at every level. What fails shows in the
- * end. */
+/* Outside systemd nobody hands the controllers down, so try at every level. A failure shows at the
+ * last level: the controller is not there. */
 static void hand_down(CgroupHierarchy *h, int dirfd)
 {
         if (h->backend == &cgroup_unified && !h->is_delegated)
                 (void) cgroup_unified_enable(dirfd, 1u << CGROUP_MEMORY | 1u << CGROUP_PIDS, NULL);
 }
 
-/* Makes one level and moves on to it. */
+/* Makes one level, unless it is there, and moves `dirfd` on to it. */
 static bool descend(CgroupHierarchy *h, int *dirfd, const char *name)
 {
         if (mkdirat(*dirfd, name, 0755) == 0)
@@ -184,14 +142,15 @@ bool cgroup_hierarchy_make_parent(CgroupHierarchy *h, GError **error)
                         error_set_errno(error, RUNTIME_ERROR_CGROUP_FAILED, errno,
                                         "cannot make cgroup '%s' in %s%s", *name, h->mount_point,
                                         h->parent);
-                        remove_made_parents(h);
+                        cgroup_hierarchy_remove_parent(h);
                         return false;
                 }
         }
         if (fd < 0)
                 return error_set_errno(error, RUNTIME_ERROR_CGROUP_FAILED, errno, "cannot open %s",
                                        h->mount_point);
-        /* Root of a user namespace finds the directories of a stranger there already. */
+        /* To root of a user namespace these may be a stranger's directories, which were there
+         * before. */
         if (faccessat(fd, ".", W_OK, AT_EACCESS) < 0)
                 return error_set_errno(error, RUNTIME_ERROR_CGROUP_FAILED, errno, "cannot use %s%s",
                                        h->mount_point, h->parent);
@@ -204,28 +163,26 @@ bool cgroup_hierarchy_make_parent(CgroupHierarchy *h, GError **error)
 /* -- systemd -- */
 
 /* Our own v2 directory below the mount point, or NULL if the mount does not show it. */
-static char *own_directory(const CgroupMount *mount)
+static char *own_directory(const MountInfo *mount)
 {
         g_autofree char *text = NULL;
         size_t root = strcmp(mount->root, "/") == 0 ? 0 : strlen(mount->root);
+        ProcCgroup own = {0};
 
         if (!g_file_get_contents("/proc/self/cgroup", &text, NULL, NULL))
                 return NULL;
-        char *path = g_str_has_prefix(text, "0::") ? text : strstr(text, "\n0::");
-        if (!path)
+        char *rest = text;
+        while (proc_next_cgroup(&rest, &own) && !own.is_unified)
+                ;
+        if (!own.is_unified || strncmp(own.path, mount->root, root) != 0 ||
+            (own.path[root] && own.path[root] != '/'))
                 return NULL;
-        path = strchr(path, '/');
-        char *end = path ? strchr(path, '\n') : NULL;
-        if (!end)
-                return NULL;
-        *end = '\0';
-        if (strncmp(path, mount->root, root) != 0 || (path[root] && path[root] != '/'))
-                return NULL;
-        return g_strdup(path + root);
+        return g_strdup(own.path + root);
 }
 
-/* Only the mark that systemd leaves on a delegated directory says that it is ours to divide: a name
- * can be inherited by whatever is started by hand in some other service. */
+/* A directory is ours to divide only if systemd has left its mark of delegation on it. Its name
+ * says nothing: a program that is started by hand inside some other service is in a directory of
+ * that service's name. */
 static bool is_delegated(const char *directory)
 {
         char mark[2];
@@ -236,12 +193,12 @@ static bool is_delegated(const char *directory)
                mark[0] == '1';
 }
 
-/* The delegated parent below the mount point of v2, or NULL. Ours only if systemd itself started us
- * in the leaf "supervisor" of it (DelegateSubgroup=, since 254). An older one puts the service
- * right into the delegated directory, which the kernel refuses (EBUSY, exit 219/CGROUP) as long as
- * that hands controllers down: to move away from there makes a service that cannot be restarted
- * while a container runs. */
-static char *find_delegated(const CgroupMount *mount)
+/* The delegated parent below the mount point of v2, or NULL. It is ours only if systemd itself
+ * started us in the leaf "supervisor" of it (DelegateSubgroup=, since 254). An older systemd puts
+ * the service right into the delegated directory; the kernel refuses that (EBUSY, exit 219/CGROUP)
+ * as long as the directory hands controllers down. A service that moved itself away from there
+ * could not be started again while a container runs. */
+static char *find_delegated(const MountInfo *mount)
 {
         g_autofree char *own = mount ? own_directory(mount) : NULL;
 
@@ -253,7 +210,7 @@ static char *find_delegated(const CgroupMount *mount)
 }
 
 /* Beside the unit's own directory where systemd could not start the unit otherwise, see above. */
-static const char *default_parent(const CgroupMount *mount)
+static const char *default_parent(const MountInfo *mount)
 {
         autofd int fd = mount ? open_mount(mount) : -1;
         char controllers[512];
@@ -276,13 +233,13 @@ static void hierarchy_clear(CgroupHierarchy *h)
 }
 
 /* Index of the new hierarchy, or -1. */
-static int add_hierarchy(CgroupTree *tree, const CgroupMount *mount, const char *parent,
+static int add_hierarchy(CgroupTree *tree, const MountInfo *mount, const char *parent,
                          bool delegated, GError **error)
 {
         CgroupHierarchy *h = &tree->hierarchies[tree->n_hierarchies];
 
         *h = (CgroupHierarchy){
-                .backend = mount->version == 2 ? &cgroup_unified : &cgroup_legacy,
+                .backend = is_unified(mount) ? &cgroup_unified : &cgroup_legacy,
                 .mount_point = g_strdup(mount->point),
                 .mount_root = g_strdup(strcmp(mount->root, "/") == 0 ? "" : mount->root),
                 .device = g_strdup(mount->device),
@@ -304,7 +261,7 @@ static void serve(CgroupTree *tree, CgroupController controller, int index)
         g_clear_pointer(&tree->missing[controller], g_free);
 }
 
-static void add_unified(CgroupTree *tree, const CgroupMount *mount, const char *parent,
+static void add_unified(CgroupTree *tree, const MountInfo *mount, const char *parent,
                         bool delegated)
 {
         g_autoptr(GError) error = NULL;
@@ -336,7 +293,7 @@ static void add_legacy(CgroupTree *tree, const GPtrArray *mounts, CgroupControll
                        const char *parent)
 {
         g_autoptr(GError) error = NULL;
-        const CgroupMount *mount = find_mount(mounts, cgroup_controller_name(controller));
+        const MountInfo *mount = find_mount(mounts, cgroup_controller_name(controller));
 
         if (!mount) {
                 if (!tree->missing[controller])
@@ -370,17 +327,14 @@ CgroupTree *cgroup_tree_new(const char *parent)
 {
         static const CgroupController order[] = {CGROUP_FREEZER, CGROUP_PIDS, CGROUP_MEMORY};
         CgroupTree *tree = g_new0(CgroupTree, 1);
-        g_autofree char *mountinfo = NULL;
 
         tree->tracking = -1;
         tree->ceilings = (CgroupLimits){CGROUP_NO_LIMIT, CGROUP_NO_LIMIT, CGROUP_NO_LIMIT};
         tree->capped = g_hash_table_new(NULL, NULL);
         for (unsigned i = 0; i < _CGROUP_CONTROLLER_MAX; i++)
                 tree->serving[i] = -1;
-        if (!g_file_get_contents("/proc/self/mountinfo", &mountinfo, NULL, NULL))
-                mountinfo = g_strdup("");
-        g_autoptr(GPtrArray) mounts = cgroup_mounts_parse(mountinfo);
-        const CgroupMount *unified = find_mount(mounts, NULL);
+        g_autoptr(GPtrArray) mounts = mountinfo_read();
+        const MountInfo *unified = find_mount(mounts, NULL);
         g_autofree char *delegated = parent ? NULL : find_delegated(unified);
 
         if (!parent)
@@ -391,7 +345,7 @@ CgroupTree *cgroup_tree_new(const char *parent)
                 if (tree->serving[order[i]] < 0 &&
                     (order[i] != CGROUP_FREEZER || tree->tracking < 0))
                         add_legacy(tree, mounts, order[i], parent);
-                if (tree->tracking < 0) /* the first of the order that there is */
+                if (tree->tracking < 0) /* the first controller in the order that is served */
                         tree->tracking = tree->serving[order[i]];
         }
         tree->mode = judge_mode(tree);
@@ -408,82 +362,4 @@ void cgroup_tree_free(CgroupTree *tree)
                 g_free(tree->missing[i]);
         g_hash_table_destroy(tree->capped);
         g_free(tree);
-}
-
-/* -- the leaves of a predecessor -- */
-
-/* Only what we would have written ourselves: digits, no leading zero. */
-static bool parse_number(const char *text, uint64_t max, uint64_t *ret)
-{
-        return (text[0] != '0' || !text[1]) &&
-               g_ascii_string_to_unsigned(text, 10, 0, max, ret, NULL);
-}
-
-static void collect_leaves(const CgroupHierarchy *h, const char *owner, GHashTable *leaves)
-{
-        autofd int fd =
-                openat(h->parent_fd, owner, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        g_autoptr(GPtrArray) names = cgroup_list_directories(fd);
-        uint64_t serial;
-
-        for (unsigned i = 0; i < names->len; i++) {
-                if (!parse_number(names->pdata[i], UINT64_MAX, &serial))
-                        continue;
-                autofd int leaf = openat(fd, names->pdata[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-                char *name = g_strconcat(owner, "/", (char *) names->pdata[i], NULL);
-                bool populated = (leaf >= 0 && h->backend->is_populated(leaf)) ||
-                                 g_hash_table_lookup(leaves, name);
-                g_hash_table_replace(leaves, name, GINT_TO_POINTER(populated));
-        }
-}
-
-GPtrArray *cgroup_list_owners(const CgroupHierarchy *h)
-{
-        GPtrArray *names = cgroup_list_directories(h->parent_fd);
-        uint64_t owner;
-
-        for (unsigned i = names->len; i-- > 0;)
-                if (!parse_number(names->pdata[i], UINT32_MAX - 1, &owner))
-                        g_ptr_array_remove_index_fast(names, i);
-        return names;
-}
-
-void cgroup_tree_foreach_leaf(CgroupTree *tree, CgroupLeafFunc function, void *data)
-{
-        g_autoptr(GHashTable) leaves = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-        GHashTableIter iterator;
-        void *name, *populated;
-
-        for (unsigned i = 0; i < tree->n_hierarchies; i++) {
-                g_autoptr(GPtrArray) owners = cgroup_list_owners(&tree->hierarchies[i]);
-                for (unsigned k = 0; k < owners->len; k++)
-                        collect_leaves(&tree->hierarchies[i], owners->pdata[k], leaves);
-        }
-        g_hash_table_iter_init(&iterator, leaves);
-        while (g_hash_table_iter_next(&iterator, &name, &populated)) {
-                const char *serial = strchr(name, '/') + 1;
-                function((uid_t) g_ascii_strtoull(name, NULL, 10),
-                         g_ascii_strtoull(serial, NULL, 10), populated != NULL, data);
-        }
-}
-
-static void remove_if_empty(uid_t owner, uint64_t serial, bool populated, void *data)
-{
-        CgroupTree *tree = data;
-        g_autoptr(Cgroup) cgroup = NULL;
-
-        if (!populated && cgroup_open(tree, owner, serial, &cgroup, NULL))
-                (void) cgroup_remove(cgroup, NULL);
-}
-
-void cgroup_tree_sweep(CgroupTree *tree)
-{
-        cgroup_tree_foreach_leaf(tree, remove_if_empty, tree);
-        for (unsigned i = 0; i < tree->n_hierarchies; i++) {
-                CgroupHierarchy *h = &tree->hierarchies[i];
-                g_autoptr(GPtrArray) owners = cgroup_list_owners(h);
-                for (unsigned k = 0; k < owners->len; k++)
-                        (void) unlinkat(h->parent_fd, owners->pdata[k], AT_REMOVEDIR);
-                remove_made_parents(h);
-        }
 }

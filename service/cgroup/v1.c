@@ -56,7 +56,7 @@ static bool legacy_watch_oom(int leaf, int *ret_count, int *ret_event, GError **
         return true;
 }
 
-/* FREEZING can last while tasks sit in the kernel; each further write tries those again. */
+/* The state stays FREEZING while tasks sit in the kernel; each further write tries them again. */
 static bool legacy_freeze(int leaf)
 {
         char state[32];

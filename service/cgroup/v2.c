@@ -1,5 +1,6 @@
-/* cgroup v2: controllers handed down level by level, limits in memory.* and pids.*, and one file to
- * end everything inside. On a hybrid machine the same without controllers. */
+/* cgroup v2: controllers are handed down level by level, limits are in memory.* and pids.*, and one
+ * file ends everything inside. On a hybrid machine v2 has no controllers, and only the last
+ * holds. */
 
 #include "service/cgroup/internal.h"
 
@@ -27,8 +28,7 @@ static bool file_has_word(int dirfd, const char *file, const char *word)
         return fd_read_file_at(dirfd, file, text, sizeof text) > 0 && has_word(text, word);
 }
 
-/* "memory" may be asked of a parent that lacks it: then the kernel says ENOENT, and we say it
- * better. */
+/* Of a parent that lacks the controller the kernel says ENOENT, which the caller says better. */
 static int enable_one(int dirfd, const char *name)
 {
         g_autofree char *text = g_strconcat("+", name, NULL);
@@ -60,7 +60,8 @@ unsigned cgroup_unified_enable(int dirfd, unsigned wanted, char **reasons)
 
 static bool unified_set_memory(int leaf, uint64_t memory_max, uint64_t swap_max, GError **error)
 {
-        /* first, or what is in it already could be swapped out for the other limit */
+        /* Swap first, or what is in the leaf already could be swapped out to meet the limit of
+         * memory. */
         if (swap_max != CGROUP_NO_LIMIT) {
                 if (faccessat(leaf, "memory.swap.max", F_OK, 0) < 0 && errno == ENOENT) {
                         if (!cgroup_swap_file_missing("memory.swap.max", error))
@@ -77,10 +78,9 @@ static bool unified_watch_oom(int leaf, int *ret_count, int *ret_event, GError *
         char text[512];
         autofd int fd = openat(leaf, "memory.events", O_RDONLY | O_CLOEXEC);
 
-        /* One process of a container gone and the others left is nobody's wish. Since Linux 4.19.
-         */
+        /* Since Linux 4.19: an OOM ends the whole container, not one process of it. */
         (void) fd_write_file_at(leaf, "memory.oom.group", "1");
-        /* Until it is read for the first time, poll() reports a change. */
+        /* Read it: until the first time poll() reports a change. */
         if (fd < 0 || pread(fd, text, sizeof text, 0) < 0)
                 return error_set_errno(error, RUNTIME_ERROR_CGROUP_FAILED, errno,
                                        "cannot watch memory.events");

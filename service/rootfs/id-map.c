@@ -19,7 +19,7 @@
 struct IdMap {
         IdRanges *ranges;
         IdRange *range; /* NULL: self or host */
-        IdRange copy;   /* `range` may be this, which is of no `ranges` */
+        IdRange copy;   /* id_map_copy(): `range` points here, and belongs to no `ranges` */
         bool is_host;
         uid_t uid;
         gid_t gid;
@@ -183,8 +183,8 @@ static void read_subordinate(const char *path, uid_t uid, uint32_t *ret_start, u
         g_autofree char *passwd = NULL, *text = NULL, *name = NULL;
         char number[16];
 
-        /* /etc/passwd itself, not NSS: a directory server that never answers must not stop the
-         * service */
+        /* Read /etc/passwd itself, not through NSS: a directory server that never answers must not
+         * stop the service. */
         if (g_file_get_contents("/etc/passwd", &passwd, NULL, NULL)) {
                 g_auto(GStrv) lines = g_strsplit(passwd, "\n", -1);
                 for (char **line = lines; *line && !name; line++) {
@@ -217,7 +217,8 @@ static void read_subordinate(const char *path, uid_t uid, uint32_t *ret_start, u
         }
 }
 
-/* On disk the owner's own id is shown as container root's, its subordinate ids as 1 and up. */
+/* The map of a mount: it shows the owner's own files as container root's, those of its subordinate
+ * ids as 1's and up. */
 static char *mount_map(const IdRange *range, uint32_t own, const char *subordinate_file, uid_t uid)
 {
         uint32_t start = 0, count = 0;
@@ -229,7 +230,8 @@ static char *mount_map(const IdRange *range, uint32_t own, const char *subordina
                                count);
 }
 
-/* Another one when the files that mount_map() reads are others: nobody's ids may outlast that. */
+/* Changes whenever a file changes that mount_map() reads: an id taken away from a user must leave
+ * its maps. */
 static uint64_t mount_stamp(void)
 {
         static const char *const files[] = {"/etc/passwd", "/etc/subuid", "/etc/subgid"};
@@ -237,7 +239,7 @@ static uint64_t mount_stamp(void)
 
         for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
                 struct stat status = {0};
-                (void) !stat(files[i], &status); /* none is as good as an empty one */
+                (void) !stat(files[i], &status); /* a missing file counts as an empty one */
                 const uint64_t facts[] = {status.st_dev, status.st_ino, (uint64_t) status.st_size,
                                           (uint64_t) status.st_ctim.tv_sec,
                                           (uint64_t) status.st_ctim.tv_nsec};
@@ -279,7 +281,7 @@ static bool make_mount_namespace(const IdMap *map, int *ret_fd, GError **error)
                         done = error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
                                                "cannot open the user namespace '%s'", path);
         }
-        /* it runs nothing but pause(), so its end is certain and near */
+        /* the child runs nothing but pause(), so its end is certain and near */
         syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
         while (waitid(P_PIDFD, (id_t) pidfd, &(siginfo_t){0}, WEXITED) < 0 && errno == EINTR)
                 ;

@@ -16,9 +16,11 @@
 
 struct IdRanges {
         uint32_t start, total;
-        uint32_t used;    /* from the start: given out since boot, or lost to an unknown owner */
-        GHashTable *free; /* owner → GPtrArray of IdRange: the last one given back is taken first */
-        int file;         /* -1: kept in memory only */
+        uint32_t
+                used; /* ranges from the start: given out since boot, or lost to an unknown owner */
+        GHashTable
+                *free; /* owner → GPtrArray of IdRange: the range given back last is taken first */
+        int file;      /* -1: owners are kept in memory only */
 };
 
 static void range_free(void *data)
@@ -88,7 +90,7 @@ static bool find_index(const IdRanges *ranges, uint32_t base, uint32_t *ret)
 
 #define CLAIM_FILE    "embedded-ids"
 #define CLAIM_RANGES  4u
-#define CLAIM_DIVISOR 8u /* one of so many ranges is for embedded services */
+#define CLAIM_DIVISOR 8u /* one in this many ranges is for embedded services */
 
 static uint32_t count_claimable(uint32_t count)
 {
@@ -110,7 +112,8 @@ bool id_ranges_claim(int directory, uint32_t *start, uint32_t *count, int *ret_l
                 return error_set_errno(error, RUNTIME_ERROR_FAILED, errno,
                                        "cannot open the file '" CLAIM_FILE "' of user ids");
         for (uint32_t i = 0; i < claims; i++) {
-                /* of the open file, not of the process: gone with its last fd, however that ends */
+                /* the lock is the open file's, not the process's: it goes with the last fd, however
+                 * that is closed */
                 struct flock lock = {.l_type = F_WRLCK, .l_start = i, .l_len = 1};
                 if (fcntl(file, F_OFD_SETLK, &lock) < 0)
                         continue;
@@ -128,8 +131,8 @@ bool id_ranges_claim(int directory, uint32_t *start, uint32_t *count, int *ret_l
 
 /* -- the file: a line "BASE OWNER" for each range that was ever given out -- */
 
-/* Part of a line, of a disk that is full, would be taken for another owner's, and would spoil the
- * next one. */
+/* If the disk is full, part of a line may be written: that would read as another owner, and would
+ * spoil the next line. So it is cut off again. */
 static bool write_down(const IdRanges *ranges, uint32_t base, uid_t owner, GError **error)
 {
         char line[32];
@@ -142,14 +145,14 @@ static bool write_down(const IdRanges *ranges, uint32_t base, uid_t owner, GErro
         if (n == length)
                 return true;
         error_set_errno(error, RUNTIME_ERROR_FAILED, n < 0 ? errno : ENOSPC,
-                        "cannot write down whose the user ids from %u are", base);
+                        "cannot record the owner of the user ids from %u", base);
         if (n > 0 && ftruncate(ranges->file, end) < 0)
                 g_warning("the file '" FILE_NAME "' of user ids is damaged: %s", g_strerror(errno));
         return false;
 }
 
-/* A line that is none loses a range that nobody knows the owner of: those up to the highest one are
- * given out to nobody. */
+/* A damaged line loses its range, of which nobody knows the owner: every range up to the highest
+ * that was read counts as given out. */
 static void read_line(IdRanges *ranges, const char *line)
 {
         g_auto(GStrv) words = g_strsplit(line, " ", 3);
@@ -223,8 +226,8 @@ IdRange *id_ranges_take_at(IdRanges *ranges, uint32_t base, uid_t owner, GError 
         uint32_t index;
 
         if (!find_index(ranges, base, &index)) {
-                error_set(error, RUNTIME_ERROR_FAILED, "user ids from %u are not of our range",
-                          base);
+                error_set(error, RUNTIME_ERROR_FAILED,
+                          "user ids from %u are not among the configured ones", base);
                 return NULL;
         }
         for (guint i = 0; i < stack->len; i++)

@@ -1,34 +1,25 @@
 #include "service/rootfs/lookup.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/magic.h>
-#include <linux/mount.h>
-#include <linux/openat2.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/fsuid.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "service/rootfs/lookup-internal.h"
 #include "service/spec/error.h"
-#include "service/spec/limits.h"
-#include "service/util/fd.h"
-#include "service/util/proc.h"
 #include "service/util/watch.h"
 
 struct RootfsLookups {
         GPtrArray *abandoned; /* Abandoned, owned */
 };
 
-/* A child that was killed and is not gone yet. */
+/* A child that was killed and has not ended yet. */
 typedef struct Abandoned {
         RootfsLookups *lookups;
         uid_t uid;
@@ -39,7 +30,7 @@ typedef struct Abandoned {
 struct RootfsLookup {
         RootfsLookups *lookups;
         uid_t uid;
-        char **paths; /* for words; "" for an fd */
+        char **paths; /* for error messages; "" for an fd */
         size_t n;
         RootfsFunc function;
         void *data;
@@ -47,205 +38,6 @@ struct RootfsLookup {
         Watch *watch;
         guint timeout;
 };
-
-#define SOURCES_MAX (1 + MOUNTS_MAX)
-G_STATIC_ASSERT(SOURCES_MAX <= FD_RECEIVE_MAX);
-
-typedef struct LookupReply {
-        int32_t error; /* negative: of the last of these */
-        uint32_t n;
-        struct {
-                uid_t uid;
-                gid_t gid;
-                mode_t mode;
-        } found[SOURCES_MAX];
-} LookupReply;
-
-/* No magic links: "/proc/self/…" would mean the service's own, not the caller's. */
-static int open_path(const char *path, uint64_t flags, uint64_t resolve)
-{
-        struct open_how how = {
-                .flags = O_PATH | O_CLOEXEC | flags,
-                .resolve = RESOLVE_NO_MAGICLINKS | resolve,
-        };
-
-        return (int) syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
-}
-
-static int become(const Credentials *owner)
-{
-        /* raw: this thread's ids only, and no library state. The file system ids decide what a
-         * lookup may pass; the others stay root's, so that the caller cannot signal or trace this
-         * process. */
-        if (syscall(SYS_setgroups, owner->n_groups, owner->groups) < 0)
-                return -errno;
-        gid_t gid = owner->n_groups ? owner->groups[0] : (gid_t) 65534;
-        setfsgid(gid);
-        setfsuid(owner->uid);
-        if ((gid_t) setfsgid((gid_t) -1) != gid || (uid_t) setfsuid((uid_t) -1) != owner->uid)
-                return -EPERM;
-        return 0;
-}
-
-static bool come_back(void)
-{
-        setfsuid(geteuid());
-        setfsgid(getegid());
-        return (uid_t) setfsuid((uid_t) -1) == geteuid() &&
-               (gid_t) setfsgid((gid_t) -1) == getegid() && syscall(SYS_setgroups, 0, NULL) == 0 &&
-               /* a change of ids undoes it where fs.suid_dumpable says so */
-               prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
-}
-
-/* -- in the kernel's cache: an answer at once, asked of no file system and no server of one, or
- * none -
- */
-
-/* What statmount() tells of a mount, since Linux 6.8; the headers here are older. */
-typedef struct MountRequest {
-        uint32_t size, unused;
-        uint64_t mount, wanted;
-} MountRequest;
-typedef struct MountStatus {
-        uint32_t size, options;
-        uint64_t told;
-        uint32_t major, minor;
-        uint64_t magic;
-} MountStatus;
-#define SYS_STATMOUNT        457
-#define STATMOUNT_SUPERBLOCK 1
-#define STATX_UNIQUE_MOUNT   0x4000u
-
-static bool is_surely_not_proc(const struct statx *status)
-{
-        MountRequest request = {sizeof request, 0, status->stx_mnt_id, STATMOUNT_SUPERBLOCK};
-        MountStatus mount = {0};
-
-        return status->stx_dev_major != 0 || /* one with a device */
-               (status->stx_mask & STATX_UNIQUE_MOUNT &&
-                syscall(SYS_STATMOUNT, &request, &mount, sizeof mount, 0) == 0 &&
-                mount.told & STATMOUNT_SUPERBLOCK && mount.magic != PROC_SUPER_MAGIC);
-}
-
-/* Passing through "." asks for the right that any use of the directory needs. */
-static bool find_cached_as(const char *path, const Credentials *owner, RootfsFound *ret)
-{
-        char inside[PATH_MAX];
-        struct statx status;
-        int r = become(owner);
-        autofd int fd = -1;
-
-        if (r == 0 && snprintf(inside, sizeof inside, "%s/.", path) < (int) sizeof inside)
-                fd = open_path(inside, O_DIRECTORY, RESOLVE_CACHED);
-        if (!come_back())
-                g_error("cannot take back the ids of the service");
-        if (fd < 0 ||
-            statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
-                  STATX_UID | STATX_GID | STATX_UNIQUE_MOUNT, &status) < 0 ||
-            !is_surely_not_proc(&status))
-                return false;
-        *ret = (RootfsFound){steal_fd(&fd), status.stx_uid, status.stx_gid, true};
-        return true;
-}
-
-static bool find_cached(const RootfsRequest *request, RootfsFound *ret)
-{
-        const char *path = request->sources[0].path;
-
-        if (request->n > 1 || !path)
-                return false;
-        if (request->owner->uid != 0)
-                return find_cached_as(path, request->owner, ret);
-        *ret = (RootfsFound){.fd = open_path(path, O_DIRECTORY, RESOLVE_CACHED),
-                             .is_directory = true};
-        return ret->fd >= 0;
-}
-
-/* -- in the throw-away child: no GLib from here ---------------------------------------------------
- */
-
-/* What the kernel says to be an fd's path counts from wherever its mount begins, if that is not in
- * our mount namespace: believe it, and let a rule judge it, only if it leads back. With root's
- * rights, for whoever holds an fd need not be able to walk to it. */
-static int check_reachable(int fd)
-{
-        char link[32], path[PATH_MAX + 1];
-        struct statx given, found;
-
-        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-        ssize_t length = readlink(link, path, sizeof path - 1);
-        if (length <= 0 || path[0] != '/')
-                return -EXDEV;
-        path[length] = '\0';
-        int other = open_path(path, O_DIRECTORY, RESOLVE_NO_SYMLINKS);
-        if (other < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &given) < 0 ||
-            statx(other, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &found) < 0)
-                return -EXDEV;
-        close(other);
-        return given.stx_mnt_id == found.stx_mnt_id && given.stx_ino == found.stx_ino &&
-                               given.stx_dev_major == found.stx_dev_major &&
-                               given.stx_dev_minor == found.stx_dev_minor
-                       ? 0
-                       : -EXDEV;
-}
-
-/* What is opened as a path needs no right to it: ask for the one that any use of it would need. */
-static int judge(int fd, bool is_tree, struct stat *status)
-{
-        struct statfs fs;
-        int right = F_OK;
-
-        if (fstat(fd, status) < 0)
-                return -errno;
-        if (S_ISDIR(status->st_mode))
-                right = X_OK;
-        else if (is_tree)
-                return -ENOTDIR;
-        else if (S_ISREG(status->st_mode))
-                right = R_OK;
-        else if (!S_ISFIFO(status->st_mode) && !S_ISSOCK(status->st_mode))
-                return -ENODEV;
-        /* a file system in user space need not answer to that */
-        if (fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC)
-                return -EMEDIUMTYPE;
-        return syscall(SYS_faccessat2, fd, "", right, AT_EACCESS | AT_EMPTY_PATH) < 0 ? -errno : 0;
-}
-
-static _Noreturn void lookup_child(pid_t parent, const RootfsRequest *request, int socket)
-{
-        LookupReply reply = {.n = 1};
-        struct stat status = {.st_mode = 0};
-        int fds[SOURCES_MAX];
-        bool has_fd = !request->sources[0].path;
-
-        if (has_fd) {
-                dup2(request->sources[0].fd, STDIN_FILENO); /* where it is kept */
-                proc_detach(parent, &socket, 1);
-                if (fstat(STDIN_FILENO, &status) < 0)
-                        reply.error = -errno;
-                else
-                        reply.error =
-                                S_ISDIR(status.st_mode) ? check_reachable(STDIN_FILENO) : -ENOTDIR;
-                reply.found[0].mode = status.st_mode;
-        }
-        if (reply.error == 0 && request->owner->uid != 0)
-                reply.error = become(request->owner);
-        proc_detach(parent, &socket, 1);
-        for (size_t i = 0; reply.error == 0 && i < request->n; i++) {
-                reply.n = (uint32_t) i + 1;
-                fds[i] = i == 0 && has_fd
-                                 ? STDIN_FILENO
-                                 : open_path(request->sources[i].path, i == 0 ? O_DIRECTORY : 0, 0);
-                reply.error = fds[i] < 0 ? -errno : judge(fds[i], i == 0, &status);
-                reply.found[i].uid = status.st_uid;
-                reply.found[i].gid = status.st_gid;
-                reply.found[i].mode = status.st_mode;
-        }
-        fd_send_all(socket, &reply, sizeof reply, fds, reply.error == 0 ? reply.n : 0);
-        _exit(0);
-}
-
-/* -- in the service -- */
 
 static const char *kind_of(mode_t mode)
 {
@@ -266,7 +58,7 @@ static const char *kind_of(mode_t mode)
         }
 }
 
-/* Of the `index`th path; it tells a caller no more than its own lookup would. */
+/* The error of the `index`th path. It tells a caller no more than its own lookup would. */
 static GError *lookup_error(char *const *paths, size_t index, int errnum, mode_t mode)
 {
         RuntimeError code = index == 0 ? RUNTIME_ERROR_ROOTFS_INVALID : RUNTIME_ERROR_MOUNT_INVALID;
@@ -372,8 +164,8 @@ static void on_child_exit(int pidfd, GIOCondition condition, void *data)
         RootfsFunc function = lookup->function;
         void *function_data = lookup->data;
         g_autoptr(GError) error = NULL;
-        RootfsFound found[SOURCES_MAX];
-        int fds[SOURCES_MAX];
+        RootfsFound found[LOOKUP_SOURCES_MAX];
+        int fds[LOOKUP_SOURCES_MAX];
         size_t n = lookup->n;
 
         waitid(P_PIDFD, (id_t) pidfd, &(siginfo_t){0}, WEXITED);
@@ -434,7 +226,7 @@ static bool start_child(RootfsLookup *lookup, const RootfsRequest *request, GErr
         autofd int theirs = sockets[1];
         pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
         if (pid == 0)
-                lookup_child(service, request, theirs);
+                rootfs_lookup_child(service, request, theirs);
         return pid > 0 || error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
                                           "cannot make a process to look up the rootfs");
 }
@@ -444,8 +236,8 @@ RootfsLookup *rootfs_lookup(RootfsLookups *lookups, const RootfsRequest *request
 {
         RootfsFound found;
 
-        g_assert(request->n >= 1 && request->n <= SOURCES_MAX);
-        if (find_cached(request, &found)) {
+        g_assert(request->n >= 1 && request->n <= LOOKUP_SOURCES_MAX);
+        if (rootfs_find_cached(request, &found)) {
                 function(&found, NULL, data);
                 return NULL;
         }

@@ -1,8 +1,8 @@
 #pragma once
 
 /* Turns what a caller names, a path or an fd of its own, into pinned fds, with that caller's
- * rights, and these into the detached mounts a container gets: its root, and what is bound into it.
- * From the fds on, no host path is resolved again. */
+ * rights. From the fds on, no host path is resolved again. Knows users and file systems; mounts
+ * nothing (mount.h does). Called by the bus's side, before anybody is asked. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -14,20 +14,20 @@
 
 /* One thing to look up: the root tree first, then the sources of mounts. */
 typedef struct RootfsSource {
-        const char
-                *path; /* NULL: `fd` instead, a directory that the caller holds. The first only */
+        const char *path; /* NULL, for the first source only: a directory that the caller holds as
+                             `fd` */
         int fd;
 } RootfsSource;
 
 typedef Place RootfsFound;
 
-/* `found` has an entry for each source, whose fd is the callee's to steal or to close; NULL on
+/* `found` has an entry for each source; the function called must steal or close its fd. NULL on
  * error. */
 typedef void (*RootfsFunc)(RootfsFound *found, GError *error, void *data);
 
-/* Those under way, and those given up whose child the kernel does not let die: a file system in
- * user space that has read a request may take for ever to answer. Of these a user may have
- * RESOLVE_ABANDONED_MAX. */
+/* The look-ups under way, and those that were given up but whose child the kernel does not let die:
+ * a file system in user space that has read a request may never answer. A user may have
+ * RESOLVE_ABANDONED_MAX of the latter. */
 typedef struct RootfsLookups RootfsLookups;
 RootfsLookups *rootfs_lookups_new(void);
 void rootfs_lookups_free(RootfsLookups *lookups); /* none may be under way */
@@ -41,29 +41,15 @@ typedef struct RootfsRequest {
         const Credentials *owner;
 } RootfsRequest;
 
-/* Opens the sources as `owner`. The lookup of a tree that the kernel's cache answers calls back
- * from inside this call and returns NULL (for root, `uid` and `gid` are then 0), and so does a
- * refusal. All else happens in one throw-away child with the owner's ids, ended after
- * RESOLVE_TIMEOUT_MSEC: a file system may never answer. */
+/* Opens the sources as `owner`. If the kernel's cache knows the tree, or if the look-up is refused,
+ * `function` is called from inside this call, which returns NULL (for root, the cache's `uid` and
+ * `gid` are 0). All else happens in one throw-away child with the owner's ids. The child is ended
+ * after RESOLVE_TIMEOUT_MSEC: a file system may never answer. */
 RootfsLookup *rootfs_lookup(RootfsLookups *lookups, const RootfsRequest *request,
                             RootfsFunc function, void *data);
 void rootfs_lookup_cancel(RootfsLookup *lookup); /* no call-back */
 
-/* The path that the pinned place has now, all links resolved; NULL if it has none that we could
- * reach (deleted, or mounted elsewhere, or named as the kernel marks a deleted one). Looks at no
- * file system. Owned. */
+/* The path that the pinned place has now, all links resolved. NULL if we could not reach it by a
+ * path: it is deleted, mounted elsewhere, or has a name that ends as the kernel marks deleted ones.
+ * Looks at no file system. Owned. */
 char *rootfs_path_of(int fd);
-
-typedef struct RootfsTree {
-        int fd;              /* pinned */
-        const char *path;    /* for words only */
-        bool is_source;      /* of a mount, not the root tree: in words, and in the error's name */
-        uint64_t attributes; /* MOUNT_ATTR_… */
-} RootfsTree;
-
-/* A detached, recursive clone of the tree. */
-bool rootfs_clone(const RootfsTree *tree, int *ret_mount, GError **error);
-
-/* Sets the clone's attributes, recursively: those of the tree, nodev, private, and id-mapped by
- * `user_namespace` (-1: no map). A submount that cannot be id-mapped is an error naming it. */
-bool rootfs_protect(const RootfsTree *tree, int mount, int user_namespace, GError **error);

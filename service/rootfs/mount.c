@@ -1,4 +1,4 @@
-#include "service/rootfs/lookup.h"
+#include "service/rootfs/mount.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,8 +7,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "service/rootfs/lookup.h"
 #include "service/spec/error.h"
 #include "service/util/fd.h"
+#include "service/util/mountinfo.h"
 
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
@@ -46,8 +48,8 @@ static bool is_below(const char *path, const char *top)
         return strncmp(path, top, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
-/* Without a walk along any path, which might never end: by a mount of the pinned directory itself,
- * or by type. */
+/* Tries a mount of the pinned directory itself. A walk along a path might never end, so mounts
+ * below it are judged by their type alone (is_mappable_type()). */
 static bool refuses_map(int fd, int user_namespace)
 {
         struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP,
@@ -78,35 +80,30 @@ static bool is_tmpfs_mappable(int user_namespace)
         return mount >= 0 && !refuses_map(mount, user_namespace);
 }
 
-/* The first mount at or below the directory `fd` that refuses the map (as far as can be told), as
- * "'/x' (overlay)". Slow: only after a failure. */
+/* The first mount at or below the directory `fd` that refuses the map, as far as can be told: "'/x'
+ * (overlay)". Slow, so only for an error message. */
 static char *find_unmappable(int fd, int user_namespace)
 {
-        g_autofree char *text = NULL, *top = rootfs_path_of(fd), *top_type = NULL, *below = NULL;
+        g_autofree char *top = rootfs_path_of(fd), *below = NULL;
         bool maps_tmpfs = is_tmpfs_mappable(user_namespace);
+        g_autoptr(GPtrArray) mounts = mountinfo_read();
+        const char *top_type = NULL;
 
-        if (!top || !g_file_get_contents("/proc/self/mountinfo", &text, NULL, NULL))
-                return NULL;
-        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-        for (char **line = lines; *line; line++) {
-                g_auto(GStrv) fields = g_strsplit(*line, " ", -1);
-                const char *type = strstr(*line, " - ");
-                if (g_strv_length(fields) < 7 || !type)
-                        continue;
-                g_autofree char *point = g_strcompress(fields[4]);
-                g_autofree char *name = g_strndup(type + 3, strcspn(type + 3, " "));
-                if (!below && strcmp(point, top) != 0 && is_below(point, top) &&
-                    !is_mappable_type(name) && !(maps_tmpfs && strcmp(name, "tmpfs") == 0))
-                        below = g_strdup_printf("'%s' (%s)", point, name);
-                /* in mountinfo a mount stands after what it is mounted on: the last that fits has
-                 * the tree */
-                if (is_below(top, point)) {
-                        g_free(top_type);
-                        top_type = g_steal_pointer(&name);
-                }
+        for (unsigned i = 0; top && i < mounts->len; i++) {
+                const MountInfo *mount = mounts->pdata[i];
+                bool is_mappable = is_mappable_type(mount->type) ||
+                                   (maps_tmpfs && strcmp(mount->type, "tmpfs") == 0);
+                if (!below && !is_mappable && strcmp(mount->point, top) != 0 &&
+                    is_below(mount->point, top))
+                        below = g_strdup_printf("'%s' (%s)", mount->point, mount->type);
+                /* a mount stands after the one it is mounted on: the last that fits holds the
+                 * tree */
+                if (is_below(top, mount->point))
+                        top_type = mount->type;
         }
-        return refuses_map(fd, user_namespace) ? g_strdup_printf("'%s' (%s)", top, top_type)
-                                               : g_steal_pointer(&below);
+        if (top_type && refuses_map(fd, user_namespace))
+                return g_strdup_printf("'%s' (%s)", top, top_type);
+        return g_steal_pointer(&below);
 }
 
 bool rootfs_protect(const RootfsTree *tree, int mount, int user_namespace, GError **error)

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "service/rootfs/lookup.h"
+#include "service/rootfs/mount.h"
 #include "service/sandbox/compile.h"
 #include "service/spec/error.h"
 #include "service/spec/limits.h"

@@ -19,7 +19,8 @@ typedef struct Mapping {
         bool is_of_kernel, is_heap, is_needed;
 } Mapping;
 
-/* "55d0c8a00000-55d0c8a0d000 r--p 00000000 08:01 123456   /path", or "[stack]" for a path */
+/* "55d0c8a00000-55d0c8a0d000 r--p 00000000 08:01 123456 /path"; instead of a path there may be
+ * "[stack]" */
 static bool parse_mapping(const char *line, Mapping *ret)
 {
         char device[16], name[16] = "";
@@ -64,7 +65,8 @@ static bool is_anonymous(const Mapping *mapping)
         return strcmp(mapping->file, "00:00 0") == 0;
 }
 
-/* All of a file that is needed, and what it has beyond its end: memory that begins as zeros. */
+/* Marks all mappings of the files that are needed, and the memory that follows such a file's end
+ * and begins as zeros. */
 static void mark(GArray *mappings, const Mapping *const files[], size_t n)
 {
         const Mapping *last = NULL;
@@ -82,18 +84,18 @@ static void mark(GArray *mappings, const Mapping *const files[], size_t n)
         }
 }
 
-/* All mappings, with those marked that even a child in child/child.c needs, and those of the
- * `extra` file. NULL: it cannot be told. */
+/* All mappings; marked are those that even a child in child/child.c needs, and those of the file in
+ * which `extra` lies. NULL: what a child needs cannot be told. */
 static GArray *judge_mappings(const void *extra)
 {
         g_autoptr(GArray) mappings = read_mappings();
         Mapping *program = find(mappings, (const void *) (uintptr_t) sandbox_child);
         Mapping *libc = find(mappings, (const void *) (uintptr_t) syscall);
         Mapping *thread = find(mappings, &errno);
-        /* the dynamic loader: on some architectures it holds the stack protector's guard */
+        /* the dynamic loader: on some architectures the stack protector's guard lies in it */
         Mapping *loader = find(mappings, (const void *) getauxval(AT_BASE));
 
-        /* a sanitizer has memcpy() of its own, and memory that we know nothing of */
+        /* a sanitizer has a memcpy() of its own, and memory of which we know nothing */
         if (!program || !libc || !thread || program == libc ||
             find(mappings, (const void *) (uintptr_t) memcpy) != libc)
                 return NULL;
@@ -118,9 +120,9 @@ void memory_hide_from_children(void)
         }
 }
 
-static uintptr_t heap; /* of which a process has one; 0: not to be hidden */
+static uintptr_t heap; /* where the one heap begins; 0: it is not to be hidden */
 
-/* Lookups, the maker and the like work with GLib, and nothing else. */
+/* Look-ups, the maker and other copies of the service work with GLib and no other library. */
 void memory_hide_libraries(void)
 {
         g_autoptr(GArray) mappings = judge_mappings((const void *) (uintptr_t) g_malloc);

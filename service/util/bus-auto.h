@@ -1,8 +1,8 @@
 #pragma once
 
-/* g_autoptr for what libsystemd's bus hands out: defined once, because a second definition in
- * another header is a compile error. For dbus/, polkit/, cli/ and tests/ only; the core knows no
- * bus. */
+/* g_autoptr for what libsystemd's bus hands out. Defined in this one place, because a second
+ * definition in another header would not compile. For dbus/, polkit/, cli/ and tests/ only; the
+ * core knows no bus. */
 
 #include <glib.h>
 #include <systemd/sd-bus.h>

@@ -1,6 +1,7 @@
 #pragma once
 
-/* Capabilities by their names in capabilities(7), as bits of a mask. */
+/* Capabilities by their names in capabilities(7), as bits of a mask, and the set that a container
+ * has by default. Knows no container; used by whoever reads or writes such names. */
 
 #include <linux/capability.h>
 #include <stdbool.h>
@@ -8,8 +9,8 @@
 
 #define CAPABILITY(name) (UINT64_C(1) << CAP_##name)
 
-/* The OCI's default set; in a user namespace it counts only against the container's own resources.
- */
+/* The OCI's default set; in a user namespace it gives power over the container's own resources
+ * only. */
 #define CAPABILITIES_DEFAULT                                                                       \
         (CAPABILITY(AUDIT_WRITE) | CAPABILITY(CHOWN) | CAPABILITY(DAC_OVERRIDE) |                  \
          CAPABILITY(FOWNER) | CAPABILITY(FSETID) | CAPABILITY(KILL) | CAPABILITY(MKNOD) |          \
@@ -17,4 +18,4 @@
          CAPABILITY(SETGID) | CAPABILITY(SETPCAP) | CAPABILITY(SETUID) | CAPABILITY(SYS_CHROOT))
 
 bool capability_from_name(const char *name, uint64_t *ret_bit); /* "CAP_CHOWN" */
-const char *capability_name(unsigned number);                   /* NULL: none of that number */
+const char *capability_name(unsigned number); /* NULL: no capability has that number */

@@ -1,7 +1,8 @@
 #pragma once
 
-/* An owned file descriptor as a type of its own: `autofd int fd = open(...)` is closed at the end
- * of its scope, and only there, unless steal_fd() hands it on. -1 is "none". */
+/* File descriptors that have an owner: `autofd int fd = open(...)` is closed at the end of its
+ * scope, and only there, unless steal_fd() hands it on. -1 is "none". Also whole small files, read
+ * and written by one call. Knows nothing of what the files are for; used by everybody. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,17 +18,18 @@ static inline void fd_cleanup(int *fd)
 }
 #define autofd __attribute__((cleanup(fd_cleanup)))
 
-/* Takes one message from a socket, without waiting: its length, or -errno (-EAGAIN: nothing there);
- * 0 at the end. The one descriptor that may come with it goes to `ret_fd`, or -1. */
+/* Takes one message from a socket, without waiting. Returns its length, -errno (-EAGAIN: no message
+ * yet), or 0 at the end of the stream. `ret_fd` gets the one descriptor that may come along, or
+ * -1. */
 ssize_t fd_receive(int socket, void *record, size_t size, int *ret_fd);
 
-/* The same for up to `*n` of them, and then `*n` is how many came. */
+/* The same for up to `*n` descriptors; `*n` is then how many came. */
 #define FD_RECEIVE_MAX 64u
 ssize_t fd_receive_all(int socket, void *record, size_t size, int *ret_fds, size_t *n);
 /* Sends a record and up to FD_RECEIVE_MAX descriptors as one message; false with errno. */
 bool fd_send_all(int socket, const void *record, size_t size, const int *fds, size_t n);
 
-/* Closes all from 3 on but these, which are sorted. */
+/* Closes all descriptors from 3 on, but those of `keep`, which is sorted. */
 void fd_close_others(const int *keep, size_t n);
 
 /* Reads a whole small file (a /proc or cgroup file) relative to `dirfd` into `buffer`,

@@ -15,7 +15,7 @@
 
 void proc_detach(pid_t parent, const int *keep, size_t n)
 {
-        /* the service may have died before this took effect */
+        /* the service may have died before the line above took effect */
         if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
                 _exit(EXIT_FAILURE);
         fd_close_others(keep, n);
@@ -24,13 +24,19 @@ void proc_detach(pid_t parent, const int *keep, size_t n)
 bool proc_start_time(pid_t pid, uint64_t *ret)
 {
         char path[32], text[2048];
-        unsigned long long start;
 
         snprintf(path, sizeof path, "/proc/%d/stat", (int) pid);
-        if (fd_read_file_at(AT_FDCWD, path, text, sizeof text) <= 0)
-                return false;
-        /* the name, in parentheses, may contain anything: fields are counted behind the last one */
-        const char *rest = strrchr(text, ')');
+        return fd_read_file_at(AT_FDCWD, path, text, sizeof text) > 0 &&
+               proc_parse_start_time(text, ret);
+}
+
+bool proc_parse_start_time(const char *stat, uint64_t *ret)
+{
+        /* The name, in parentheses, may contain anything, a parenthesis too: count the fields
+         * behind the last one. */
+        const char *rest = strrchr(stat, ')');
+        unsigned long long start;
+
         if (!rest || sscanf(rest + 1,
                             " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
                             "%*d %*d %llu",
@@ -52,20 +58,34 @@ bool proc_boot_id(char ret[BOOT_ID_SIZE])
         return true;
 }
 
+/* "4:memory:/path"; "0::/path" for v2. A path may contain colons. */
+bool proc_next_cgroup(char **text, ProcCgroup *ret)
+{
+        const char *line;
+
+        while ((line = strsep(text, "\n"))) {
+                const char *colon = strchr(line, ':');
+                colon = colon ? strchr(colon + 1, ':') : NULL;
+                if (!colon || colon[1] != '/')
+                        continue;
+                *ret = (ProcCgroup){strncmp(line, "0::", 3) == 0, colon + 1};
+                return true;
+        }
+        return false;
+}
+
 bool proc_is_in_cgroup(pid_t pid, const char *path)
 {
         char name[32], text[8192];
-        char *save = NULL;
+        char *rest = text;
+        ProcCgroup cgroup;
 
         snprintf(name, sizeof name, "/proc/%d/cgroup", (int) pid);
         if (fd_read_file_at(AT_FDCWD, name, text, sizeof text) <= 0)
                 return false;
-        for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-                const char *colon = strchr(line, ':');
-                colon = colon ? strchr(colon + 1, ':') : NULL;
-                if (colon && strcmp(colon + 1, path) == 0)
+        while (proc_next_cgroup(&rest, &cgroup))
+                if (strcmp(cgroup.path, path) == 0)
                         return true;
-        }
         return false;
 }
 
@@ -83,7 +103,7 @@ int proc_exit_status(int pidfd, int *ret_status)
         PidfdInfo info = {.mask = PIDFD_WITH_EXIT};
 
         if (ioctl(pidfd, PIDFD_GET_INFO_, &info) < 0)
-                return errno == ESRCH ? 0 : -1; /* ESRCH: it is just being reaped */
+                return errno == ESRCH ? 0 : -1; /* ESRCH: the process is just being reaped */
         if (!(info.mask & PIDFD_WITH_EXIT))
                 return 0;
         *ret_status = info.exit_code;

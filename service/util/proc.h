@@ -1,6 +1,8 @@
 #pragma once
 
-/* What tells one process from another that later has its number. */
+/* What /proc and the kernel tell of a process: enough to tell it from another that later has its
+ * number, and how it has ended. Also what a copy of the service must do first. Knows no
+ * containers. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,19 +12,31 @@
 #define BOOT_ID_SIZE 37
 
 /* For a child of `parent` that is a copy of the service, before it does anything that may take
- * long: it dies with the service, and keeps nothing of it (the bus connection, the lock, the
- * sockets of others) but the fds `keep`, sorted, and stdio. After any change of ids, which would
- * undo the first. */
+ * long. From then on the child dies with the service, and has nothing of the service open (the bus
+ * connection, the lock, the sockets of others) but stdio and the fds `keep`, which are sorted. A
+ * change of ids makes the kernel forget the first: call this after it. */
 void proc_detach(pid_t parent, const int *keep, size_t n);
 
 /* The start of `pid` in clock ticks since boot, from /proc/PID/stat. */
 bool proc_start_time(pid_t pid, uint64_t *ret);
+/* The same from the text of such a file, which contains a name that the process has chosen. */
+bool proc_parse_start_time(const char *stat, uint64_t *ret);
 /* The kernel's random id of this boot, as text. */
 bool proc_boot_id(char ret[BOOT_ID_SIZE]);
 /* Is `pid` in the cgroup `path`, in whichever hierarchy? */
 bool proc_is_in_cgroup(pid_t pid, const char *path);
 
-/* How the process of `pidfd`, which has ended and is no child of ours, has ended: 1 and the status
- * as wait() gives it; 0 as long as its parent has not reaped it; -1 if that will never be known
- * (before Linux 6.15). */
+/* A line of a /proc/PID/cgroup file. The path is as our cgroup namespace shows it. */
+typedef struct ProcCgroup {
+        bool is_unified; /* of the v2 hierarchy */
+        const char *path;
+} ProcCgroup;
+
+/* Cuts the next line off `text`, what is left of a /proc/PID/cgroup file. A line that makes no
+ * sense is left out. Returns false at the end. */
+bool proc_next_cgroup(char **text, ProcCgroup *ret);
+
+/* How the process of `pidfd` has ended, which is no child of ours: 1 and the status as wait() gives
+ * it; 0 as long as its parent has not reaped it; -1 if that will never be known (before Linux
+ * 6.15). */
 int proc_exit_status(int pidfd, int *ret_status);

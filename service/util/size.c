@@ -3,7 +3,7 @@
 #include <glib.h>
 #include <string.h>
 
-/* Not strtoull: that takes spaces and a sign. */
+/* strtoull() would take spaces and a sign. */
 bool size_parse_digits(const char **text, uint64_t *ret)
 {
         const char *p = *text;

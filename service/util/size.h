@@ -1,12 +1,12 @@
 #pragma once
 
-/* A size as people write it. */
+/* Numbers and sizes as people write them, in the configuration and on the command line. */
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Digits alone, without spaces and signs; false, and nothing moved, if there are none or too many.
- */
+/* Takes the digits at `*text`, without spaces and signs, and moves `*text` behind them. False, and
+ * nothing moved, if there are none or the number is too large. */
 bool size_parse_digits(const char **text, uint64_t *ret);
 
 /* Decimal, with K, M, G or T for powers of 1024. "infinity" and "max" are UINT64_MAX. `ret` is

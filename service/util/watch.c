@@ -6,16 +6,17 @@
 
 #include "service/util/fd.h"
 
-/* One epoll set is one source. It is there while anything is watched, as much a part of the process
- * as the default main context that it hangs on. One event is taken a turn, and delivered before
- * anything else runs: so none can be stale, whatever a callback does with its own watch and others,
- * and no other source has to wait. What stays ready goes to the end of the kernel's list. */
+/* All watches are in one epoll set, which is one source of the loop. The set exists while anything
+ * is watched; it belongs to the process, as the default main context does. Each turn of the loop
+ * takes one event and delivers it at once: so no event can be stale, whatever a callback does with
+ * its own watch or with others, and no other source has to wait. A descriptor that stays ready goes
+ * to the end of the kernel's list. */
 
 struct Watch {
         int fd;
         WatchFunc function;
         void *data;
-        guint source; /* GLib's, for what epoll refuses; else 0 */
+        guint source; /* GLib's source, for an fd that epoll refuses; else 0 */
 };
 
 static int epoll = -1;
@@ -48,8 +49,8 @@ static void epoll_begin(void)
                 return;
         epoll_source = g_unix_fd_source_new(epoll, G_IO_IN);
         g_source_set_callback(epoll_source, G_SOURCE_FUNC(on_ready), NULL, NULL);
-        /* or GLib takes its fd out of the loop during each callback and puts it back: four system
-         * calls and a turn of the loop for nothing */
+        /* Else GLib takes the fd out of the loop during each callback and puts it back: four system
+         * calls and a turn of the loop for nothing. */
         g_source_set_can_recurse(epoll_source, TRUE);
         g_source_attach(epoll_source, NULL);
 }
@@ -83,7 +84,8 @@ Watch *watch_new(int fd, GIOCondition events, WatchFunc function, void *data)
         watch->data = data;
         n_watches++;
         if (!epoll_add(watch, events))
-                /* a regular file, one that is watched already, or one too many for the user */
+                /* epoll refuses a regular file, an fd that is watched already, and one too many for
+                 * the user */
                 watch->source = g_unix_fd_add(fd, events, on_refused_ready, watch);
         return watch;
 }

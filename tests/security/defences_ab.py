@@ -3,6 +3,7 @@
 MOUNTS = 'service/sandbox/child/root.c'
 CHILD, LAUNCH, MAP = 'service/sandbox/child/child.c', 'service/sandbox/launch.c', 'service/rootfs/id-map.c'
 ROOTFS, CLONE = 'service/rootfs/lookup.c', 'service/rootfs/mount.c'
+CALLER, CACHED, LOOKUP_CHILD = 'service/rootfs/caller.c', 'service/rootfs/cached.c', 'service/rootfs/lookup-child.c'
 PROFILE, SPEC, DECODE, SERVER = 'service/sandbox/profile.c', 'service/spec/run-spec.c', 'dbus/spec-decode.c', 'dbus/server.c'
 POLKIT, REQUEST = 'polkit/authority.c', 'dbus/request.c'
 
@@ -73,18 +74,18 @@ DEFENCES = [
      '                              OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE)',
      '(int) syscall(SYS_open_tree, AT_FDCWD, tree->path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE)',
      'test_b_trees.Paths.test_swapped_for_anothers'),
-    ('B1', 'the refusal of magic links in a path', ROOTFS, '.resolve = RESOLVE_NO_MAGICLINKS | resolve', '.resolve = resolve',
+    ('B1', 'the refusal of magic links in a path', CALLER, '.resolve = RESOLVE_NO_MAGICLINKS | resolve', '.resolve = resolve',
      'test_b_trees.Paths.test_foreign_places'),
     ('B2', 'an id map that shows the caller\'s files alone', MAP,
      'if (!range || map->uid == 0)\n                return id_map_open', 'if (true)\n                return id_map_open',
      'test_b_trees.Owners.test_no_more_than_the_caller'),
     ('B2', 'the end of a map whose ids are another\'s now', MAP, 'range->mount_stamp != *ret_stamp', 'false',
      'test_trees.WhoseFiles.test_subordinate_ids_taken_away'),
-    ('B2', 'the right to enter a directory that the kernel\'s cache knows', ROOTFS, '"%s/."', '"%s"',
+    ('B2', 'the right to enter a directory that the kernel\'s cache knows', CACHED, '"%s/."', '"%s"',
      'test_trees.RootFd.test_closed'),
-    ('B3', 'the caller\'s rights for what the kernel\'s cache knows', ROOTFS, 'int r = become(owner);', 'int r = 0;',
+    ('B3', 'the caller\'s rights for what the kernel\'s cache knows', CACHED, 'int r = rootfs_become(owner);', 'int r = 0;',
      'test_b_trees.Existence.test_words'),
-    ('B3', 'a lookup with the caller\'s rights', ROOTFS, 'reply.error = become(request->owner);', 'reply.error = 0;',
+    ('B3', 'a lookup with the caller\'s rights', LOOKUP_CHILD, 'reply.error = rootfs_become(request->owner);', 'reply.error = 0;',
      'test_b_trees.Existence.test_words'),
     ('B5', 'the deadline of a lookup', ROOTFS,
      'lookup->timeout = g_timeout_add(RESOLVE_TIMEOUT_MSEC, on_timeout, lookup);', 'lookup->timeout = 0;',
@@ -111,7 +112,7 @@ DEFENCES = [
     ('B10', 'the refusal of mere paths', DECODE, 'if (flags & O_PATH)', 'if (false)', 'test_b_calls.Descriptors.test_kinds'),
     ('B11', 'the owner alone', SERVER, 'return caller->uid == 0 || caller->uid == owner;', 'return true;',
      'test_b_calls.Strangers'),
-    ('B12', 'root\'s id for signals', ROOTFS, '        setfsuid(owner->uid);\n',
+    ('B12', 'root\'s id for signals', CALLER, '        setfsuid(owner->uid);\n',
      '        syscall(SYS_setresuid, owner->uid, owner->uid, owner->uid);\n',
      'test_b_trees.Hangs.test_lookup_has_nothing'),
     ('B13', 'escapes in the log', REQUEST, 'authority_escape(error->message)', 'g_strdup(error->message)',

@@ -1,11 +1,11 @@
 """Defences of mounts, RootFD and ceilings; see defences.py."""
 
-CHILD, LAUNCH, ROOTFS, API = 'service/sandbox/child/child.c', 'service/sandbox/launch.c', 'service/rootfs/lookup.c', 'dbus/spawn.c'
+CHILD, LAUNCH, LOOKUP, API = 'service/sandbox/child/child.c', 'service/sandbox/launch.c', 'service/rootfs/lookup-child.c', 'dbus/spawn.c'
 
 DEFENCES = [
-    ('B4', 'the check that a path leads back to RootFD', ROOTFS, '? check_reachable(STDIN_FILENO) : -ENOTDIR',
+    ('B4', 'the check that a path leads back to RootFD', LOOKUP, '? check_reachable(STDIN_FILENO) : -ENOTDIR',
      '? 0 : -ENOTDIR', 'test_trees.RootFd'),
-    ('B2', "the caller's right to read what it binds", ROOTFS, 'right = R_OK;', 'right = F_OK;', 'test_trees.WhoseFiles'),
+    ('B2', "the caller's right to read what it binds", LOOKUP, 'right = R_OK;', 'right = F_OK;', 'test_trees.WhoseFiles'),
     ('B2', 'the question for a writable bind of what is not the caller\'s', API, '!mount->read_only &&',
      'false &&', 'test_trees.WhoseFiles'),
     ('B6', 'the refusal of set-id bits in what is bound', 'service/sandbox/compile.c',

@@ -257,27 +257,6 @@ static void test_mode(void)
                 g_assert_cmpint(mode, ==, CGROUP_MODE_LEGACY);
 }
 
-/* Of the lines of a mountinfo file the cgroup ones are taken, escapes undone, nonsense left out. */
-static void test_mountinfo(void)
-{
-        g_autoptr(GPtrArray) mounts = cgroup_mounts_parse(
-                "31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755\n"
-                "35 31 0:32 /docker/ab /sys/fs/cgroup/memory rw master:9 - cgroup cgroup "
-                "rw,memory\n"
-                "41 31 0:38 / /sys/my\\040tree rw - cgroup2 cgroup2 rw\n"
-                "42 31 0:39 / /cut\n"
-                "\n- - - -\n43 31 0:39 / /cut rw - cgroup");
-
-        g_assert_cmpuint(mounts->len, ==, 2);
-        const CgroupMount *first = mounts->pdata[0], *second = mounts->pdata[1];
-        g_assert_cmpuint(first->version, ==, 1);
-        g_assert_cmpstr(first->root, ==, "/docker/ab");
-        g_assert_cmpstr(first->options, ==, "rw,memory");
-        g_assert_cmpstr(first->device, ==, "0:32");
-        g_assert_cmpuint(second->version, ==, 2);
-        g_assert_cmpstr(second->point, ==, "/sys/my tree");
-}
-
 static void as_nobody(void)
 {
         g_autoptr(GError) error = NULL;
@@ -1017,7 +996,6 @@ int main(int argc, char **argv)
         top = g_strdup_printf("/naive-runc-test-%d", (int) getpid());
         parent = g_strconcat(top, "/unit.service", NULL);
         tree = cgroup_tree_new(parent);
-        g_test_add_func("/cgroup/mountinfo", test_mountinfo);
         if (cgroup_tree_mode(tree) == CGROUP_MODE_NONE)
                 g_test_add_func("/cgroup/none", test_none);
         else

@@ -2,6 +2,7 @@
  * made in a namespace of the test's own. */
 
 #include "service/rootfs/lookup.h"
+#include "service/rootfs/mount.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,0 +1,216 @@
+/* Making a leaf: in which hierarchies, below which directory of its owner, and with which limits.
+ */
+
+#include "service/cgroup/leaf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "service/spec/error.h"
+#include "service/util/fd.h"
+
+bool cgroup_memory_too_low(uint64_t memory_max, const char *what, GError **error)
+{
+        if (memory_max == CGROUP_NO_LIMIT)
+                return error_set(error, RUNTIME_ERROR_MEMORY_TOO_LOW,
+                                 "too little is left of the memory that all of your containers may "
+                                 "have together, or of the machine's, to %s",
+                                 what);
+        return error_set(error, RUNTIME_ERROR_MEMORY_TOO_LOW,
+                         "a memory limit of %" G_GUINT64_FORMAT
+                         " bytes, or what is left of the memory that all of your containers may "
+                         "have together, is too low to %s",
+                         memory_max, what);
+}
+
+static bool find_controller(const CgroupTree *tree, CgroupController controller, const char *limit,
+                            GError **error)
+{
+        if (tree->serving[controller] >= 0)
+                return true;
+        return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
+                         "cannot limit %s: no %s controller: %s", limit,
+                         cgroup_controller_name(controller), tree->missing[controller]);
+}
+
+static bool limits_memory(const CgroupLimits *limits)
+{
+        return limits->memory_max != CGROUP_NO_LIMIT || limits->memory_swap_max != CGROUP_NO_LIMIT;
+}
+
+static bool limits_tasks(const CgroupLimits *limits)
+{
+        return limits->tasks_max != CGROUP_NO_LIMIT;
+}
+
+static bool check_controllers(const CgroupTree *tree, uid_t owner, const CgroupLimits *limits,
+                              GError **error)
+{
+        const CgroupLimits ceilings = cgroup_ceilings_of(tree, owner);
+        bool memory = limits_memory(&ceilings) || (limits && limits_memory(limits));
+        bool tasks = limits_tasks(&ceilings) || (limits && limits_tasks(limits));
+
+        return (!memory || find_controller(tree, CGROUP_MEMORY, "memory", error)) &&
+               (!tasks || find_controller(tree, CGROUP_PIDS, "tasks", error));
+}
+
+/* The hierarchies (bits) that this container needs a leaf in. */
+unsigned cgroup_choose_hierarchies(const CgroupTree *tree, uid_t owner, const CgroupLimits *limits)
+{
+        const CgroupLimits ceilings = cgroup_ceilings_of(tree, owner);
+        unsigned chosen = tree->tracking < 0 ? 0 : 1u << tree->tracking;
+
+        if (tree->serving[CGROUP_MEMORY] >= 0 &&
+            (!limits || limits_memory(limits) || limits_memory(&ceilings)))
+                chosen |= 1u << tree->serving[CGROUP_MEMORY];
+        if (tree->serving[CGROUP_PIDS] >= 0 &&
+            (!limits || limits_tasks(limits) || limits_tasks(&ceilings)))
+                chosen |= 1u << tree->serving[CGROUP_PIDS];
+        return chosen;
+}
+
+/* Opens the parent again, for a copy of the service: the service may have made it anew. */
+static bool find_parent(CgroupHierarchy *h)
+{
+        g_autofree char *path = g_strconcat(h->mount_point, h->parent, NULL);
+        int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        if (fd < 0)
+                return false;
+        fd_clear(&h->parent_fd);
+        h->parent_fd = fd;
+        return true;
+}
+
+/* An owner's directory stays when its last leaf goes: to make the directory for every run would
+ * cost more than the leaf. A parent that is gone (swept, or removed by systemd after the last
+ * process) is made again. */
+bool cgroup_make_owner(const Cgroup *cgroup, unsigned index, GError **error)
+{
+        CgroupHierarchy *h = &cgroup->tree->hierarchies[index];
+        char name[16];
+
+        if (cgroup->tree->is_copy)
+                return find_parent(h) ||
+                       cgroup_fail(cgroup, index, "find the parent of", errno, error);
+        g_hash_table_remove(cgroup->tree->capped, GUINT_TO_POINTER(cgroup->owner));
+        snprintf(name, sizeof name, "%u", (unsigned) cgroup->owner);
+        if (mkdirat(h->parent_fd, name, 0755) == 0 || errno == EEXIST)
+                return true;
+        if (errno != ENOENT && errno != EBADF)
+                return cgroup_fail(cgroup, index, "make the parent of", errno, error);
+        if (!cgroup_hierarchy_make_parent(h, error))
+                return false;
+        if (mkdirat(h->parent_fd, name, 0755) < 0)
+                return cgroup_fail(cgroup, index, "make the parent of", errno, error);
+        return true;
+}
+
+static bool make_leaf(Cgroup *cgroup, unsigned index, GError **error)
+{
+        CgroupHierarchy *h = &cgroup->tree->hierarchies[index];
+        int r = mkdirat(h->parent_fd, cgroup->name, 0755) < 0 ? -errno : 0;
+
+        if (r == -ENOENT || r == -EBADF) {
+                if (!cgroup_make_owner(cgroup, index, error))
+                        return false;
+                r = mkdirat(h->parent_fd, cgroup->name, 0755) < 0 ? -errno : 0;
+        }
+        if (r == -ENOMEM) /* what the kernel needs for a leaf counts as its owner's memory */
+                return cgroup_memory_too_low(CGROUP_NO_LIMIT, "make another cgroup", error);
+        if (r < 0)
+                return cgroup_fail(cgroup, index, "make", -r, error);
+        int fd = openat(h->parent_fd, cgroup->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0) {
+                r = -errno;
+                (void) unlinkat(h->parent_fd, cgroup->name, AT_REMOVEDIR);
+                return cgroup_fail(cgroup, index, "open", -r, error);
+        }
+        cgroup->leaf_fds[index] = fd;
+        return true;
+}
+
+/* In v2 the owner's directory must hand the controllers down. It does not yet if the leaf is the
+ * owner's first, or if a predecessor died between making and enabling. So look at what the leaf
+ * has, not at what we made. */
+static bool hand_down(const Cgroup *cgroup, unsigned index, GError **error)
+{
+        const CgroupHierarchy *h = &cgroup->tree->hierarchies[index];
+        g_auto(GStrv) reasons = g_new0(char *, _CGROUP_CONTROLLER_MAX + 1);
+        const char *file = h->controllers & 1u << CGROUP_MEMORY ? "memory.max" : "pids.max";
+        char name[16];
+
+        if (cgroup_is_legacy(cgroup, index) || h->controllers == 0 ||
+            faccessat(cgroup->leaf_fds[index], file, F_OK, 0) == 0)
+                return true;
+        snprintf(name, sizeof name, "%u", (unsigned) cgroup->owner);
+        autofd int fd = openat(h->parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return cgroup_fail(cgroup, index, "open the parent of", errno, error);
+        if ((cgroup_unified_enable(fd, h->controllers, reasons) & h->controllers) == h->controllers)
+                return true;
+        return error_set(error, RUNTIME_ERROR_CGROUP_FAILED,
+                         "cannot hand controllers down to cgroup %s: %s", cgroup->path,
+                         reasons[CGROUP_MEMORY] ? reasons[CGROUP_MEMORY] : reasons[CGROUP_PIDS]);
+}
+
+bool cgroup_limit(Cgroup *cgroup, const CgroupLimits *limits, GError **error)
+{
+        const CgroupTree *tree = cgroup->tree;
+        int memory = tree->serving[CGROUP_MEMORY], pids = tree->serving[CGROUP_PIDS];
+
+        if (!check_controllers(tree, cgroup->owner, limits, error))
+                return false;
+        if (limits_tasks(limits) &&
+            !cgroup_set_tasks(cgroup->leaf_fds[pids], limits->tasks_max, error))
+                return false;
+        return !limits_memory(limits) || tree->hierarchies[memory].backend->set_memory(
+                                                 cgroup->leaf_fds[memory], limits->memory_max,
+                                                 limits->memory_swap_max, error);
+}
+
+static bool open_entries(Cgroup *cgroup, GError **error)
+{
+        for (unsigned i = 0; i < CGROUP_HIERARCHIES_MAX; i++) {
+                if (cgroup->leaf_fds[i] < 0 || !cgroup_is_legacy(cgroup, i))
+                        continue;
+                int fd = openat(cgroup->leaf_fds[i], "tasks", O_WRONLY | O_CLOEXEC);
+                if (fd < 0)
+                        return cgroup_fail(cgroup, i, "open the tasks of", errno, error);
+                cgroup->entry_fds[cgroup->n_entries++] = fd;
+        }
+        return true;
+}
+
+static bool fill_cgroup(Cgroup *cgroup, const CgroupLimits *limits, GError **error)
+{
+        unsigned chosen = cgroup_choose_hierarchies(cgroup->tree, cgroup->owner, limits);
+
+        for (unsigned i = 0; i < CGROUP_HIERARCHIES_MAX; i++)
+                if (chosen & 1u << i &&
+                    (!make_leaf(cgroup, i, error) || !hand_down(cgroup, i, error)))
+                        return false;
+        return (cgroup->tree->is_copy || cgroup_cap_owner(cgroup->tree, cgroup->owner, error)) &&
+               (!limits || cgroup_limit(cgroup, limits, error)) &&
+               cgroup_watch_oom(cgroup, error) && open_entries(cgroup, error);
+}
+
+bool cgroup_new(CgroupTree *tree, uid_t owner, uint64_t serial, const CgroupLimits *limits,
+                Cgroup **ret, GError **error)
+{
+        g_autoptr(Cgroup) cgroup = NULL;
+
+        if (!check_controllers(tree, owner, limits, error))
+                return false;
+        cgroup = cgroup_alloc(tree, owner, serial);
+        if (!fill_cgroup(cgroup, limits, error)) {
+                (void) cgroup_remove(cgroup, NULL); /* only where we made it: there it has an fd */
+                return false;
+        }
+        *ret = g_steal_pointer(&cgroup);
+        return true;
+}
