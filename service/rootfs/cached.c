@@ -44,7 +44,7 @@ static bool is_surely_not_proc(const struct statx *status)
 }
 
 /* The "/." makes the kernel ask for the right to enter the directory, which any use of it needs. */
-static bool find_cached_as(const char *path, const Credentials *owner, RootfsFound *ret)
+static bool find_cached_as(const char *path, const Credentials *owner, Place *ret)
 {
         char inside[PATH_MAX];
         struct statx status;
@@ -60,11 +60,11 @@ static bool find_cached_as(const char *path, const Credentials *owner, RootfsFou
                   STATX_UID | STATX_GID | STATX_UNIQUE_MOUNT, &status) < 0 ||
             !is_surely_not_proc(&status))
                 return false;
-        *ret = (RootfsFound){steal_fd(&fd), status.stx_uid, status.stx_gid, true};
+        *ret = (Place){steal_fd(&fd), status.stx_uid, status.stx_gid, true};
         return true;
 }
 
-bool rootfs_find_cached(const RootfsRequest *request, RootfsFound *ret)
+bool rootfs_find_cached(const RootfsRequest *request, Place *ret)
 {
         const char *path = request->sources[0].path;
 
@@ -72,7 +72,7 @@ bool rootfs_find_cached(const RootfsRequest *request, RootfsFound *ret)
                 return false;
         if (request->owner->uid != 0)
                 return find_cached_as(path, request->owner, ret);
-        *ret = (RootfsFound){.fd = rootfs_open_path(path, O_DIRECTORY, RESOLVE_CACHED),
-                             .is_directory = true};
+        *ret = (Place){.fd = rootfs_open_path(path, O_DIRECTORY, RESOLVE_CACHED),
+                       .is_directory = true};
         return ret->fd >= 0;
 }

@@ -29,7 +29,7 @@ bool rootfs_come_back(void);
 
 /* Tries to open the root tree without asking any file system. False: the child must look it up
  * (always so for an fd, and where mounts have sources). */
-bool rootfs_find_cached(const RootfsRequest *request, RootfsFound *ret);
+bool rootfs_find_cached(const RootfsRequest *request, Place *ret);
 
 /* -- lookup-child.c -- */
 

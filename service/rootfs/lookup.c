@@ -164,15 +164,15 @@ static void on_child_exit(int pidfd, GIOCondition condition, void *data)
         RootfsFunc function = lookup->function;
         void *function_data = lookup->data;
         g_autoptr(GError) error = NULL;
-        RootfsFound found[LOOKUP_SOURCES_MAX];
+        Place found[LOOKUP_SOURCES_MAX];
         int fds[LOOKUP_SOURCES_MAX];
         size_t n = lookup->n;
 
         waitid(P_PIDFD, (id_t) pidfd, &(siginfo_t){0}, WEXITED);
         ssize_t size = fd_receive_all(lookup->socket, &reply, sizeof reply, fds, &n);
         for (size_t i = 0; i < n; i++)
-                found[i] = (RootfsFound){fds[i], reply.found[i].uid, reply.found[i].gid,
-                                         S_ISDIR(reply.found[i].mode)};
+                found[i] = (Place){fds[i], reply.found[i].uid, reply.found[i].gid,
+                                   S_ISDIR(reply.found[i].mode)};
         if (size != (ssize_t) sizeof reply || n != lookup->n) {
                 size_t last = CLAMP(reply.n, 1, lookup->n) - 1;
                 error = lookup_error(lookup->paths, last, reply.error ? -reply.error : EIO,
@@ -234,7 +234,7 @@ static bool start_child(RootfsLookup *lookup, const RootfsRequest *request, GErr
 RootfsLookup *rootfs_lookup(RootfsLookups *lookups, const RootfsRequest *request,
                             RootfsFunc function, void *data)
 {
-        RootfsFound found;
+        Place found;
 
         g_assert(request->n >= 1 && request->n <= LOOKUP_SOURCES_MAX);
         if (rootfs_find_cached(request, &found)) {

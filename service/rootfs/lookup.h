@@ -19,11 +19,9 @@ typedef struct RootfsSource {
         int fd;
 } RootfsSource;
 
-typedef Place RootfsFound;
-
 /* `found` has an entry for each source; the function called must steal or close its fd. NULL on
  * error. */
-typedef void (*RootfsFunc)(RootfsFound *found, GError *error, void *data);
+typedef void (*RootfsFunc)(Place *found, GError *error, void *data);
 
 /* The look-ups under way, and those that were given up but whose child the kernel does not let die:
  * a file system in user space that has read a request may never answer. A user may have

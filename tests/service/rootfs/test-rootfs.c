@@ -40,7 +40,7 @@ typedef struct Fixture {
         char *path; /* a tmpfs of the test's own */
         unsigned n_answers;
         size_t n_sources; /* beside the tree */
-        RootfsFound sources[MOUNTS_MAX];
+        Place sources[MOUNTS_MAX];
         int fd;
         gid_t gid;
         GError *error;
@@ -108,7 +108,7 @@ static void tear_down(Fixture *f, const void *unused)
         g_free(f->path);
 }
 
-static void on_tree(RootfsFound *found, GError *error, void *data)
+static void on_tree(Place *found, GError *error, void *data)
 {
         Fixture *f = data;
 
@@ -377,7 +377,7 @@ static void test_sources(Fixture *f, const void *unused)
         look_up_all(f, sources, G_N_ELEMENTS(sources), &user);
         g_assert_no_error(f->error);
         for (size_t i = 0; i < f->n_sources; i++) {
-                const RootfsFound *found = &f->sources[i];
+                const Place *found = &f->sources[i];
                 struct stat status, expected;
                 g_assert_cmpint(stat(sources[i + 1].path, &expected), ==, 0);
                 g_assert_cmpint(fstat(found->fd, &status), ==, 0);
