@@ -4,6 +4,7 @@ import os
 
 from harness.case import Case
 from harness.client import MANAGER, PATH, RUNC, CONTAINER, BusError, GLib
+from harness.files import read_bytes, write
 from harness.wire import Wire, Writer
 
 
@@ -42,8 +43,7 @@ class Command(Case):
     def file(self, name, content, mode=0o755):
         path = f'{self.rootfs}/bin/{name}'
         directory = os.stat(f'{self.rootfs}/bin')
-        with open(path, 'wb') as f:
-            f.write(content)
+        write(path, content)
         os.chmod(path, mode)
 
         def undo():
@@ -287,8 +287,7 @@ class Odd(Case):
             self.root.run('/no\n\x1b[31msuch', 0, ['/bin/true'])
         with self.refused('RootfsInvalid'):
             self.root.spawn(b'/no-\xff-such', ['/bin/true'])
-        with open(self.world.service_log, 'rb') as f:
-            self.assertNotIn(b'\x1b[31m', f.read())
+        self.assertNotIn(b'\x1b[31m', read_bytes(self.world.service_log))
 
     def test_no_reply_expected(self):
         """A call that wants no reply still starts its container, once."""

@@ -14,6 +14,7 @@ import time
 from harness import rootfs
 from harness.case import Case
 from harness.client import CONTAINER, MANAGER, NAME, PATH, PROPERTIES, RUNC, BusError, Container, RootClient, pump
+from harness.files import read, write
 from harness.hostile import Impostor, lingering_socket, wire
 from harness.hostile_case import Hostile
 from harness.wire import NO_REPLY_EXPECTED, Writer
@@ -143,8 +144,7 @@ class Waits(Hostile):
         self.assertEqual(connection.replies({serial}), {serial: None})
 
     def memory(self):
-        with open(f'/proc/{self.world.service_pid}/statm') as f:
-            return int(f.read().split()[1]) * os.sysconf('SC_PAGESIZE')
+        return int(read(f'/proc/{self.world.service_pid}/statm').split()[1]) * os.sysconf('SC_PAGESIZE')
 
 
 class MatchRules(Hostile):
@@ -176,8 +176,7 @@ class MatchRules(Hostile):
         directory = f'{world.directory}/second'
         os.mkdir(directory)
         self.addCleanup(shutil.rmtree, directory)
-        with open(f'{directory}/bus.conf', 'w') as f:
-            f.write(bus_config.replace(world.bus.socket, f'{directory}/socket'))
+        write(f'{directory}/bus.conf', bus_config.replace(world.bus.socket, f'{directory}/socket'))
         address, parent = f'unix:path={directory}/socket', f'{world.cgroup_parent}-second'
 
         def start(*line):
@@ -199,8 +198,7 @@ class MatchRules(Hostile):
 
     def test_exhausted(self):
         """N12, N8: with no rule left a container ends that cannot be watched, and a user is told LimitsExceeded."""
-        with open(f'{self.world.bus.directory}/bus.conf') as f:
-            config = f.read()
+        config = read(f'{self.world.bus.directory}/bus.conf')
         limit = '<limit name="max_match_rules_per_connection">12</limit>'
         address, root = self.service_on(config.replace('<policy ', f'{limit}\n  <policy ', 1))
         clients = [RootClient(address) for _ in range(16)]

@@ -7,6 +7,7 @@ import time
 
 from harness.case import Case
 from harness.client import CONTAINER, MANAGER, PATH, BusError, Container, GLib, pump
+from harness.files import read, read_bytes, write
 
 
 class States(Case):
@@ -71,8 +72,7 @@ class States(Case):
         p = container.props()
         self.assertEqual((p['Id'], p['OwnerUID'], p['State'], p['MemoryMax']), ('props', 0, 'running', 20 << 20))
         self.assertIn(self.world.cgroup_parent, p['ControlGroup'])
-        with open(f'/proc/{p["Pid"]}/cgroup') as f:
-            self.assertIn(p['ControlGroup'], f.read())
+        self.assertIn(p['ControlGroup'], read(f'/proc/{p["Pid"]}/cgroup'))
         container.kill()
         container.wait()
         p = container.props()
@@ -235,8 +235,7 @@ class Waiting(Case):
         container = self.root.spawn(self.rootfs, ['/bin/sleep', '60'])
         container.call('OpenPIDFD')
         fd, = self.root.fds
-        with open(f'/proc/self/fdinfo/{fd}') as f:
-            self.assertIn(f'Pid:\t{container.pid}\n', f.read())
+        self.assertIn(f'Pid:\t{container.pid}\n', read(f'/proc/self/fdinfo/{fd}'))
         poll = select.poll()
         poll.register(fd, select.POLLIN)
         self.assertEqual(poll.poll(100), [])
@@ -290,8 +289,7 @@ class Options(Case):
         try:
             container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'echo x > /etc/written'], ReadOnlyRoot=False)
             self.assertEqual(container.wait(), ('success', 0), container.log())
-            with open(path) as f:
-                self.assertEqual(f.read(), 'x\n')
+            self.assertEqual(read(path), 'x\n')
         finally:
             if os.path.exists(path):
                 os.unlink(path)
@@ -308,12 +306,10 @@ class Options(Case):
         writer = os.fork()
         if writer == 0:
             os.close(near)
-            with open(far, 'wb') as f:
-                f.write(data)
+            write(far, data)
             os._exit(0)
         os.close(far)
-        with open(near, 'rb') as f:
-            self.assertEqual(f.read(), data)
+        self.assertEqual(read_bytes(near), data)
         os.waitpid(writer, 0)
         self.assertEqual(container.wait(), ('success', 0))
 
@@ -385,8 +381,7 @@ class Log(Case):
         container.wait()
         container.call('OpenLog', 'a{sv}', ({},))
         fd, = self.root.fds
-        with open(fd, 'rb') as f:
-            self.assertEqual(f.read(), b'one\ntwo\n')
+        self.assertEqual(read_bytes(fd), b'one\ntwo\n')
         self.assertEqual(container.log(), b'one\ntwo\n')
 
     def test_open_log_while_running(self):
@@ -394,8 +389,7 @@ class Log(Case):
         container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'echo one; sleep .5; echo two'])
         container.call('OpenLog', 'a{sv}', ({'Follow': GLib.Variant('b', True)},))
         fd, = self.root.fds
-        with open(fd, 'rb') as f:
-            self.assertEqual(f.read(), b'one\ntwo\n')
+        self.assertEqual(read_bytes(fd), b'one\ntwo\n')
 
     def test_log_readers_that_do_not_read(self):
         """A reader that never reads holds up neither the command nor other readers."""

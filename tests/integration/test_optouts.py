@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 
+from harness.files import status_of
 from harness.hostile_case import Hostile
 
 CHOWN, NET_ADMIN, SYS_ADMIN = 0, 12, 21
@@ -50,8 +51,7 @@ class Namespaces(Optouts):
     def test_host_user(self):
         """UserNamespace=host: container root is the host's, with the default capabilities and all else confined."""
         container = self.root.spawn(self.rootfs, ['/bin/sleep', '60'], UserNamespace='host')
-        with open(f'/proc/{container.pid}/status') as f:
-            status = dict(line.rstrip('\n').split(':\t', 1) for line in f if ':\t' in line)
+        status = status_of(container.pid)
         self.assertEqual(set(status['Uid'].split()), {'0'})
         self.assertEqual((status['Seccomp'], status['NoNewPrivs']), ('2', '1'))
         self.has(status, CHOWN)

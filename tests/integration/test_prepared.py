@@ -7,6 +7,7 @@ import time
 
 from harness.case import Case
 from harness.client import MANAGER, PATH, BusError
+from harness.files import read, read_bytes, write
 from harness.invariants import cgroup_tree, descendants_of, maker_of
 from harness.place import Place
 from harness.world import wait_until
@@ -23,8 +24,7 @@ class Prepared(Case):
         self.config = f'{self.world.directory}/prepared.conf'
 
     def place(self, name, prepared=4):
-        with open(self.config, 'w') as f:
-            f.write(f'[Service]\nPreparedSandboxes={prepared}\n')
+        write(self.config, f'[Service]\nPreparedSandboxes={prepared}\n')
         place = Place(self, name, arguments=[f'--config={self.config}'])
         self.assertTrue(place.owner(), place.words())
         return place
@@ -169,8 +169,7 @@ class Use(Prepared):
             self.assertEqual(len({container.prop(key) for container in containers}), 12)
         bases = set()
         for container in containers:
-            with open(f'/proc/{container.pid}/uid_map') as f:
-                bases.add(f.read())
+            bases.add(read(f'/proc/{container.pid}/uid_map'))
         self.assertEqual(len(bases), 12)
         self.assertLessEqual(len(self.waiting(place)), 4)
 
@@ -273,8 +272,7 @@ class Maker(Prepared):
         return found
 
     def maps(self, pid):
-        with open(f'/proc/{pid}/maps') as f:
-            return f.read()
+        return read(f'/proc/{pid}/maps')
 
     def mapped(self, pid, name=''):
         """Device and number of the files in its memory whose path has `name`."""
@@ -323,8 +321,7 @@ class Maker(Prepared):
         secret = os.urandom(16).hex()
         container = place.client.spawn(self.rootfs, ['/bin/sleep', '60'], Environment=[f'SECRET={secret}'.encode()])
         self.addCleanup(self.end, place, container)
-        with open(f'/proc/{container.pid}/environ', 'rb') as f:
-            self.assertIn(secret.encode(), f.read())
+        self.assertIn(secret.encode(), read_bytes(f'/proc/{container.pid}/environ'))
         self.assertIn(secret.encode(), self.memory(place.process.pid))
         for _ in range(2):
             self.eventually(lambda: len(self.waiting(place)) == 1, what='another one')

@@ -7,6 +7,7 @@ import time
 
 from harness.case import Case
 from harness.client import INFINITY, Container
+from harness.files import read, write
 
 MIB = 1 << 20
 
@@ -62,8 +63,7 @@ class Memory(Case):
                                ('memory.memsw.limit_in_bytes', 10 * MIB)):
             path = f'{group}/{name}'
             if os.path.exists(path):
-                with open(path) as f:
-                    self.assertEqual(int(f.read()), expected, path)
+                self.assertEqual(int(read(path)), expected, path)
         self.assertEqual(container.prop('MemoryMax'), 10 * MIB)
 
     def memory_group(self, pid):
@@ -145,8 +145,7 @@ class Namespaces(Case):
         seen = []
         for _ in range(2):
             pid = self.root.run(self.rootfs, 0, ['/bin/sleep', '60']).pid
-            with open(f'/proc/{pid}/uid_map') as f:
-                seen.append(f.read().split()[1])
+            seen.append(read(f'/proc/{pid}/uid_map').split()[1])
         self.assertNotEqual(*seen)
 
     def test_self_is_the_callers_mapping(self):
@@ -154,8 +153,7 @@ class Namespaces(Case):
         client = self.user('alice')
         container = client.spawn(self.rootfs_of('alice'), ['/bin/sleep', '60'], UserNamespace='self')
         for name in ('uid_map', 'gid_map'):
-            with open(f'/proc/{container.pid}/{name}') as f:
-                self.assertEqual(f.read().split(), ['0', '20001', '1'], name)
+            self.assertEqual(read(f'/proc/{container.pid}/{name}').split(), ['0', '20001', '1'], name)
 
     def test_hostname_is_the_id(self):
         """The default host name is the id, container-N."""
@@ -237,8 +235,7 @@ class Files(Case):
         container = self.root.run(self.rootfs, 0, ['/bin/sh', '-c', 'until [ -e /etc/new ]; do sleep .05; done'])
         path = f'{self.rootfs}/etc/new'
         stat = os.stat(f'{self.rootfs}/etc')
-        with open(path, 'w') as f:
-            f.write('x')
+        write(path, 'x')
         try:
             self.assertEqual(container.wait(timeout=10), ('success', 0))
         finally:
@@ -340,8 +337,7 @@ class Process(Case):
         container = self.root.run(self.rootfs, 0, ['/bin/sleep', '60'])
         self.assertLess(time.monotonic() - started, 10)
         self.assertEqual(container.state, 'running')
-        with open(f'/proc/{container.pid}/cmdline') as f:
-            self.assertEqual(f.read(), '/bin/sleep\00060\0')
+        self.assertEqual(read(f'/proc/{container.pid}/cmdline'), '/bin/sleep\00060\0')
 
     def test_orphans_die(self):
         """What the command leaves behind ends with it."""

@@ -10,6 +10,7 @@ import time
 
 from harness.case import Case
 from harness.client import MANAGER, NAME, PATH, RUNC, RootClient
+from harness.files import read, write
 from harness.hostile import wire
 from harness.invariants import cgroup_roots, cgroup_tree, descendants_of
 from harness.place import Place
@@ -49,8 +50,7 @@ class Manager(Case):
     def test_properties(self):
         """Version and CgroupMode are as the machine is."""
         self.assertRegex(self.root.prop(PATH, MANAGER, 'Version'), r'^[0-9]+\.[0-9]+')
-        with open('/proc/self/mountinfo') as f:
-            text = f.read()
+        text = read('/proc/self/mountinfo')
         kinds = ' - cgroup2 ' in text, ' - cgroup ' in text
         expected = {(True, False): 'unified', (True, True): 'hybrid', (False, True): 'legacy'}[kinds]
         self.assertEqual(self.root.prop(PATH, MANAGER, 'CgroupMode'), expected)
@@ -144,8 +144,7 @@ class IdleExit(Case):
         # as systemd does, the bus keeps a call for a service that is to be started, and here never is
         os.mkfifo(f'{place.directory}/fifo')
         self.addCleanup(os.close, os.open(f'{place.directory}/fifo', os.O_RDWR))
-        with open(f'{place.directory}/bus/services/{NAME}.service', 'w') as f:
-            f.write(f'[D-BUS Service]\nName={NAME}\nExec=/bin/cat {place.directory}/fifo\nUser=root\n')
+        write(f'{place.directory}/bus/services/{NAME}.service', f'[D-BUS Service]\nName={NAME}\nExec=/bin/cat {place.directory}/fifo\nUser=root\n')
         place.client.call('/org/freedesktop/DBus', 'org.freedesktop.DBus', 'ReloadConfig',
                           destination='org.freedesktop.DBus')
         polkit = wire(place.bus.address, pwd.getpwnam('polkitd').pw_uid)  # and never answers

@@ -14,6 +14,7 @@ import time
 
 from harness import invariants, rootfs
 from harness.client import BusError
+from harness.files import read, write
 from harness.hostile import SilentFuse, Impostor
 from harness.case import Case
 from harness.world import SUBORDINATE, USERS, mount
@@ -43,8 +44,7 @@ class Trees(Case):
         os.makedirs(path)
         self.addCleanup(shutil.rmtree, path, True)
         for name, (file_mode, text) in dict(files).items():
-            with open(f'{path}/{name}', 'w') as f:
-                f.write(text)
+            write(f'{path}/{name}', text)
             os.chmod(f'{path}/{name}', file_mode)
         rootfs.chown_tree(path, uid, uid)
         os.chmod(path, mode)
@@ -288,8 +288,7 @@ class WhoseFiles(Trees):
         """A16: what a mount hides in a source stays hidden, cannot be uncovered, and is read-only with the rest."""
         source = self.directory('s')
         os.mkdir(f'{source}/sub')
-        with open(f'{source}/sub/hidden', 'w') as f:
-            f.write('secret')
+        write(f'{source}/sub/hidden', 'secret')
         mount('--bind', self.directory('cover', mode=0o777), f'{source}/sub')
         self.addCleanup(subprocess.run, ['umount', f'{source}/sub'], check=True)
         log = self.alices('ls -a /mnt/sub; umount /mnt/sub; umount /mnt; cat /mnt/sub/hidden; touch /mnt/sub/new; true',
@@ -313,8 +312,7 @@ class WhoseFiles(Trees):
         rootfs.make(tree, None, USERS['fay'], USERS['fay'])
         self.addCleanup(shutil.rmtree, tree)
         source = self.home('fay')
-        with open(f'{tree}/etc/passwd', 'w') as f:
-            f.write('daemon:x:5:5::/:/bin/sh\n')
+        write(f'{tree}/etc/passwd', 'daemon:x:5:5::/:/bin/sh\n')
         log = self.mounted('touch /etc/y /mnt/z; chown 5:7 /etc/y /mnt/z; stat -c "%u %g" /etc/y /mnt/z; mkdir -m 777 /mnt/d; '
                            'su daemon -c "touch /mnt/d/f; id -u"', (source, '/mnt', 'bind', []),
                            client=self.user('fay'), tree=tree, ReadOnlyRoot=False)
@@ -625,14 +623,12 @@ class Ceilings(Trees):
     def setUp(self):
         super().setUp()
         self.config = f'{self.world.directory}/naive-runc.conf'
-        with open(self.config) as f:
-            self.before = f.read()
+        self.before = read(self.config)
 
     def configure(self, *lines):
         """The service, started anew with that; the old one is back after the test."""
         def write(*all_lines):
-            with open(self.config, 'w') as f:
-                f.write(self.before + ''.join(f'{line}\n' for line in all_lines))
+            write(self.config, self.before + ''.join(f'{line}\n' for line in all_lines))
             self.restart()
         self.addCleanup(write)
         write(*lines)
@@ -702,8 +698,7 @@ class Ceilings(Trees):
     def test_configuration(self):
         """A ceiling that makes no sense stops the service from starting, by its key."""
         path = f'{self.place}/conf'
-        with open(path, 'w') as f:
-            f.write('[Service]\nUserMemoryMax=lots\n')
+        write(path, '[Service]\nUserMemoryMax=lots\n')
         arguments = [a for a in self.world.service_arguments(state=f'{self.place}/state') if '--config' not in a]
         result = self.command(self.world.daemon, *arguments, f'--config={path}')
         self.assertEqual(result.returncode, 1)

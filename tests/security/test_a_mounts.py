@@ -8,6 +8,7 @@ import subprocess
 
 from harness import rootfs
 from harness.client import BusError
+from harness.files import read, write
 from harness.hostile_case import Hostile
 from harness.world import mount
 
@@ -178,8 +179,7 @@ class Proc(Trees):
 
     @staticmethod
     def read(path):
-        with open(path) as f:
-            return f.read()
+        return read(path)
 
     def test_null_is_a_link(self):
         """A5 CVE-2025-31133 CVE-2026-88265: the tree's own /dev/null masks nothing, whatever it is."""
@@ -197,8 +197,7 @@ class Proc(Trees):
                 if target:
                     os.symlink(target, f'{path}/dev/null')
                 else:
-                    with open(f'{path}/dev/null', 'w') as f:
-                        f.write('the tree\'s own')
+                    write(f'{path}/dev/null', 'the tree\'s own')
                 kept = rootfs.fingerprint(path)
                 self.assertEqual(self.shell(script, rootfs=path), 'done\n')
                 self.assertEqual(self.read('/proc/sys/kernel/core_pattern'), before)
@@ -229,8 +228,7 @@ class Proc(Trees):
         for pid in ('self', 'thread-self', '1', '2'):
             for name in names:
                 os.makedirs(os.path.dirname(f'{path}/proc/{pid}/{name}'), exist_ok=True)
-                with open(f'{path}/proc/{pid}/{name}', 'w') as f:
-                    f.write('fake')
+                write(f'{path}/proc/{pid}/{name}', 'fake')
         rootfs.chown_tree(path, 20001, 20001)
         self.adopt(path, 'alice')
         kept = rootfs.fingerprint(f'{self.world.directory}/alice/fake')
@@ -328,11 +326,9 @@ class Mounts(Trees):
         path = self.make()
         container = self.root.run(path, 0, ['/bin/sh', '-c', 'until [ -e /etc/new ]; do sleep .05; done; '
                                             '(echo x >/etc/new) 2>/dev/null || exit 7'])
-        with open(f'{path}/etc/new', 'w') as f:
-            f.write('x')
+        write(f'{path}/etc/new', 'x')
         self.assertEqual(container.wait(timeout=10), ('exit-code', 7))
-        with open(f'{path}/etc/newer', 'w') as f:
-            f.write('x')
+        write(f'{path}/etc/newer', 'x')
 
     def test_read_only_throughout(self):
         """A15, A16: read-only, set-id bits and devices off: the tree and every mount in it."""
@@ -357,11 +353,9 @@ class Mounts(Trees):
         """A16: what the host hides under a mount stays hidden, and no mount can be taken off or made writable."""
         path = self.make(programs=True)
         os.mkdir(f'{path}/hidden')
-        with open(f'{path}/hidden/secret', 'w') as f:
-            f.write('secret\n')
+        write(f'{path}/hidden/secret', 'secret\n')
         self.mount_on(f'{path}/hidden')
-        with open(f'{path}/hidden/shown', 'w') as f:
-            f.write('shown\n')
+        write(f'{path}/hidden/shown', 'shown\n')
         for options in ({}, {'ReadOnlyRoot': False}):
             log = self.spawn_output(['/bin/sh', '-c', '''
                 for way in "umount /hidden" "umount -l /hidden" "umount -l /" "mount -o remount,rw,bind /hidden" \

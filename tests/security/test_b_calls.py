@@ -11,6 +11,7 @@ import xml.etree.ElementTree as ET
 
 from harness import rootfs
 from harness.client import CONTAINER, INTERACTIVE, MANAGER, PATH, PROPERTIES, RUNC, BusError, Container, GLib, pump
+from harness.files import read_bytes, status_of
 from harness.hostile_case import Hostile
 from harness.invariants import cgroup_tree, file_list
 from harness.wire import Writer
@@ -91,8 +92,7 @@ class Environment(Hostile):
              'DBUS_SYSTEM_BUS_ADDRESS', 'DBUS_STARTER_ADDRESS', 'G_DEBUG', 'GLIBC_TUNABLES', 'WATCHDOG_USEC')
 
     def service_environment(self):
-        with open(f'/proc/{self.world.service_pid}/environ', 'rb') as f:
-            return f.read()
+        return read_bytes(f'/proc/{self.world.service_pid}/environ')
 
     def test_only_the_callers(self):
         """B8 CVE-2021-21261: a caller's variables are the command's alone, and the service's are none of them."""
@@ -102,8 +102,7 @@ class Environment(Hostile):
         self.assertIn(b'DBUS_SYSTEM_BUS_ADDRESS=', before)
         for client, tree in ((self.root, self.rootfs), (self.user('alice'), self.rootfs_of('alice'))):
             container = client.create(tree, ['/bin/env'], Environment=given)
-            with open(f'/proc/{container.pid}/environ', 'rb') as f:
-                self.assertNotIn(canary.encode(), f.read())  # before exec
+            self.assertNotIn(canary.encode(), read_bytes(f'/proc/{container.pid}/environ'))  # before exec
             container.start()
             self.assertEqual(container.wait(), ('success', 0))
             # the command's own libc may remark on them
@@ -369,8 +368,7 @@ while True:
                     self.assertEqual(container.wait(), ('success', 0))
                     container.delete()
             self.assertFalse(select.select([spy.stdout], [], [], 0)[0] and os.read(spy.stdout.fileno(), 4096))
-            with open(f'/proc/{self.world.service_pid}/status') as f:
-                status = dict(line.rstrip('\n').split(':\t', 1) for line in f if ':\t' in line)
+            status = status_of(self.world.service_pid)
             self.assertEqual(set(status['Uid'].split()), {'0'})
         finally:
             spy.kill()

@@ -12,6 +12,7 @@ import time
 
 from harness import rootfs
 from harness.client import BusError, UserClient
+from harness.files import status_of, write
 from harness.hostile_case import Hostile
 from harness.world import USERS, mount
 
@@ -69,8 +70,7 @@ class Paths(Hostile):
         os.mkdir(f'{home}/way')
         self.addCleanup(shutil.rmtree, f'{home}/way')
         rootfs.make(f'{home}/way/rootfs')
-        with open(f'{home}/way/rootfs/etc/marker', 'w') as f:
-            f.write('hers\n')
+        write(f'{home}/way/rootfs/etc/marker', 'hers\n')
         rootfs.chown_tree(f'{home}/way', USERS['alice'], USERS['alice'])
         self.link(self.home('bob'), 'other')
         self.addCleanup(self.fresh_service)
@@ -125,15 +125,13 @@ class Owners(Hostile):
         for owner in (0, USERS['bob'], USERS['alice']):
             for mode in (0o600, 0o640, 0o644, 0o666, 0o606, 0o4600, 0o6755):
                 name = f'{path}/files/{owner}-{mode:o}'
-                with open(name, 'w') as f:
-                    f.write(name)
+                write(name, name)
                 os.chown(name, owner, owner)
                 os.chmod(name, mode)
             for mode in (0o700, 0o755, 0o777, 0o733):
                 name = f'{path}/files/d{owner}-{mode:o}'
                 os.mkdir(name)
-                with open(f'{name}/file', 'w') as f:
-                    f.write(name)
+                write(f'{name}/file', name)
                 os.chmod(f'{name}/file', 0o604)
                 os.chown(name, owner, owner)
                 os.chmod(name, mode)
@@ -275,8 +273,7 @@ class Hangs(Hostile):
         helper, = world.strangers()
         fds = os.listdir(f'/proc/{helper}/fd')
         self.assertEqual(len([fd for fd in fds if int(fd) > 2]), 1, fds)
-        with open(f'/proc/{helper}/status') as f:
-            status = dict(line.rstrip('\n').split(':\t', 1) for line in f if ':\t' in line)
+        status = status_of(helper)
         # root's for signals, so that carol cannot send it any; carol's for files
         self.assertEqual([int(uid) for uid in status['Uid'].split()], [0, 0, 0, USERS['carol']])
         self.assertEqual(int(status['CapEff'], 16) & FILE_CAPABILITIES, 0)
@@ -349,8 +346,7 @@ class Plants(Hostile):
     def test_rights_in_the_tree(self):
         """B6 CVE-2025-6019: set-id bits, file capabilities and device nodes that a tree brings along give nothing."""
         tree = self.tree_of('alice')
-        with open(f'{tree}/etc/passwd', 'w') as f:
-            f.write('root:x:0:0::/:/bin/sh\nuser:x:1000:1000::/:/bin/sh\n')
+        write(f'{tree}/etc/passwd', 'root:x:0:0::/:/bin/sh\nuser:x:1000:1000::/:/bin/sh\n')
         capabilities = struct.pack('<5I', 0x02000001, 0xffffffff, 0, 0x1ff, 0)
         for owner in (0, USERS['alice'], USERS['bob']):
             path = f'{tree}/bin/ids-{owner}'

@@ -8,6 +8,7 @@ import time
 from harness import rootfs
 from harness.case import Case
 from harness.client import CONTAINER, MANAGER, NAME, PATH, PROPERTIES, GLib
+from harness.files import read
 from harness.hostile import Impostor
 from harness.invariants import cgroup_tree
 from harness.world import USERS, World
@@ -36,8 +37,7 @@ class Ids(Judged):
                 self.assertIn(f'/{uid}/', container.path)
                 self.assertEqual([c[2] for c in client.containers()], [uid])
                 self.assertIn(uid, [c[2] for c in self.place.client.containers()])
-                with open(f'/proc/{container.pid}/uid_map') as f:
-                    self.assertNotEqual(f.read().split()[1], '0')
+                self.assertNotEqual(read(f'/proc/{container.pid}/uid_map').split()[1], '0')
                 for name in (f'{uid}/web', 'web'):
                     self.assertEqual(client.get_container(name).path, container.path)
                 container.kill()
@@ -49,8 +49,7 @@ class Ids(Judged):
         uid = 4000000000
         self.addCleanup(self.world.add_users([uid]))
         container = self.impostor(uid).spawn(self.rootfs, ['/bin/sleep', '60'], UserNamespace='self')
-        with open(f'/proc/{container.pid}/uid_map') as f:
-            self.assertEqual(f.read().split(), ['0', str(uid), '1'])
+        self.assertEqual(read(f'/proc/{container.pid}/uid_map').split(), ['0', str(uid), '1'])
 
     def test_real_polkit(self):
         """C6 CVE-2018-19788: the real polkitd refuses such a caller, or is at fault, and goes on."""

@@ -13,6 +13,7 @@ import test_d_inherited
 from harness import record
 from harness.case import TELLS_EXIT, Case
 from harness.client import Container
+from harness.files import read, write
 from harness.place import Place
 from harness.world import USERS
 
@@ -109,8 +110,7 @@ class Attempts(Case):
         if not os.path.exists('/proc/key-users'):
             return  # a kernel without keyrings
         container = place.client.spawn(self.rootfs, ['/bin/sleep', '60'])
-        with open(f'/proc/{container.pid}/uid_map') as f:
-            uid = f.read().split()[1]
+        uid = read(f'/proc/{container.pid}/uid_map').split()[1]
         with open('/proc/key-users') as f:
             owners = [line.split(':')[0].strip() for line in f]
         container.kill()
@@ -131,8 +131,7 @@ class Ranges(Case):
     """D9: the ids of containers on the host."""
 
     def range_of(self, container):
-        with open(f'/proc/{container.pid}/uid_map') as f:
-            inside, first, size = map(int, f.read().split()[:3])
+        inside, first, size = map(int, read(f'/proc/{container.pid}/uid_map').split()[:3])
         self.assertEqual(inside, 0)
         return range(first, first + size)
 
@@ -241,12 +240,10 @@ class Records(Case):
         for serial, (at, flip) in enumerate(((at, flip) for at in range(len(whole)) for flip in (1, 0xff)), 1000):
             data = bytearray(record.sealed(f'{serial}.conf', record.body_of(whole)).encode())
             data[at] ^= flip
-            with open(f'{where}/{serial}.conf', 'wb') as f:
-                f.write(data)
+            write(f'{where}/{serial}.conf', data)
             bad += 1
         for length in range(0, len(whole), 7):
-            with open(f'{where}/{5000 + length}.conf', 'w') as f:
-                f.write(record.sealed(f'{5000 + length}.conf', record.body_of(whole))[:length])
+            write(f'{where}/{5000 + length}.conf', record.sealed(f'{5000 + length}.conf', record.body_of(whole))[:length])
             bad += 1
         place.start()
         self.assertEqual([(c[0], c[1], c[2]) for c in place.client.containers()], [('victim', 'running', 0)])
@@ -265,12 +262,10 @@ class Records(Case):
         place.process.kill()
         place.process.wait()
         path, = [f'{where}/{name}' for name in os.listdir(where) if name.endswith('.conf')]
-        with open(path) as f:
-            return place, victim, path, f.read()
+        return place, victim, path, read(path)
 
     def write(self, path, body):
-        with open(path, 'w') as f:
-            f.write(record.sealed(os.path.basename(path), body))
+        write(path, record.sealed(os.path.basename(path), body))
 
     def test_forged(self):
         """D12: a record that is whole and claims another container's process is not believed."""

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ElementTree
 
 from harness.case import Case
 from harness.client import CONTAINER, NAME, PATH, PROPERTIES, BusError, GLib
+from harness.files import read
 from harness.hostile import wire
 from harness.place import Place
 from harness.wire import Writer
@@ -96,8 +97,7 @@ class Input(Case):
             self.assertEqual(set(self.outcomes(path)), {'disconnected'}, path)
 
     def processor_time(self):
-        with open(f'/proc/{self.world.service_pid}/stat') as f:
-            fields = f.read().rsplit(')', 1)[1].split()
+        fields = read(f'/proc/{self.world.service_pid}/stat').rsplit(')', 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
     def outcomes(self, path):

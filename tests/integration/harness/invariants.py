@@ -7,6 +7,7 @@ import time
 from collections import Counter
 
 from . import rootfs
+from .files import read
 
 
 def cgroup_roots():
@@ -33,10 +34,8 @@ def own_processes():
     for name in os.listdir('/proc'):
         if name.isdigit():
             try:
-                with open(f'/proc/{name}/stat') as f:
-                    stat = f.read()
-                with open(f'/proc/{name}/cmdline') as f:
-                    line = f.read().replace('\0', ' ')
+                stat = read(f'/proc/{name}/stat')
+                line = read(f'/proc/{name}/cmdline').replace('\0', ' ')
             except OSError:
                 continue
             result[int(name)] = f'{line} [{stat.split(") ")[1].split()[0]} {stat.split("(")[1].split(")")[0]}]'
@@ -48,8 +47,7 @@ def descendants_of(pid):
     for name in os.listdir('/proc'):
         if name.isdigit():
             try:
-                with open(f'/proc/{name}/stat') as f:
-                    parents[int(name)] = int(f.read().rsplit(') ', 1)[1].split()[1])
+                parents[int(name)] = int(read(f'/proc/{name}/stat').rsplit(') ', 1)[1].split()[1])
             except OSError:
                 pass
     found, size = {pid}, 0
@@ -66,12 +64,10 @@ def maker_of(service):
     """The pid of the process that makes the service's sandboxes in advance (service/sandbox/maker.h), or 0: a child of its
     own, by that name, in its own namespaces (what it has just made has its name for a moment) and its own cgroup."""
     def place(pid):
-        with open(f'/proc/{pid}/cgroup') as f:
-            return os.readlink(f'/proc/{pid}/ns/mnt'), os.readlink(f'/proc/{pid}/ns/pid'), f.read()
+        return os.readlink(f'/proc/{pid}/ns/mnt'), os.readlink(f'/proc/{pid}/ns/pid'), read(f'/proc/{pid}/cgroup')
     for pid in os.listdir('/proc') if service else ():
         try:
-            with open(f'/proc/{pid}/stat') as f:
-                stat = f.read()
+            stat = read(f'/proc/{pid}/stat')
             if f'({MAKER}) ' in stat and int(stat.rsplit(') ', 1)[1].split()[1]) == service and \
                     place(pid) == place(service):
                 return int(pid)
@@ -92,8 +88,7 @@ class Prepared:
         self.processes = {self.maker} - {0}
         for name in os.listdir('/proc') if service else ():
             try:
-                with open(f'/proc/{name}/stat') as f:
-                    stat = f.read()
+                stat = read(f'/proc/{name}/stat')
                 if '((naive-runc)) ' not in stat or int(stat.rsplit(') ', 1)[1].split()[1]) != service:
                     continue
                 with open(f'/proc/{name}/cgroup') as f:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 
 from .client import NAME, BusError, RootClient
+from .files import read, write
 from .world import Bus, World, wait_until
 
 
@@ -23,8 +24,7 @@ class Place:
         executable = None
         if activated:
             executable = f'{self.directory}/start'
-            with open(executable, 'w') as f:
-                f.write(f'#!/bin/sh\nexec {world.daemon} "$@" 2>>{self.directory}/log\n')
+            write(executable, f'#!/bin/sh\nexec {world.daemon} "$@" 2>>{self.directory}/log\n')
             os.chmod(executable, 0o755)
         self.bus = Bus(f'{self.directory}/bus', executable, self.arguments)
         world.extra.append(self.bus.process)
@@ -53,8 +53,7 @@ class Place:
             return 0
 
     def words(self):
-        with open(f'{self.directory}/log', errors='replace') as f:
-            return f.read()
+        return read(f'{self.directory}/log')
 
     def close(self):
         pid = self.owner() or (self.process.pid if self.process and self.process.poll() is None else 0)

@@ -10,6 +10,7 @@ import time
 
 from . import rootfs
 from .client import RootClient, UserClient, BusError, NAME
+from .files import read, write
 from .invariants import Prepared, cgroup_roots, cgroup_tree, descendants_of, own_processes
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -44,12 +45,9 @@ class Bus:
         shutil.copy(f'{SOURCE}/dbus/org.naive.Runc.conf', f'{directory}/system.d')
         if executable:
             # Arguments must be plain words here: dbus-daemon parses Exec= like a shell would.
-            with open(f'{directory}/services/{NAME}.service', 'w') as f:
-                f.write(f'[D-BUS Service]\nName={NAME}\nExec={executable} {" ".join(arguments)}\nUser=root\n')
-        with open(f'{HERE}/bus.conf.in') as f:
-            text = f.read().replace('@socket@', self.socket).replace('@directory@', directory)
-        with open(f'{directory}/bus.conf', 'w') as f:
-            f.write(text)
+            write(f'{directory}/services/{NAME}.service', f'[D-BUS Service]\nName={NAME}\nExec={executable} {" ".join(arguments)}\nUser=root\n')
+        text = read(f'{HERE}/bus.conf.in').replace('@socket@', self.socket).replace('@directory@', directory)
+        write(f'{directory}/bus.conf', text)
         self.start()
 
     def start(self):
@@ -87,8 +85,7 @@ class World:
     def build_all(self):
         self._users()
         self._polkit_files()
-        with open(f'{self.directory}/naive-runc.conf', 'w') as f:
-            f.write(f'[Service]\nPreparedSandboxes={self.prepared}\n')
+        write(f'{self.directory}/naive-runc.conf', f'[Service]\nPreparedSandboxes={self.prepared}\n')
         os.environ['ASAN_OPTIONS'] = f'log_path={self.directory}/asan:exitcode=99:detect_leaks=1'
         os.environ['UBSAN_OPTIONS'] = f'log_path={self.directory}/ubsan:print_stacktrace=1:halt_on_error=1'
         rootfs.compile_helpers(f'{self.directory}/programs')
@@ -139,10 +136,8 @@ class World:
         # no file system of its own: one test binds /etc, and before Linux 6.3 a tmpfs cannot be id-mapped
         os.makedirs(f'{self.directory}/polkit-1/rules.d')
         mount('--bind', f'{self.directory}/polkit-1', '/etc/polkit-1')
-        with open(f'{HERE}/test.rules') as f:
-            text = f.read().replace('@directory@', self.directory)
-        with open('/etc/polkit-1/rules.d/10-naive-test.rules', 'w') as f:
-            f.write(text)
+        text = read(f'{HERE}/test.rules').replace('@directory@', self.directory)
+        write('/etc/polkit-1/rules.d/10-naive-test.rules', text)
 
     def start_polkit(self):
         with open(f'{self.directory}/polkitd.log', 'a') as log:
@@ -262,8 +257,7 @@ class World:
         result = []
         for name in sorted(os.listdir(self.directory)):
             if name.startswith(('asan.', 'ubsan.')):
-                with open(f'{self.directory}/{name}', errors='replace') as f:
-                    result.append(f.read())
+                result.append(read(f'{self.directory}/{name}'))
         return result
 
     def mountinfo(self):
