@@ -59,6 +59,9 @@ class Paths(Hostile):
         for path in (b'/no-\xff', f'{home}/'.encode() + b'\xff\xfe', f'{own}/'.encode() + b'\xc3\x28/..'):
             with self.subTest(path=path), self.refused(*REFUSALS):
                 alice.spawn(path, ['/bin/true'])
+        for path in (f'{home}/../rootfs', bob + '/rootfs', self.link(self.rootfs, 'judged')):  # by what it leads to
+            with self.refused('InteractiveAuthorizationRequired'):
+                alice.run(path, 0, ['/bin/true'])
         self.nothing_started()
         # honest spellings of her own tree are no trouble
         for path in (own, f'{own}/', f'{own}/.', f'{home}/../alice/rootfs', self.link('rootfs', 'own')):

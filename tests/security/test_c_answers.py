@@ -6,8 +6,7 @@ import time
 from xml.etree import ElementTree
 
 from harness.case import Case
-from harness.client import (CONTAINER, INTERACTIVE, MANAGER, PATH, RUNC, BusError, Container, Gio, GLib,
-                            options_variant, pump, raw)
+from harness.client import CONTAINER, INTERACTIVE, MANAGER, PATH, RUNC, BusError, Container, GLib, pump
 from harness.fake_polkit import CHALLENGE, NO, YES, always, never
 from harness.world import USERS
 from judged import Judged
@@ -220,9 +219,8 @@ class Authorized(Judged):
         """C4 CVE-2026-41651: a second call of the same sender while the first is judged changes nothing of it: each has its question and its answer."""
         self.polkit.policy = never
         alice = self.impostor('alice')
-        outcomes = [alice.call_async(PATH, MANAGER, 'Spawn', 'ayaaya{uh}a{sv}', (
-            raw(self.rootfs_of('alice')), [raw(word) for word in ('/bin/echo', word)], {},
-            options_variant({'Id': f'call-{word}'}))) for word in ('harmless', 'hostile')]
+        outcomes = [alice.spawn_async(self.rootfs_of('alice'), ['/bin/echo', word], Id=f'call-{word}')
+                    for word in ('harmless', 'hostile')]
         self.asked(2)
         checks = {check.details['id']: check for check in self.polkit.checks}
         for word in ('harmless', 'hostile'):
@@ -242,7 +240,7 @@ class Authorized(Judged):
         reader, writer = os.pipe()
         other_reader, other_writer = os.pipe()
         try:
-            outcome = self.spawn_async(alice, writer)
+            outcome = alice.spawn_async(self.rootfs_of('alice'), ['/bin/sh', '-c', 'echo through >&7'], fds={7: writer})
             check = self.asked()
             os.dup2(other_writer, writer)
             self.polkit.answer(check, YES)
@@ -254,21 +252,6 @@ class Authorized(Judged):
         finally:
             for fd in (reader, writer, other_reader, other_writer):
                 os.close(fd)
-
-    def spawn_async(self, client, fd):
-        fds, outcome = Gio.UnixFDList.new(), []
-        fds.append(fd)
-
-        def done(connection, result):
-            try:
-                outcome.append(connection.call_with_unix_fd_list_finish(result)[0].unpack())
-            except GLib.Error as error:
-                outcome.append(BusError('local', error.message))
-        client.connection.call_with_unix_fd_list(
-            'org.naive.Runc', PATH, MANAGER, 'Spawn', GLib.Variant('(ayaaya{uh}a{sv})', (
-                raw(self.rootfs_of('alice')), [raw(w) for w in ('/bin/sh', '-c', 'echo through >&7')], {7: 0}, {})),
-            None, Gio.DBusCallFlags.NONE, 20000, fds, None, done)
-        return outcome
 
 
 class Kept(Judged):
@@ -347,8 +330,7 @@ class Silent(Case):
 
     def test_silent(self):
         """C7 F14: while polkit is silent others are served; a caller that leaves cancels its question."""
-        os.kill(self.world.polkit.pid, signal.SIGSTOP)
-        try:
+        with self.paused(self.world.polkit):
             user = self.user('alice')
             user.send(PATH, RUNC, 'Run', GLib.Variant('(stas)', (self.rootfs_of('alice'), 0, ['/bin/true'])))
             time.sleep(0.3)
@@ -359,8 +341,6 @@ class Silent(Case):
             self.discard(container.path)
             user.close()
             time.sleep(0.3)
-        finally:
-            os.kill(self.world.polkit.pid, signal.SIGCONT)
         time.sleep(0.5)  # the late answer changes nothing
 
     def test_silent_then_killed(self):

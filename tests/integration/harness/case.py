@@ -11,6 +11,7 @@ import unittest
 
 from . import hostile, invariants
 from .client import BusError, Client, RootClient
+from .files import as_user, read_bytes
 from .world import USERS
 
 ERROR_PREFIX = {
@@ -153,11 +154,43 @@ class Case(unittest.TestCase):
         its, too."""
         line = list(arguments)
         if user:
-            uid = USERS[user]
-            line = ['setpriv', f'--reuid={uid}', f'--regid={uid}', '--clear-groups', *line]
+            line = [*as_user(USERS[user]), *line]
         environment = dict(os.environ, **(env or {}))
         return subprocess.run(line, input=input if input is not None else b'', capture_output=True,
                               timeout=timeout, env=environment, cwd='/')
+
+    def started(self, *line, **kwargs):
+        """A process of the machine that ends with the test, if not before."""
+        process = subprocess.Popen(line, cwd='/', **kwargs)
+        self.world.extra.append(process)
+
+        def end():
+            with process:  # waits, and closes its pipes
+                process.kill()
+            self.world.extra.remove(process)
+        self.addCleanup(end)
+        return process
+
+    @contextlib.contextmanager
+    def paused(self, process):
+        """It is stopped by SIGSTOP meanwhile."""
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
+
+    def impostor(self, name):
+        """A client of that user in this process."""
+        client = hostile.Impostor(self.world.address, USERS.get(name, name))
+        self.addCleanup(lambda: client.connection.is_closed() or client.close())
+        return client
+
+    def log_mark(self):
+        return os.path.getsize(self.world.service_log)
+
+    def log_since(self, mark):
+        return read_bytes(self.world.service_log)[mark:]
 
     @staticmethod
     def rounds(number, seconds=60):
@@ -179,7 +212,7 @@ class Case(unittest.TestCase):
         """Meanwhile the two names are exchanged over and over, with up to `pause` µs between, from the last CPU."""
         line = [f'{self.world.directory}/programs/swap', str(max(os.sched_getaffinity(0))), str(pause), a, b]
         if user != 'root':
-            line = ['setpriv', f'--reuid={USERS[user]}', f'--regid={USERS[user]}', '--clear-groups', *line]
+            line = [*as_user(USERS[user]), *line]
         process = subprocess.Popen(line, cwd='/', stdout=subprocess.PIPE)
         self.world.extra.append(process)
         try:

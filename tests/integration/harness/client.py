@@ -10,6 +10,8 @@ import gi
 gi.require_version('Gio', '2.0')
 from gi.repository import Gio, GLib  # noqa: E402
 
+from .files import as_user  # noqa: E402
+
 NAME, PATH = 'org.naive.Runc', '/org/naive/Runc'
 RUNC, MANAGER, CONTAINER = 'org.naive.Runc', 'org.naive.Runc.Manager1', 'org.naive.Runc.Container1'
 PROPERTIES = 'org.freedesktop.DBus.Properties'
@@ -78,6 +80,11 @@ class Client:
         return self.invoke(path, interface, member, GLib.Variant(signature, tuple(arguments)),
                            timeout, flags, fds, destination)
 
+    def bus(self, member, signature='()', arguments=()):
+        """A method of the bus daemon itself."""
+        return self.call('/org/freedesktop/DBus', 'org.freedesktop.DBus', member, signature, arguments,
+                         destination='org.freedesktop.DBus')
+
     def call_text(self, path, interface, member, signature, text, **kwargs):
         """Arguments in GVariant's text form, for what Python's containers cannot say (repeated keys)."""
         return self.invoke(path, interface, member,
@@ -97,12 +104,13 @@ class Client:
             options = dict(options, RootFD=len(fds))
         return raw(rootfs), [raw(a) for a in argv], handles, options_variant(options)
 
+    @staticmethod
+    def _passed(fds, options):
+        return (*fds.values(), *([options['RootFD']] if isinstance(options.get('RootFD'), int) else ()))
+
     def _new(self, member, rootfs, argv, fds, options, **kwargs):
-        passed = list(fds.values())
-        if isinstance(options.get('RootFD'), int):
-            passed.append(options['RootFD'])
         path, = self.call(PATH, MANAGER, member, 'ayaaya{uh}a{sv}', self._arguments(rootfs, argv, fds, options),
-                          fds=tuple(passed), **kwargs)
+                          fds=self._passed(fds, options), **kwargs)
         return Container(self, path)
 
     def spawn(self, rootfs, argv, fds={}, flags=0, **options):
@@ -215,7 +223,7 @@ class RootClient(Client):
 
     def spawn_async(self, rootfs, argv, fds={}, **options):
         return self.call_async(PATH, MANAGER, 'Spawn', 'ayaaya{uh}a{sv}', self._arguments(rootfs, argv, fds, options),
-                               fds=tuple(fds.values()))
+                               fds=self._passed(fds, options))
 
     def call_async(self, path, interface, member, signature='()', arguments=(), timeout=60, flags=0, fds=()):
         """Sends now; returns a list that receives one entry when the reply is here: a value or a BusError."""
@@ -244,7 +252,7 @@ class RootClient(Client):
             NAME, interface, member, path, None, Gio.DBusSignalFlags.NONE,
             lambda c, sender, path, interface, member, arguments: seen.append(
                 (path, interface, member, arguments.unpack())))
-        self.call('/org/freedesktop/DBus', 'org.freedesktop.DBus', 'GetId', destination='org.freedesktop.DBus')
+        self.bus('GetId')
         return seen
 
 
@@ -269,7 +277,7 @@ class UserClient(Client):
         """`within`: a command that executes what follows it."""
         self.uid = uid
         self.process = subprocess.Popen(
-            [*within, 'setpriv', f'--reuid={uid}', f'--regid={uid}', '--clear-groups', sys.executable, AS_USER, address],
+            [*within, *as_user(uid), sys.executable, AS_USER, address],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd='/')
         self.name = json.loads(self.process.stdout.readline())['name']
 

@@ -12,7 +12,6 @@ from .hostile import wire  # noqa: E402
 from .wire import Writer  # noqa: E402
 
 NAME = 'org.freedesktop.PolicyKit1'
-BUS = 'org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus'
 YES, NO, CHALLENGE = (True, False), (False, False), (False, True)
 
 
@@ -33,9 +32,9 @@ class FakePolkit:
     def __init__(self, address, policy):
         self.policy, self.checks, self.cancelled, self.left, self.failures = policy, [], [], set(), []
         self.wire = wire(address, pwd.getpwnam('polkitd').pw_uid)  # who alone may own the name
-        self.wire.call(*BUS, 'AddMatch', 's', bytes(Writer().s(
+        self.wire.bus('AddMatch', 's', bytes(Writer().s(
             "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'").data))
-        self.wire.call(*BUS, 'RequestName', 'su', bytes(Writer().s(NAME).u(0).data))
+        self.wire.bus('RequestName', 'su', bytes(Writer().s(NAME).u(0).data))
         self.thread = threading.Thread(target=self._serve, daemon=True)
         self.thread.start()
 

@@ -51,8 +51,7 @@ class Stranger:
         self.wire = wire(world.address, uid)
         self.wire.socket.settimeout(10)
         self.heard = b''
-        self._ask('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', 'AddMatch', 's',
-                  Writer().s(f"type='signal',sender='{NAME}'"))
+        self.wire.bus('AddMatch', 's', bytes(Writer().s(f"type='signal',sender='{NAME}'").data))
 
     def _ask(self, *call):
         *head, body = call

@@ -1,13 +1,12 @@
 """The test case of those who attack."""
 
-import os
 import shutil
 import time
 
 from . import rootfs
 from .case import Case
 from .client import PATH, RUNC, BusError, pump
-from .hostile import Impostor, SilentFuse, wire
+from .hostile import SilentFuse, wire
 from .world import USERS
 
 
@@ -17,11 +16,6 @@ class Hostile(Case):
         self.world.restart_service(pass_fds)
         Case.baseline = None
         Case.setUp(self)
-
-    def impostor(self, name):
-        client = Impostor(self.world.address, USERS[name])
-        self.addCleanup(client.close)
-        return client
 
     def wire(self, name):
         connection = wire(self.world.address, USERS[name])
@@ -64,11 +58,3 @@ class Hostile(Case):
         rootfs.make(path, f'{self.world.directory}/programs', uid, uid)
         self.addCleanup(shutil.rmtree, path)
         return path
-
-    def log_mark(self):
-        return os.path.getsize(self.world.service_log)
-
-    def log_since(self, mark):
-        with open(self.world.service_log, 'rb') as f:
-            f.seek(mark)
-            return f.read()

@@ -47,8 +47,7 @@ class Place:
     def owner(self, client=None):
         """The pid of the service, 0 if there is none."""
         try:
-            return (client or self.client).call('/org/freedesktop/DBus', 'org.freedesktop.DBus', 'GetConnectionUnixProcessID',
-                                    's', (NAME,), destination='org.freedesktop.DBus')[0]
+            return (client or self.client).bus('GetConnectionUnixProcessID', 's', (NAME,))[0]
         except BusError:
             return 0
 

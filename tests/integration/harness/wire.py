@@ -58,6 +58,17 @@ class Writer:
         return self
 
 
+def run_body(path, argv=('/bin/true',)):
+    """The arguments of Run."""
+    return bytes(Writer().s(path).t(0).array(4, argv, Writer.s).data)
+
+
+def spawn_body(path, fds=()):
+    """The arguments of Spawn; `fds`: pairs of a number and an index."""
+    body = Writer().ay(path.encode()).array(4, [b'/bin/true'], Writer.ay)
+    return bytes(body.array(8, fds, lambda w, pair: w.u(pair[0]).u(pair[1])).array(8, [], None).data)
+
+
 def header(kind, flags, serial, body_length, fields):
     w = Writer()
     w.data += struct.pack('<cBBBII', b'l', kind, flags, 1, body_length, serial)
@@ -84,8 +95,7 @@ class Wire:
         while self.buffer.count(b'\r\n') < 2:
             self._fill()
         self.buffer = self.buffer.split(b'\r\n', 2)[2]
-        self.send('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', 'Hello')
-        self.replies({1})
+        self.bus('Hello')
 
     def _fill(self):
         data = self.socket.recv(1 << 16)
@@ -157,3 +167,7 @@ class Wire:
         """Error name or None."""
         serial = self.send(*args, **kwargs)
         return self.replies({serial})[serial]
+
+    def bus(self, *args):
+        """The same of the bus daemon itself."""
+        return self.call('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', *args)

@@ -281,9 +281,7 @@ class World:
         return [self.canary, self.rootfs] + [f'{self.directory}/{name}/rootfs' for name in ('alice', 'bob')]
 
     def bus_names(self):
-        names = self.root.call('/org/freedesktop/DBus', 'org.freedesktop.DBus', 'ListNames',
-                               destination='org.freedesktop.DBus')[0]
-        return {name for name in names if not name.startswith(':')}
+        return {name for name in self.root.bus('ListNames')[0] if not name.startswith(':')}
 
     def strangers(self):
         """Processes that are neither ours nor known: what a test left behind."""
