@@ -38,7 +38,15 @@ class EveryMember(Hostile):
             try:
                 yield client.call_text(path, interface, name, '(' + ''.join(types) + ')', text, timeout=5, flags=flags)
             except BusError as error:
-                yield error.name.rsplit('.', 1)[1]
+                yield error
+
+    @staticmethod
+    def refusal(client, path, *call):
+        """The words that a call of an object is refused with, whatever its path."""
+        try:
+            client.call(path, *call)
+        except BusError as error:
+            return error.name, error.text.replace(path, 'PATH')
 
     def test_denied(self):
         """B7 CVE-2026-26103 CVE-2026-26104: whatever can be called, one whom polkit denies is denied; nothing is set."""
@@ -57,6 +65,7 @@ class EveryMember(Hostile):
                 for answer in self.attempt(dave, PATH, interface, name, types, words):
                     tried += 1
                     expected = self.OPEN.get(name, 'AccessDenied')
+                    answer = answer.name.rsplit('.', 1)[1] if isinstance(answer, BusError) else answer
                     self.assertIn(answer, ('UnknownMethod', expected) if name not in self.OPEN | arguments else
                                   (([],),) if expected is None else (expected,))
         self.assertGreaterEqual(tried, 10)
@@ -64,10 +73,12 @@ class EveryMember(Hostile):
         self.output(['/bin/true'])
 
     def test_of_anothers_container(self):
-        """B7, B11: whatever method and property a container has, strangers are refused: one added later is tested too."""
+        """B7, B11: whatever method and property a container has, one added later, too, a stranger is told what it would be of none."""
         container = self.user('alice').spawn(self.rootfs_of('alice'), ['/bin/sleep', '60'])
-        before = container.props()
+        before, unknown = container.props(), container.path[:-1] + 'x'
         tried = 0
+        told = self.refusal(self.user('bob'), unknown, CONTAINER, 'Start')
+        self.assertEqual(told[0], 'org.freedesktop.DBus.Error.UnknownObject')
         for (interface, kind, name), types in members(self.root, container.path).items():
             for user in ('bob', 'dave', 'mallory'):
                 with self.subTest(member=name, user=user):
@@ -75,13 +86,12 @@ class EveryMember(Hostile):
                     if kind == 'property':
                         for call in (('Get', 'ss', (interface, name)), ('GetAll', 's', (interface,)),
                                      ('Set', 'ssv', (interface, name, GLib.Variant('u', 7)))):
-                            with self.assertRaises(BusError):
-                                client.call(container.path, PROPERTIES, *call)
+                            self.assertEqual(self.refusal(client, container.path, PROPERTIES, *call), told)
                         continue
                     words = [self.EXAMPLES[t] for t in types]
                     for answer in self.attempt(client, container.path, interface, name, types, words):
                         tried += 1
-                        self.assertEqual(answer, 'UnknownObject')
+                        self.assertEqual((answer.name, answer.text.replace(container.path, 'PATH')), told)
         self.assertGreater(tried, 50)
         self.assertEqual(container.props(), before)
         self.addCleanup(self.fresh_service)  # that has not refused so many
@@ -113,16 +123,6 @@ class Environment(Hostile):
                              {'HOME', 'PATH', 'PS1'})
         self.assertEqual(self.service_environment(), before)
 
-    def test_odd_names(self):
-        """B8: what is no NAME=VALUE, or is there twice, is refused; any bytes may stand in a value."""
-        for bad in (['='], ['=x'], ['x'], [''], ['A=1', 'A=2'], ['A=1', 'B=2', 'A='], ['HOME=/', 'HOME=/x']):
-            with self.subTest(bad=bad), self.refused('InvalidArgs', text='Environment'):
-                self.root.spawn(self.rootfs, ['/bin/true'], Environment=bad)
-        with self.refused('InvalidArgs', text='NUL'):
-            self.root.spawn(self.rootfs, ['/bin/true'], Environment=[b'A=x\0B=y'])
-        log = self.spawn_output(['/bin/sh', '-c', 'printf "%s" "$A" | od -An -tx1'], Environment=[b'A= =\n\xff;$(id)'])
-        self.assertEqual(log.split(), list('20 3d 0a ff 3b 24 28 69 64 29'.split()))
-
 
 class Arguments(Hostile):
     def exact(self, argv, **kwargs):
@@ -139,7 +139,7 @@ class Arguments(Hostile):
         for argv in (['--bind'], ['-c'], ['--'], ['--bind', '/', '/']):
             with self.subTest(argv=argv), self.refused('CommandNotFound'):
                 self.root.run(self.rootfs, 0, argv)
-        self.exact(['--bind', '--', '-c', '', '--help', '', '=', '$(id)', '`id`', '*', ';id', '\n'])
+        self.exact(['--bind', '--', '-c', '', '--help', '', '=', '$(id)', '`id`', '*', ';id', '\n', ' a b ', '"', "'", 'ü'])
         self.exact(['x'] * 1000)
         self.exact(['x' * (128 * 1024 - 1)])
         for big in ('x' * (128 * 1024), 'x' * (1 << 20)):
@@ -274,22 +274,6 @@ class Strangers(Hostile):
             answers.append((caught.exception.name, caught.exception.text.replace('web', 'xyz')))
         self.assertEqual(*answers)
         self.assertEqual(answers[0][0], 'org.naive.Runc.Error.NoSuchContainer')
-
-    def test_methods(self):
-        """B11: no method of a stranger's container can be called, and it goes on as before."""
-        pid = self.container.pid
-        for member, signature, arguments in (
-                ('Start', '()', ()), ('Stop', 'it', (15, 0)), ('Kill', 'si', ('all', 9)), ('Delete', '()', ()),
-                ('Wait', '()', ()), ('Attach', 'a{sv}', ({},)), ('ResizeTerminal', 'qq', (24, 80)),
-                ('OpenPIDFD', '()', ()), ('ReadLog', 'tu', (0, 100)), ('OpenLog', 'a{sv}', ({},))):
-            with self.subTest(member=member):
-                self.same(lambda c: c.call(member, signature, arguments, timeout=5))
-        self.assertEqual((self.container.state, self.container.pid), ('running', pid))
-
-    def test_properties(self):
-        """B11: nor are its properties readable."""
-        self.same(lambda c: c.prop('State'))
-        self.same(lambda c: c.props())
 
     def test_objects(self):
         """B11: ObjectManager, Introspect and the tree show each caller its own."""
