@@ -1,11 +1,10 @@
 """The interface as written down, and as it is."""
 
 import glob
-import os
 import xml.etree.ElementTree as ET
 
 from harness.case import Case
-from harness.client import PATH, Container
+from harness.client import PATH
 from harness.world import SOURCE
 
 

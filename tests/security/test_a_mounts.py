@@ -8,7 +8,7 @@ import subprocess
 
 from harness import rootfs
 from harness.client import BusError
-from harness.files import read, write
+from harness.files import id_map_of, read, write
 from harness.hostile_case import Hostile
 from harness.world import mount
 
@@ -234,10 +234,9 @@ class Proc(Trees):
                 container = self.user('alice').spawn(f'{self.world.directory}/alice/fake', ['/bin/sleep', '60'],
                                                      UserNamespace=namespace, ReadOnlyRoot=False)
                 proc = f'/proc/{container.pid}'
-                for name in ('uid_map', 'gid_map'):
-                    inside, outside, count = map(int, read(f'{proc}/{name}').split())
-                    self.assertEqual(inside, 0)
-                    self.assertEqual(count, 65536 if namespace == 'auto' else 1)
+                for kind in ('uid', 'gid'):
+                    inside, outside, count = id_map_of(container.pid, kind)
+                    self.assertEqual((inside, count), (0, 65536 if namespace == 'auto' else 1))
                     self.assertTrue(outside > 65535 if namespace == 'auto' else outside == 20001)
                 self.assertEqual(read(f'{proc}/setgroups'), 'allow\n' if namespace == 'auto' else 'deny\n')
                 # as the service's own, but what spares the service spares no container
@@ -295,9 +294,8 @@ class Mounts(Trees):
         before = self.world.mountinfo()
         flag = f'{self.place}/busy'
         open(flag, 'w').close()
-        busy = subprocess.Popen(['/bin/sh', '-c', f'while [ -e {flag} ]; do mount --bind {self.cover} {path}/home && '
-                                 f'umount {path}/home || exit; done'], cwd='/', stderr=subprocess.DEVNULL)
-        self.world.extra.append(busy)
+        busy = self.started('/bin/sh', '-c', f'while [ -e {flag} ]; do mount --bind {self.cover} {path}/home && '
+                            f'umount {path}/home || exit; done', stderr=subprocess.DEVNULL)
         try:
             for _ in range(self.RUNS):
                 container = self.root.run(path, 0, ['/bin/true'])
@@ -305,7 +303,6 @@ class Mounts(Trees):
         finally:
             os.unlink(flag)
             busy.wait()
-            self.world.extra.remove(busy)
             subprocess.run(['umount', '--quiet', f'{path}/home'])  # if it was busy, the loop has ended early
         self.assertEqual(self.world.mountinfo(), before)
         for number in range(self.SUBMOUNTS):

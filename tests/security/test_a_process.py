@@ -6,14 +6,12 @@ import fcntl
 import hashlib
 import os
 import platform
-import shutil
 import struct
 import subprocess
 import sys
 
-
 from harness.client import BusError, pump
-from harness.files import read, read_bytes, status_of, write
+from harness.files import as_user, id_map_of, read, read_bytes, status_of, write
 from harness.hostile_case import Hostile
 from harness.world import USERS
 from harness import rootfs
@@ -98,31 +96,21 @@ class Descriptors(Hostile):
 
 
 class Spies(Hostile):
-    @staticmethod
-    def cmdline(pid):
-        return read_bytes(f'/proc/{pid}/cmdline')
-
     def spy(self, pid, uid):
         """What a process of `uid` gets to see of `pid`."""
-        done = subprocess.run(['setpriv', f'--reuid={uid}', f'--regid={uid}', '--clear-groups', sys.executable, '-c', SPY,
-                               str(pid)], capture_output=True, cwd='/')
+        done = self.command(*as_user(uid), sys.executable, '-c', SPY, str(pid))
         return done.stdout.decode(), done.stderr
 
     def test_created_container(self):
         """A9 CVE-2016-9962: what waits for its start shows nothing on the host, to its owner or to its own mapped ids."""
-        own = subprocess.Popen(['setpriv', '--reuid=20001', '--regid=20001', '--clear-groups', 'sleep', '60'], cwd='/')
-        try:  # the spy does see what is to be seen
-            self.eventually(lambda: b'setpriv' not in self.cmdline(own.pid), what='sleep')
-            seen, words = self.spy(own.pid, USERS['alice'])
-            self.assertLessEqual({'environ', 'maps', 'fd', 'root', 'exe', 'ptrace attach'}, set(seen.split('\n')), words)
-        finally:
-            own.kill()
-            own.wait()
+        own = self.started(*as_user(USERS['alice']), 'sleep', '60')  # the spy does see what is to be seen
+        self.eventually(lambda: 'setpriv' not in read(f'/proc/{own.pid}/cmdline'), what='sleep')
+        seen, words = self.spy(own.pid, USERS['alice'])
+        self.assertLessEqual({'environ', 'maps', 'fd', 'root', 'exe', 'ptrace attach'}, set(seen.split('\n')), words)
         for namespace in ('auto', 'self'):
             container = self.user('alice').create(self.rootfs_of('alice'), ['/bin/sleep', '60'], UserNamespace=namespace)
             self.assertEqual(container.state, 'created')
-            mapped = int(read(f'/proc/{container.pid}/uid_map').split()[1])
-            for uid in {USERS['alice'], mapped}:
+            for uid in {USERS['alice'], id_map_of(container.pid)[1]}:
                 with self.subTest(namespace=namespace, uid=uid):
                     self.assertEqual(self.spy(container.pid, uid), ('tried\n', b''))
             container.start()
@@ -136,9 +124,6 @@ class Spies(Hostile):
 class Identity(Hostile):
     NS_GET_OWNER_UID = 0xb704
 
-    def status(self, pid):
-        return status_of(pid)
-
     def test_ids(self):
         """A10 CVE-2020-5291 CVE-2016-8659: root owns the namespaces; all four ids are mapped ones, and no group is left."""
         for state in ('created', 'running'):
@@ -148,8 +133,8 @@ class Identity(Hostile):
                                                           UserNamespace=namespace)
                     if state == 'running':
                         container.start()
-                    base = int(read(f'/proc/{container.pid}/uid_map').split()[1])
-                    status = self.status(container.pid)
+                    base = id_map_of(container.pid)[1]
+                    status = status_of(container.pid)
                     self.assertEqual(set(map(int, status['Uid'].split())), {base})
                     self.assertEqual(len(set(map(int, status['Gid'].split()))), 1)
                     self.assertNotIn('0', status['Gid'].split())

@@ -10,11 +10,11 @@ import sys
 import xml.etree.ElementTree as ET
 
 from harness import rootfs
-from harness.client import CONTAINER, INTERACTIVE, MANAGER, PATH, PROPERTIES, RUNC, BusError, Container, GLib, pump
-from harness.files import read_bytes, status_of
+from harness.client import CONTAINER, INTERACTIVE, MANAGER, PATH, PROPERTIES, BusError, Container, GLib, pump
+from harness.files import as_user, read_bytes, status_of
 from harness.hostile_case import Hostile
 from harness.invariants import cgroup_tree, file_list
-from harness.wire import Writer
+from harness.wire import spawn_body
 from harness.world import USERS
 
 
@@ -167,12 +167,8 @@ class Descriptors(Hostile):
             connection = self.wire(client)
             for index in (0xffffffff, 1, 2, 7, 0xc0000000, 0x7fffffff):
                 with self.subTest(client=client, index=index), open('/dev/null', 'rb') as f:
-                    body = Writer()
-                    body.ay(self.rootfs_of(client).encode()).array(4, [b'/bin/true'], Writer.ay)
-                    body.array(8, [(1, index)], lambda w, pair: w.u(pair[0]).u(pair[1]))
-                    body.array(8, [], None)
                     name = connection.call('org.naive.Runc', PATH, MANAGER, 'Spawn', 'ayaaya{uh}a{sv}',
-                                           bytes(body.data), fds=[f.fileno()])
+                                           spawn_body(self.rootfs_of(client), [(1, index)]), fds=[f.fileno()])
                     self.assertIn(name.rsplit('.', 1)[1], ('InvalidArgs', 'InconsistentMessage'))
         self.nothing_started()
 
@@ -332,32 +328,23 @@ while True:
         for number in (0, signal.SIGCONT, signal.SIGSTOP):
             try:
                 os.kill(pid, number)
-            except PermissionError:
-                continue
-            except ProcessLookupError:
+            except (PermissionError, ProcessLookupError):
                 continue
             with open(f"/proc/{pid}/status") as f:
                 print("reached", pid, number, f.read(), flush=True)
             sys.exit(1)
 """
         # in a session of its own: SIGCONT goes to anybody within one
-        spy = subprocess.Popen(['setpriv', '--reuid=20001', '--regid=20001', '--clear-groups', sys.executable, '-c',
-                                script, str(self.world.service_pid)], stdout=subprocess.PIPE, cwd='/', start_new_session=True)
-        self.world.extra.append(spy)
-        try:
-            self.assertEqual(spy.stdout.readline(), b'ready\n')
-            for _ in range(200):
-                for client, tree in ((self.user('alice'), self.rootfs_of('alice')), (self.root, self.rootfs)):
-                    container = client.run(tree, 0, ['/bin/true'])
-                    self.assertEqual(container.wait(), ('success', 0))
-                    container.delete()
-            self.assertFalse(select.select([spy.stdout], [], [], 0)[0] and os.read(spy.stdout.fileno(), 4096))
-            status = status_of(self.world.service_pid)
-            self.assertEqual(set(status['Uid'].split()), {'0'})
-        finally:
-            spy.kill()
-            spy.communicate()
-            self.world.extra.remove(spy)
+        spy = self.started(*as_user(USERS['alice']), sys.executable, '-c', script, str(self.world.service_pid),
+                           stdout=subprocess.PIPE, start_new_session=True)
+        self.assertEqual(spy.stdout.readline(), b'ready\n')
+        for _ in range(200):
+            for client, tree in ((self.user('alice'), self.rootfs_of('alice')), (self.root, self.rootfs)):
+                container = client.run(tree, 0, ['/bin/true'])
+                self.assertEqual(container.wait(), ('success', 0))
+                container.delete()
+        self.assertFalse(select.select([spy.stdout], [], [], 0)[0] and os.read(spy.stdout.fileno(), 4096))
+        self.assertEqual(set(status_of(self.world.service_pid)['Uid'].split()), {'0'})
 
 
 class Words(Hostile):
@@ -384,13 +371,17 @@ class Words(Hostile):
             self.user('carol').spawn('/nonexistent' + self.FORGED, ['/bin/true'])
         self.check_log(mark)
 
-    def test_path_that_is_there(self):
-        """B13: nor does such a tree that is run, or refused by polkit."""
-        name = self.FORGED.replace('/', '')
-        path = f'{self.world.directory}/alice/{name}'
+    def forged_tree(self):
+        """A tree of alice's by that name."""
+        path = f'{self.world.directory}/alice/{self.FORGED.replace("/", "")}'
         shutil.copytree(self.rootfs_of('alice'), path, symlinks=True)
         self.addCleanup(shutil.rmtree, path)
         rootfs.chown_tree(path, USERS['alice'], USERS['alice'])
+        return path
+
+    def test_path_that_is_there(self):
+        """B13: nor does such a tree that is run, or refused by polkit."""
+        path = self.forged_tree()
         mark = self.log_mark()
         self.output(['/bin/echo', self.FORGED], client=self.user('alice'), rootfs=path)
         with self.refused('InteractiveAuthorizationRequired'):
@@ -412,10 +403,7 @@ class Words(Hostile):
 
     def test_naivec(self):
         """B13 CVE-2023-28101: naivec prints no control character of a path, an argument or an error."""
-        path = f'{self.world.directory}/alice/{self.FORGED.replace("/", "")}'
-        shutil.copytree(self.rootfs_of('alice'), path, symlinks=True)
-        self.addCleanup(shutil.rmtree, path)
-        rootfs.chown_tree(path, USERS['alice'], USERS['alice'])
+        path = self.forged_tree()
         odd = ['/bin/sleep', '60', self.FORGED, '$(id)', '<b>bold</b>']
         with self.refused('CommandNotFound', 'CommandNotExecutable', 'InvalidArgs'):
             self.user('alice').spawn(path, ['/bin/none' + self.FORGED])
@@ -437,7 +425,7 @@ class Labels(Hostile):
     """B14: names that callers choose are text, never part of a path of the service's."""
 
     BAD = ('..', '.', '', 'a/b', '/a', 'a/', '../../x', '.hidden', '-x', '_x', 'a b', 'a\n', 'ü', 'a\\', 'x' * 65, 'x' * 255,
-           'x' * 65536, 'a*')
+           'x' * 65536, 'a*', 'a\nOwner=0', 'a=b', 'a\n[Container]\nId=b', '[Container]', '#a', 'a;b', ' a', 'a\\n')
     GOOD = ('cgroup.procs', 'a..b', '0', 'container-1', 'dev', 'tasks', 'memory.max', 'x' * 64, 'a' + '.' * 63, 'supervisor')
 
     def leaves(self):
@@ -447,7 +435,7 @@ class Labels(Hostile):
         return {os.path.basename(name) for name in file_list(self.world.state_dir)}
 
     def test_refused(self):
-        """B14: an id or host name that is no plain word is refused."""
+        """B14, D12: an id or host name that is no plain word, or could end a field of a record, is refused."""
         for name in self.BAD:
             with self.subTest(id=name[:80]), self.refused('InvalidArgs', text='Id'):
                 self.root.spawn(self.rootfs, ['/bin/true'], Id=name)

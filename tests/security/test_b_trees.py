@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import statistics
 import stat
 import struct
@@ -14,7 +13,7 @@ from harness import rootfs
 from harness.client import BusError, UserClient
 from harness.files import status_of, write
 from harness.hostile_case import Hostile
-from harness.world import USERS, mount
+from harness.world import USERS
 
 REFUSALS = ('AccessDenied', 'InteractiveAuthorizationRequired', 'RootfsInvalid', 'InvalidArgs')
 REFUSALS_MAX = 90  # within 20 s, before a user is told to wait
@@ -286,16 +285,12 @@ class Hangs(Hostile):
         """B5: an fd of a file system that does not answer is judged without asking it."""
         fuse = self.silent_fuse('fuse', 'carol', lookups=1)
         fd = os.open(fuse.where, os.O_RDONLY)
-        fuse.process.send_signal(signal.SIGSTOP)
-        outcome = []
-        try:
+        self.addCleanup(os.close, fd)
+        with self.paused(fuse.process):
             outcome = self.impostor('alice').spawn_async(self.rootfs_of('alice'), ['/bin/true'], fds={5: fd})
             error = self.refusal(outcome, 5)
             self.assertIn('InvalidArgs', error.name)
             self.assertIn('directory', error.text)
-        finally:
-            fuse.process.send_signal(signal.SIGCONT)
-            os.close(fd)
 
 
 class Plants(Hostile):

@@ -12,7 +12,7 @@ from .world import Bus, World, wait_until
 class Place:
     """Another bus with a service of its own, beside the shared one."""
 
-    def __init__(self, case, name, idle=0, activated=False, prefix=(), parent=None, env=None, arguments=()):
+    def __init__(self, case, name, idle=0, activated=False, prefix=(), parent=None, env=None, arguments=(), limits=''):
         self.world = world = case.world
         self.directory = f'{world.directory}/{name}'
         self.state = f'{self.directory}/state'
@@ -26,7 +26,7 @@ class Place:
             executable = f'{self.directory}/start'
             write(executable, f'#!/bin/sh\nexec {world.daemon} "$@" 2>>{self.directory}/log\n')
             os.chmod(executable, 0o755)
-        self.bus = Bus(f'{self.directory}/bus', executable, self.arguments)
+        self.bus = Bus(f'{self.directory}/bus', executable, self.arguments, limits)
         world.extra.append(self.bus.process)
         case.addCleanup(self.close)
         self.client = RootClient(self.bus.address)

@@ -11,7 +11,7 @@ import time
 from . import rootfs
 from .client import RootClient, UserClient, BusError, NAME
 from .files import read, write
-from .invariants import Prepared, cgroup_roots, cgroup_tree, descendants_of, own_processes
+from .invariants import Prepared, cgroup_tree, own_processes
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
@@ -35,7 +35,7 @@ def wait_until(condition, timeout=10.0, what='condition'):
 class Bus:
     """A dbus-daemon of our own with the system bus's rules."""
 
-    def __init__(self, directory, executable=None, arguments=()):
+    def __init__(self, directory, executable=None, arguments=(), limits=''):
         self.directory = directory
         self.socket = os.path.join(directory, 'socket')
         self.address = f'unix:path={self.socket}'
@@ -47,7 +47,7 @@ class Bus:
             # Arguments must be plain words here: dbus-daemon parses Exec= like a shell would.
             write(f'{directory}/services/{NAME}.service', f'[D-BUS Service]\nName={NAME}\nExec={executable} {" ".join(arguments)}\nUser=root\n')
         text = read(f'{HERE}/bus.conf.in').replace('@socket@', self.socket).replace('@directory@', directory)
-        write(f'{directory}/bus.conf', text)
+        write(f'{directory}/bus.conf', text.replace('<policy ', f'{limits}<policy ', 1))
         self.start()
 
     def start(self):

@@ -123,65 +123,12 @@ static ssize_t slurp(const char *path, char *text, size_t size)
 
 static void file(const char *name, const char *path)
 {
-        char text[4096];
+        static char text[1 << 18];
         ssize_t n = slurp(path, text, sizeof text);
 
         if (n > 0 && text[n - 1] == '\n')
                 text[n - 1] = '\0';
         string(name, n < 0 ? error_word(errno) : text);
-}
-
-/* The lines of /proc/self/status whose names stand here, as they are. */
-static void status(const char *group, const char *const *names)
-{
-        char text[8192], *save = NULL;
-
-        open_(group, '{');
-        if (slurp("/proc/self/status", text, sizeof text) > 0)
-                for (char *line = strtok_r(text, "\n", &save); line;
-                     line = strtok_r(NULL, "\n", &save)) {
-                        char *value = strchr(line, ':');
-                        if (!value)
-                                continue;
-                        *value++ = '\0';
-                        while (*value == '\t' || *value == ' ')
-                                value++;
-                        for (const char *const *name = names; *name; name++)
-                                if (strcmp(line, *name) == 0)
-                                        string(line, value);
-                }
-        close_('}');
-}
-
-static void mounts(void)
-{
-        static char text[1 << 18];
-        char *save = NULL;
-
-        open_("mounts", '[');
-        if (slurp("/proc/self/mountinfo", text, sizeof text) > 0)
-                for (char *line = strtok_r(text, "\n", &save); line;
-                     line = strtok_r(NULL, "\n", &save)) {
-                        char point[4096], options[256], type[64], optional[128] = "";
-                        char *rest = strstr(line, " - "), *tags;
-                        int end = 0;
-                        if (!rest || sscanf(line, "%*s %*s %*s %*s %4095s %255s%n", point, options,
-                                            &end) < 2)
-                                continue;
-                        sscanf(rest, " - %63s", type);
-                        *rest = '\0';
-                        for (tags = line + end; *tags == ' '; tags++)
-                                ;
-                        snprintf(optional, sizeof optional, "%s", tags);
-                        optional[strcspn(optional, ":")] = '\0'; /* not the group's number */
-                        open_(NULL, '{');
-                        string("point", point);
-                        string("type", type);
-                        string("options", options);
-                        string("propagation", *optional ? optional : "private");
-                        close_('}');
-                }
-        close_(']');
 }
 
 static void links(const char *name, const char *directory)
@@ -207,32 +154,17 @@ static void links(const char *name, const char *directory)
 
 /* -- what the process is -- */
 
+/* By their numbers. */
 static void limits(void)
 {
-        static const struct {
-                const char *name;
-                int resource;
-        } list[] = {{"AS", RLIMIT_AS},
-                    {"CORE", RLIMIT_CORE},
-                    {"CPU", RLIMIT_CPU},
-                    {"DATA", RLIMIT_DATA},
-                    {"FSIZE", RLIMIT_FSIZE},
-                    {"MEMLOCK", RLIMIT_MEMLOCK},
-                    {"MSGQUEUE", RLIMIT_MSGQUEUE},
-                    {"NICE", RLIMIT_NICE},
-                    {"NOFILE", RLIMIT_NOFILE},
-                    {"NPROC", RLIMIT_NPROC},
-                    {"RSS", RLIMIT_RSS},
-                    {"RTPRIO", RLIMIT_RTPRIO},
-                    {"RTTIME", RLIMIT_RTTIME},
-                    {"SIGPENDING", RLIMIT_SIGPENDING},
-                    {"STACK", RLIMIT_STACK}};
+        char name[16];
 
         open_("rlimits", '{');
-        for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
+        for (int i = 0; i < RLIM_NLIMITS; i++) {
                 struct rlimit limit = {0};
-                getrlimit(list[i].resource, &limit);
-                open_(list[i].name, '[');
+                getrlimit(i, &limit);
+                snprintf(name, sizeof name, "%d", i);
+                open_(name, '[');
                 number(NULL, (long long) limit.rlim_cur);
                 number(NULL, (long long) limit.rlim_max);
                 close_(']');
@@ -463,18 +395,10 @@ static void files(void)
 
 static void self(void)
 {
-        static const char *const ids[] = {"Uid", "Gid", "Groups", NULL};
-        static const char *const rights[] = {"CapInh", "CapPrm",     "CapEff",  "CapBnd",
-                                             "CapAmb", "NoNewPrivs", "Seccomp", NULL};
-        static const char *const signals[] = {"SigPnd", "ShdPnd", "SigBlk",
-                                              "SigIgn", "SigCgt", NULL};
-
-        status("ids", ids);
-        status("rights", rights);
-        status("signals", signals);
+        file("status", "/proc/self/status");
+        file("mounts", "/proc/self/mountinfo");
         links("fds", "/proc/self/fd");
         links("namespaces", "/proc/self/ns");
-        mounts();
         limits();
         scheduling();
         process();
