@@ -31,6 +31,7 @@ class Case(unittest.TestCase):
     baseline = None  # taken once for each life of the service
     stranger = None  # of the whole run
     raced = None     # (rounds, won) of a test that races
+    skip_is_expected = False  # set by a test that cannot be made in such a build: it does not count as skipped
     starts_nothing = False  # True: a test of this class must leave no container, not even a stopped one
     longMessage = True
 
