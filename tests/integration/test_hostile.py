@@ -12,9 +12,10 @@ import time
 
 from harness import rootfs
 from harness.case import Case
-from harness.client import CONTAINER, MANAGER, NAME, PATH, PROPERTIES, RUNC, BusError, Container, RootClient, pump
+from harness.client import (CONTAINER, MANAGER, NAME, PATH, PROPERTIES, RUNC, BusError, Container, RootClient, UserClient,
+                            pump)
 from harness.files import read
-from harness.hostile import Impostor, lingering_socket, wire
+from harness.hostile import lingering_socket, wire
 from harness.hostile_case import Hostile
 from harness.place import Place
 from harness.wire import NO_REPLY_EXPECTED, Writer, run_body, spawn_body
@@ -173,7 +174,7 @@ class MatchRules(Hostile):
         pump(lambda: False, timeout=0.5)
         states = [Container(root, c.path).state for c in containers]
         self.assertIn('running', states)
-        alice = Impostor(place.bus.address, USERS['alice'])
+        alice = UserClient(place.bus.address, USERS['alice'])
         outcome = self.run_async(alice, self.rootfs_of('alice'))
         self.assertTrue(pump(lambda: outcome, timeout=10), 'the call is not answered')
         if 'stopped' in states:  # a bus that has such a limit

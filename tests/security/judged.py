@@ -7,10 +7,9 @@ import time
 
 from harness import rootfs
 from harness.case import Case
-from harness.client import PATH, RUNC, BusError, Container, pump
+from harness.client import PATH, RUNC, BusError, Container, UserClient, pump
 from harness.fake_polkit import YES, FakePolkit, always
 from harness.files import write
-from harness.hostile import Impostor
 from harness.invariants import cgroup_tree, descendants_of
 from harness.place import Place
 from harness.world import USERS
@@ -67,7 +66,7 @@ class Judged(Case):
         return count
 
     def impostor(self, name):
-        client = Impostor(self.place.bus.address, USERS[name] if name in USERS else name)
+        client = UserClient(self.place.bus.address, USERS[name] if name in USERS else name)
         self.addCleanup(lambda: client.connection.is_closed() or client.close())
         return client
 

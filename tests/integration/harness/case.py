@@ -10,7 +10,7 @@ import time
 import unittest
 
 from . import hostile, invariants
-from .client import BusError, Client, RootClient
+from .client import BusError, Client, RootClient, UserClient
 from .files import as_user, read_bytes
 from .world import USERS
 
@@ -182,8 +182,8 @@ class Case(unittest.TestCase):
             process.send_signal(signal.SIGCONT)
 
     def impostor(self, name):
-        """A client of that user in this process."""
-        client = hostile.Impostor(self.world.address, USERS.get(name, name))
+        """A client of that user for this test alone."""
+        client = UserClient(self.world.address, USERS.get(name, name))
         self.addCleanup(lambda: client.connection.is_closed() or client.close())
         return client
 

@@ -1,16 +1,12 @@
-"""The bus as a client sees it: Gio in this process for root, in a process of its own for any other user."""
+"""The bus as a client sees it, root or any other user: Gio in this process."""
 
-import json
+import contextlib
 import os
 import signal
-import subprocess
-import sys
 
 import gi
 gi.require_version('Gio', '2.0')
 from gi.repository import Gio, GLib  # noqa: E402
-
-from .files import as_user  # noqa: E402
 
 NAME, PATH = 'org.naive.Runc', '/org/naive/Runc'
 RUNC, MANAGER, CONTAINER = 'org.naive.Runc', 'org.naive.Runc.Manager1', 'org.naive.Runc.Container1'
@@ -19,7 +15,6 @@ INFINITY = 2**64 - 1
 SECRET_LENGTH_MIN = 6  # a shorter word may stand in a signal by chance
 
 INTERACTIVE = Gio.DBusCallFlags.ALLOW_INTERACTIVE_AUTHORIZATION
-AS_USER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'as_user.py')
 
 OPTION_TYPES = {
     'Id': 's', 'MemoryMax': 't', 'MemorySwapMax': 't', 'TasksMax': 't', 'Environment': 'aay',
@@ -270,40 +265,24 @@ def pump(until, timeout=5.0):
     return bool(until())
 
 
-class UserClient(Client):
-    """A process of another user with one connection; calls cross a pipe as GVariant text."""
+@contextlib.contextmanager
+def identity(uid):
+    """This whole process is `uid` meanwhile, and may come back. The bus learns the uid when a client connects."""
+    groups = os.getgroups()
+    os.setgroups([])
+    os.setresgid(uid, uid, 0)
+    os.setresuid(uid, uid, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+        os.setresgid(0, 0, 0)
+        os.setgroups(groups)
 
-    def __init__(self, address, uid, within=()):
-        """`within`: a command that executes what follows it."""
-        self.uid = uid
-        self.process = subprocess.Popen(
-            [*within, *as_user(uid), sys.executable, AS_USER, address],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd='/')
-        self.name = json.loads(self.process.stdout.readline())['name']
 
-    def invoke(self, path, interface, member, arguments, timeout, flags, fds, destination):
-        assert not fds
-        self.send(path, interface, member, arguments, timeout, flags, destination)
-        return self.receive()
+class UserClient(RootClient):
+    """A connection of another user's that lives in this process, so that it can pass fds and leave calls unanswered."""
 
-    def send(self, path, interface, member, arguments, timeout=20, flags=0, destination=NAME):
-        json.dump({'destination': destination, 'path': path, 'interface': interface, 'member': member,
-                   'type': arguments.get_type_string(), 'arguments': arguments.print_(True),
-                   'timeout': timeout, 'flags': int(flags)}, self.process.stdin)
-        self.process.stdin.write('\n')
-        self.process.stdin.flush()
-
-    def receive(self):
-        line = self.process.stdout.readline()
-        if not line:
-            raise BusError('local.Gone', 'the client process ended')
-        reply = json.loads(line)
-        if 'error' in reply:
-            raise BusError(*reply['error'])
-        return GLib.Variant.parse(GLib.VariantType(reply['type']), reply['value'], None, None).unpack()
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
+    def __init__(self, address, uid):
+        with identity(uid):
+            super().__init__(address)

@@ -289,8 +289,6 @@ class World:
         for process in [self.service, self.polkit, self.bus.process] + self.extra:
             if process:
                 ours.add(process.pid)
-        for user in self.users.values():
-            ours.add(user.process.pid)
         ours |= Prepared(self).processes  # before and after: one may come or go meanwhile
         processes = own_processes()
         ours |= Prepared(self).processes
@@ -298,6 +296,6 @@ class World:
                 if pid not in ours and 'dbus-broker' not in line.split(' ', 1)[0]}  # one bus may be two processes
 
     def user(self, name):
-        if name not in self.users or self.users[name].process.poll() is not None:
+        if name not in self.users or self.users[name].connection.is_closed():
             self.users[name] = UserClient(self.address, USERS[name])
         return self.users[name]
