@@ -205,14 +205,6 @@ class WhoseFiles(Trees):
     def alices(self, script, *mounts):
         return self.mounted(script, *mounts, client=self.user('alice'), tree=self.rootfs_of('alice'))
 
-    def no_rights_in(self, directory):
-        names = os.listdir(directory)
-        self.assertTrue(names)
-        for name in names:
-            status = os.lstat(f'{directory}/{name}')
-            self.assertFalse(status.st_mode & (stat.S_ISUID | stat.S_ISGID), name)
-            self.assertNotIn('security.capability', os.listxattr(f'{directory}/{name}', follow_symlinks=False))
-
     def test_others_files(self):
         """B2: of a real tree of root's a user reads what all may read, and not what is 0600."""
         place = self.directory('etc', files={'shadow': (0o600, 'secret'), 'motd': (0o644, 'hello')})
@@ -270,7 +262,7 @@ class WhoseFiles(Trees):
         log = self.mounted('/bin/plant /mnt; true', (source, '/mnt', 'bind', []),
                            ('', '/home', 'tmpfs', ['ro']), client=self.user('bob'), tree=self.rootfs_of('bob'))
         self.assertIn('harmless: ok', log)
-        self.no_rights_in(source)
+        self.assert_no_rights_in(source)
 
     def test_read_only_as_others(self):
         """B2: read-only, the same directory shows a user no more than its modes show anybody; root's tree, too."""
@@ -292,7 +284,7 @@ class WhoseFiles(Trees):
         self.assertEqual(log, own)
         os.unlink(f'{source}/busybox')
         self.mounted('/bin/plant /mnt > /dev/null; true', (source, '/mnt', 'bind', []))
-        self.no_rights_in(source)
+        self.assert_no_rights_in(source)
 
     def test_submount(self):
         """A16: what a mount hides in a source stays hidden, cannot be uncovered, and is read-only with the rest."""

@@ -41,14 +41,33 @@ def limits_of(pid):
     return {name: list(resource.prlimit(pid, number)) for name, number in LIMITS.items()}
 
 
+def facts(text):
+    """{group: {name: value}}, or a list of the values of a group whose names are empty, or the only one that it has."""
+    document, fields = {}, text.split('\0')
+    for group, name, value in zip(*(fields[at::3] for at in range(3))):
+        if name:
+            document.setdefault(group, {})[name] = value
+        elif group in ('environment', 'writable'):
+            document.setdefault(group, []).append(value)
+        else:
+            document[group] = value
+    if 'masked' in document:
+        document.setdefault('writable', [])
+    return document
+
+
 def load(text, limits, cpus):
     """`limits`: what the service was started with; `cpus`: how many there are for it."""
-    document = json.loads(text)
+    document = facts(text if isinstance(text, str) else text.decode(errors='surrogateescape'))
     if 'status' in document:
         status = dict(line.split(':', 1) for line in document.pop('status').splitlines())
         document |= {group: {name: status[name].strip() for name in names.split()} for group, names in STATUS.items()}
         document['mounts'] = by_point(document['mounts'].splitlines())
-        document['rlimits'] = {name: document['rlimits'][str(number)] for name, number in LIMITS.items()}
+        document['rlimits'] = {name: list(map(int, document['rlimits'][str(number)].split()))
+                               for name, number in LIMITS.items()}
+        for group in ('process', 'scheduling'):
+            document[group] = {name: int(value) if re.fullmatch('-?[0-9]+', value) else value
+                               for name, value in document[group].items()}
     if 'namespaces' in document:
         document['namespaces'] = {name: 'host' if os.readlink(f'/proc/self/ns/{name}') == target else 'own'
                                   for name, target in document['namespaces'].items()}

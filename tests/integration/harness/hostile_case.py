@@ -1,6 +1,8 @@
 """The test case of those who attack."""
 
+import os
 import shutil
+import stat
 import time
 
 from . import rootfs
@@ -49,6 +51,15 @@ class Hostile(Case):
         fuse = SilentFuse(self.world, f'{self.world.directory}/{name}', USERS.get(user, 0), lookups)
         self.addCleanup(fuse.close)
         return fuse
+
+    def assert_no_rights_in(self, directory):
+        """Of what is in it nothing is set-id or a disk, or has capabilities."""
+        names = os.listdir(directory)
+        self.assertTrue(names)
+        for name in names:
+            mode = os.lstat(f'{directory}/{name}').st_mode
+            self.assertFalse(mode & (stat.S_ISUID | stat.S_ISGID) or stat.S_ISBLK(mode), name)
+            self.assertNotIn('security.capability', os.listxattr(f'{directory}/{name}', follow_symlinks=False))
 
     def tree_of(self, name):
         """A tree for one test, that may be written to."""
