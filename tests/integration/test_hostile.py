@@ -21,9 +21,14 @@ from harness.place import Place
 from harness.wire import NO_REPLY_EXPECTED, Writer, run_body, spawn_body
 from harness.world import USERS
 
+
 CALLS_AT_ONCE = 100     # a connection may have 128 calls without a reply
+
+
 WAITING_PER_UID = 256   # service/spec/limits.h
 REFUSALS, REFUSALS_SECONDS = 100, 20
+
+
 TASKS_MAX = 4096        # the configuration's default
 
 
@@ -279,16 +284,6 @@ class Fds(Hostile):
             for client in (self.root, carol):
                 with self.subTest(member=member, client=client), self.refused('AccessDenied'):
                     client.call(path, interface, member, signature, arguments, fds=(0, 0))
-
-    def test_spawn_takes_them(self):
-        """N2: Spawn and Create still do, for everybody."""
-        reader, writer = os.pipe()
-        container = self.impostor('alice').spawn(self.rootfs_of('alice'), ['/bin/sh', '-c', 'echo through >&5'],
-                                                 fds={5: writer})
-        os.close(writer)
-        self.assertEqual(container.wait(), ('success', 0))
-        self.assertEqual(os.read(reader, 100), b'through\n')
-        os.close(reader)
 
     def test_slow_to_close(self):
         """N3: a socket whose last close() takes seconds does not come to the service by a call without use for it."""

@@ -16,6 +16,7 @@ from harness.place import Place
 from harness.wire import Wire, Writer, run_body
 from harness.world import USERS
 
+
 VERSION = bytes(Writer().s(MANAGER).s('Version').data)
 
 
@@ -34,14 +35,6 @@ class Instances(Case):
         self.assertIn(b'--state-dir', self.attempt('--help').stdout)
         self.assertEqual(self.attempt('--version').returncode, 0)
         self.assertNotEqual(self.attempt('--no-such-option').returncode, 0)
-
-
-class OneThread(Case):
-    def test_threads(self):
-        """The service has one thread, with containers and waits under way, too."""
-        container = self.root.spawn(self.rootfs, ['/bin/sleep', '60'])
-        self.root.call_async(container.path, 'org.naive.Runc.Container1', 'Wait')
-        self.assertEqual(os.listdir(f'/proc/{self.world.service_pid}/task'), [str(self.world.service_pid)])
 
 
 class Manager(Case):
@@ -76,14 +69,6 @@ class Permission(Case):
 
 
 class Life(Case):
-    def test_sigterm(self):
-        """SIGTERM ends it with status 0; it takes its empty cgroups along."""
-        place = Place(self, 'term')
-        place.client.run(self.rootfs, 10 << 20, ['/bin/true']).wait()
-        place.process.terminate()
-        self.assertEqual(place.process.wait(timeout=10), 0, place.words())
-        self.assertEqual(cgroup_tree(place.parent), set())
-
     def test_records_survive(self):
         """A stopped container is still known after a restart: its result and its owner."""
         place = Place(self, 'records')
@@ -127,8 +112,7 @@ class IdleExit(Case):
         pid = place.owner()
         time.sleep(2.5)
         self.assertEqual(place.owner(), pid)
-        container.kill()
-        container.wait()
+        container.end()
         self.eventually(lambda: place.owner() == 0, 10, 'idle exit')
 
     def test_a_call_at_the_end(self):

@@ -304,8 +304,7 @@ class WhoseFiles(Trees):
         source = self.directory('s')
         container = self.root.spawn(self.rootfs, ['/bin/sleep', '60'], Mounts=[(source, '/mnt', 'bind', ['ro'])])
         open(f'{source}/written', 'w').close()
-        container.kill()
-        container.wait()
+        container.end()
         open(f'{source}/again', 'w').close()
 
     def test_subordinate_ids(self):

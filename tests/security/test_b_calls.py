@@ -218,8 +218,7 @@ class Descriptors(Hostile):
                     self.assertEqual(os.read(reader, 100), b'the caller\'s own')
                     fcntl.fcntl(reader, fcntl.F_SETFL, 0)
                     self.answers_for(0.3)
-                    container.kill()
-                    container.wait()
+                    container.end()
                     self.answers_for(0.3)
                 finally:
                     os.close(reader)
@@ -457,6 +456,5 @@ class Labels(Hostile):
                     self.assertEqual(client.get_container(name).path, container.path)
                     for there, now in zip(before, (self.leaves(), self.state_files())):
                         self.assertFalse({entry for entry in now - there if name in entry and len(name) > 1})
-                    container.kill()
-                    container.wait()
+                    container.end()
                     container.delete()

@@ -39,8 +39,7 @@ class Ids(Judged):
                 self.assertNotEqual(id_map_of(container.pid)[1], 0)
                 for name in (f'{uid}/web', 'web'):
                     self.assertEqual(client.get_container(name).path, container.path)
-                container.kill()
-                container.wait()
+                container.end()
         self.assertEqual({check.details['id'] for check in self.polkit.checks}, {'web'})  # none passed as root
 
     def test_self(self):

@@ -112,8 +112,7 @@ class Attempts(Case):
         container = place.client.spawn(self.rootfs, ['/bin/sleep', '60'])
         uid = str(id_map_of(container.pid)[1])
         owners = [line.split(':')[0].strip() for line in read('/proc/key-users').splitlines()]
-        container.kill()
-        container.wait()
+        container.end()
         self.assertIn(uid, owners, 'it has no session keyring of its own')
 
     def test_core_dumps(self):
@@ -237,8 +236,7 @@ class Records(Case):
         self.assertIn(f'ControlGroup={victim.prop("ControlGroup")}\n', whole)
         self.assertEqual((f'Pid={victim.pid}\n' in whole, victim.prop('OwnerUID')), (True, 0))
         self.assertEqual(len([name for name in os.listdir(where) if name.endswith('.bad')]), bad)
-        victim.kill()
-        self.assertEqual(victim.wait(), ('signal', 9) if TELLS_EXIT else ('unknown', 0))
+        self.assertEqual(victim.end(), ('signal', 9) if TELLS_EXIT else ('unknown', 0))
 
     def orphan(self, name):
         """(place, container, path of its record, what that says): it runs, and no service does."""
@@ -264,8 +262,7 @@ class Records(Case):
         self.assertEqual(states, {'victim': ('running', 0), 'thief': ('stopped', USERS['alice'])})
         place.client.get_container(f'{USERS["alice"]}/thief').delete()
         self.assertEqual(victim.state, 'running')
-        victim.kill()
-        self.assertEqual(victim.wait(), ('signal', 9) if TELLS_EXIT else ('unknown', 0))
+        self.assertEqual(victim.end(), ('signal', 9) if TELLS_EXIT else ('unknown', 0))
 
     def test_number_of_another_process(self):
         """D12 F4: a process that has the number of a record's and began at another time is not that container."""

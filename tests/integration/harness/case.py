@@ -10,7 +10,7 @@ import time
 import unittest
 
 from . import hostile, invariants
-from .client import BusError, Client, RootClient, UserClient
+from .client import BusError, Client, Container, RootClient, UserClient
 from .files import as_user, read_bytes
 from .world import USERS
 
@@ -77,7 +77,6 @@ class Case(unittest.TestCase):
 
     def discard(self, path):
         """Ends and deletes a container, whatever state it is in."""
-        from .client import Container
         container = Container(self.root, path)
         with contextlib.suppress(BusError):
             if container.state != 'stopped':
@@ -111,7 +110,10 @@ class Case(unittest.TestCase):
 
     def output(self, argv, client=None, rootfs=None, memory=0):
         """Runs to the end; what it wrote. It must succeed."""
-        container = (client or self.root).run(rootfs or self.rootfs, memory, argv)
+        return self.said((client or self.root).run(rootfs or self.rootfs, memory, argv))
+
+    def said(self, container):
+        """What it wrote up to its end, which must be a success."""
         result = container.wait()
         log = container.log().decode(errors='surrogateescape')
         self.assertEqual(result, ('success', 0), log)
@@ -121,11 +123,7 @@ class Case(unittest.TestCase):
         return self.output(['/bin/sh', '-c', script], **kwargs)
 
     def spawn_output(self, argv, client=None, rootfs=None, **options):
-        container = (client or self.root).spawn(rootfs or self.rootfs, argv, **options)
-        result = container.wait()
-        log = container.log().decode(errors='surrogateescape')
-        self.assertEqual(result, ('success', 0), log)
-        return log
+        return self.said((client or self.root).spawn(rootfs or self.rootfs, argv, **options))
 
     def eventually(self, condition, timeout=5.0, what='condition'):
         deadline = time.monotonic() + timeout

@@ -147,6 +147,11 @@ class Container:
     def kill(self, number=signal.SIGKILL, whom='main'):
         self.call('Kill', 'si', (whom, int(number)))
 
+    def end(self):
+        """By SIGKILL; how it ended."""
+        self.kill()
+        return self.wait()
+
     def wait(self, timeout=30):
         return self.call('Wait', timeout=timeout)
 

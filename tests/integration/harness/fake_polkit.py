@@ -63,21 +63,11 @@ class FakePolkit:
         self.send(Gio.DBusMessage.new_method_error_literal(check.message, name, words))
 
     # -- the thread ---------------------------------------------------------------------------------
-    def _messages(self):
-        self.wire.socket.settimeout(None)
-        while True:
-            data = self.wire.buffer
-            size = Gio.DBusMessage.bytes_needed(data) if len(data) >= 16 else 16
-            if len(data) < max(size, 16):
-                self.wire._fill()
-                continue
-            self.wire.buffer = data[size:]
-            yield Gio.DBusMessage.new_from_blob(data[:size], Gio.DBusCapabilityFlags.NONE)
-
     def _serve(self):
         try:
-            for message in self._messages():
-                self._dispatch(message)
+            self.wire.socket.settimeout(None)
+            while True:
+                self._dispatch(self.wire.message()[0])
         except OSError:
             pass  # the end
         except Exception as error:

@@ -5,6 +5,10 @@ import os
 import socket
 import struct
 
+import gi
+gi.require_version('Gio', '2.0')
+from gi.repository import Gio  # noqa: E402
+
 CALL, RETURN, ERROR, SIGNAL = 1, 2, 3, 4
 NO_REPLY_EXPECTED, NO_AUTO_START, ALLOW_INTERACTIVE = 1, 2, 4
 
@@ -124,35 +128,22 @@ class Wire:
         self.socket.sendall(data)
         return self.serial
 
+    def message(self):
+        """The next one that comes, and its bytes."""
+        size = 16  # enough to tell how many there are
+        while len(self.buffer) < size or size == 16:
+            if len(self.buffer) >= 16:
+                size = Gio.DBusMessage.bytes_needed(self.buffer[:16])
+            if len(self.buffer) < size:
+                self._fill()
+        data, self.buffer = self.buffer[:size], self.buffer[size:]
+        return Gio.DBusMessage.new_from_blob(data, Gio.DBusCapabilityFlags.NONE), data
+
     def receive(self):
         """(kind, reply serial, error name or None, body)"""
-        while len(self.buffer) < 16:
-            self._fill()
-        body_length, _, fields_length = struct.unpack_from('<III', self.buffer, 4)
-        head = 16 + fields_length
-        total = head + (-head % 8) + body_length
-        while len(self.buffer) < total:
-            self._fill()
-        data, self.buffer = self.buffer[:total], self.buffer[total:]
-        reply, name, at = 0, None, 16
-        while at < head:
-            at += -at % 8
-            code, signature = data[at], chr(data[at + 2])
-            at += 4
-            if signature == 'g':
-                at += data[at] + 2
-                continue
-            at += -at % 4
-            value, = struct.unpack_from('<I', data, at)
-            at += 4
-            if signature in 'so':
-                text = data[at:at + value].decode()
-                at += value + 1
-                if code == 4:
-                    name = text
-            elif code == 5:
-                reply = value
-        return data[1], reply, name, data[total - body_length:]
+        message, data = self.message()
+        size, = struct.unpack_from('<I', data, 4)
+        return message.get_message_type(), message.get_reply_serial(), message.get_error_name(), data[len(data) - size:]
 
     def replies(self, serials):
         """Waits for the replies to these serials: {serial: error name or None}."""
