@@ -21,14 +21,9 @@ from harness.place import Place
 from harness.wire import NO_REPLY_EXPECTED, Writer, run_body, spawn_body
 from harness.world import USERS
 
-
 CALLS_AT_ONCE = 100     # a connection may have 128 calls without a reply
-
-
 WAITING_PER_UID = 256   # service/spec/limits.h
 REFUSALS, REFUSALS_SECONDS = 100, 20
-
-
 TASKS_MAX = 4096        # the configuration's default
 
 

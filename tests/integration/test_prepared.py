@@ -12,10 +12,7 @@ from harness.invariants import cgroup_tree, descendants_of, maker_of
 from harness.place import Place
 from harness.world import wait_until
 
-
 MIB = 1 << 20
-
-
 HOLD_SECONDS = 15  # limits.h: PREPARED_HOLD_MSEC
 
 

@@ -8,7 +8,6 @@ from harness.case import Case
 from harness.client import INFINITY, Container
 from harness.files import read
 
-
 MIB = 1 << 20
 
 

@@ -16,7 +16,6 @@ from harness.place import Place
 from harness.wire import Wire, Writer, run_body
 from harness.world import USERS
 
-
 VERSION = bytes(Writer().s(MANAGER).s('Version').data)
 
 

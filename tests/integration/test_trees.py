@@ -16,12 +16,9 @@ from harness.hostile_case import Hostile
 from harness.case import Case
 from harness.world import SUBORDINATE, USERS, mount
 
-
 LIBC = ctypes.CDLL(None, use_errno=True)
 OPEN_TREE, OPEN_TREE_CLONE = 428, 1
 RACE_ROUNDS, RACE_SECONDS = 150, 40
-
-
 RACE_REFUSALS = 40  # in each test; after 100 of a user the service looks at none for a while
 
 

@@ -12,7 +12,6 @@ from harness.files import id_map_of, read, write
 from harness.hostile_case import Hostile
 from harness.world import mount
 
-
 ROUNDS = 2000
 
 

@@ -16,12 +16,8 @@ from harness.hostile_case import Hostile
 from harness.world import USERS
 
 REFUSALS = ('AccessDenied', 'InteractiveAuthorizationRequired', 'RootfsInvalid', 'InvalidArgs')
-
-
 REFUSALS_MAX = 90  # within 20 s, before a user is told to wait
 # chown, dac_override, dac_read_search, fowner, fsetid, mknod, mac_override
-
-
 FILE_CAPABILITIES = 0x1f | 1 << 27 | 1 << 32
 
 

@@ -107,6 +107,10 @@ class Wire:
             raise ConnectionResetError('the bus closed the connection')
         self.buffer += data
 
+    def _await(self, size):
+        while len(self.buffer) < size:
+            self._fill()
+
     def close(self):
         self.socket.close()
 
@@ -130,12 +134,9 @@ class Wire:
 
     def message(self):
         """The next one that comes, and its bytes."""
-        size = 16  # enough to tell how many there are
-        while len(self.buffer) < size or size == 16:
-            if len(self.buffer) >= 16:
-                size = Gio.DBusMessage.bytes_needed(self.buffer[:16])
-            if len(self.buffer) < size:
-                self._fill()
+        self._await(16)
+        size = Gio.DBusMessage.bytes_needed(self.buffer[:16])
+        self._await(size)
         data, self.buffer = self.buffer[:size], self.buffer[size:]
         return Gio.DBusMessage.new_from_blob(data, Gio.DBusCapabilityFlags.NONE), data
 
