@@ -331,8 +331,8 @@ class Waits(Case):
     def test_group_out_of_memory_at_once(self):
         """A grandchild over the limit right after the start ends its container for memory, and not by a time-out."""
         for _ in range(20):
-            container = self.root.run(self.rootfs, 6 << 20, ['/bin/sh', '-c', '(head -c 30000000 /dev/zero | tail >/dev/null; '
-                                                             'echo survived) | cat; sleep 100'])
+            container = self.root.run(self.rootfs, 6 << 20, [
+                '/bin/sh', '-c', '(head -c 30000000 /dev/zero | tail >/dev/null; echo survived) | cat; sleep 100'])
             self.assertEqual(container.wait(timeout=20), ('oom-kill', 9))
-            if self.root.prop(PATH, MANAGER, 'CgroupMode') == 'unified':  # v1 kills one; the service ends the others then
+            if self.root.prop(PATH, MANAGER, 'CgroupMode') == 'unified':  # v1 kills one, the service the others
                 self.assertNotIn(b'survived', container.log())

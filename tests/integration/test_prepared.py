@@ -294,7 +294,8 @@ class Maker(Prepared):
         self.assertIn(secret.encode(), self.memory(place.process.pid))
         created = place.client.create(self.rootfs, ['/bin/true'])
         self.assertNotIn(secret.encode(), self.memory(created.pid))
-        program = {tuple(read(f'/proc/{place.process.pid}/maps').split()[3:5])}  # which lies lowest, and need not have a path here
+        # which lies lowest, and need not have a path here
+        program = {tuple(read(f'/proc/{place.process.pid}/maps').split()[3:5])}
         self.assertEqual(self.mapped(created.pid) & (program | self.mapped(place.process.pid, '/libsystemd')), program)
         self.assertNotIn('[heap]', read(f'/proc/{created.pid}/maps'))
         created.start()

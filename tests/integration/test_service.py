@@ -125,7 +125,8 @@ class IdleExit(Case):
         # as systemd does, the bus keeps a call for a service that is to be started, and here never is
         os.mkfifo(f'{place.directory}/fifo')
         self.addCleanup(os.close, os.open(f'{place.directory}/fifo', os.O_RDWR))
-        write(f'{place.directory}/bus/services/{NAME}.service', f'[D-BUS Service]\nName={NAME}\nExec=/bin/cat {place.directory}/fifo\nUser=root\n')
+        write(f'{place.directory}/bus/services/{NAME}.service',
+              f'[D-BUS Service]\nName={NAME}\nExec=/bin/cat {place.directory}/fifo\nUser=root\n')
         place.client.bus('ReloadConfig')
         polkit = wire(place.bus.address, pwd.getpwnam('polkitd').pw_uid)  # and never answers
         self.addCleanup(polkit.close)

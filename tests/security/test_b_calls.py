@@ -73,7 +73,7 @@ class EveryMember(Hostile):
         self.output(['/bin/true'])
 
     def test_of_anothers_container(self):
-        """B7, B11: whatever method and property a container has, one added later, too, a stranger is told what it would be of none."""
+        """B7, B11: whatever member a container has or will have, a stranger is told what it would be of none."""
         container = self.user('alice').spawn(self.rootfs_of('alice'), ['/bin/sleep', '60'])
         before, unknown = container.props(), container.path[:-1] + 'x'
         tried = 0
@@ -139,7 +139,8 @@ class Arguments(Hostile):
         for argv in (['--bind'], ['-c'], ['--'], ['--bind', '/', '/']):
             with self.subTest(argv=argv), self.refused('CommandNotFound'):
                 self.root.run(self.rootfs, 0, argv)
-        self.exact(['--bind', '--', '-c', '', '--help', '', '=', '$(id)', '`id`', '*', ';id', '\n', ' a b ', '"', "'", 'ü'])
+        self.exact(['--bind', '--', '-c', '', '--help', '', '=', '$(id)', '`id`', '*', ';id', '\n'])
+        self.exact([' a b ', '"', "'", 'ü'])
         self.exact(['x'] * 1000)
         self.exact(['x' * (128 * 1024 - 1)])
         for big in ('x' * (128 * 1024), 'x' * (1 << 20)):

@@ -18,7 +18,8 @@ def write(path, content):
 
 def status_of(pid):
     """{field: value} of the process's status."""
-    return {name: value.strip() for name, value in (line.split(':', 1) for line in read(f'/proc/{pid}/status').splitlines())}
+    pairs = (line.split(':', 1) for line in read(f'/proc/{pid}/status').splitlines())
+    return {name: value.strip() for name, value in pairs}
 
 
 def id_map_of(pid, kind='uid'):

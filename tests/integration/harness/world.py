@@ -45,7 +45,8 @@ class Bus:
         shutil.copy(f'{SOURCE}/dbus/org.naive.Runc.conf', f'{directory}/system.d')
         if executable:
             # Arguments must be plain words here: dbus-daemon parses Exec= like a shell would.
-            write(f'{directory}/services/{NAME}.service', f'[D-BUS Service]\nName={NAME}\nExec={executable} {" ".join(arguments)}\nUser=root\n')
+            write(f'{directory}/services/{NAME}.service',
+                  f'[D-BUS Service]\nName={NAME}\nExec={executable} {" ".join(arguments)}\nUser=root\n')
         text = read(f'{HERE}/bus.conf.in').replace('@socket@', self.socket).replace('@directory@', directory)
         write(f'{directory}/bus.conf', text.replace('<policy ', f'{limits}<policy ', 1))
         self.start()
