@@ -9,7 +9,8 @@ import time
 
 import orders
 from candidates import SETTLE_SEC, Candidate
-from world import Failed, cgroup_directories, descendants, wait_until
+from harness.invariants import cgroup_tree, descendants_of
+from world import Failed, wait_until
 
 LET_GO_SEC = 300  # no "while" is longer
 
@@ -133,7 +134,7 @@ def scale(world, place, sizes):
         orders.Order(f'{world.directory}/rootfs', ['/bin/sleep', '1000000']).words()])
     run, reference = Candidate('run', place.client()), Candidate('reference', world.reference())
     holder = Candidate('holder', place.client('--in-flight=4', '--hold', orders=sleepers))
-    before = cgroup_directories(place.cgroup_parent)
+    before = cgroup_tree(place.cgroup_parent)
     try:
         running = 0
         for wanted in sizes.scale:
@@ -145,7 +146,7 @@ def scale(world, place, sizes):
             measure_point(place, result, run, reference, running, sizes)
         measure_list(place, result, running, sizes)
         holder.close()
-        wait_until(lambda: len(cgroup_directories(place.cgroup_parent)) <= len(before), 'the end of all', 120)
+        wait_until(lambda: len(cgroup_tree(place.cgroup_parent)) <= len(before), 'the end of all', 120)
         time.sleep(sizes.idle_sec)  # the kernel still takes a thousand network namespaces apart
         measure_point(place, result, run, reference, 0, sizes)
     finally:
@@ -160,7 +161,7 @@ def scale(world, place, sizes):
 class Traces:
     def __init__(self, place):
         self.waiting = settled(place)
-        self.fds, self.cgroups = fds(place.service.pid), cgroup_directories(place.cgroup_parent)
+        self.fds, self.cgroups = fds(place.service.pid), cgroup_tree(place.cgroup_parent)
         self.mounts = read(f'/proc/{place.service.pid}/mountinfo').count('\n')
         self.records = len(os.listdir(f'{place.state}/containers'))
         self.pss = pss_kib([place.service.pid])
@@ -231,7 +232,7 @@ def idle(prepared, plain, sizes):
         found['waiting_pss'] = pss_kib(pids) - pss_kib([plain.service.pid])
     if waiting and sizes.waits:
         begun = time.monotonic()
-        while descendants(place.service.pid) and time.monotonic() - begun < LET_GO_SEC:
+        while descendants_of(place.service.pid) and time.monotonic() - begun < LET_GO_SEC:
             time.sleep(1)
-        found['let_go_sec'] = round(time.monotonic() - begun) if not descendants(place.service.pid) else None
+        found['let_go_sec'] = round(time.monotonic() - begun) if not descendants_of(place.service.pid) else None
     return found

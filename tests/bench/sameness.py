@@ -9,7 +9,8 @@ import time
 
 import candidates
 import orders
-from world import Failed, cgroup_directories
+from harness.invariants import cgroup_tree
+from world import Failed
 
 SCRIPT = r"""
 cat /proc/self/mountinfo
@@ -71,7 +72,7 @@ def read(path):
 
 def limits(parent, command):
     """"hierarchy: file: value" of the leaves below this path that a process of that name is in."""
-    for path in cgroup_directories(parent):
+    for path in cgroup_tree(parent):
         if command in (read(f'/proc/{pid}/comm') for pid in read(f'{path}/cgroup.procs').split()):
             hierarchy = path[:path.index(parent)]
             yield f'{hierarchy}: a leaf'

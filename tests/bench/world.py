@@ -9,6 +9,8 @@ import sys
 import tempfile
 import time
 
+from harness.invariants import cgroup_tree, descendants_of
+
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NAME = 'org.naive.Runc'
 USER, UID = 'naive-bench', 21009
@@ -62,42 +64,12 @@ def mount(*arguments):
     subprocess.run(['mount', *arguments], check=True)
 
 
-def cgroup_directories(parent):
-    """All at and below this path, in every hierarchy."""
-    return {path for point in {fields[1] for fields in mounts() if fields[2].startswith('cgroup')}
-            for path, _, _ in os.walk(point + parent)}
-
-
 def wait_until(condition, what, timeout=15.0):
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
             raise Failed(f'{what} did not come within {timeout} s')
         time.sleep(0.01)
-
-
-def children():
-    """{pid: [pids]} of all processes."""
-    found = {}
-    for name in os.listdir('/proc'):
-        if not name.isdigit():
-            continue
-        try:
-            with open(f'/proc/{name}/stat') as f:
-                parent = int(f.read().rsplit(')', 1)[1].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        found.setdefault(parent, []).append(int(name))
-    return found
-
-
-def descendants(pid):
-    tree, found, queue = children(), [], [pid]
-    while queue:
-        more = tree.get(queue.pop(), [])
-        found += more
-        queue += more
-    return found
 
 
 def end(process):
@@ -159,7 +131,7 @@ class Place:
 
     def activated(self):
         """The service's pid if the bus has started it, else 0."""
-        for pid in descendants(self.bus.pid):
+        for pid in descendants_of(self.bus.pid):
             try:
                 with open(f'/proc/{pid}/comm') as f:
                     if f.read().strip() == 'naive-runcd':
@@ -185,7 +157,7 @@ class Place:
 
     def waiting(self):
         """Processes that the service keeps while no container is there: its prepared sandboxes."""
-        return descendants(self.service.pid)
+        return descendants_of(self.service.pid)
 
     def close(self):
         pid = self.activated() if self.bus and not self.service and self.bus.poll() is None else 0
@@ -278,7 +250,7 @@ class World:
         for place in self.places:
             place.close()
         for parent in self.foreign_cgroups:
-            for path in sorted(cgroup_directories(parent), reverse=True):
+            for path in sorted(cgroup_tree(parent), reverse=True):
                 os.rmdir(path)
         for point in reversed(self.mounted):
             subprocess.run(['umount', '--lazy', point], check=False)

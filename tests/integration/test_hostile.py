@@ -7,17 +7,19 @@ import shutil
 import signal
 import socket
 import struct
-import subprocess
 import threading
 import time
 
 from harness import rootfs
 from harness.case import Case
-from harness.client import CONTAINER, MANAGER, NAME, PATH, PROPERTIES, RUNC, BusError, Container, RootClient, pump
-from harness.hostile import Impostor, lingering_socket, wire
+from harness.client import (CONTAINER, MANAGER, NAME, PATH, PROPERTIES, RUNC, BusError, Container, RootClient, UserClient,
+                            pump)
+from harness.files import read
+from harness.hostile import lingering_socket, wire
 from harness.hostile_case import Hostile
-from harness.wire import NO_REPLY_EXPECTED, Writer
-from harness.world import USERS, wait_until
+from harness.place import Place
+from harness.wire import NO_REPLY_EXPECTED, Writer, run_body, spawn_body
+from harness.world import USERS
 
 CALLS_AT_ONCE = 100     # a connection may have 128 calls without a reply
 WAITING_PER_UID = 256   # service/spec/limits.h
@@ -67,21 +69,16 @@ class Hangs(Hostile):
         starting = self.root.call_async(created.path, CONTAINER, 'Start')
         running = self.root.spawn(self.rootfs, ['/bin/sleep', '60'])
         waiting = self.root.call_async(running.path, CONTAINER, 'Wait')
-        os.kill(world.polkit.pid, signal.SIGSTOP)
-        try:
+        with self.paused(world.polkit):
             asking = self.run_async(self.impostor('alice'), self.rootfs_of('alice'))
             self.answers_for(0.5)
             self.assertEqual(world.stop_service(), 0)
-        finally:
-            os.kill(world.polkit.pid, signal.SIGCONT)
         for what, outcome in (('look-up', looking), ('question', asking), ('start', starting), ('end', waiting)):
             with self.subTest(what=what):
                 self.assertTrue(pump(lambda: outcome))
                 self.assertEqual(getattr(outcome[0], 'name', outcome[0]), 'org.freedesktop.DBus.Error.Cancelled')
         fuse.close()
-        world.restart_service()
-        Case.baseline = None
-        Case.setUp(self)
+        self.fresh_service()
 
 
 class Waits(Hostile):
@@ -143,8 +140,7 @@ class Waits(Hostile):
         self.assertEqual(connection.replies({serial}), {serial: None})
 
     def memory(self):
-        with open(f'/proc/{self.world.service_pid}/statm') as f:
-            return int(f.read().split()[1]) * os.sysconf('SC_PAGESIZE')
+        return int(read(f'/proc/{self.world.service_pid}/statm').split()[1]) * os.sysconf('SC_PAGESIZE')
 
 
 class MatchRules(Hostile):
@@ -170,45 +166,15 @@ class MatchRules(Hostile):
         for container in containers:
             self.assertEqual(Container(self.root, container.path).wait(timeout=5), ('signal', 9))
 
-    def service_on(self, bus_config):
-        """A second bus and service; a client of it."""
-        world = self.world
-        directory = f'{world.directory}/second'
-        os.mkdir(directory)
-        self.addCleanup(shutil.rmtree, directory)
-        with open(f'{directory}/bus.conf', 'w') as f:
-            f.write(bus_config.replace(world.bus.socket, f'{directory}/socket'))
-        address, parent = f'unix:path={directory}/socket', f'{world.cgroup_parent}-second'
-
-        def start(*line):
-            process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd='/')
-            world.extra.append(process)
-            self.addCleanup(world.extra.remove, process)
-            self.addCleanup(process.wait)
-            self.addCleanup(process.kill)
-        with open(f'{directory}/log', 'w') as log:
-            self.addCleanup(world.remove_cgroups, parent)
-            start('dbus-daemon', f'--config-file={directory}/bus.conf', '--nofork', '--nopidfile', '--nosyslog')
-            wait_until(lambda: os.path.exists(f'{directory}/socket'), what='the bus')
-            start(world.daemon, *world.service_arguments(address, f'{directory}/state', parent))
-        client = RootClient(address)
-        self.addCleanup(client.close)
-        wait_until(lambda: NAME in client.call('/org/freedesktop/DBus', 'org.freedesktop.DBus', 'ListNames',
-                                               destination='org.freedesktop.DBus')[0], what='the second service')
-        return address, client
-
     def test_exhausted(self):
         """N12, N8: with no rule left a container ends that cannot be watched, and a user is told LimitsExceeded."""
-        with open(f'{self.world.bus.directory}/bus.conf') as f:
-            config = f.read()
-        limit = '<limit name="max_match_rules_per_connection">12</limit>'
-        address, root = self.service_on(config.replace('<policy ', f'{limit}\n  <policy ', 1))
-        clients = [RootClient(address) for _ in range(16)]
+        place = Place(self, 'exhausted', limits='<limit name="max_match_rules_per_connection">12</limit>')
+        root, clients = place.client, [RootClient(place.bus.address) for _ in range(16)]
         containers = [client.spawn(self.rootfs, ['/bin/sleep', '60'], WatchBus=True) for client in clients]
         pump(lambda: False, timeout=0.5)
         states = [Container(root, c.path).state for c in containers]
         self.assertIn('running', states)
-        alice = Impostor(address, USERS['alice'])
+        alice = UserClient(place.bus.address, USERS['alice'])
         outcome = self.run_async(alice, self.rootfs_of('alice'))
         self.assertTrue(pump(lambda: outcome, timeout=10), 'the call is not answered')
         if 'stopped' in states:  # a bus that has such a limit
@@ -242,8 +208,7 @@ class Storm(Hostile):
     def test_refusals(self):
         """N6: after 100 refusals within 20 s, by polkit or before it, a user is told to wait; nobody else notices."""
         erin, burst = self.user('erin'), self.wire('erin')
-        bodies = {path: bytes(Writer().s(path).t(0).array(4, ['/bin/true'], Writer.s).data)
-                  for path in (self.rootfs, '/nonexistent')}
+        bodies = {path: run_body(path) for path in (self.rootfs, '/nonexistent')}
 
         def attempts(*paths):
             serials = [burst.send(NAME, PATH, RUNC, 'Run', 'stas', bodies[path]) for path in paths]
@@ -277,17 +242,14 @@ class Storm(Hostile):
         self.assertEqual(refusal, 'RootfsInvalid')
         self.assertGreater(time.monotonic() - started, REFUSALS_SECONDS - 1)
 
-
     def test_leaving(self):
         """N6: who asks and leaves before polkit's answer, over and over, is told to wait as well."""
-        body = bytes(Writer().s(self.rootfs).t(0).array(4, ['/bin/true'], Writer.s).data)
         attempts, told = 0, b''
-        os.kill(self.world.polkit.pid, signal.SIGSTOP)
-        try:
+        with self.paused(self.world.polkit):
             while b'were refused' not in told and attempts < REFUSALS + 20:  # bus: 128 questions
                 callers = [wire(self.world.address, USERS['mallory']) for _ in range(7)]
                 for caller in callers:
-                    caller.send(NAME, PATH, RUNC, 'Run', 'stas', body)
+                    caller.send(NAME, PATH, RUNC, 'Run', 'stas', run_body(self.rootfs))
                     attempts += 1
                 time.sleep(0.05)
                 for caller in callers:
@@ -297,8 +259,6 @@ class Storm(Hostile):
                             told += caller.receive()[3]
                     caller.close()
                 self.answers()
-        finally:
-            os.kill(self.world.polkit.pid, signal.SIGCONT)
         self.assertIn(b'were refused', told)
         self.assertGreater(attempts, REFUSALS)
 
@@ -320,42 +280,28 @@ class Fds(Hostile):
                 with self.subTest(member=member, client=client), self.refused('AccessDenied'):
                     client.call(path, interface, member, signature, arguments, fds=(0, 0))
 
-    def test_spawn_takes_them(self):
-        """N2: Spawn and Create still do, for everybody."""
-        reader, writer = os.pipe()
-        container = self.impostor('alice').spawn(self.rootfs_of('alice'), ['/bin/sh', '-c', 'echo through >&5'],
-                                                 fds={5: writer})
-        os.close(writer)
-        self.assertEqual(container.wait(), ('success', 0))
-        self.assertEqual(os.read(reader, 100), b'through\n')
-        os.close(reader)
-
     def test_slow_to_close(self):
         """N3: a socket whose last close() takes seconds does not come to the service by a call without use for it."""
         slow, other_end = lingering_socket(seconds=4)
         connection = self.wire('carol')
-        self.world.service.send_signal(signal.SIGSTOP)  # the sender has closed its own before the service looks
-        try:
+        with self.paused(self.world.service):  # the sender has closed its own before the service looks
             connection.send(NAME, PATH, 'org.freedesktop.DBus.Peer', 'Ping', flags=NO_REPLY_EXPECTED,
                             fds=[slow.fileno()])
-            connection.call('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', 'GetId')
+            connection.bus('GetId')
             time.sleep(0.1)
             closing = threading.Thread(target=slow.close)
             closing.start()
             time.sleep(0.1)
-        finally:
-            self.world.service.send_signal(signal.SIGCONT)
         try:
             self.answers_for(0.5)
         finally:
             closing.join()
             other_end.close()
 
-    def spawn_with(self, connection, path, fds, named):
-        """Asks for a container with these fds, of which the message's body names the first few."""
-        body = (Writer().ay(path.encode() + b'\0').array(4, [b'/bin/true\0'], Writer.ay)
-                .array(8, range(named), lambda w, i: w.u(i).u(i)).array(8, [], None))
-        return connection.send(NAME, PATH, MANAGER, 'Spawn', 'ayaaya{uh}a{sv}', bytes(body.data), fds=fds)
+    def spawn_with(self, connection, path, sockets):
+        """Asks for a container with these, of which the message's body names the first."""
+        connection.send(NAME, PATH, MANAGER, 'Spawn', 'ayaaya{uh}a{sv}', spawn_body(path, [(0, 0)]),
+                        fds=[s.fileno() for s in sockets])
 
     def test_slow_to_close_by_spawn(self):
         """N3: nor does the service wait in close() for what Spawn brought, named or not, with the option set late."""
@@ -365,7 +311,7 @@ class Fds(Hostile):
         slow = [pair[0] for pair in pairs]
         for pair in pairs:
             self.addCleanup(pair[1].close)
-        self.spawn_with(connection, f'{fuse.where}/x', [s.fileno() for s in slow[:2]], named=1)
+        self.spawn_with(connection, f'{fuse.where}/x', slow[:2])
         self.eventually(fuse.lookups, what='the lookup')
         # the service has seen them: set again what it might have cleared, and leave it the last copies
         for s in slow[:2]:
@@ -375,15 +321,14 @@ class Fds(Hostile):
             os.close(fd)
         self.answers_for(6)  # the lookup is given up after five
         # what is refused at once
-        self.world.service.send_signal(signal.SIGSTOP)
-        self.spawn_with(connection, '', [s.fileno() for s in slow[2:]], named=1)
-        connection.send('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', 'GetId')
-        closing = [threading.Thread(target=s.close) for s in slow[2:]]
-        time.sleep(0.1)
-        for thread in closing:
-            thread.start()
-        time.sleep(0.1)
-        self.world.service.send_signal(signal.SIGCONT)
+        with self.paused(self.world.service):
+            self.spawn_with(connection, '', slow[2:])
+            connection.send('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', 'GetId')
+            closing = [threading.Thread(target=s.close) for s in slow[2:]]
+            time.sleep(0.1)
+            for thread in closing:
+                thread.start()
+            time.sleep(0.1)
         try:
             self.answers_for(1)
         finally:

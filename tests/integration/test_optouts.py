@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 
+from harness.files import status_of
 from harness.hostile_case import Hostile
 
 CHOWN, NET_ADMIN, SYS_ADMIN = 0, 12, 21
@@ -50,8 +51,7 @@ class Namespaces(Optouts):
     def test_host_user(self):
         """UserNamespace=host: container root is the host's, with the default capabilities and all else confined."""
         container = self.root.spawn(self.rootfs, ['/bin/sleep', '60'], UserNamespace='host')
-        with open(f'/proc/{container.pid}/status') as f:
-            status = dict(line.rstrip('\n').split(':\t', 1) for line in f if ':\t' in line)
+        status = status_of(container.pid)
         self.assertEqual(set(status['Uid'].split()), {'0'})
         self.assertEqual((status['Seccomp'], status['NoNewPrivs']), ('2', '1'))
         self.has(status, CHOWN)
@@ -141,16 +141,6 @@ class Rights(Optouts):
             self.assertEqual((uids.split()[0], uids.split()[2]), ('0', '65536'))
             self.assertEqual(rest, ['0:0', '5:60000'])
 
-    def test_missing_on_the_service(self):
-        """Without a user namespace, what the service itself has not is NotSupported, by name."""
-        with open(f'/proc/{self.world.service_pid}/status') as f:
-            own = next(int(line.split()[1], 16) for line in f if line.startswith('CapPrm'))
-        if own >> 25 & 1:
-            self.root.spawn(self.rootfs, ['/bin/true'], UserNamespace='host', Capabilities=['CAP_SYS_TIME']).wait()
-            return
-        with self.refused('NotSupported', text='CAP_SYS_TIME'):
-            self.root.spawn(self.rootfs, ['/bin/true'], UserNamespace='host', Capabilities=['CAP_SYS_TIME'])
-
     def test_filter(self):
         """Seccomp=unconfined: no filter, all else as it is."""
         status = self.status(Seccomp='unconfined')
@@ -171,15 +161,3 @@ class Rights(Optouts):
         for namespace in ('auto', 'self', 'host'):
             status = self.status(rootfs=tree, UserNamespace=namespace, NoNewPrivileges=False)
             self.assertEqual((status['Seccomp'], status['NoNewPrivs']), ('2', '0'))
-
-
-class Told(Optouts):
-    ALL = {'Network': 'host', 'Capabilities': ['CAP_SYS_ADMIN', 'CAP_NET_ADMIN'], 'Seccomp': 'unconfined',
-           'NoNewPrivileges': False, 'ReadOnlyRoot': False, 'UserNamespace': 'self'}
-    WORDS = ['UserNamespace=self', 'Network=host', 'Capabilities=+CAP_NET_ADMIN,+CAP_SYS_ADMIN',
-             'Seccomp=unconfined', 'NoNewPrivileges=no', 'ReadOnlyRoot=no']
-
-    def test_property(self):
-        """Deviations is empty for the default profile, and names each option that takes from it."""
-        self.assertEqual(self.root.run(self.rootfs, 0, ['/bin/true']).prop('Deviations'), [])
-        self.assertEqual(self.root.create(self.rootfs, ['/bin/true'], **self.ALL).prop('Deviations'), self.WORDS)

@@ -4,53 +4,43 @@ import os
 import pwd
 import random
 import socket
-import subprocess
 import threading
 import time
 
 from harness.case import Case
 from harness.client import MANAGER, NAME, PATH, RUNC, RootClient
+from harness.files import read, write
 from harness.hostile import wire
 from harness.invariants import cgroup_roots, cgroup_tree, descendants_of
 from harness.place import Place
-from harness.wire import Wire, Writer
+from harness.wire import Wire, Writer, run_body
 from harness.world import USERS
 
 VERSION = bytes(Writer().s(MANAGER).s('Version').data)
 
 
 class Instances(Case):
-    def attempt(self, arguments):
-        return subprocess.run([self.world.daemon, *arguments], capture_output=True, timeout=20, cwd='/',
-                              stdin=subprocess.DEVNULL)
+    def attempt(self, *arguments):
+        return self.command(self.world.daemon, *arguments, timeout=20)
 
     def test_no_bus(self):
         """Without a bus it ends with an error that says so."""
-        done = self.attempt(self.world.service_arguments(address='unix:path=/nonexistent/socket'))
+        done = self.attempt(*self.world.service_arguments(address='unix:path=/nonexistent/socket'))
         self.assertNotEqual(done.returncode, 0)
         self.assertTrue(done.stderr.strip())
 
     def test_options(self):
         """--help and --version answer; an unknown option is an error."""
-        self.assertIn(b'--state-dir', self.attempt(['--help']).stdout)
-        self.assertEqual(self.attempt(['--version']).returncode, 0)
-        self.assertNotEqual(self.attempt(['--no-such-option']).returncode, 0)
-
-
-class OneThread(Case):
-    def test_threads(self):
-        """The service has one thread, with containers and waits under way, too."""
-        container = self.root.spawn(self.rootfs, ['/bin/sleep', '60'])
-        self.root.call_async(container.path, 'org.naive.Runc.Container1', 'Wait')
-        self.assertEqual(os.listdir(f'/proc/{self.world.service_pid}/task'), [str(self.world.service_pid)])
+        self.assertIn(b'--state-dir', self.attempt('--help').stdout)
+        self.assertEqual(self.attempt('--version').returncode, 0)
+        self.assertNotEqual(self.attempt('--no-such-option').returncode, 0)
 
 
 class Manager(Case):
     def test_properties(self):
         """Version and CgroupMode are as the machine is."""
         self.assertRegex(self.root.prop(PATH, MANAGER, 'Version'), r'^[0-9]+\.[0-9]+')
-        with open('/proc/self/mountinfo') as f:
-            text = f.read()
+        text = read('/proc/self/mountinfo')
         kinds = ' - cgroup2 ' in text, ' - cgroup ' in text
         expected = {(True, False): 'unified', (True, True): 'hybrid', (False, True): 'legacy'}[kinds]
         self.assertEqual(self.root.prop(PATH, MANAGER, 'CgroupMode'), expected)
@@ -78,14 +68,6 @@ class Permission(Case):
 
 
 class Life(Case):
-    def test_sigterm(self):
-        """SIGTERM ends it with status 0; it takes its empty cgroups along."""
-        place = Place(self, 'term')
-        place.client.run(self.rootfs, 10 << 20, ['/bin/true']).wait()
-        place.process.terminate()
-        self.assertEqual(place.process.wait(timeout=10), 0, place.words())
-        self.assertEqual(cgroup_tree(place.parent), set())
-
     def test_records_survive(self):
         """A stopped container is still known after a restart: its result and its owner."""
         place = Place(self, 'records')
@@ -129,8 +111,7 @@ class IdleExit(Case):
         pid = place.owner()
         time.sleep(2.5)
         self.assertEqual(place.owner(), pid)
-        container.kill()
-        container.wait()
+        container.end()
         self.eventually(lambda: place.owner() == 0, 10, 'idle exit')
 
     def test_a_call_at_the_end(self):
@@ -144,24 +125,20 @@ class IdleExit(Case):
         # as systemd does, the bus keeps a call for a service that is to be started, and here never is
         os.mkfifo(f'{place.directory}/fifo')
         self.addCleanup(os.close, os.open(f'{place.directory}/fifo', os.O_RDWR))
-        with open(f'{place.directory}/bus/services/{NAME}.service', 'w') as f:
-            f.write(f'[D-BUS Service]\nName={NAME}\nExec=/bin/cat {place.directory}/fifo\nUser=root\n')
-        place.client.call('/org/freedesktop/DBus', 'org.freedesktop.DBus', 'ReloadConfig',
-                          destination='org.freedesktop.DBus')
+        write(f'{place.directory}/bus/services/{NAME}.service',
+              f'[D-BUS Service]\nName={NAME}\nExec=/bin/cat {place.directory}/fifo\nUser=root\n')
+        place.client.bus('ReloadConfig')
         polkit = wire(place.bus.address, pwd.getpwnam('polkitd').pw_uid)  # and never answers
         self.addCleanup(polkit.close)
-        self.assertIsNone(polkit.call('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus',
-                                      'RequestName', 'su',
-                                      bytes(Writer().s('org.freedesktop.PolicyKit1').u(0).data)))
+        self.assertIsNone(polkit.bus('RequestName', 'su', bytes(Writer().s('org.freedesktop.PolicyKit1').u(0).data)))
         caller = wire(place.bus.address, USERS['alice'])
         self.addCleanup(caller.close)
         barrier = []
         while not barrier:
             text, barrier, _, _ = socket.recv_fds(notified, 4096, 1)
         # the service waits for this fd's end, without its name
-        call = caller.send(NAME, PATH, RUNC, 'Run', 'stas', bytes(
-            Writer().s(self.rootfs_of('alice')).t(0).array(4, ['/bin/true'], Writer.s).data))
-        caller.call('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', 'GetId')
+        call = caller.send(NAME, PATH, RUNC, 'Run', 'stas', run_body(self.rootfs_of('alice')))
+        caller.bus('GetId')
         os.close(barrier[0])
         started = time.monotonic()
         self.assertEqual(caller.replies({call}), {call: 'org.freedesktop.DBus.Error.Cancelled'})
@@ -182,23 +159,17 @@ class IdleExit(Case):
             def send():
                 return wire.send(NAME, PATH, 'org.freedesktop.DBus.Properties', 'Get', 'ss', VERSION)
 
-            def owner():
-                return client.call('/org/freedesktop/DBus', 'org.freedesktop.DBus', 'NameHasOwner', 's', (NAME,),
-                                   destination='org.freedesktop.DBus')[0]
-
             def last_call():
                 # Timers of whole seconds go off at one fraction of a second: always begin at the same one, and
                 # with a service that is up already.
                 time.sleep(1 - (time.monotonic() + 0.3) % 1)
-                serials = {send()}
-                outcomes.append((wire.replies(serials), False))
+                outcomes.append((wire.replies({send()}), False))
                 time.sleep(1 - time.monotonic() % 1)
-                serials = {send()}
-                outcomes.append((wire.replies(serials), False))
+                outcomes.append((wire.replies({send()}), False))
                 return time.monotonic()
             for _ in range(3):
                 started = last_call()
-                while owner() and time.monotonic() - started < 10:
+                while client.bus('NameHasOwner', 's', (NAME,))[0] and time.monotonic() - started < 10:
                     time.sleep(0.0005)
                 delays.append(time.monotonic() - started)
             delay = sorted(delays)[1]

@@ -5,17 +5,14 @@ import ctypes
 import os
 import select
 import shutil
-import signal
 import socket
 import stat
 import subprocess
-import threading
-import time
 
-from harness import invariants, rootfs
+from harness import rootfs
 from harness.client import BusError
-from harness.hostile import SilentFuse, Impostor
-from harness.case import Case
+from harness.files import read, write
+from harness.hostile_case import Hostile
 from harness.world import SUBORDINATE, USERS, mount
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -24,17 +21,12 @@ RACE_ROUNDS, RACE_SECONDS = 150, 40
 RACE_REFUSALS = 40  # in each test; after 100 of a user the service looks at none for a while
 
 
-class Trees(Case):
+class Trees(Hostile):
     def setUp(self):
         super().setUp()
         self.place = f'{self.world.directory}/trees'
         os.mkdir(self.place)
         self.addCleanup(shutil.rmtree, self.place)
-
-    def impostor(self, name):
-        client = Impostor(self.world.address, USERS[name])
-        self.addCleanup(client.close)
-        return client
 
     def directory(self, path, uid=0, mode=0o755, files=()):
         """A directory of `uid` with files {name: (mode, text)}; where it is."""
@@ -43,8 +35,7 @@ class Trees(Case):
         os.makedirs(path)
         self.addCleanup(shutil.rmtree, path, True)
         for name, (file_mode, text) in dict(files).items():
-            with open(f'{path}/{name}', 'w') as f:
-                f.write(text)
+            write(f'{path}/{name}', text)
             os.chmod(f'{path}/{name}', file_mode)
         rootfs.chown_tree(path, uid, uid)
         os.chmod(path, mode)
@@ -56,6 +47,21 @@ class Trees(Case):
     def mounted(self, script, *mounts, client=None, tree=None, **options):
         """What a shell says in a container with these mounts; it must succeed."""
         return self.spawn_output(['/bin/sh', '-c', script], client=client, rootfs=tree, Mounts=mounts, **options)
+
+    def own_tree(self, name):
+        """A tree of that user's for one test, which may rename it."""
+        path = f'{self.world.directory}/{name}/tree'
+        rootfs.make(path, None, USERS[name], USERS[name])
+        self.addCleanup(shutil.rmtree, path, True)
+        return path
+
+    def swapped(self, name, good, other):
+        """A link of that user's to `other`, to be swapped with `good`; both are gone after the test."""
+        link = f'{self.world.directory}/{name}/swapped'
+        os.symlink(other, link)
+        self.addCleanup(shutil.rmtree, link, True)
+        self.addCleanup(lambda: [os.unlink(path) for path in (link, good) if os.path.islink(path)])
+        return link
 
     def refuses(self, name, mount, text=None, client=None, tree=None, **options):
         with self.refused(name, text=text) as caught:
@@ -195,14 +201,6 @@ class WhoseFiles(Trees):
     def alices(self, script, *mounts):
         return self.mounted(script, *mounts, client=self.user('alice'), tree=self.rootfs_of('alice'))
 
-    def no_rights_in(self, directory):
-        names = os.listdir(directory)
-        self.assertTrue(names)
-        for name in names:
-            status = os.lstat(f'{directory}/{name}')
-            self.assertFalse(status.st_mode & (stat.S_ISUID | stat.S_ISGID), name)
-            self.assertNotIn('security.capability', os.listxattr(f'{directory}/{name}', follow_symlinks=False))
-
     def test_others_files(self):
         """B2: of a real tree of root's a user reads what all may read, and not what is 0600."""
         place = self.directory('etc', files={'shadow': (0o600, 'secret'), 'motd': (0o644, 'hello')})
@@ -260,7 +258,7 @@ class WhoseFiles(Trees):
         log = self.mounted('/bin/plant /mnt; true', (source, '/mnt', 'bind', []),
                            ('', '/home', 'tmpfs', ['ro']), client=self.user('bob'), tree=self.rootfs_of('bob'))
         self.assertIn('harmless: ok', log)
-        self.no_rights_in(source)
+        self.assert_no_rights_in(source)
 
     def test_read_only_as_others(self):
         """B2: read-only, the same directory shows a user no more than its modes show anybody; root's tree, too."""
@@ -282,14 +280,13 @@ class WhoseFiles(Trees):
         self.assertEqual(log, own)
         os.unlink(f'{source}/busybox')
         self.mounted('/bin/plant /mnt > /dev/null; true', (source, '/mnt', 'bind', []))
-        self.no_rights_in(source)
+        self.assert_no_rights_in(source)
 
     def test_submount(self):
         """A16: what a mount hides in a source stays hidden, cannot be uncovered, and is read-only with the rest."""
         source = self.directory('s')
         os.mkdir(f'{source}/sub')
-        with open(f'{source}/sub/hidden', 'w') as f:
-            f.write('secret')
+        write(f'{source}/sub/hidden', 'secret')
         mount('--bind', self.directory('cover', mode=0o777), f'{source}/sub')
         self.addCleanup(subprocess.run, ['umount', f'{source}/sub'], check=True)
         log = self.alices('ls -a /mnt/sub; umount /mnt/sub; umount /mnt; cat /mnt/sub/hidden; touch /mnt/sub/new; true',
@@ -303,18 +300,13 @@ class WhoseFiles(Trees):
         source = self.directory('s')
         container = self.root.spawn(self.rootfs, ['/bin/sleep', '60'], Mounts=[(source, '/mnt', 'bind', ['ro'])])
         open(f'{source}/written', 'w').close()
-        container.kill()
-        container.wait()
+        container.end()
         open(f'{source}/again', 'w').close()
 
     def test_subordinate_ids(self):
         """Honest use: a user's own tree with its subordinate ids: chown, and a program that drops its uid."""
-        tree = f'{self.world.directory}/fay/tree'
-        rootfs.make(tree, None, USERS['fay'], USERS['fay'])
-        self.addCleanup(shutil.rmtree, tree)
-        source = self.home('fay')
-        with open(f'{tree}/etc/passwd', 'w') as f:
-            f.write('daemon:x:5:5::/:/bin/sh\n')
+        tree, source = self.own_tree('fay'), self.home('fay')
+        write(f'{tree}/etc/passwd', 'daemon:x:5:5::/:/bin/sh\n')
         log = self.mounted('touch /etc/y /mnt/z; chown 5:7 /etc/y /mnt/z; stat -c "%u %g" /etc/y /mnt/z; mkdir -m 777 /mnt/d; '
                            'su daemon -c "touch /mnt/d/f; id -u"', (source, '/mnt', 'bind', []),
                            client=self.user('fay'), tree=tree, ReadOnlyRoot=False)
@@ -327,9 +319,7 @@ class WhoseFiles(Trees):
 
     def test_subordinate_ids_taken_away(self):
         """B2: ids that are no longer the user's are not shown to the next container as its own."""
-        tree = f'{self.world.directory}/fay/tree'
-        rootfs.make(tree, None, USERS['fay'], USERS['fay'])
-        self.addCleanup(shutil.rmtree, tree)
+        tree = self.own_tree('fay')
         with open(f'{tree}/etc/theirs', 'w') as f:
             os.chown(f.fileno(), SUBORDINATE['fay'] + 4, SUBORDINATE['fay'] + 4)
 
@@ -338,113 +328,74 @@ class WhoseFiles(Trees):
         for _ in range(3):  # those that were prepared among them
             self.assertEqual(owner(), '5 5\n')
         for name in ('subuid', 'subgid'):
-            with open(f'{self.world.directory}/{name}', 'r+') as f:
-                before = f.read()
-                f.seek(0)
-                f.write(before.replace(str(SUBORDINATE['fay']), str(SUBORDINATE['fay'] + 100000)))
-            self.addCleanup(self.rewrite, f.name, before)
+            path = f'{self.world.directory}/{name}'
+            before = read(path)
+            write(path, before.replace(str(SUBORDINATE['fay']), str(SUBORDINATE['fay'] + 100000)))
+            self.addCleanup(write, path, before)
         for _ in range(3):
             self.assertEqual(owner(), '65534 65534\n')
-
-    @staticmethod
-    def rewrite(path, text):
-        with open(path, 'r+') as f:
-            f.write(text)
 
 
 class Races(Trees):
     """A race that is never won counts as not run."""
 
-    def race_report(self, seen, won):
-        self.assertGreater(sum(seen.values()), seen[won], 'only the swapped state was seen')
-        self.race(sum(seen.values()), seen[won])
-
-    def rounds(self):
-        deadline = time.monotonic() + RACE_SECONDS
-        for n in range(RACE_ROUNDS):
-            if time.monotonic() > deadline:
-                return
-            yield n
+    def against(self, good, link, user, tree, argv, mount, refusal):
+        """Runs with that mount while the two names are swapped, until enough were refused: (logs of those that ran, how many
+        were refused)."""
+        logs, refused = [], 0
+        with self.swapping(good, link):
+            for _ in self.rounds(RACE_ROUNDS, RACE_SECONDS):
+                try:
+                    container = self.user(user).spawn(tree, argv, Mounts=[mount])
+                except BusError as error:
+                    self.assertRegex(error.name, refusal)
+                    refused += 1
+                    if refused == RACE_REFUSALS:
+                        break
+                    continue
+                container.wait()
+                logs.append(container.log())
+                self.discard(container.path)
+        self.assertTrue(logs, 'only the swapped state was seen')
+        return logs, refused
 
     def test_source(self):
         """B1, CVE-2026-34078: a source swapped for a link to another user's directory never shows what is in that."""
         good = self.home('alice', 'good', files={'f': (0o644, 'mine')})
-        secret = self.home('bob', 'secret', files={'f': (0o600, 'secret')})
-        link = f'{self.world.directory}/alice/swapped'
-        os.symlink(secret, link)
-        self.addCleanup(lambda: [os.unlink(p) for p in (link, good) if os.path.islink(p)])
-        self.addCleanup(lambda: shutil.rmtree(link, True))
-        seen = {'mine': 0, 'closed': 0}
-        with self.swapping(good, link):
-            for _ in self.rounds():
-                # read-only, for which `run` is enough whosever it is
-                container = self.user('alice').spawn(self.rootfs_of('alice'), ['/bin/cat', '/mnt/f'],
-                                                     Mounts=[(good, '/mnt', 'bind', ['ro'])])
-                container.wait()
-                log = container.log()
-                self.discard(container.path)
-                self.assertNotIn(b'secret', log)
-                seen['mine' if b'mine' in log else 'closed'] += 1
-        self.race_report(seen, 'closed')
+        link = self.swapped('alice', good, self.home('bob', 'secret', files={'f': (0o600, 'secret')}))
+        # read-only, for which `run` is enough whosever it is
+        logs, _ = self.against(good, link, 'alice', self.rootfs_of('alice'), ['/bin/cat', '/mnt/f'],
+                               (good, '/mnt', 'bind', ['ro']), 'none')
+        self.assertNotIn(b'secret', b''.join(logs))
+        won = sum(b'mine' not in log for log in logs)
+        self.assertGreater(len(logs), won, 'only the swapped state was seen')
+        self.race(len(logs), won)
 
     def test_owner(self):
         """B1, C4: judged as the caller's own, a source is still that when it is mounted, though its name is not."""
         good = self.home('bob', 'good', mode=0o777)
         other = self.directory(f'{self.world.directory}/shared', mode=0o777)
-        link = f'{self.world.directory}/bob/swapped'
-        os.symlink(other, link)
-        self.addCleanup(lambda: [os.unlink(p) for p in (link, good) if os.path.islink(p)])
-        self.addCleanup(lambda: shutil.rmtree(link, True))
-        seen = {'ran': 0, 'refused': 0}
-        with self.swapping(good, link):
-            for _ in self.rounds():
-                try:
-                    container = self.user('bob').spawn(self.rootfs_of('bob'), ['/bin/touch', '/mnt/planted'],
-                                                         Mounts=[(good, '/mnt', 'bind', [])])
-                except BusError as error:
-                    self.assertRegex(error.name, 'AccessDenied|InteractiveAuthorizationRequired')
-                    seen['refused'] += 1
-                    if seen['refused'] == RACE_REFUSALS:
-                        break
-                    continue
-                container.wait()
-                self.discard(container.path)
-                seen['ran'] += 1
+        logs, refused = self.against(good, self.swapped('bob', good, other), 'bob', self.rootfs_of('bob'),
+                                     ['/bin/touch', '/mnt/planted'], (good, '/mnt', 'bind', []),
+                                     'AccessDenied|InteractiveAuthorizationRequired')
         self.assertEqual(os.listdir(other), [])
-        self.race_report(seen, 'refused')
+        self.race(len(logs) + refused, refused)
 
     def test_target(self):
         """A3, CVE-2021-30465: a target swapped for a link out of the tree is mounted on, or refused; never the link."""
-        tree = f'{self.world.directory}/fay/tree'
-        rootfs.make(tree, None, USERS['fay'], USERS['fay'])
-        self.addCleanup(shutil.rmtree, tree)
-        canary = self.directory('canary', mode=0o777)
+        tree, canary = self.own_tree('fay'), self.directory('canary', mode=0o777)
         os.symlink('../../../../../../..' + canary, f'{tree}/link')
-        source = self.home('fay', 'good')
         before = rootfs.fingerprint(canary)
-        seen = {'ran': 0, 'refused': 0}
-        with self.swapping(f'{tree}/mnt', f'{tree}/link'):
-            for _ in self.rounds():
-                try:
-                    container = self.user('fay').spawn(tree, ['/bin/true'], Mounts=[(source, '/mnt', 'bind', [])])
-                except BusError as error:
-                    self.assertRegex(error.name, 'MountInvalid')
-                    seen['refused'] += 1
-                    if seen['refused'] == RACE_REFUSALS:
-                        break
-                    continue
-                container.wait()
-                self.discard(container.path)
-                seen['ran'] += 1
+        logs, refused = self.against(f'{tree}/mnt', f'{tree}/link', 'fay', tree, ['/bin/true'],
+                                     (self.home('fay', 'good'), '/mnt', 'bind', []), 'MountInvalid')
         self.assertEqual(rootfs.fingerprint(canary), before)
-        self.race_report(seen, 'refused')
+        self.race(len(logs) + refused, refused)
 
 
 class Hangs(Trees):
     def test_source_never_answers(self):
         """B5: a source that is never found ends in an error within the deadline; others are served meanwhile."""
-        fuse = SilentFuse(self.world, f'{self.world.directory}/alice/fuse', USERS['alice'], 0)
-        self.addCleanup(fuse.close)
+        fuse = self.silent_fuse('alice/fuse', 'alice', lookups=0)
         with self.refused('MountInvalid', 'RootfsInvalid', text='not answer'):
             self.user('alice').spawn(self.rootfs_of('alice'), ['/bin/true'],
                                      Mounts=[(f'{fuse.where}/x', '/mnt', 'bind', ['ro'])])
@@ -465,8 +416,7 @@ class RootFd(Trees):
 
     def test_works(self):
         """The root tree as an fd, opened as a path or for reading, whatever name it has by then."""
-        tree = f'{self.world.directory}/alice/tree'
-        rootfs.make(tree, None, USERS['alice'], USERS['alice'])
+        tree = self.own_tree('alice')
         self.addCleanup(shutil.rmtree, f'{tree}-renamed')
         alice = self.impostor('alice')
         with self.opened(tree, os.O_PATH | os.O_DIRECTORY) as path_fd, self.opened(tree) as fd:
@@ -484,14 +434,6 @@ class RootFd(Trees):
         with self.opened(self.rootfs) as fd, \
                 self.refused('AccessDenied', 'InteractiveAuthorizationRequired'):
             self.with_fd(fd, self.impostor('alice'))
-
-    def test_one_of_two(self):
-        """Both a path and an fd, or neither, is InvalidArgs."""
-        alice = self.impostor('alice')
-        with self.opened(self.rootfs_of('alice')) as fd, self.refused('InvalidArgs', text='RootFD'):
-            alice.spawn(self.rootfs_of('alice'), ['/bin/true'], RootFD=fd)
-        with self.refused('InvalidArgs', text='RootFD'):
-            alice.spawn('', ['/bin/true'])
 
     def kinds(self):
         """(what, fd, words) of all that is no directory of a tree"""
@@ -554,16 +496,8 @@ class RootFd(Trees):
     def foreign(self, path):
         """A process in a mount namespace of its own, with a tmpfs on `path` that holds a tree."""
         script = f'mount -t tmpfs tmpfs {path} && cp -a {self.rootfs}/. {path} && echo ready && exec sleep 100'
-        process = subprocess.Popen(['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script],
-                                   stdout=subprocess.PIPE, cwd='/')
-        self.world.extra.append(process)
-
-        def end():
-            process.kill()
-            process.wait()
-            process.stdout.close()
-            self.world.extra.remove(process)
-        self.addCleanup(end)
+        process = self.started('unshare', '--mount', '--propagation', 'private', 'sh', '-c', script,
+                               stdout=subprocess.PIPE)
         self.assertEqual(process.stdout.readline(), b'ready\n')
         return process.pid
 
@@ -594,120 +528,13 @@ class RootFd(Trees):
 
     def test_never_answers(self):
         """B5: an fd on a file system that stopped answering ends in an error; others are served meanwhile."""
-        fuse = SilentFuse(self.world, f'{self.world.directory}/alice/fuse', USERS['alice'], 1)
-        self.addCleanup(fuse.close)
+        fuse = self.silent_fuse('alice/fuse', 'alice', lookups=1)
         fd = os.open(f'{fuse.where}/x', os.O_PATH)
         self.addCleanup(os.close, fd)
-        os.kill(fuse.process.pid, signal.SIGSTOP)
-        self.addCleanup(os.kill, fuse.process.pid, signal.SIGCONT)
-        outcome = []
-        alice = self.impostor('alice')
-        thread = threading.Thread(target=lambda: outcome.append(self.outcome(alice, fd)))
-        thread.start()
-        deadline = time.monotonic() + 9
-        while not outcome and time.monotonic() < deadline:
-            self.root.ping(timeout=self.world.slowness)
-            time.sleep(0.1)
-        thread.join()
-        self.assertIn('RootfsInvalid', outcome[0].name)
-        self.assertIn('not answer', outcome[0].text)
-
-    def outcome(self, client, fd):
-        try:
-            return self.with_fd(fd, client)
-        except BusError as error:
-            return error
-
-
-class Ceilings(Trees):
-    """What all containers of a user have together, by the configuration."""
-
-    def setUp(self):
-        super().setUp()
-        self.config = f'{self.world.directory}/naive-runc.conf'
-        with open(self.config) as f:
-            self.before = f.read()
-
-    def configure(self, *lines):
-        """The service, started anew with that; the old one is back after the test."""
-        def write(*all_lines):
-            with open(self.config, 'w') as f:
-                f.write(self.before + ''.join(f'{line}\n' for line in all_lines))
-            self.restart()
-        self.addCleanup(write)
-        write(*lines)
-
-    def restart(self):
-        self.world.restart_service()
-        Case.baseline = invariants.baseline(self.world)
-
-    def test_memory(self):
-        """D9: without limits of their own, two containers of a user have no more memory than that user may, in tmpfs too."""
-        self.configure('UserMemoryMax=64M')
-        alice, tree = self.user('alice'), self.rootfs_of('alice')
-        hold = ['/bin/sh', '-c', 'head -c 40000000 /dev/zero > /tmp/f && echo full && exec sleep 60']
-        one = alice.spawn(tree, hold)
-        self.eventually(lambda: b'full' in one.log() or one.state == 'stopped', what='the first one')
-        self.assertEqual(one.state, 'running', one.log())
-        other = alice.spawn(tree, hold)
-        self.eventually(lambda: 'stopped' in (one.state, other.state), what='an end')
-        ended = one if one.state == 'stopped' else other
-        self.assertEqual(ended.wait()[0], 'oom-kill')
-        # root has none of that
-        container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'head -c 90000000 /dev/zero > /tmp/f && echo full'])
-        self.assertEqual(container.wait(), ('success', 0), container.log())
-
-    def test_no_memory_left(self):
-        """Who can start nothing for its ceiling is told of that, and not of the container's own limit alone."""
-        # with the least of them not even a cgroup can be made
-        for ceiling, text in (('4K', ''), ('76K', 'all of your containers')):
-            self.configure(f'UserMemoryMax={ceiling}')
-            for options in ({}, {'MemoryMax': 1 << 30}):
-                with self.subTest(ceiling=ceiling, options=options), \
-                        self.refused('MemoryTooLow', text=text):
-                    self.user('alice').spawn(self.rootfs_of('alice'), ['/bin/true'], **options)
-
-    def test_tasks(self):
-        """D9, F25: nor more processes; another user is not touched by that."""
-        self.configure('UserTasksMax=40')
-        # only once the next one is prepared: whoever enters a v1 leaf is counted there, and not refused
-        script = 'sleep .3; for i in $(seq 100); do sleep 60 & done; exec sleep 60'
-        alice, tree = self.user('alice'), self.rootfs_of('alice')
-        # a shell that cannot fork ends, and so does its container: another one keeps what it has
-        keeper = alice.spawn(tree, ['/bin/sh', '-c', 'for i in $(seq 20); do sleep 60 & done; echo full; exec sleep 60'])
-        self.eventually(lambda: b'full' in keeper.log(), what='the first twenty')
-        container = alice.spawn(tree, ['/bin/sh', '-c', script])
-        pids, most = self.owner_file('alice', 'pids.current'), 0
-        while container.state == 'running':
-            most = max(most, int(open(pids).read()))
-        self.assertLessEqual(most, 40)
-        self.assertEqual(container.wait()[0], 'exit-code')
-        self.assertIn(b'fork', container.log())
-        self.assertEqual(keeper.state, 'running')
-        self.shell('for i in $(seq 30); do sleep 0.1 & done; wait; echo ok', client=self.user('bob'),
-                   rootfs=self.rootfs_of('bob'))
-
-    def owner_file(self, name, file):
-        for root in invariants.cgroup_roots():
-            path = f'{root}{self.world.cgroup_parent}/{USERS[name]}/{file}'
-            if os.path.exists(path):
-                return path
-        self.fail(f'no {file} of {name}')
-
-    def test_default(self):
-        """D9: the default bounds a user's tasks, and root's not."""
-        self.shell('true', client=self.user('alice'), rootfs=self.rootfs_of('alice'))
-        self.assertEqual(open(self.owner_file('alice', 'pids.max')).read(), '16384\n')
-
-    def test_configuration(self):
-        """A ceiling that makes no sense stops the service from starting, by its key."""
-        path = f'{self.place}/conf'
-        with open(path, 'w') as f:
-            f.write('[Service]\nUserMemoryMax=lots\n')
-        arguments = [a for a in self.world.service_arguments(state=f'{self.place}/state') if '--config' not in a]
-        result = self.command(self.world.daemon, *arguments, f'--config={path}')
-        self.assertEqual(result.returncode, 1)
-        self.assertIn(b'UserMemoryMax=lots', result.stderr)
+        with self.paused(fuse.process):
+            error = self.refusal(self.impostor('alice').spawn_async('', ['/bin/true'], RootFD=fd), 9)
+        self.assertIn('RootfsInvalid', error.name)
+        self.assertIn('not answer', error.text)
 
 
 class Memory(Trees):

@@ -95,33 +95,45 @@ static void test_yes(Fixture *fixture, const void *data)
         g_assert_true(fixture->authorized);
 }
 
-/* No is AccessDenied. */
-static void test_no(Fixture *fixture, const void *data)
-{
-        fixture->polkit->mode = FAKE_POLKIT_NO;
-        assert_refused(fixture, true, RUNTIME_ERROR_ACCESS_DENIED, "not authorized");
-        assert_refused(fixture, false, RUNTIME_ERROR_ACCESS_DENIED, "not authorized");
-}
+/* What authorizes nobody, whatever it is, each with its error and its words. */
+static const struct Refusal {
+        const char *name;
+        FakePolkitMode mode;
+        bool interactive;
+        RuntimeError code;
+        const char *words;
+} refusals[] = {
+        {"no", FAKE_POLKIT_NO, false, RUNTIME_ERROR_ACCESS_DENIED, "not authorized"},
+        {"no-interactive", FAKE_POLKIT_NO, true, RUNTIME_ERROR_ACCESS_DENIED, "not authorized"},
+        /* "ask somebody first" is a name of its own to a caller that allowed no prompt */
+        {"challenge-quiet", FAKE_POLKIT_CHALLENGE, false,
+         RUNTIME_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, "prompt"},
+        /* after a prompt was allowed it is a refusal: nobody was there to ask */
+        {"challenge-interactive", FAKE_POLKIT_CHALLENGE, true, RUNTIME_ERROR_ACCESS_DENIED,
+         "no authentication agent"},
+        {"dismissed", FAKE_POLKIT_DISMISSED, true, RUNTIME_ERROR_ACCESS_DENIED, "dismissed"},
+        /* of another type, though it begins with "true"; or with more behind its end */
+        {"malformed", FAKE_POLKIT_MALFORMED, true, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE,
+         "understand"},
+        {"excess", FAKE_POLKIT_EXCESS, true, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE, "understand"},
+        /* yes and "ask first" together */
+        {"contradiction", FAKE_POLKIT_CONTRADICTION, false, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE,
+         "contradicts"},
+        {"contradiction-interactive", FAKE_POLKIT_CONTRADICTION, true,
+         RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE, "contradicts"},
+        /* a polkit that leaves the bus over a question does not leave it open (F15) */
+        {"vanish", FAKE_POLKIT_VANISH, true, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE,
+         SD_BUS_ERROR_NO_REPLY},
+        /* the first of two answers to one question counts, and only it (C3) */
+        {"twice", FAKE_POLKIT_TWICE, true, RUNTIME_ERROR_ACCESS_DENIED, "not authorized"},
+};
 
-/* "Ask somebody first" is a name of its own to a caller that allowed no prompt. */
-static void test_challenge_quiet(Fixture *fixture, const void *data)
+static void test_refusal(Fixture *fixture, const void *data)
 {
-        fixture->polkit->mode = FAKE_POLKIT_CHALLENGE;
-        assert_refused(fixture, false, RUNTIME_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, "prompt");
-}
+        const struct Refusal *refusal = data;
 
-/* The same after a prompt was allowed is a refusal: nobody was there to ask. */
-static void test_challenge_interactive(Fixture *fixture, const void *data)
-{
-        fixture->polkit->mode = FAKE_POLKIT_CHALLENGE;
-        assert_refused(fixture, true, RUNTIME_ERROR_ACCESS_DENIED, "no authentication agent");
-}
-
-/* A prompt that was closed is a refusal, and says so. */
-static void test_dismissed(Fixture *fixture, const void *data)
-{
-        fixture->polkit->mode = FAKE_POLKIT_DISMISSED;
-        assert_refused(fixture, true, RUNTIME_ERROR_ACCESS_DENIED, "dismissed");
+        fixture->polkit->mode = refusal->mode;
+        assert_refused(fixture, refusal->interactive, refusal->code, refusal->words);
 }
 
 /* Any error is "unavailable", told with its name and words; none of them authorizes. */
@@ -142,42 +154,12 @@ static void test_errors(Fixture *fixture, const void *data)
         }
 }
 
-/* An answer of another type authorizes nobody, though it begins with "true". */
-static void test_malformed(Fixture *fixture, const void *data)
-{
-        fixture->polkit->mode = FAKE_POLKIT_MALFORMED;
-        assert_refused(fixture, true, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE, "understand");
-}
-
-/* Neither does one that goes on where it should have ended. */
-static void test_excess(Fixture *fixture, const void *data)
-{
-        fixture->polkit->mode = FAKE_POLKIT_EXCESS;
-        assert_refused(fixture, true, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE, "understand");
-}
-
-/* Neither does one that says yes and "ask first" together. */
-static void test_contradiction(Fixture *fixture, const void *data)
-{
-        fixture->polkit->mode = FAKE_POLKIT_CONTRADICTION;
-        assert_refused(fixture, true, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE, "contradicts");
-        assert_refused(fixture, false, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE, "contradicts");
-}
-
 /* Where polkit is not installed, nobody is authorized (F13). */
 static void test_no_polkit(Fixture *fixture, const void *data)
 {
         fake_polkit_free(g_steal_pointer(&fixture->polkit));
         assert_refused(fixture, true, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE,
                        SD_BUS_ERROR_SERVICE_UNKNOWN);
-}
-
-/* A polkit that leaves the bus over a question does not leave it open (F15). */
-static void test_vanish(Fixture *fixture, const void *data)
-{
-        fixture->polkit->mode = FAKE_POLKIT_VANISH;
-        assert_refused(fixture, true, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE,
-                       SD_BUS_ERROR_NO_REPLY);
 }
 
 /* The next polkit is asked by name, whatever connection it has. */
@@ -219,13 +201,6 @@ static void test_slow_but_in_time(Fixture *fixture, const void *data)
         fixture->polkit->mode = FAKE_POLKIT_LATE;
         assert_answer(fixture, true);
         g_assert_true(fixture->authorized);
-}
-
-/* The first of two answers to one question counts, and only it (C3). */
-static void test_twice(Fixture *fixture, const void *data)
-{
-        fixture->polkit->mode = FAKE_POLKIT_TWICE;
-        assert_refused(fixture, true, RUNTIME_ERROR_ACCESS_DENIED, "not authorized");
 }
 
 /* When the bus dies, pending questions are answered with a refusal. */
@@ -544,32 +519,30 @@ static void test_escape_any_bytes(void)
         }
 }
 
-static void add(const char *name, void (*test)(Fixture *, const void *))
+static void add_with(const char *name, const void *data, void (*test)(Fixture *, const void *))
 {
         g_autofree char *path = g_strdup_printf("/authority/%s", name);
 
-        g_test_add(path, Fixture, NULL, set_up, test, tear_down);
+        g_test_add(path, Fixture, data, set_up, test, tear_down);
+}
+
+static void add(const char *name, void (*test)(Fixture *, const void *))
+{
+        add_with(name, NULL, test);
 }
 
 int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
         add("yes", test_yes);
-        add("no", test_no);
-        add("challenge-quiet", test_challenge_quiet);
-        add("challenge-interactive", test_challenge_interactive);
-        add("dismissed", test_dismissed);
+        for (size_t i = 0; i < G_N_ELEMENTS(refusals); i++)
+                add_with(refusals[i].name, &refusals[i], test_refusal);
         add("errors", test_errors);
-        add("malformed", test_malformed);
-        add("excess", test_excess);
-        add("contradiction", test_contradiction);
         add("no-polkit", test_no_polkit);
-        add("vanish", test_vanish);
         add("polkit-restarts", test_polkit_restarts);
         add("silence", test_silence);
         add("late", test_late);
         add("slow-but-in-time", test_slow_but_in_time);
-        add("twice", test_twice);
         add("bus-lost", test_bus_lost);
         add("subject", test_subject);
         add("flags", test_flags);

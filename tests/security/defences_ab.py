@@ -51,7 +51,7 @@ DEFENCES = [
     ('A14', 'private propagation of the tree', CLONE, '.propagation = MOUNT_PRIVATE,', '.propagation = 0,',
      'test_a_mounts.Mounts.test_propagation'),
     ('A14', 'the detaching of the old root', MOUNTS, 'syscall(SYS_umount2, ".", UMOUNT_DETACH) < 0 || ', '',
-     'test_run.Files'),
+     'test_a_mounts.Mounts.test_no_way_back'),
     ('A15', 'the read-only flag of the tree', 'service/sandbox/compile.c',
      '(order->tree.read_only_root ? MOUNT_ATTR_RDONLY : 0)',
      '0', 'test_a_mounts.Mounts.test_read_only_throughout'),

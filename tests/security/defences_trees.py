@@ -17,7 +17,7 @@ DEFENCES = [
     ('A2', 'the refusal of links on the way to a target', 'service/sandbox/child/root.c', 'RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS',
      'RESOLVE_BENEATH', 'test_trees.WrongMounts'),
     ('D9', 'the ceiling of a user', 'service/cgroup/ceilings.c',
-     'if (owner == 0 || g_hash_table', 'if (true || g_hash_table', 'test_trees.Ceilings'),
+     'if (owner == 0 || g_hash_table', 'if (true || g_hash_table', 'test_ceilings'),
 ]
 
 LASTING = {}

@@ -12,6 +12,10 @@ import resource
 import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+STATUS = {'ids': 'Uid Gid Groups', 'rights': 'CapInh CapPrm CapEff CapBnd CapAmb NoNewPrivs Seccomp',
+          'signals': 'SigPnd ShdPnd SigBlk SigIgn SigCgt'}
+LIMITS = {name[7:]: getattr(resource, name) for name in dir(resource)
+          if name.startswith('RLIMIT_') and name != 'RLIMIT_OFILE'}
 NATIVE = {'x86_64': 0xC000003E, 'aarch64': 0xC00000B7}
 
 # Newer than the oldest libseccomp; a new call has the same number on every architecture.
@@ -34,15 +38,36 @@ def call_name(number):
 
 def limits_of(pid):
     """{name: [soft, hard]} of a process of the host's, -1 for none."""
-    names = [name for name in dir(resource) if name.startswith('RLIMIT_') and name != 'RLIMIT_OFILE']
-    return {name[7:]: list(resource.prlimit(pid, getattr(resource, name))) for name in names}
+    return {name: list(resource.prlimit(pid, number)) for name, number in LIMITS.items()}
+
+
+def facts(text):
+    """{group: {name: value}}, or a list of the values of a group whose names are empty, or the only one that it has."""
+    document, fields = {}, text.split('\0')
+    for group, name, value in zip(*(fields[at::3] for at in range(3))):
+        if name:
+            document.setdefault(group, {})[name] = value
+        elif group in ('environment', 'writable'):
+            document.setdefault(group, []).append(value)
+        else:
+            document[group] = value
+    if 'masked' in document:
+        document.setdefault('writable', [])
+    return document
 
 
 def load(text, limits, cpus):
     """`limits`: what the service was started with; `cpus`: how many there are for it."""
-    document = json.loads(text)
-    if 'mounts' in document:
-        document['mounts'] = by_point(document['mounts'])
+    document = facts(text if isinstance(text, str) else text.decode(errors='surrogateescape'))
+    if 'status' in document:
+        status = dict(line.split(':', 1) for line in document.pop('status').splitlines())
+        document |= {group: {name: status[name].strip() for name in names.split()} for group, names in STATUS.items()}
+        document['mounts'] = by_point(document['mounts'].splitlines())
+        document['rlimits'] = {name: list(map(int, document['rlimits'][str(number)].split()))
+                               for name, number in LIMITS.items()}
+        for group in ('process', 'scheduling'):
+            document[group] = {name: int(value) if re.fullmatch('-?[0-9]+', value) else value
+                               for name, value in document[group].items()}
     if 'namespaces' in document:
         document['namespaces'] = {name: 'host' if os.readlink(f'/proc/self/ns/{name}') == target else 'own'
                                   for name, target in document['namespaces'].items()}
@@ -67,11 +92,14 @@ def kind_of(directory):
                           stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
-def by_point(mounts):
+def by_point(lines):
+    """Of mountinfo: how each mount is, without the number of its peer group."""
     result = {}
-    for mount in mounts:
-        point = mount.pop('point')
-        result[f'{point} once more' if point in result else point] = mount
+    for line in lines:
+        fields, rest = line.split(' - ')
+        point, options, *tags = fields.split()[4:]
+        result[f'{point} once more' if point in result else point] = {
+            'type': rest.split()[0], 'options': options, 'propagation': tags[0].split(':')[0] if tags else 'private'}
     return result
 
 

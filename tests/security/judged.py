@@ -7,9 +7,9 @@ import time
 
 from harness import rootfs
 from harness.case import Case
-from harness.client import PATH, RUNC, BusError, Container, pump
+from harness.client import PATH, RUNC, BusError, Container, UserClient, pump
 from harness.fake_polkit import YES, FakePolkit, always
-from harness.hostile import Impostor
+from harness.files import write
 from harness.invariants import cgroup_tree, descendants_of
 from harness.place import Place
 from harness.world import USERS
@@ -23,8 +23,7 @@ class Judged(Case):
         name = self.id().rsplit('.', 1)[1]
         # with nothing prepared: every process, leaf and fd of the service's belongs to a call
         plain = f'{self.world.directory}/{name}.conf'
-        with open(plain, 'w') as f:
-            f.write('[Service]\nPreparedSandboxes=0\n')
+        write(plain, '[Service]\nPreparedSandboxes=0\n')
         self.place = Place(self, name, arguments=[f'--config={plain}'])
         self.polkit = FakePolkit(self.place.bus.address, always(YES))
         self.addCleanup(self.polkit.close)
@@ -67,7 +66,7 @@ class Judged(Case):
         return count
 
     def impostor(self, name):
-        client = Impostor(self.place.bus.address, USERS[name] if name in USERS else name)
+        client = UserClient(self.place.bus.address, USERS[name] if name in USERS else name)
         self.addCleanup(lambda: client.connection.is_closed() or client.close())
         return client
 
@@ -105,6 +104,5 @@ class Judged(Case):
         path = f'{self.world.directory}/{owner}/{name}'
         rootfs.make(path, f'{self.world.directory}/programs', USERS[owner], USERS[owner])
         self.addCleanup(lambda: os.path.exists(path) and shutil.rmtree(path))
-        with open(f'{path}/etc/which', 'w') as f:
-            f.write(marker)
+        write(f'{path}/etc/which', marker)
         return path

@@ -6,13 +6,12 @@ import fcntl
 import hashlib
 import os
 import platform
-import shutil
 import struct
 import subprocess
 import sys
 
-
 from harness.client import BusError, pump
+from harness.files import as_user, id_map_of, read, read_bytes, status_of, write
 from harness.hostile_case import Hostile
 from harness.world import USERS
 from harness import rootfs
@@ -97,33 +96,21 @@ class Descriptors(Hostile):
 
 
 class Spies(Hostile):
-    @staticmethod
-    def cmdline(pid):
-        with open(f'/proc/{pid}/cmdline', 'rb') as f:
-            return f.read()
-
     def spy(self, pid, uid):
         """What a process of `uid` gets to see of `pid`."""
-        done = subprocess.run(['setpriv', f'--reuid={uid}', f'--regid={uid}', '--clear-groups', sys.executable, '-c', SPY,
-                               str(pid)], capture_output=True, cwd='/')
+        done = self.command(*as_user(uid), sys.executable, '-c', SPY, str(pid))
         return done.stdout.decode(), done.stderr
 
     def test_created_container(self):
         """A9 CVE-2016-9962: what waits for its start shows nothing on the host, to its owner or to its own mapped ids."""
-        own = subprocess.Popen(['setpriv', '--reuid=20001', '--regid=20001', '--clear-groups', 'sleep', '60'], cwd='/')
-        try:  # the spy does see what is to be seen
-            self.eventually(lambda: b'setpriv' not in self.cmdline(own.pid), what='sleep')
-            seen, words = self.spy(own.pid, USERS['alice'])
-            self.assertLessEqual({'environ', 'maps', 'fd', 'root', 'exe', 'ptrace attach'}, set(seen.split('\n')), words)
-        finally:
-            own.kill()
-            own.wait()
+        own = self.started(*as_user(USERS['alice']), 'sleep', '60')  # the spy does see what is to be seen
+        self.eventually(lambda: 'setpriv' not in read(f'/proc/{own.pid}/cmdline'), what='sleep')
+        seen, words = self.spy(own.pid, USERS['alice'])
+        self.assertLessEqual({'environ', 'maps', 'fd', 'root', 'exe', 'ptrace attach'}, set(seen.split('\n')), words)
         for namespace in ('auto', 'self'):
             container = self.user('alice').create(self.rootfs_of('alice'), ['/bin/sleep', '60'], UserNamespace=namespace)
             self.assertEqual(container.state, 'created')
-            with open(f'/proc/{container.pid}/uid_map') as f:
-                mapped = int(f.read().split()[1])
-            for uid in {USERS['alice'], mapped}:
+            for uid in {USERS['alice'], id_map_of(container.pid)[1]}:
                 with self.subTest(namespace=namespace, uid=uid):
                     self.assertEqual(self.spy(container.pid, uid), ('tried\n', b''))
             container.start()
@@ -137,10 +124,6 @@ class Spies(Hostile):
 class Identity(Hostile):
     NS_GET_OWNER_UID = 0xb704
 
-    def status(self, pid):
-        with open(f'/proc/{pid}/status') as f:
-            return dict(line.rstrip('\n').split(':\t', 1) for line in f if ':\t' in line)
-
     def test_ids(self):
         """A10 CVE-2020-5291 CVE-2016-8659: root owns the namespaces; all four ids are mapped ones, and no group is left."""
         for state in ('created', 'running'):
@@ -150,9 +133,8 @@ class Identity(Hostile):
                                                           UserNamespace=namespace)
                     if state == 'running':
                         container.start()
-                    with open(f'/proc/{container.pid}/uid_map') as f:
-                        base = int(f.read().split()[1])
-                    status = self.status(container.pid)
+                    base = id_map_of(container.pid)[1]
+                    status = status_of(container.pid)
                     self.assertEqual(set(map(int, status['Uid'].split())), {base})
                     self.assertEqual(len(set(map(int, status['Gid'].split()))), 1)
                     self.assertNotIn('0', status['Gid'].split())
@@ -208,8 +190,7 @@ class Program(Hostile):
     REPEATS = 500
 
     def digest(self):
-        with open(self.world.daemon, 'rb') as f:
-            return hashlib.sha256(f.read()).hexdigest()
+        return hashlib.sha256(read_bytes(self.world.daemon)).hexdigest()
 
     def setUp(self):
         super().setUp()
@@ -236,8 +217,7 @@ class Program(Hostile):
     @staticmethod
     def interpreter(program):
         """The ELF interpreter that a program names."""
-        with open(program, 'rb') as f:
-            data = f.read()
+        data = read_bytes(program)
         offset, = struct.unpack_from('<Q', data, 32)
         size, count = struct.unpack_from('<HH', data, 54)
         for i in range(count):
@@ -255,8 +235,7 @@ class Program(Hostile):
         os.makedirs(os.path.dirname(loader), exist_ok=True)
         subprocess.run(['gcc', '-static', '-nostdlib', '-fno-stack-protector', '-O1', '-x', 'c', '-', '-o', loader],
                        input=OVERWRITE.encode(), check=True)
-        with open(f'{tree}/bin/script', 'w') as f:
-            f.write('#!/proc/self/exe\n')
+        write(f'{tree}/bin/script', '#!/proc/self/exe\n')
         os.chmod(f'{tree}/bin/script', 0o755)
         for client, options in ((self.user('alice'), {}), (self.user('alice'), {'UserNamespace': 'self'}),
                                 (self.root, {}), (self.root, {'UserNamespace': 'self'}),
@@ -324,15 +303,13 @@ class Untouched(Hostile):
             if number % 2:
                 os.mkfifo(path)
             else:
-                with open(path, 'w') as f:
-                    f.write('evil:x:0:0::/:/bin/sh\n')
+                write(path, 'evil:x:0:0::/:/bin/sh\n')
         rootfs.chown_tree(tree, USERS['alice'], USERS['alice'])
         with open(f'{tree}/etc/nsswitch.conf', 'r+') as f:
             f.write('passwd: evil\n')
         fd, names = self.watch(tree)
         try:
-            with open(f'{tree}/etc/marker') as f:
-                f.read()
+            read(f'{tree}/etc/marker')
             self.assertEqual(self.opened(fd, names), {'etc/marker'})  # it does see what is opened
             for options in ({}, {'UserNamespace': 'self'}, {'Terminal': True}, {'ReadOnlyRoot': False}):
                 with self.subTest(options=options):

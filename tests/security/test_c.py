@@ -2,24 +2,19 @@
 
 import os
 import random
-import signal
-import subprocess
 import sys
 import time
 
 from harness.case import Case
 from harness.client import CONTAINER, INTERACTIVE, MANAGER, NAME, PATH, RUNC, BusError, raw
 from harness.fake_polkit import NO, YES, always
+from harness.files import as_user, status_of
 from harness.hostile import wire
-from harness.wire import Writer
+from harness.wire import run_body
 from harness.world import USERS
 from judged import Judged
 
 RUN = 'org.naive.Runc.run'
-
-
-def run_body(path, argv=('/bin/true',)):
-    return bytes(Writer().s(path).t(0).array(4, list(argv), Writer.s).data)
 
 
 class Subject(Judged):
@@ -63,12 +58,9 @@ class Exec(Case):
         program = f'{self.world.directory}/set-id'
         self.command('install', '-m', '4755', f'{self.world.directory}/programs/probe', program)
         self.addCleanup(os.unlink, program)
-        mark = os.path.getsize(self.world.service_log)
-        os.kill(self.world.polkit.pid, signal.SIGSTOP)
-        try:
-            process = subprocess.Popen(
-                ['setpriv', f'--reuid={USERS["carol"]}', f'--regid={USERS["carol"]}', '--clear-groups', sys.executable,
-                 '-c', f'''
+        mark = self.log_mark()
+        with self.paused(self.world.polkit):
+            process = self.started(*as_user(USERS['carol']), sys.executable, '-c', f'''
 import os, sys
 sys.path.insert(0, {os.path.dirname(sys.modules["harness"].__path__[0])!r})
 from harness.wire import Wire
@@ -76,26 +68,16 @@ w = Wire({self.world.address!r})
 w.send("org.naive.Runc", "/org/naive/Runc", "org.naive.Runc", "Run", "stas", {run_body(self.rootfs_of("carol"))!r})
 os.set_inheritable(w.socket.fileno(), True)
 os.execv({program!r}, [{program!r}, "sleep"])
-'''], cwd='/')
-            self.world.extra.append(process)
-            self.addCleanup(lambda: (process.kill(), process.wait(), self.world.extra.remove(process)))
+''')
             self.eventually(lambda: self.ids(process.pid)[:2] == [USERS['carol'], 0], what='its being root')
             time.sleep(0.3)  # the question is with polkit, which has not looked yet
-        finally:
-            os.kill(self.world.polkit.pid, signal.SIGCONT)
-        self.eventually(lambda: f'user {USERS["carol"]}, {RUN}: authentication is required' in self.log_since(mark),
-                        what='the refusal')
+        words = f'user {USERS["carol"]}, {RUN}: authentication is required'.encode()
+        self.eventually(lambda: words in self.log_since(mark), what='the refusal')
         self.assertEqual(self.ids(process.pid)[1], 0)
         self.nothing_started()
 
     def ids(self, pid):
-        with open(f'/proc/{pid}/status') as f:
-            return [int(word) for line in f if line.startswith('Uid:') for word in line.split()[1:]]
-
-    def log_since(self, mark):
-        with open(self.world.service_log, errors='replace') as f:
-            f.seek(mark)
-            return f.read()
+        return [int(word) for word in status_of(pid)['Uid'].split()]
 
 
 class Vanishing(Judged):
@@ -125,12 +107,11 @@ class Vanishing(Judged):
         """Before the service looks at the first call: of whom it has seen before, or has not."""
         for connection in connections if are_known else ():
             connection.replies({connection.send(NAME, PATH, MANAGER, 'ListContainers', 'a{sv}', bytes(8))})
-        self.place.process.send_signal(signal.SIGSTOP)
-        self.send(connections)
-        for connection in connections:
-            connection.close()
-        time.sleep(0.02)
-        self.place.process.send_signal(signal.SIGCONT)
+        with self.paused(self.place.process):
+            self.send(connections)
+            for connection in connections:
+                connection.close()
+            time.sleep(0.02)
 
     def storm(self):
         """10,000 Runs whose callers leave at any moment; how many were sent."""

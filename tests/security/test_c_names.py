@@ -8,7 +8,7 @@ import time
 from harness import rootfs
 from harness.case import Case
 from harness.client import CONTAINER, MANAGER, NAME, PATH, PROPERTIES, GLib
-from harness.hostile import Impostor
+from harness.files import id_map_of
 from harness.invariants import cgroup_tree
 from harness.world import USERS, World
 from judged import Judged
@@ -36,12 +36,10 @@ class Ids(Judged):
                 self.assertIn(f'/{uid}/', container.path)
                 self.assertEqual([c[2] for c in client.containers()], [uid])
                 self.assertIn(uid, [c[2] for c in self.place.client.containers()])
-                with open(f'/proc/{container.pid}/uid_map') as f:
-                    self.assertNotEqual(f.read().split()[1], '0')
+                self.assertNotEqual(id_map_of(container.pid)[1], 0)
                 for name in (f'{uid}/web', 'web'):
                     self.assertEqual(client.get_container(name).path, container.path)
-                container.kill()
-                container.wait()
+                container.end()
         self.assertEqual({check.details['id'] for check in self.polkit.checks}, {'web'})  # none passed as root
 
     def test_self(self):
@@ -49,16 +47,14 @@ class Ids(Judged):
         uid = 4000000000
         self.addCleanup(self.world.add_users([uid]))
         container = self.impostor(uid).spawn(self.rootfs, ['/bin/sleep', '60'], UserNamespace='self')
-        with open(f'/proc/{container.pid}/uid_map') as f:
-            self.assertEqual(f.read().split(), ['0', str(uid), '1'])
+        self.assertEqual(id_map_of(container.pid), (0, uid, 1))
 
     def test_real_polkit(self):
         """C6 CVE-2018-19788: the real polkitd refuses such a caller, or is at fault, and goes on."""
         self.addCleanup(self.world.add_users(HUGE))
         for uid in HUGE:
             with self.subTest(uid=uid):
-                client = Impostor(self.world.address, uid)
-                self.addCleanup(client.close)
+                client = Case.impostor(self, uid)
                 with self.refused('InteractiveAuthorizationRequired', 'AccessDenied', 'AuthorizationUnavailable'):
                     client.run(self.rootfs, 0, ['/bin/true'])
         self.assertIsNone(self.world.polkit.poll())
@@ -103,13 +99,11 @@ class Forged(Case):
         client.connection.flush_sync(None)
 
     def names(self):
-        return set(self.root.call('/org/freedesktop/DBus', 'org.freedesktop.DBus', 'ListNames',
-                                  destination='org.freedesktop.DBus')[0])
+        return set(self.root.bus('ListNames')[0])
 
     def test_naivec(self):
         """C8 CVE-2024-34397: naivec takes a container's end from replies alone: no signal of anybody's makes it say what is not so."""
-        carol = Impostor(self.world.address, USERS['carol'])
-        self.addCleanup(carol.close)
+        carol = self.impostor('carol')
         script = ['/bin/sh', '-c', 'sleep 2; exit 7']
         for verb in ('run', 'wait', 'logs'):
             with self.subTest(verb=verb):
@@ -119,10 +113,8 @@ class Forged(Case):
                 arguments = {'run': ['run', f'--name={name}', self.rootfs, *script], 'wait': ['wait', name],
                              'logs': ['logs', '-f', name]}[verb]
                 begun = time.monotonic()
-                process = subprocess.Popen([self.world.naivec, *arguments], stdin=subprocess.DEVNULL,
-                                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd='/')
-                self.world.extra.append(process)
-                self.addCleanup(self.world.extra.remove, process)
+                process = self.started(self.world.naivec, *arguments, stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
                 self.eventually(lambda: self.names() - before, what='its connection')
                 self.eventually(lambda: name in [c[0] for c in self.root.containers()], what='its container')
                 path = self.root.get_container(name).path
@@ -137,14 +129,11 @@ class Forged(Case):
 
     def test_service(self):
         """C8: nor does the service hear of a caller's end from anybody but the bus."""
-        alice = Impostor(self.world.address, USERS['alice'])
-        self.addCleanup(alice.close)
+        alice = self.impostor('alice')
         container = alice.spawn(self.rootfs_of('alice'), ['/bin/sleep', '60'], WatchBus=True)
-        service, = self.root.call('/org/freedesktop/DBus', 'org.freedesktop.DBus', 'GetNameOwner', 's', (NAME,),
-                                  destination='org.freedesktop.DBus')
+        service, = self.root.bus('GetNameOwner', 's', (NAME,))
         for uid in (USERS['carol'], 0):
-            forger = Impostor(self.world.address, uid)
-            self.addCleanup(forger.close)
+            forger = self.impostor(uid)
             for destination in (service, NAME, None):
                 forger.connection.emit_signal(destination, '/org/freedesktop/DBus', 'org.freedesktop.DBus',
                                               'NameOwnerChanged', GLib.Variant('(sss)', (alice.name, alice.name, '')))
@@ -157,13 +146,8 @@ class Forged(Case):
 class Name(Case):
     """C9: who owns the service's name."""
 
-    def attempt(self, arguments):
-        return subprocess.run([self.world.daemon, *arguments], capture_output=True, timeout=20, cwd='/',
-                              stdin=subprocess.DEVNULL)
-
     def request(self, client, flags):
-        return client.call('/org/freedesktop/DBus', 'org.freedesktop.DBus', 'RequestName', 'su', (NAME, flags),
-                           destination='org.freedesktop.DBus')[0]
+        return client.bus('RequestName', 'su', (NAME, flags))[0]
 
     def test_user(self):
         """C9: a user cannot own the name, by no flag."""
@@ -173,20 +157,18 @@ class Name(Case):
 
     def test_root_cannot_replace(self):
         """C9: nor does root take it from a service that has it: it is not up for replacement."""
-        owner = self.root.call('/org/freedesktop/DBus', 'org.freedesktop.DBus', 'GetNameOwner', 's', (NAME,),
-                               destination='org.freedesktop.DBus')
+        owner = self.root.bus('GetNameOwner', 's', (NAME,))
         other = self.another_client()
         for flags in range(8):
             self.assertIn(self.request(other, flags), (2, 3))  # in the queue, or not at all
-        self.assertEqual(self.root.call('/org/freedesktop/DBus', 'org.freedesktop.DBus', 'GetNameOwner', 's', (NAME,),
-                                        destination='org.freedesktop.DBus'), owner)
+        self.assertEqual(self.root.bus('GetNameOwner', 's', (NAME,)), owner)
         other.close()
         self.root.ping()
 
     def test_second_instance(self):
         """C9 F8: a second instance in the same place ends with an error, and the first is unharmed."""
         container = self.root.spawn(self.rootfs, ['/bin/sleep', '60'])
-        done = self.attempt(self.world.service_arguments())
+        done = self.command(self.world.daemon, *self.world.service_arguments(), timeout=20)
         self.assertNotEqual(done.returncode, 0)
         self.assertTrue(done.stderr.strip())
         self.assertEqual(container.state, 'running')
@@ -194,7 +176,8 @@ class Name(Case):
     def test_second_on_the_same_bus(self):
         """C9 F8: a second instance with a state directory of its own but the same name ends with an error, too."""
         directory = f'{self.world.directory}/other-state'
-        done = self.attempt(self.world.service_arguments(state=directory, parent=self.world.cgroup_parent + '-x'))
+        done = self.command(self.world.daemon, *self.world.service_arguments(
+            state=directory, parent=self.world.cgroup_parent + '-x'), timeout=20)
         self.addCleanup(World.remove_cgroups, self.world.cgroup_parent + '-x')
         self.assertNotEqual(done.returncode, 0)
         self.assertTrue(done.stderr.strip())

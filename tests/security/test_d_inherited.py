@@ -5,6 +5,7 @@ import sys
 
 import document
 from harness.case import Case
+from harness.files import read
 from harness.place import Place
 
 # Everything that fork and exec hand down, set to something odd; then the service.
@@ -47,8 +48,7 @@ class Inherited(Case):
     def test_attributes(self):
         """D10 CVE-2025-4598: with a service of odd attributes a container is as with any other."""
         place = self.odd('odd')
-        with open(f'/proc/{place.process.pid}/status') as f:
-            self.assertIn('SigIgn', f.read())
+        self.assertIn('SigIgn', read(f'/proc/{place.process.pid}/status'))
         text = self.spawn_output(['/bin/inside', 'self'], client=place.client)
         found = document.load(text, document.limits_of(os.getpid()), len(os.sched_getaffinity(0)))
         wanted = {name: value for name, value in document.expected('root', place.state).items() if name in found}

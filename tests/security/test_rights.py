@@ -1,8 +1,6 @@
 """Rows A17 and B6 where a container has more rights than the default."""
 
-import os
 import re
-import stat
 
 from harness import rootfs
 from harness.hostile_case import Hostile
@@ -86,19 +84,12 @@ class Unmaking(Hostile):
 class Planting(Hostile):
     """B6: what a container writes to a tree of the host's root."""
 
-    def assert_harmless(self, tree):
-        self.assertTrue(os.path.exists(f'{tree}/mnt/file'))
-        for name in os.listdir(f'{tree}/mnt'):
-            mode = os.lstat(f'{tree}/mnt/{name}').st_mode
-            self.assertFalse(mode & (stat.S_ISUID | stat.S_ISGID) or stat.S_ISBLK(mode), name)
-            self.assertEqual(os.listxattr(f'{tree}/mnt/{name}'), [], name)
-
     def test_host_root(self):
         """B6: as the host's root it makes no set-id file, no device node and no file with capabilities in it."""
         tree = self.tree_of('root')
         self.spawn_output(['/bin/sh', '-c', 'mknod /mnt/sda b 8 0; /bin/plant /mnt'], rootfs=tree,
                           UserNamespace='host', ReadOnlyRoot=False)
-        self.assert_harmless(tree)
+        self.assert_no_rights_in(f'{tree}/mnt')
 
     def test_nested(self):
         """B6: nor with CAP_SYS_ADMIN, for there the filter lets it make no namespaces, that would have all rights."""
@@ -106,4 +97,4 @@ class Planting(Hostile):
         log = self.spawn_output(['/bin/sh', '-c', '/bin/plant /mnt; unshare -Ur /bin/plant /mnt; true'], rootfs=tree,
                                 ReadOnlyRoot=False, Capabilities=['CAP_SYS_ADMIN', 'CAP_SETFCAP'])
         self.assertIn('unshare: ', log)
-        self.assert_harmless(tree)
+        self.assert_no_rights_in(f'{tree}/mnt')

@@ -10,7 +10,8 @@ import time
 import unittest
 
 from . import hostile, invariants
-from .client import BusError, Client, RootClient
+from .client import BusError, Client, Container, RootClient, UserClient
+from .files import as_user, read_bytes
 from .world import USERS
 
 ERROR_PREFIX = {
@@ -30,6 +31,7 @@ class Case(unittest.TestCase):
     baseline = None  # taken once for each life of the service
     stranger = None  # of the whole run
     raced = None     # (rounds, won) of a test that races
+    skip_is_expected = False  # set by a test that cannot be made in such a build: it does not count as skipped
     starts_nothing = False  # True: a test of this class must leave no container, not even a stopped one
     longMessage = True
 
@@ -75,7 +77,6 @@ class Case(unittest.TestCase):
 
     def discard(self, path):
         """Ends and deletes a container, whatever state it is in."""
-        from .client import Container
         container = Container(self.root, path)
         with contextlib.suppress(BusError):
             if container.state != 'stopped':
@@ -109,7 +110,10 @@ class Case(unittest.TestCase):
 
     def output(self, argv, client=None, rootfs=None, memory=0):
         """Runs to the end; what it wrote. It must succeed."""
-        container = (client or self.root).run(rootfs or self.rootfs, memory, argv)
+        return self.said((client or self.root).run(rootfs or self.rootfs, memory, argv))
+
+    def said(self, container):
+        """What it wrote up to its end, which must be a success."""
         result = container.wait()
         log = container.log().decode(errors='surrogateescape')
         self.assertEqual(result, ('success', 0), log)
@@ -119,11 +123,7 @@ class Case(unittest.TestCase):
         return self.output(['/bin/sh', '-c', script], **kwargs)
 
     def spawn_output(self, argv, client=None, rootfs=None, **options):
-        container = (client or self.root).spawn(rootfs or self.rootfs, argv, **options)
-        result = container.wait()
-        log = container.log().decode(errors='surrogateescape')
-        self.assertEqual(result, ('success', 0), log)
-        return log
+        return self.said((client or self.root).spawn(rootfs or self.rootfs, argv, **options))
 
     def eventually(self, condition, timeout=5.0, what='condition'):
         deadline = time.monotonic() + timeout
@@ -153,11 +153,43 @@ class Case(unittest.TestCase):
         its, too."""
         line = list(arguments)
         if user:
-            uid = USERS[user]
-            line = ['setpriv', f'--reuid={uid}', f'--regid={uid}', '--clear-groups', *line]
+            line = [*as_user(USERS[user]), *line]
         environment = dict(os.environ, **(env or {}))
         return subprocess.run(line, input=input if input is not None else b'', capture_output=True,
                               timeout=timeout, env=environment, cwd='/')
+
+    def started(self, *line, **kwargs):
+        """A process of the machine that ends with the test, if not before."""
+        process = subprocess.Popen(line, cwd='/', **kwargs)
+        self.world.extra.append(process)
+
+        def end():
+            with process:  # waits, and closes its pipes
+                process.kill()
+            self.world.extra.remove(process)
+        self.addCleanup(end)
+        return process
+
+    @contextlib.contextmanager
+    def paused(self, process):
+        """It is stopped by SIGSTOP meanwhile."""
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
+
+    def impostor(self, name):
+        """A client of that user for this test alone."""
+        client = UserClient(self.world.address, USERS.get(name, name))
+        self.addCleanup(lambda: client.connection.is_closed() or client.close())
+        return client
+
+    def log_mark(self):
+        return os.path.getsize(self.world.service_log)
+
+    def log_since(self, mark):
+        return read_bytes(self.world.service_log)[mark:]
 
     @staticmethod
     def rounds(number, seconds=60):
@@ -179,7 +211,7 @@ class Case(unittest.TestCase):
         """Meanwhile the two names are exchanged over and over, with up to `pause` µs between, from the last CPU."""
         line = [f'{self.world.directory}/programs/swap', str(max(os.sched_getaffinity(0))), str(pause), a, b]
         if user != 'root':
-            line = ['setpriv', f'--reuid={USERS[user]}', f'--regid={USERS[user]}', '--clear-groups', *line]
+            line = [*as_user(USERS[user]), *line]
         process = subprocess.Popen(line, cwd='/', stdout=subprocess.PIPE)
         self.world.extra.append(process)
         try:

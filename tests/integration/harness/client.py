@@ -1,10 +1,8 @@
-"""The bus as a client sees it: Gio in this process for root, in a process of its own for any other user."""
+"""The bus as a client sees it, root or any other user: Gio in this process."""
 
-import json
+import contextlib
 import os
 import signal
-import subprocess
-import sys
 
 import gi
 gi.require_version('Gio', '2.0')
@@ -17,7 +15,6 @@ INFINITY = 2**64 - 1
 SECRET_LENGTH_MIN = 6  # a shorter word may stand in a signal by chance
 
 INTERACTIVE = Gio.DBusCallFlags.ALLOW_INTERACTIVE_AUTHORIZATION
-AS_USER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'as_user.py')
 
 OPTION_TYPES = {
     'Id': 's', 'MemoryMax': 't', 'MemorySwapMax': 't', 'TasksMax': 't', 'Environment': 'aay',
@@ -78,6 +75,11 @@ class Client:
         return self.invoke(path, interface, member, GLib.Variant(signature, tuple(arguments)),
                            timeout, flags, fds, destination)
 
+    def bus(self, member, signature='()', arguments=()):
+        """A method of the bus daemon itself."""
+        return self.call('/org/freedesktop/DBus', 'org.freedesktop.DBus', member, signature, arguments,
+                         destination='org.freedesktop.DBus')
+
     def call_text(self, path, interface, member, signature, text, **kwargs):
         """Arguments in GVariant's text form, for what Python's containers cannot say (repeated keys)."""
         return self.invoke(path, interface, member,
@@ -97,12 +99,13 @@ class Client:
             options = dict(options, RootFD=len(fds))
         return raw(rootfs), [raw(a) for a in argv], handles, options_variant(options)
 
+    @staticmethod
+    def _passed(fds, options):
+        return (*fds.values(), *([options['RootFD']] if isinstance(options.get('RootFD'), int) else ()))
+
     def _new(self, member, rootfs, argv, fds, options, **kwargs):
-        passed = list(fds.values())
-        if isinstance(options.get('RootFD'), int):
-            passed.append(options['RootFD'])
         path, = self.call(PATH, MANAGER, member, 'ayaaya{uh}a{sv}', self._arguments(rootfs, argv, fds, options),
-                          fds=tuple(passed), **kwargs)
+                          fds=self._passed(fds, options), **kwargs)
         return Container(self, path)
 
     def spawn(self, rootfs, argv, fds={}, flags=0, **options):
@@ -143,6 +146,11 @@ class Container:
 
     def kill(self, number=signal.SIGKILL, whom='main'):
         self.call('Kill', 'si', (whom, int(number)))
+
+    def end(self):
+        """By SIGKILL; how it ended."""
+        self.kill()
+        return self.wait()
 
     def wait(self, timeout=30):
         return self.call('Wait', timeout=timeout)
@@ -215,7 +223,7 @@ class RootClient(Client):
 
     def spawn_async(self, rootfs, argv, fds={}, **options):
         return self.call_async(PATH, MANAGER, 'Spawn', 'ayaaya{uh}a{sv}', self._arguments(rootfs, argv, fds, options),
-                               fds=tuple(fds.values()))
+                               fds=self._passed(fds, options))
 
     def call_async(self, path, interface, member, signature='()', arguments=(), timeout=60, flags=0, fds=()):
         """Sends now; returns a list that receives one entry when the reply is here: a value or a BusError."""
@@ -244,7 +252,7 @@ class RootClient(Client):
             NAME, interface, member, path, None, Gio.DBusSignalFlags.NONE,
             lambda c, sender, path, interface, member, arguments: seen.append(
                 (path, interface, member, arguments.unpack())))
-        self.call('/org/freedesktop/DBus', 'org.freedesktop.DBus', 'GetId', destination='org.freedesktop.DBus')
+        self.bus('GetId')
         return seen
 
 
@@ -262,40 +270,24 @@ def pump(until, timeout=5.0):
     return bool(until())
 
 
-class UserClient(Client):
-    """A process of another user with one connection; calls cross a pipe as GVariant text."""
+@contextlib.contextmanager
+def identity(uid):
+    """This whole process is `uid` meanwhile, and may come back. The bus learns the uid when a client connects."""
+    groups = os.getgroups()
+    os.setgroups([])
+    os.setresgid(uid, uid, 0)
+    os.setresuid(uid, uid, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+        os.setresgid(0, 0, 0)
+        os.setgroups(groups)
 
-    def __init__(self, address, uid, within=()):
-        """`within`: a command that executes what follows it."""
-        self.uid = uid
-        self.process = subprocess.Popen(
-            [*within, 'setpriv', f'--reuid={uid}', f'--regid={uid}', '--clear-groups', sys.executable, AS_USER, address],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd='/')
-        self.name = json.loads(self.process.stdout.readline())['name']
 
-    def invoke(self, path, interface, member, arguments, timeout, flags, fds, destination):
-        assert not fds
-        self.send(path, interface, member, arguments, timeout, flags, destination)
-        return self.receive()
+class UserClient(RootClient):
+    """A connection of another user's that lives in this process, so that it can pass fds and leave calls unanswered."""
 
-    def send(self, path, interface, member, arguments, timeout=20, flags=0, destination=NAME):
-        json.dump({'destination': destination, 'path': path, 'interface': interface, 'member': member,
-                   'type': arguments.get_type_string(), 'arguments': arguments.print_(True),
-                   'timeout': timeout, 'flags': int(flags)}, self.process.stdin)
-        self.process.stdin.write('\n')
-        self.process.stdin.flush()
-
-    def receive(self):
-        line = self.process.stdout.readline()
-        if not line:
-            raise BusError('local.Gone', 'the client process ended')
-        reply = json.loads(line)
-        if 'error' in reply:
-            raise BusError(*reply['error'])
-        return GLib.Variant.parse(GLib.VariantType(reply['type']), reply['value'], None, None).unpack()
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
+    def __init__(self, address, uid):
+        with identity(uid):
+            super().__init__(address)

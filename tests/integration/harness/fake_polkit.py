@@ -12,7 +12,6 @@ from .hostile import wire  # noqa: E402
 from .wire import Writer  # noqa: E402
 
 NAME = 'org.freedesktop.PolicyKit1'
-BUS = 'org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus'
 YES, NO, CHALLENGE = (True, False), (False, False), (False, True)
 
 
@@ -33,9 +32,9 @@ class FakePolkit:
     def __init__(self, address, policy):
         self.policy, self.checks, self.cancelled, self.left, self.failures = policy, [], [], set(), []
         self.wire = wire(address, pwd.getpwnam('polkitd').pw_uid)  # who alone may own the name
-        self.wire.call(*BUS, 'AddMatch', 's', bytes(Writer().s(
+        self.wire.bus('AddMatch', 's', bytes(Writer().s(
             "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'").data))
-        self.wire.call(*BUS, 'RequestName', 'su', bytes(Writer().s(NAME).u(0).data))
+        self.wire.bus('RequestName', 'su', bytes(Writer().s(NAME).u(0).data))
         self.thread = threading.Thread(target=self._serve, daemon=True)
         self.thread.start()
 
@@ -64,21 +63,11 @@ class FakePolkit:
         self.send(Gio.DBusMessage.new_method_error_literal(check.message, name, words))
 
     # -- the thread ---------------------------------------------------------------------------------
-    def _messages(self):
-        self.wire.socket.settimeout(None)
-        while True:
-            data = self.wire.buffer
-            size = Gio.DBusMessage.bytes_needed(data) if len(data) >= 16 else 16
-            if len(data) < max(size, 16):
-                self.wire._fill()
-                continue
-            self.wire.buffer = data[size:]
-            yield Gio.DBusMessage.new_from_blob(data[:size], Gio.DBusCapabilityFlags.NONE)
-
     def _serve(self):
         try:
-            for message in self._messages():
-                self._dispatch(message)
+            self.wire.socket.settimeout(None)
+            while True:
+                self._dispatch(self.wire.message()[0])
         except OSError:
             pass  # the end
         except Exception as error:

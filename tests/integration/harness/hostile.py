@@ -9,34 +9,11 @@ import struct
 import subprocess
 import sys
 
-from .client import MANAGER, NAME, PATH, RootClient
+from .client import MANAGER, NAME, PATH, identity
 from .wire import SIGNAL, Wire, Writer
 from .world import wait_until
 
 SILENT_FUSE = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'silent_fuse.py')
-
-
-@contextlib.contextmanager
-def identity(uid):
-    """This whole process is `uid` meanwhile, and may come back. The bus learns the uid when a client connects."""
-    groups = os.getgroups()
-    os.setgroups([])
-    os.setresgid(uid, uid, 0)
-    os.setresuid(uid, uid, 0)
-    try:
-        yield
-    finally:
-        os.setresuid(0, 0, 0)
-        os.setresgid(0, 0, 0)
-        os.setgroups(groups)
-
-
-class Impostor(RootClient):
-    """A client of `uid` that lives in this process, so that it can pass fds and leave calls unanswered."""
-
-    def __init__(self, address, uid):
-        with identity(uid):
-            super().__init__(address)
 
 
 def wire(address, uid):
@@ -51,8 +28,7 @@ class Stranger:
         self.wire = wire(world.address, uid)
         self.wire.socket.settimeout(10)
         self.heard = b''
-        self._ask('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', 'AddMatch', 's',
-                  Writer().s(f"type='signal',sender='{NAME}'"))
+        self.wire.bus('AddMatch', 's', bytes(Writer().s(f"type='signal',sender='{NAME}'").data))
 
     def _ask(self, *call):
         *head, body = call

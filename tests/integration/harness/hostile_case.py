@@ -2,12 +2,13 @@
 
 import os
 import shutil
+import stat
 import time
 
 from . import rootfs
 from .case import Case
 from .client import PATH, RUNC, BusError, pump
-from .hostile import Impostor, SilentFuse, wire
+from .hostile import SilentFuse, wire
 from .world import USERS
 
 
@@ -17,11 +18,6 @@ class Hostile(Case):
         self.world.restart_service(pass_fds)
         Case.baseline = None
         Case.setUp(self)
-
-    def impostor(self, name):
-        client = Impostor(self.world.address, USERS[name])
-        self.addCleanup(client.close)
-        return client
 
     def wire(self, name):
         connection = wire(self.world.address, USERS[name])
@@ -56,6 +52,15 @@ class Hostile(Case):
         self.addCleanup(fuse.close)
         return fuse
 
+    def assert_no_rights_in(self, directory):
+        """Of what is in it nothing is set-id or a disk, or has capabilities."""
+        names = os.listdir(directory)
+        self.assertTrue(names)
+        for name in names:
+            mode = os.lstat(f'{directory}/{name}').st_mode
+            self.assertFalse(mode & (stat.S_ISUID | stat.S_ISGID) or stat.S_ISBLK(mode), name)
+            self.assertNotIn('security.capability', os.listxattr(f'{directory}/{name}', follow_symlinks=False))
+
     def tree_of(self, name):
         """A tree for one test, that may be written to."""
         path, uid = f'{self.world.directory}/{name}-tree', USERS.get(name, 0)
@@ -64,11 +69,3 @@ class Hostile(Case):
         rootfs.make(path, f'{self.world.directory}/programs', uid, uid)
         self.addCleanup(shutil.rmtree, path)
         return path
-
-    def log_mark(self):
-        return os.path.getsize(self.world.service_log)
-
-    def log_since(self, mark):
-        with open(self.world.service_log, 'rb') as f:
-            f.seek(mark)
-            return f.read()

@@ -1,5 +1,6 @@
 """What must hold after every test: security.md's I1 to I8."""
 
+import contextlib
 import os
 import re
 import stat
@@ -7,6 +8,7 @@ import time
 from collections import Counter
 
 from . import rootfs
+from .files import read
 
 
 def cgroup_roots():
@@ -27,31 +29,28 @@ def cgroup_tree(parent):
     return found
 
 
+def processes():
+    """(pid, name, state, parent) of all that live in this pid namespace."""
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            name, rest = read(f'/proc/{pid}/stat').split('(', 1)[1].rsplit(') ', 1)
+        except OSError:
+            continue
+        state, parent = rest.split()[:2]
+        yield int(pid), name, state, int(parent)
+
+
 def own_processes():
-    """{pid: command line} of all that lives in this pid namespace."""
+    """{pid: command line} of these."""
     result = {}
-    for name in os.listdir('/proc'):
-        if name.isdigit():
-            try:
-                with open(f'/proc/{name}/stat') as f:
-                    stat = f.read()
-                with open(f'/proc/{name}/cmdline') as f:
-                    line = f.read().replace('\0', ' ')
-            except OSError:
-                continue
-            result[int(name)] = f'{line} [{stat.split(") ")[1].split()[0]} {stat.split("(")[1].split(")")[0]}]'
+    for pid, name, state, _ in processes():
+        with contextlib.suppress(OSError):
+            result[pid] = read(f'/proc/{pid}/cmdline').replace('\0', ' ') + f' [{state} {name}]'
     return result
 
 
 def descendants_of(pid):
-    parents = {}
-    for name in os.listdir('/proc'):
-        if name.isdigit():
-            try:
-                with open(f'/proc/{name}/stat') as f:
-                    parents[int(name)] = int(f.read().rsplit(') ', 1)[1].split()[1])
-            except OSError:
-                pass
+    parents = {child: parent for child, _, _, parent in processes()}
     found, size = {pid}, 0
     while len(found) != size:
         size = len(found)
@@ -66,17 +65,11 @@ def maker_of(service):
     """The pid of the process that makes the service's sandboxes in advance (service/sandbox/maker.h), or 0: a child of its
     own, by that name, in its own namespaces (what it has just made has its name for a moment) and its own cgroup."""
     def place(pid):
-        with open(f'/proc/{pid}/cgroup') as f:
-            return os.readlink(f'/proc/{pid}/ns/mnt'), os.readlink(f'/proc/{pid}/ns/pid'), f.read()
-    for pid in os.listdir('/proc') if service else ():
-        try:
-            with open(f'/proc/{pid}/stat') as f:
-                stat = f.read()
-            if f'({MAKER}) ' in stat and int(stat.rsplit(') ', 1)[1].split()[1]) == service and \
-                    place(pid) == place(service):
-                return int(pid)
-        except OSError:
-            pass
+        return os.readlink(f'/proc/{pid}/ns/mnt'), os.readlink(f'/proc/{pid}/ns/pid'), read(f'/proc/{pid}/cgroup')
+    for pid, name, _, parent in processes() if service else ():
+        with contextlib.suppress(OSError):
+            if name == MAKER and parent == service and place(pid) == place(service):
+                return pid
     return 0
 
 
@@ -90,26 +83,21 @@ class Prepared:
         service = world.service_pid if world.service_alive() else 0
         self.maker = maker_of(service)
         self.processes = {self.maker} - {0}
-        for name in os.listdir('/proc') if service else ():
-            try:
-                with open(f'/proc/{name}/stat') as f:
-                    stat = f.read()
-                if '((naive-runc)) ' not in stat or int(stat.rsplit(') ', 1)[1].split()[1]) != service:
-                    continue
-                with open(f'/proc/{name}/cgroup') as f:
-                    leaves = {line.rstrip('\n').split(':', 2)[2] for line in f}
-                self.mounts.add(os.readlink(f'/proc/{name}/ns/mnt'))
-            except OSError:
+        for pid, name, _, parent in processes() if service else ():
+            if name != '(naive-runc)' or parent != service:
                 continue
-            self.pids.add(int(name))
-            self.processes.add(int(name))
-            self.leaves |= {root + leaf for leaf in leaves if world.cgroup_parent in leaf for root in cgroup_roots()}
+            with contextlib.suppress(OSError):
+                leaves = {line.split(':', 2)[2] for line in read(f'/proc/{pid}/cgroup').splitlines()}
+                self.mounts.add(os.readlink(f'/proc/{pid}/ns/mnt'))
+                self.pids.add(pid)
+                self.processes.add(pid)
+                self.leaves |= {root + leaf for leaf in leaves if world.cgroup_parent in leaf for root in cgroup_roots()}
 
     def has_fd(self, world, fd, target):
         """Is that descriptor of the service's one of theirs? Their sockets look like any other."""
         if target == 'anon_inode:[pidfd]':
-            with open(f'/proc/{world.service_pid}/fdinfo/{fd}') as f:
-                return any(line.split() == ['Pid:', str(pid)] for line in f for pid in self.processes)
+            info = read(f'/proc/{world.service_pid}/fdinfo/{fd}').splitlines()
+            return any(line.split() == ['Pid:', str(pid)] for line in info for pid in self.processes)
         return target in self.mounts or target in self.leaves or os.path.dirname(target) in self.leaves
 
     def own_fds(self, world):

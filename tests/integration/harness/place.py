@@ -5,13 +5,14 @@ import signal
 import subprocess
 
 from .client import NAME, BusError, RootClient
+from .files import read, write
 from .world import Bus, World, wait_until
 
 
 class Place:
     """Another bus with a service of its own, beside the shared one."""
 
-    def __init__(self, case, name, idle=0, activated=False, prefix=(), parent=None, env=None, arguments=()):
+    def __init__(self, case, name, idle=0, activated=False, prefix=(), parent=None, env=None, arguments=(), limits=''):
         self.world = world = case.world
         self.directory = f'{world.directory}/{name}'
         self.state = f'{self.directory}/state'
@@ -23,10 +24,9 @@ class Place:
         executable = None
         if activated:
             executable = f'{self.directory}/start'
-            with open(executable, 'w') as f:
-                f.write(f'#!/bin/sh\nexec {world.daemon} "$@" 2>>{self.directory}/log\n')
+            write(executable, f'#!/bin/sh\nexec {world.daemon} "$@" 2>>{self.directory}/log\n')
             os.chmod(executable, 0o755)
-        self.bus = Bus(f'{self.directory}/bus', executable, self.arguments)
+        self.bus = Bus(f'{self.directory}/bus', executable, self.arguments, limits)
         world.extra.append(self.bus.process)
         case.addCleanup(self.close)
         self.client = RootClient(self.bus.address)
@@ -47,14 +47,12 @@ class Place:
     def owner(self, client=None):
         """The pid of the service, 0 if there is none."""
         try:
-            return (client or self.client).call('/org/freedesktop/DBus', 'org.freedesktop.DBus', 'GetConnectionUnixProcessID',
-                                    's', (NAME,), destination='org.freedesktop.DBus')[0]
+            return (client or self.client).bus('GetConnectionUnixProcessID', 's', (NAME,))[0]
         except BusError:
             return 0
 
     def words(self):
-        with open(f'{self.directory}/log', errors='replace') as f:
-            return f.read()
+        return read(f'{self.directory}/log')
 
     def close(self):
         pid = self.owner() or (self.process.pid if self.process and self.process.poll() is None else 0)

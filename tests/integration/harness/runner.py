@@ -50,7 +50,7 @@ class Result(unittest.TestResult):
     def startTest(self, test):
         super().startTest(test)
         signal.alarm(TEST_TIMEOUT)
-        test.raced = None
+        test.raced, test.skip_is_expected = None, False
         self.outcome, self.begun = ('passed', ''), time.monotonic()
         print(f'{test.id()}: {test.shortDescription() or ""}', end=' ', flush=True)
 
@@ -82,8 +82,11 @@ class Result(unittest.TestResult):
         self.outcome = 'failed', str(error[1]).split('\n', 1)[0]
 
     def addSkip(self, test, reason):
-        super().addSkip(test, reason)
         self.outcome = 'skipped', reason
+        if test.skip_is_expected:
+            print(f'... skipped, as expected: {reason}', flush=True)
+            return
+        super().addSkip(test, reason)
         print(f'... SKIPPED: {reason}', flush=True)
 
     def addSubTest(self, test, subtest, error):

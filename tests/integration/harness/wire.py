@@ -5,6 +5,10 @@ import os
 import socket
 import struct
 
+import gi
+gi.require_version('Gio', '2.0')
+from gi.repository import Gio  # noqa: E402
+
 CALL, RETURN, ERROR, SIGNAL = 1, 2, 3, 4
 NO_REPLY_EXPECTED, NO_AUTO_START, ALLOW_INTERACTIVE = 1, 2, 4
 
@@ -58,6 +62,17 @@ class Writer:
         return self
 
 
+def run_body(path, argv=('/bin/true',)):
+    """The arguments of Run."""
+    return bytes(Writer().s(path).t(0).array(4, argv, Writer.s).data)
+
+
+def spawn_body(path, fds=()):
+    """The arguments of Spawn; `fds`: pairs of a number and an index."""
+    body = Writer().ay(path.encode()).array(4, [b'/bin/true'], Writer.ay)
+    return bytes(body.array(8, fds, lambda w, pair: w.u(pair[0]).u(pair[1])).array(8, [], None).data)
+
+
 def header(kind, flags, serial, body_length, fields):
     w = Writer()
     w.data += struct.pack('<cBBBII', b'l', kind, flags, 1, body_length, serial)
@@ -84,14 +99,17 @@ class Wire:
         while self.buffer.count(b'\r\n') < 2:
             self._fill()
         self.buffer = self.buffer.split(b'\r\n', 2)[2]
-        self.send('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', 'Hello')
-        self.replies({1})
+        self.bus('Hello')
 
     def _fill(self):
         data = self.socket.recv(1 << 16)
         if not data:
             raise ConnectionResetError('the bus closed the connection')
         self.buffer += data
+
+    def _await(self, size):
+        while len(self.buffer) < size:
+            self._fill()
 
     def close(self):
         self.socket.close()
@@ -114,35 +132,19 @@ class Wire:
         self.socket.sendall(data)
         return self.serial
 
+    def message(self):
+        """The next one that comes, and its bytes."""
+        self._await(16)
+        size = Gio.DBusMessage.bytes_needed(self.buffer[:16])
+        self._await(size)
+        data, self.buffer = self.buffer[:size], self.buffer[size:]
+        return Gio.DBusMessage.new_from_blob(data, Gio.DBusCapabilityFlags.NONE), data
+
     def receive(self):
         """(kind, reply serial, error name or None, body)"""
-        while len(self.buffer) < 16:
-            self._fill()
-        body_length, _, fields_length = struct.unpack_from('<III', self.buffer, 4)
-        head = 16 + fields_length
-        total = head + (-head % 8) + body_length
-        while len(self.buffer) < total:
-            self._fill()
-        data, self.buffer = self.buffer[:total], self.buffer[total:]
-        reply, name, at = 0, None, 16
-        while at < head:
-            at += -at % 8
-            code, signature = data[at], chr(data[at + 2])
-            at += 4
-            if signature == 'g':
-                at += data[at] + 2
-                continue
-            at += -at % 4
-            value, = struct.unpack_from('<I', data, at)
-            at += 4
-            if signature in 'so':
-                text = data[at:at + value].decode()
-                at += value + 1
-                if code == 4:
-                    name = text
-            elif code == 5:
-                reply = value
-        return data[1], reply, name, data[total - body_length:]
+        message, data = self.message()
+        size, = struct.unpack_from('<I', data, 4)
+        return message.get_message_type(), message.get_reply_serial(), message.get_error_name(), data[len(data) - size:]
 
     def replies(self, serials):
         """Waits for the replies to these serials: {serial: error name or None}."""
@@ -157,3 +159,7 @@ class Wire:
         """Error name or None."""
         serial = self.send(*args, **kwargs)
         return self.replies({serial})[serial]
+
+    def bus(self, *args):
+        """The same of the bus daemon itself."""
+        return self.call('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', *args)

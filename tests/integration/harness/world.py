@@ -10,7 +10,8 @@ import time
 
 from . import rootfs
 from .client import RootClient, UserClient, BusError, NAME
-from .invariants import Prepared, cgroup_roots, cgroup_tree, descendants_of, own_processes
+from .files import read, write
+from .invariants import Prepared, cgroup_tree, own_processes
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
@@ -34,7 +35,7 @@ def wait_until(condition, timeout=10.0, what='condition'):
 class Bus:
     """A dbus-daemon of our own with the system bus's rules."""
 
-    def __init__(self, directory, executable=None, arguments=()):
+    def __init__(self, directory, executable=None, arguments=(), limits=''):
         self.directory = directory
         self.socket = os.path.join(directory, 'socket')
         self.address = f'unix:path={self.socket}'
@@ -44,12 +45,10 @@ class Bus:
         shutil.copy(f'{SOURCE}/dbus/org.naive.Runc.conf', f'{directory}/system.d')
         if executable:
             # Arguments must be plain words here: dbus-daemon parses Exec= like a shell would.
-            with open(f'{directory}/services/{NAME}.service', 'w') as f:
-                f.write(f'[D-BUS Service]\nName={NAME}\nExec={executable} {" ".join(arguments)}\nUser=root\n')
-        with open(f'{HERE}/bus.conf.in') as f:
-            text = f.read().replace('@socket@', self.socket).replace('@directory@', directory)
-        with open(f'{directory}/bus.conf', 'w') as f:
-            f.write(text)
+            write(f'{directory}/services/{NAME}.service',
+                  f'[D-BUS Service]\nName={NAME}\nExec={executable} {" ".join(arguments)}\nUser=root\n')
+        text = read(f'{HERE}/bus.conf.in').replace('@socket@', self.socket).replace('@directory@', directory)
+        write(f'{directory}/bus.conf', text.replace('<policy ', f'{limits}<policy ', 1))
         self.start()
 
     def start(self):
@@ -87,8 +86,7 @@ class World:
     def build_all(self):
         self._users()
         self._polkit_files()
-        with open(f'{self.directory}/naive-runc.conf', 'w') as f:
-            f.write(f'[Service]\nPreparedSandboxes={self.prepared}\n')
+        write(f'{self.directory}/naive-runc.conf', f'[Service]\nPreparedSandboxes={self.prepared}\n')
         os.environ['ASAN_OPTIONS'] = f'log_path={self.directory}/asan:exitcode=99:detect_leaks=1'
         os.environ['UBSAN_OPTIONS'] = f'log_path={self.directory}/ubsan:print_stacktrace=1:halt_on_error=1'
         rootfs.compile_helpers(f'{self.directory}/programs')
@@ -139,10 +137,8 @@ class World:
         # no file system of its own: one test binds /etc, and before Linux 6.3 a tmpfs cannot be id-mapped
         os.makedirs(f'{self.directory}/polkit-1/rules.d')
         mount('--bind', f'{self.directory}/polkit-1', '/etc/polkit-1')
-        with open(f'{HERE}/test.rules') as f:
-            text = f.read().replace('@directory@', self.directory)
-        with open('/etc/polkit-1/rules.d/10-naive-test.rules', 'w') as f:
-            f.write(text)
+        text = read(f'{HERE}/test.rules').replace('@directory@', self.directory)
+        write('/etc/polkit-1/rules.d/10-naive-test.rules', text)
 
     def start_polkit(self):
         with open(f'{self.directory}/polkitd.log', 'a') as log:
@@ -262,8 +258,7 @@ class World:
         result = []
         for name in sorted(os.listdir(self.directory)):
             if name.startswith(('asan.', 'ubsan.')):
-                with open(f'{self.directory}/{name}', errors='replace') as f:
-                    result.append(f.read())
+                result.append(read(f'{self.directory}/{name}'))
         return result
 
     def mountinfo(self):
@@ -287,9 +282,7 @@ class World:
         return [self.canary, self.rootfs] + [f'{self.directory}/{name}/rootfs' for name in ('alice', 'bob')]
 
     def bus_names(self):
-        names = self.root.call('/org/freedesktop/DBus', 'org.freedesktop.DBus', 'ListNames',
-                               destination='org.freedesktop.DBus')[0]
-        return {name for name in names if not name.startswith(':')}
+        return {name for name in self.root.bus('ListNames')[0] if not name.startswith(':')}
 
     def strangers(self):
         """Processes that are neither ours nor known: what a test left behind."""
@@ -297,8 +290,6 @@ class World:
         for process in [self.service, self.polkit, self.bus.process] + self.extra:
             if process:
                 ours.add(process.pid)
-        for user in self.users.values():
-            ours.add(user.process.pid)
         ours |= Prepared(self).processes  # before and after: one may come or go meanwhile
         processes = own_processes()
         ours |= Prepared(self).processes
@@ -306,6 +297,6 @@ class World:
                 if pid not in ours and 'dbus-broker' not in line.split(' ', 1)[0]}  # one bus may be two processes
 
     def user(self, name):
-        if name not in self.users or self.users[name].process.poll() is not None:
+        if name not in self.users or self.users[name].connection.is_closed():
             self.users[name] = UserClient(self.address, USERS[name])
         return self.users[name]

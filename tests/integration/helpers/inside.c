@@ -1,4 +1,4 @@
-/* inside: what a process in a container finds itself to be, as one JSON document. With a word only
+/* inside: what a process in a container finds itself to be, fact by fact. With a word only
  * that part of it: "calls" tries every system call, "files" opens all of /proc and /sys. */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -24,76 +24,25 @@
 
 extern char **environ;
 
-/* -- JSON: every value is followed by a comma, and close_() takes the last one back -- */
+/* -- each fact: GROUP NUL NAME NUL VALUE NUL. The name is empty in a list, and where the group has
+ * one value. -- */
 
-static char out[1 << 20];
-static size_t length;
-
-static void put(char c)
+static void say(const char *group, const char *name, const char *value)
 {
-        if (length < sizeof out)
-                out[length++] = c;
+        fputs(group, stdout);
+        putchar('\0');
+        fputs(name, stdout);
+        putchar('\0');
+        fputs(value, stdout);
+        putchar('\0');
 }
 
-static void raw(const char *text)
-{
-        while (*text)
-                put(*text++);
-}
-
-static void quoted(const char *text)
-{
-        char escape[8];
-
-        put('"');
-        for (; *text; text++) {
-                unsigned char c = (unsigned char) *text;
-                if (c < 0x20 || c == '"' || c == '\\' || c > 0x7e) {
-                        snprintf(escape, sizeof escape, "\\u%04x", c);
-                        raw(escape);
-                } else
-                        put(*text);
-        }
-        put('"');
-}
-
-static void key(const char *name)
-{
-        if (!name)
-                return;
-        quoted(name);
-        put(':');
-}
-
-static void open_(const char *name, char bracket)
-{
-        key(name);
-        put(bracket);
-}
-
-static void close_(char bracket)
-{
-        if (length > 0 && out[length - 1] == ',')
-                length--;
-        put(bracket);
-        put(',');
-}
-
-static void string(const char *name, const char *value)
-{
-        key(name);
-        quoted(value);
-        put(',');
-}
-
-static void number(const char *name, long long value)
+static void number(const char *group, const char *name, long long value)
 {
         char text[32];
 
-        key(name);
         snprintf(text, sizeof text, "%lld", value);
-        raw(text);
-        put(',');
+        say(group, name, text);
 }
 
 static const char *error_word(int error)
@@ -121,75 +70,21 @@ static ssize_t slurp(const char *path, char *text, size_t size)
         return total;
 }
 
-static void file(const char *name, const char *path)
+static void file(const char *group, const char *name, const char *path)
 {
-        char text[4096];
+        static char text[1 << 18];
         ssize_t n = slurp(path, text, sizeof text);
 
         if (n > 0 && text[n - 1] == '\n')
                 text[n - 1] = '\0';
-        string(name, n < 0 ? error_word(errno) : text);
+        say(group, name, n < 0 ? error_word(errno) : text);
 }
 
-/* The lines of /proc/self/status whose names stand here, as they are. */
-static void status(const char *group, const char *const *names)
-{
-        char text[8192], *save = NULL;
-
-        open_(group, '{');
-        if (slurp("/proc/self/status", text, sizeof text) > 0)
-                for (char *line = strtok_r(text, "\n", &save); line;
-                     line = strtok_r(NULL, "\n", &save)) {
-                        char *value = strchr(line, ':');
-                        if (!value)
-                                continue;
-                        *value++ = '\0';
-                        while (*value == '\t' || *value == ' ')
-                                value++;
-                        for (const char *const *name = names; *name; name++)
-                                if (strcmp(line, *name) == 0)
-                                        string(line, value);
-                }
-        close_('}');
-}
-
-static void mounts(void)
-{
-        static char text[1 << 18];
-        char *save = NULL;
-
-        open_("mounts", '[');
-        if (slurp("/proc/self/mountinfo", text, sizeof text) > 0)
-                for (char *line = strtok_r(text, "\n", &save); line;
-                     line = strtok_r(NULL, "\n", &save)) {
-                        char point[4096], options[256], type[64], optional[128] = "";
-                        char *rest = strstr(line, " - "), *tags;
-                        int end = 0;
-                        if (!rest || sscanf(line, "%*s %*s %*s %*s %4095s %255s%n", point, options,
-                                            &end) < 2)
-                                continue;
-                        sscanf(rest, " - %63s", type);
-                        *rest = '\0';
-                        for (tags = line + end; *tags == ' '; tags++)
-                                ;
-                        snprintf(optional, sizeof optional, "%s", tags);
-                        optional[strcspn(optional, ":")] = '\0'; /* not the group's number */
-                        open_(NULL, '{');
-                        string("point", point);
-                        string("type", type);
-                        string("options", options);
-                        string("propagation", *optional ? optional : "private");
-                        close_('}');
-                }
-        close_(']');
-}
-
-static void links(const char *name, const char *directory)
+static void links(const char *group, const char *directory)
 {
         char path[512], target[512];
         DIR *handle = opendir(directory);
 
-        open_(name, '{');
         for (struct dirent *entry; handle && (entry = readdir(handle));) {
                 ssize_t n;
                 if (entry->d_name[0] == '.' ||
@@ -198,46 +93,27 @@ static void links(const char *name, const char *directory)
                 snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
                 n = readlink(path, target, sizeof target - 1);
                 target[n < 0 ? 0 : n] = '\0';
-                string(entry->d_name, target);
+                say(group, entry->d_name, target);
         }
         if (handle)
                 closedir(handle);
-        close_('}');
 }
 
 /* -- what the process is -- */
 
+/* By their numbers. */
 static void limits(void)
 {
-        static const struct {
-                const char *name;
-                int resource;
-        } list[] = {{"AS", RLIMIT_AS},
-                    {"CORE", RLIMIT_CORE},
-                    {"CPU", RLIMIT_CPU},
-                    {"DATA", RLIMIT_DATA},
-                    {"FSIZE", RLIMIT_FSIZE},
-                    {"MEMLOCK", RLIMIT_MEMLOCK},
-                    {"MSGQUEUE", RLIMIT_MSGQUEUE},
-                    {"NICE", RLIMIT_NICE},
-                    {"NOFILE", RLIMIT_NOFILE},
-                    {"NPROC", RLIMIT_NPROC},
-                    {"RSS", RLIMIT_RSS},
-                    {"RTPRIO", RLIMIT_RTPRIO},
-                    {"RTTIME", RLIMIT_RTTIME},
-                    {"SIGPENDING", RLIMIT_SIGPENDING},
-                    {"STACK", RLIMIT_STACK}};
+        char name[16], values[64];
 
-        open_("rlimits", '{');
-        for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
+        for (int i = 0; i < RLIM_NLIMITS; i++) {
                 struct rlimit limit = {0};
-                getrlimit(list[i].resource, &limit);
-                open_(list[i].name, '[');
-                number(NULL, (long long) limit.rlim_cur);
-                number(NULL, (long long) limit.rlim_max);
-                close_(']');
+                getrlimit(i, &limit);
+                snprintf(name, sizeof name, "%d", i);
+                snprintf(values, sizeof values, "%lld %lld", (long long) limit.rlim_cur,
+                         (long long) limit.rlim_max);
+                say("rlimits", name, values);
         }
-        close_('}');
 }
 
 static void scheduling(void)
@@ -248,25 +124,21 @@ static void scheduling(void)
         sched_getparam(0, &param);
         CPU_ZERO(&set);
         sched_getaffinity(0, sizeof set, &set);
-        open_("scheduling", '{');
-        number("policy", sched_getscheduler(0));
-        number("priority", param.sched_priority);
-        number("nice", getpriority(PRIO_PROCESS, 0));
-        number("cpus", CPU_COUNT(&set));
-        number("ioprio", syscall(SYS_ioprio_get, 1, 0));
-        number("timer_slack", prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0));
-        close_('}');
+        number("scheduling", "policy", sched_getscheduler(0));
+        number("scheduling", "priority", param.sched_priority);
+        number("scheduling", "nice", getpriority(PRIO_PROCESS, 0));
+        number("scheduling", "cpus", CPU_COUNT(&set));
+        number("scheduling", "ioprio", syscall(SYS_ioprio_get, 1, 0));
+        number("scheduling", "timer_slack", prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0));
 }
 
 static void environment(void)
 {
-        open_("environment", '[');
         for (char **entry = environ; *entry; entry++) {
                 char name[256];
                 snprintf(name, sizeof name, "%.*s", (int) strcspn(*entry, "="), *entry);
-                string(NULL, name);
+                say("environment", "", name);
         }
-        close_(']');
 }
 
 static void process(void)
@@ -278,26 +150,27 @@ static void process(void)
 
         umask(mask);
         uname(&names);
-        open_("process", '{');
-        number("pid", getpid());
-        number("ppid", getppid());
-        number("sid", getsid(0));
-        number("pgid", getpgrp());
-        number("umask", mask);
-        number("securebits", prctl(PR_GET_SECUREBITS, 0, 0, 0, 0));
-        number("dumpable", prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
-        number("thp_disable", prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0));
-        number("death_signal", prctl(PR_GET_PDEATHSIG, &value, 0, 0, 0) < 0 ? -1 : value);
-        number("subreaper", prctl(PR_GET_CHILD_SUBREAPER, &value, 0, 0, 0) < 0 ? -1 : value);
-        number("personality", personality(0xffffffff));
-        string("hostname", names.nodename);
-        string("domainname", names.domainname);
-        string("cwd", getcwd(cwd, sizeof cwd) ? cwd : error_word(errno));
-        number("terminal", open("/dev/tty", O_RDWR | O_CLOEXEC) >= 0);
-        file("oom_score_adj", "/proc/self/oom_score_adj");
-        file("setgroups", "/proc/self/setgroups");
-        string("session keyring", error_word(syscall(SYS_keyctl, 0, -3, 0, 0, 0) < 0 ? errno : 0));
-        close_('}');
+        number("process", "pid", getpid());
+        number("process", "ppid", getppid());
+        number("process", "sid", getsid(0));
+        number("process", "pgid", getpgrp());
+        number("process", "umask", mask);
+        number("process", "securebits", prctl(PR_GET_SECUREBITS, 0, 0, 0, 0));
+        number("process", "dumpable", prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
+        number("process", "thp_disable", prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0));
+        number("process", "death_signal",
+               prctl(PR_GET_PDEATHSIG, &value, 0, 0, 0) < 0 ? -1 : value);
+        number("process", "subreaper",
+               prctl(PR_GET_CHILD_SUBREAPER, &value, 0, 0, 0) < 0 ? -1 : value);
+        number("process", "personality", personality(0xffffffff));
+        say("process", "hostname", names.nodename);
+        say("process", "domainname", names.domainname);
+        say("process", "cwd", getcwd(cwd, sizeof cwd) ? cwd : error_word(errno));
+        number("process", "terminal", open("/dev/tty", O_RDWR | O_CLOEXEC) >= 0);
+        file("process", "oom_score_adj", "/proc/self/oom_score_adj");
+        file("process", "setgroups", "/proc/self/setgroups");
+        say("process", "session keyring",
+            error_word(syscall(SYS_keyctl, 0, -3, 0, 0, 0) < 0 ? errno : 0));
 }
 
 /* -- the sweep of system calls -- */
@@ -379,15 +252,13 @@ static void sweep(const char *name, int entry)
 {
         char outcome[32], text[16];
 
-        open_(name, '{');
         for (long nr = 0; nr <= (entry == X32 ? 560 : LAST); nr++) {
                 if (is_left_out(entry, nr))
                         continue;
                 attempt(entry, nr, outcome);
                 snprintf(text, sizeof text, "%ld", nr);
-                string(text, outcome);
+                say(name, text, outcome);
         }
-        close_('}');
 }
 
 static void calls(void)
@@ -415,7 +286,7 @@ static int try_to_write(const char *path, const struct stat *st, int type, struc
                 /* what is masked by /dev/null takes anything and keeps nothing */
                 if (fd >= 0 && fstat(fd, &found) == 0 &&
                     !(S_ISCHR(found.st_mode) && found.st_rdev == makedev(1, 3)))
-                        string(NULL, path);
+                        say("writable", "", path);
                 if (fd >= 0)
                         close(fd);
         }
@@ -451,58 +322,38 @@ static void files(void)
                 "/sys/kernel/security", "/sys/kernel/debug", "/sys/kernel/tracing",
         };
 
-        open_("writable", '[');
         nftw("/proc", try_to_write, 16, FTW_PHYS | FTW_ACTIONRETVAL);
         nftw("/sys", try_to_write, 16, FTW_PHYS | FTW_ACTIONRETVAL);
-        close_(']');
-        open_("masked", '{');
         for (size_t i = 0; i < sizeof masked / sizeof masked[0]; i++)
-                string(masked[i], look(masked[i]));
-        close_('}');
+                say("masked", masked[i], look(masked[i]));
 }
 
 static void self(void)
 {
-        static const char *const ids[] = {"Uid", "Gid", "Groups", NULL};
-        static const char *const rights[] = {"CapInh", "CapPrm",     "CapEff",  "CapBnd",
-                                             "CapAmb", "NoNewPrivs", "Seccomp", NULL};
-        static const char *const signals[] = {"SigPnd", "ShdPnd", "SigBlk",
-                                              "SigIgn", "SigCgt", NULL};
-
-        status("ids", ids);
-        status("rights", rights);
-        status("signals", signals);
+        file("status", "", "/proc/self/status");
+        file("mounts", "", "/proc/self/mountinfo");
         links("fds", "/proc/self/fd");
         links("namespaces", "/proc/self/ns");
-        mounts();
         limits();
         scheduling();
         process();
         environment();
-        file("cgroup", "/proc/self/cgroup");
-        file("uid_map", "/proc/self/uid_map");
-        file("gid_map", "/proc/self/gid_map");
+        file("cgroup", "", "/proc/self/cgroup");
+        file("uid_map", "", "/proc/self/uid_map");
+        file("gid_map", "", "/proc/self/gid_map");
 }
 
 int main(int argc, char **argv)
 {
+        static char buffer[1 << 20];
         const char *what = argc > 1 ? argv[1] : "";
 
-        open_(NULL, '{');
+        setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
         if (!*what || strcmp(what, "self") == 0)
                 self();
         if (!*what || strcmp(what, "files") == 0)
                 files();
         if (!*what || strcmp(what, "calls") == 0)
                 calls();
-        close_('}');
-        length--; /* the comma */
-        put('\n');
-        for (size_t at = 0; at < length;) {
-                ssize_t n = write(1, out + at, length - at);
-                if (n < 0)
-                        return 1;
-                at += (size_t) n;
-        }
-        return 0;
+        return fflush(stdout) == 0 ? 0 : 1;
 }

@@ -32,7 +32,7 @@ class Prompt(test_session.Prompt):
 
 
 class Survival(test_survival.Survival):
-    test_upgrade = test_kill_9_thrice = test_lost_record = None  # nothing of the bus in them
+    test_upgrade = None  # nothing of the bus in it
 
 
 class Integration(Case):
