@@ -145,6 +145,22 @@ def check_interfaces(tree):
         yield from differ(API, members_of_manual(section(tree[API], f'Interface {name}')), members, 'member', path)
 
 
+def check_actions(tree):
+    """Of each method in the code's table, if there is one, the manual names the action that it needs."""
+    rows = [row for table in ('RUNC', 'MANAGER', 'CONTAINER')
+            for row in macro(tree.get('dbus/methods.h', ''), table + '_METHODS').split('X(')[1:]]
+    wanted, there = {}, {}
+    for row in rows:
+        action = re.search(r'\bACTION_(\w+)', row)
+        wanted[row.split(',')[0]] = action.group(1).lower().replace('_', '-') if action else None
+    for heading, body in entries(tree[API]).items():
+        if heading.startswith('Fn '):
+            action = re.search(r'^Action.*:\n\.Li (?:org\.naive\.Runc\.)?([\w-]+)', body, re.MULTILINE)
+            there[heading.split()[1]] = action.group(1) if action else None
+    if rows:
+        yield from differ(API, there, wanted, 'action of', 'dbus/methods.h')
+
+
 def spellings(name, number):
     """How a manual may say the number."""
     for unit, factor in (('USEC', 1000000), ('MSEC', 1000)):
@@ -217,8 +233,8 @@ def check(tree):
     missing = [path for path in NEEDED if path not in tree]
     if missing:
         return [f'{path}: missing: what would the manuals be compared with?' for path in missing]
-    return [complaint for part in (check_options, check_errors, check_interfaces, check_limits, check_configuration,
-                                   check_rows, check_news) for complaint in part(tree)]
+    return [complaint for part in (check_options, check_errors, check_interfaces, check_actions, check_limits,
+                                   check_configuration, check_rows, check_news) for complaint in part(tree)]
 
 
 SAMPLE = {
@@ -232,13 +248,15 @@ SAMPLE = {
                       ' X(Fd, "h", "", "", "fd")\n',
     'dbus/names.h': '/* "org.naive.Runc.Error.Not" */\n#define OURS "org.naive.Runc.Error."\n'
                     '#define GONE OURS "Gone"\n#define ERRORS(X) \\\n X(LOST, OURS "Lost", "it is lost")\n',
+    'dbus/methods.h': '#define MANAGER_METHODS(X) \\\n X(Spawn, ("s", a), ("o", b), spawn, ACTION_RUN, false)\n',
     'dbus/server.c': 'has_name(e, SD_BUS_ERROR_NO_REPLY);\n SD_BUS_ERROR_NULL;\n SD_BUS_ERROR_NO_MEMORY;\n',
     'dbus/x.xml': '<node><interface name="x.Y"><!--\n Spawn:\n\n Id (s): it.\n\n Fd (h): fd.\n--><method name="Spawn">'
                   '<arg name="a" type="s" direction="in"/><arg name="b" type="o" direction="out"/></method>'
                   '<signal name="End"><arg name="code" type="i"/></signal><property name="P" type="s" access="read">'
                   '<annotation name="EmitsChangedSignal" value="const"/></property><property name="Q" type="u"/>'
                   '</interface></node>\n',
-    API: '\n.Sh OBJECT\n.Ss Interface x.Y\n.It Fn Spawn "s a" No -> Pq o b\nRun.\n.It Sy signal Fn End "i code"\n'
+    API: '\n.Sh OBJECT\n.Ss Interface x.Y\n'
+         '.It Fn Spawn "s a" No -> Pq o b\nRun.\nAction:\n.Li run .\n.It Sy signal Fn End "i code"\n'
          '.It Sy property Va P Pq s\nConstant.\n.It Va Q Ta (u) Ta of them\n'
          '.Ss Options of Spawn and Create\n.It Li Id Pq s\n.It Li Fd Pq h\n'
          '.Sh ERRORS\n.Li org.freedesktop.DBus.Error. :\n.It Li NoMemory\nx\n'
@@ -282,6 +300,8 @@ BAD = [
     changed('dbus/names.h', '"it is lost")', '"it is lost") X(NEW, OURS "New", "it is new")'),
     changed('dbus/server.c', 'SD_BUS_ERROR_NO_MEMORY', ''),
     changed(API, '.It Li Gone\nx\n', ''),
+    changed('dbus/methods.h', 'ACTION_RUN', 'ACTION_MANAGE'),
+    changed('dbus/methods.h', 'ACTION_RUN', 'NULL'),
     changed(API, '4 KiB', '8 KiB'),
     changed(API, '20 s', '120 s'),
     changed(SERVICE, '.It Li Idle', '.\\" limit: WAIT_USEC\n20 s\n.It Li Idle'),
