@@ -1,4 +1,4 @@
-"""The results as a picture (SVG) for the README: medians with p95 whiskers, and the time of a further run with many
+"""The results as a picture (SVG) for README.md here: medians with p95 whiskers, and the time of a further run with many
 running. No library, no script; readable on light and dark pages."""
 
 import math

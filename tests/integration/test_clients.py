@@ -1,19 +1,20 @@
 """The same Run from clients that nobody here wrote."""
 
 import json
+import re
 import sys
 
 from harness.case import Case
 from harness.client import Container, PATH
+from harness.world import SOURCE
 
 PATTERN = r'/org/naive/Runc/container/0/[A-Za-z0-9_]+'
-GIO = '''
-import gi, sys
-from gi.repository import Gio, GLib
-bus = Gio.bus_get_sync(Gio.BusType.SYSTEM)
-proxy = Gio.DBusProxy.new_sync(bus, 0, None, "org.naive.Runc", "/org/naive/Runc", "org.naive.Runc", None)
-print(proxy.Run("(stas)", sys.argv[1], 10485760, ["/bin/echo", "hi"]))
-'''
+
+
+def example(path, pattern):
+    """A program out of a text for readers."""
+    with open(f'{SOURCE}/{path}') as f:
+        return re.search(pattern, f.read(), re.DOTALL).group(1)
 
 
 class Clients(Case):
@@ -43,9 +44,21 @@ class Clients(Case):
         self.check('dbus-send', '--system', '--print-reply', '--dest=org.naive.Runc', PATH, 'org.naive.Runc.Run',
                    f'string:{self.rootfs}', 'uint64:10485760', 'array:string:/bin/echo,hi')
 
-    def test_gio(self):
-        """Python's Gio.DBusProxy, in a process of its own"""
-        self.check(sys.executable, '-c', GIO, self.rootfs)
+    def python(self, text):
+        done = self.command(sys.executable, '-c', text.replace('/tmp/rootfs', self.rootfs))
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        return done.stdout.decode()
+
+    def test_readme(self):
+        """The README's program, in a process of its own, prints what the README says."""
+        program = example('README.md', '```python\n(.*?)```')
+        self.assertEqual(self.python(program).strip(), re.search(r'print\(.*#\s*(.*)', program).group(1))
+
+    def test_manual(self):
+        """The program in org.naive.Runc(5) prints what the manual says."""
+        program, said = (example('dbus/org.naive.Runc.5', pattern) for pattern in (
+            r'\n(#!/usr/bin/python3\n.*?)\n\.Ed', r'The program prints\n.Bd [^\n]*\n(.*?)\n\.Ed'))
+        self.assertEqual(re.sub(r'container-\d+', 'container-7', self.python(program)).strip(), said)
 
     def test_busctl_errors(self):
         """busctl shows the error's words."""

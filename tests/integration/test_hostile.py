@@ -1,4 +1,4 @@
-"""What hostile callers try against the service and the bus: security.md's rows N and F. Its other rows are in
+"""What hostile callers try against the service and the bus: SECURITY.md's rows N and F. Its other rows are in
 tests/security."""
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Mounts and RootFD: what works, and what hostile callers, trees and sources try. The ids are security.md's rows."""
+"""Mounts and RootFD: what works, and what hostile callers, trees and sources try. The ids are SECURITY.md's rows."""
 
 import contextlib
 import ctypes

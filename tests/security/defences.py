@@ -1,7 +1,7 @@
 """The defences that can be taken away, one at a time, in a copy of the tree: a test must notice.
 
 defences_*.py hold them, each with DEFENCES = [(row, what is taken away, file, the text that goes, what comes instead,
-the tests of which one must fail)] and LASTING = {row: why nothing can be taken away there}. A row of security.md or ''."""
+the tests of which one must fail)] and LASTING = {row: why nothing can be taken away there}. A row of SECURITY.md or ''."""
 
 import collections
 import glob

@@ -1,4 +1,4 @@
-"""What a container is promised beside security.md's rows; see defences.py."""
+"""What a container is promised beside SECURITY.md's rows; see defences.py."""
 
 CHILD, MOUNTS, SANDBOX = 'service/sandbox/child/child.c', 'service/sandbox/child/root.c', 'service/sandbox/sandbox.c'
 

@@ -1,4 +1,4 @@
-"""What must hold after every test: security.md's I1 to I8."""
+"""What must hold after every test: SECURITY.md's I1 to I8."""
 
 import contextlib
 import os

@@ -1,6 +1,6 @@
 """Runs a directory of tests in a private world: what tests/integration/run and tests/security/run are made of.
 
-A test's sentence may begin with rows of security.md and the advisories that it repeats, before the first colon:
+A test's sentence may begin with rows of SECURITY.md and the advisories that it repeats, before the first colon:
 "A8 CVE-2024-21626: …"."""
 
 import argparse

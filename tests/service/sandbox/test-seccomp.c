@@ -38,7 +38,7 @@
 static SeccompProgram *filter; /* what the next child installs */
 static SeccompProgram *no_set_id;
 
-/* As long as in security.md, row D2, and Docker's; on purpose not the filter's own table. */
+/* What Docker's profile refuses, and more (row D2); on purpose not the filter's own table. */
 /* clang-format off */
 static const char *const forbidden[] = {
         "unshare", "setns", "mount", "umount2", "pivot_root", "chroot", "open_tree", "move_mount",
