@@ -21,6 +21,8 @@
 #include <unistd.h>
 
 #include "dbus/connection/bus-source.h"
+#include "dbus/container-api.h"
+#include "dbus/manager-api.h"
 #include "dbus/names.h"
 #include "dbus/server.h"
 #include "service/cgroup/cgroup.h"
@@ -394,8 +396,7 @@ static bool build(Service *service, GError **error)
                 .bus = service->bus,
                 .peer = is_embedded ? &peer : NULL,
                 .cgroup_mode = cgroup_tree_mode(service->cgroups),
-                .activity = on_activity,
-                .data = service,
+                .activity = {on_activity, service},
         });
         service->manager = manager_new(
                 &(ManagerOptions){
@@ -411,12 +412,14 @@ static bool build(Service *service, GError **error)
                         .journal = service->journal,
                         .keeper = is_embedded ? (FdKeeper){0} : fd_store_keeper(service->store),
                 },
-                &server_events, service->server);
+                &signals_events, service->server->signals);
         if (!is_embedded) {
                 manager_restore(service->manager);
                 fd_store_forget_untaken(service->store);
         }
-        if (!server_export(service->server, service->manager, error))
+        if (!server_attach(service->server, service->manager, error) ||
+            !manager_api_export(service->server, error) ||
+            !container_api_export(service->server, error))
                 return false;
         service->source = bus_source_attach(service->bus, NULL, on_bus_lost, service);
         if (is_embedded)

@@ -1,6 +1,6 @@
 """Defences of rows C and D; see defences.py."""
 
-AUTHORITY, CALLERS, REQUEST, MANAGER = 'polkit/authority.c', 'dbus/connection/callers.c', 'dbus/request.c', 'dbus/manager-api.c'
+AUTHORITY, CALLERS, REQUEST, MANAGER = 'polkit/authority.c', 'dbus/connection/callers.c', 'dbus/requests.c', 'dbus/manager-api.c'
 MAIN, CHILD, LAUNCH, SECCOMP = 'service/main.c', 'service/sandbox/child/child.c', 'service/sandbox/launch.c', 'service/sandbox/seccomp.c'
 PROFILE, MAP, RANGES, RECORD = 'service/sandbox/profile.c', 'service/rootfs/id-map.c', 'service/rootfs/id-ranges.c', 'service/container/record.c'
 SPEC = 'service/spec/run-spec.c'
