@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "dbus/connection/error-map.h"
 #include "dbus/container-methods.h"
 #include "dbus/container-properties.h"
-#include "dbus/error-map.h"
 #include "dbus/methods.h"
 #include "dbus/names.h"
 #include "dbus/paths.h"

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "dbus/error-map.h"
+#include "dbus/connection/error-map.h"
 #include "dbus/methods.h"
 #include "dbus/names.h"
 #include "dbus/paths.h"

@@ -2,7 +2,7 @@
 
 #include <stdarg.h>
 
-#include "dbus/error-map.h"
+#include "dbus/connection/error-map.h"
 #include "dbus/log.h"
 #include "dbus/uid-counts.h"
 #include "service/spec/limits.h"

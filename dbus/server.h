@@ -4,9 +4,9 @@
  * and sees every call first. Built and wired in service/build.c.
  *
  * The order of dbus/, from the lowest step up; a file includes only what is below its own step
- * (STEPS in tests/lint/include-layers.py): connection/ · names, options · arguments, error-map,
- * log, methods · paths, rules, properties, decoding · requests · waiting · signals · server ·
- * methods of containers, Spawn · the two APIs. */
+ * (STEPS in tests/lint/include-layers.py): connection/ · names, options · arguments, log, methods
+ * · paths, rules, properties, decoding · requests · waiting · signals · server · methods of
+ * containers, Spawn · the two APIs. */
 
 #include <stdbool.h>
 #include <systemd/sd-bus.h>

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "dbus/error-map.h"
+#include "dbus/connection/error-map.h"
 #include "dbus/paths.h"
 #include "dbus/server.h"
 #include "dbus/spec-decode.h"

@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <string.h>
 
-#include "dbus/error-map.h"
+#include "dbus/connection/error-map.h"
 #include "dbus/log.h"
 #include "dbus/uid-counts.h"
 #include "service/spec/limits.h"

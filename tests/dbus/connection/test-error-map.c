@@ -1,4 +1,4 @@
-#include "dbus/error-map.h"
+#include "dbus/connection/error-map.h"
 
 #include <errno.h>
 #include <string.h>
