@@ -10,6 +10,9 @@
  * Entries are open to all in the vtables, for it is polkit that decides. A NULL action: changes
  * nothing, and tells nothing of others. */
 
+#include <stdbool.h>
+#include <systemd/sd-bus.h>
+
 #include "polkit/actions.h"
 
 #define METHOD_NOTHING       (NULL)
