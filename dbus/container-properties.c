@@ -10,7 +10,7 @@
 /* -- how a field of each type becomes a value: FITS_...() is what such a field must be -- */
 
 #define FIELD(name)        ((ContainerInfo *) NULL)->name
-#define IS(field, type)    __builtin_types_compatible_p(typeof(FIELD(field)), type)
+#define IS(field, type)    __builtin_types_compatible_p(__typeof__(FIELD(field)), type)
 #define FITS_u32(field)    (sizeof(FIELD(field)) == sizeof(uint32_t)) /* uid_t, pid_t */
 #define FITS_i32(field)    IS(field, int)
 #define FITS_u64(field)    IS(field, uint64_t)
