@@ -1,8 +1,12 @@
+#include "dbus/manager-api.h"
+
 #include <string.h>
 
-#include "dbus/error-map.h"
+#include "dbus/connection/error-map.h"
+#include "dbus/methods.h"
 #include "dbus/names.h"
-#include "dbus/server-internal.h"
+#include "dbus/paths.h"
+#include "dbus/rules.h"
 #include "dbus/spawn.h"
 #include "polkit/actions.h"
 
@@ -27,43 +31,37 @@ static bool parse_name(const char *name, const Credentials *caller, uid_t *ret_o
 
 #define NO_CONTAINER "there is no container '%s'"
 
-static void answer_no_container(Request *request, const char *id)
+/* The call is read anew. `server` is NULL for a caller who may not look. */
+static void answer_asked(Request *request, Server *server)
 {
+        sd_bus_message *message = request_message(request);
+        const char *name, *id = "";
+        uid_t owner = 0;
         g_autoptr(GError) error = NULL;
 
-        error_set(&error, RUNTIME_ERROR_NO_SUCH_CONTAINER, NO_CONTAINER, id);
-        request_fail(request, error);
-}
-
-static void answer_container(Request *request, uid_t owner, const char *id)
-{
-        Container *container = manager_find(request_server(request)->manager, owner, id);
-
+        sd_bus_message_rewind(message, true);
+        if (sd_bus_message_read(message, "s", &name) > 0)
+                parse_name(name, request_caller(request), &owner, &id, NULL);
+        Container *container = server ? manager_find(server->manager, owner, id) : NULL;
         if (!container) {
-                answer_no_container(request, id);
+                error_set(&error, RUNTIME_ERROR_NO_SUCH_CONTAINER, NO_CONTAINER, id);
+                request_fail(request, error);
                 return;
         }
-        g_autofree char *path = server_container_path(container_info(container));
+        g_autofree char *path = path_of_container(container_info(container));
         request_done(request, "o", path);
+}
+
+static void on_may_inspect(Request *request, void *data)
+{
+        answer_asked(request, data);
 }
 
 /* A stranger gets the same answer for another's container as for none, unless polkit lets it look.
  */
-static void on_may_inspect(Request *request, void *data)
-{
-        g_autofree char *name = data;
-        uid_t owner;
-        const char *id;
-
-        if (parse_name(name, request_caller(request), &owner, &id, NULL))
-                answer_container(request, owner, id);
-}
-
 static void on_may_not_inspect(Request *request, void *data)
 {
-        const char *slash = strchr(data, '/');
-
-        answer_no_container(request, slash + 1);
+        answer_asked(request, NULL);
 }
 
 static int method_get_container(sd_bus_message *message, void *data, sd_bus_error *ret_error)
@@ -72,34 +70,34 @@ static int method_get_container(sd_bus_message *message, void *data, sd_bus_erro
         const char *name, *id;
         uid_t owner;
         GError *error = NULL;
-        const Credentials *caller = server_caller(server, message, &error);
+        const Credentials *caller = callers_get(server->callers, message, &error);
         int r = sd_bus_message_read(message, "s", &name);
 
         if (r < 0)
                 return r;
         if (!caller || !parse_name(name, caller, &owner, &id, &error))
-                return reply_error(ret_error, error);
-        if (server_may_see(caller, owner)) {
+                return error_map_set(ret_error, error);
+        if (rules_may_see(caller, owner)) {
                 Container *container = manager_find(server->manager, owner, id);
                 if (!container)
                         return sd_bus_error_setf(ret_error, ERROR_NO_SUCH_CONTAINER, NO_CONTAINER,
                                                  id);
-                g_autofree char *path = server_container_path(container_info(container));
+                g_autofree char *path = path_of_container(container_info(container));
                 return sd_bus_reply_method_return(message, "o", path);
         }
-        Request *request = request_new(server, message, caller, &error);
+        Request *request = request_new(server->requests, message, caller, &error);
         if (!request)
-                return reply_error(ret_error, error);
+                return error_map_set(ret_error, error);
+        const MethodRule *rule = rules_find(INTERFACE_MANAGER, sd_bus_message_get_member(message));
         g_autofree char *owner_text = g_strdup_printf("%u", owner);
-        const char *const details[] = {DETAIL_ID,      id,  DETAIL_OWNER, owner_text, DETAIL_VERB,
-                                       "GetContainer", NULL};
+        const char *const details[] = {DETAIL_ID,   id,           DETAIL_OWNER, owner_text,
+                                       DETAIL_VERB, rule->member, NULL};
         request_authorize(request, &(RequestQuestion){
-                                           .action = ACTION_INSPECT,
+                                           .action = rule->action,
                                            .details = details,
                                            .next = on_may_inspect,
                                            .refused = on_may_not_inspect,
-                                           .free_data = g_free,
-                                           .data = g_strdup(name),
+                                           .data = server,
                                    });
         return 1;
 }
@@ -107,7 +105,7 @@ static int method_get_container(sd_bus_message *message, void *data, sd_bus_erro
 static int append_container(sd_bus_message *reply, Container *container)
 {
         const ContainerInfo *info = container_info(container);
-        g_autofree char *path = server_container_path(info);
+        g_autofree char *path = path_of_container(info);
 
         return sd_bus_message_append(reply, "(ssuto)", info->id,
                                      container_state_to_string(info->state), info->owner,
@@ -119,11 +117,11 @@ static int method_list_containers(sd_bus_message *message, void *data, sd_bus_er
 {
         Server *server = data;
         GError *error = NULL;
-        const Credentials *caller = server_caller(server, message, &error);
+        const Credentials *caller = callers_get(server->callers, message, &error);
         sd_bus_message *reply = NULL;
 
         if (!caller)
-                return reply_error(ret_error, error);
+                return error_map_set(ret_error, error);
         int r = sd_bus_message_enter_container(message, 'a', "{sv}");
         if (r >= 0)
                 r = sd_bus_message_at_end(message, false);
@@ -160,7 +158,7 @@ static int get_n_containers(sd_bus *bus, const char *path, const char *interface
 {
         Server *server = data;
         sd_bus_message *call = sd_bus_get_current_message(bus);
-        const Credentials *caller = call ? server_caller(server, call, NULL) : NULL;
+        const Credentials *caller = call ? callers_get(server->callers, call, NULL) : NULL;
 
         if (!caller)
                 return sd_bus_message_append(reply, "u", 0u);
@@ -180,30 +178,19 @@ static int get_cgroup_mode(sd_bus *bus, const char *path, const char *interface,
                                      cgroup_mode_to_string(server->options.cgroup_mode));
 }
 
-/* -- vtables: entries are open to all, for it is polkit that decides, in one place -- */
+/* -- vtables -- */
+
+#define METHOD(name, in, out, handler, action, owner_is_free) METHOD_ENTRY(name, in, out, handler),
 
 static const sd_bus_vtable runc_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD_WITH_ARGS("Run", SD_BUS_ARGS("s", rootfs, "t", memMax, "as", argv),
-                                SD_BUS_RESULT("o", container), spawn_method_run,
-                                SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_VTABLE_END,
+        RUNC_METHODS(METHOD) SD_BUS_VTABLE_END,
 };
-
-#define SPAWN_ARGS SD_BUS_ARGS("ay", rootfs, "aay", argv, "a{uh}", fds, "a{sv}", options)
 
 static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD_WITH_ARGS("Spawn", SPAWN_ARGS, SD_BUS_RESULT("o", container),
-                                spawn_method_spawn, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Create", SPAWN_ARGS, SD_BUS_RESULT("o", container),
-                                spawn_method_spawn, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("GetContainer", SD_BUS_ARGS("s", id), SD_BUS_RESULT("o", container),
-                                method_get_container, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("ListContainers", SD_BUS_ARGS("a{sv}", filter),
-                                SD_BUS_RESULT("a(ssuto)", containers), method_list_containers,
-                                SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_SIGNAL_WITH_ARGS("ContainerNew", SD_BUS_ARGS("s", id, "o", path), 0),
+        MANAGER_METHODS(METHOD)
+                SD_BUS_SIGNAL_WITH_ARGS("ContainerNew", SD_BUS_ARGS("s", id, "o", path), 0),
         SD_BUS_SIGNAL_WITH_ARGS("ContainerRemoved", SD_BUS_ARGS("s", id, "o", path), 0),
         SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("NContainers", "u", get_n_containers, 0, 0),

@@ -2,8 +2,9 @@
 
 #include <string.h>
 
-#include "dbus/error-map.h"
-#include "dbus/server-internal.h"
+#include "dbus/connection/error-map.h"
+#include "dbus/paths.h"
+#include "dbus/server.h"
 #include "dbus/spec-decode.h"
 #include "polkit/actions.h"
 #include "service/rootfs/id-map.h"
@@ -13,15 +14,16 @@
 
 /* A call of Run, Spawn or Create, on its way to a container. */
 typedef struct Spawn {
+        Server *server;
         Request *request;
         Order *order;
 } Spawn;
 
-static Spawn *spawn_new(Request *request, Order *order)
+static Spawn *spawn_new(Server *server, Request *request, Order *order)
 {
         Spawn *spawn = g_new(Spawn, 1);
 
-        *spawn = (Spawn){request, order};
+        *spawn = (Spawn){server, request, order};
         return spawn;
 }
 
@@ -37,26 +39,24 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Spawn, spawn_free)
 static void on_spawned(Container *container, GError *error, void *data)
 {
         Request *request = data;
-        Server *server = request_server(request);
 
         if (error) {
                 request_refuse(request, error);
                 return;
         }
-        server_watch_caller(server, container);
-        g_autofree char *path = server_container_path(container_info(container));
+        g_autofree char *path = path_of_container(container_info(container));
         request_done(request, "o", path);
 }
 
 static void on_authorized(Request *request, void *data)
 {
         g_autoptr(Spawn) spawn = data;
-        Server *server = request_server(request);
+        Server *server = spawn->server;
         Order *order = spawn->order;
 
         if (order->watch_bus && !server->options.peer)
-                order->watcher =
-                        server_watcher(server, sd_bus_message_get_sender(request_message(request)));
+                order->watcher = waiting_watcher(
+                        server->options.bus, sd_bus_message_get_sender(request_message(request)));
         manager_create(server->manager, g_steal_pointer(&spawn->order), on_spawned, request);
 }
 
@@ -197,15 +197,15 @@ static int begin(Server *server, sd_bus_message *message, Order *consumed, sd_bu
 {
         g_autoptr(Order) order = consumed;
         GError *error = NULL;
-        const Credentials *caller = server_caller(server, message, &error);
+        const Credentials *caller = callers_get(server->callers, message, &error);
         Request *request = NULL;
 
         if (caller)
                 order->owner = credentials_copy(caller);
         /* what cannot be admitted is worth no password */
         if (!caller || !manager_admit(server->manager, order, &error) ||
-            !(request = request_new(server, message, caller, &error)))
-                return reply_error(ret_error, error);
+            !(request = request_new(server->requests, message, caller, &error)))
+                return error_map_set(ret_error, error);
         const TreeSpec *tree = &order->tree;
         RootfsSource sources[1 + MOUNTS_MAX] = {
                 {.path = tree->has_root_fd ? NULL : tree->rootfs, .fd = tree->root.fd}};
@@ -213,7 +213,7 @@ static int begin(Server *server, sd_bus_message *message, Order *consumed, sd_bu
         for (size_t i = 0; i < tree->n_mounts; i++)
                 if (tree->mounts[i].source)
                         sources[look_up.n++].path = tree->mounts[i].source;
-        Spawn *spawn = spawn_new(request, g_steal_pointer(&order));
+        Spawn *spawn = spawn_new(server, request, g_steal_pointer(&order));
         RootfsLookup *lookup = rootfs_lookup(server->lookups, &look_up, on_tree, spawn);
         if (lookup)
                 request_set_lookup(request, lookup, spawn_free, spawn);
@@ -226,7 +226,7 @@ int spawn_method_run(sd_bus_message *message, void *data, sd_bus_error *ret_erro
         GError *error = NULL;
 
         if (!spec_decode_run(message, &order, &error))
-                return reply_error(ret_error, error);
+                return error_map_set(ret_error, error);
         order->execute = true;
         return begin(data, message, order, ret_error);
 }
@@ -237,7 +237,7 @@ int spawn_method_spawn(sd_bus_message *message, void *data, sd_bus_error *ret_er
         GError *error = NULL;
 
         if (!spec_decode_spawn(message, &order, &error))
-                return reply_error(ret_error, error);
+                return error_map_set(ret_error, error);
         order->execute = strcmp(sd_bus_message_get_member(message), "Spawn") == 0;
         return begin(data, message, order, ret_error);
 }

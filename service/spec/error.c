@@ -4,6 +4,17 @@
 
 G_DEFINE_QUARK(runtime - error, runtime_error)
 
+const char *error_name(RuntimeError code)
+{
+        static const char *const names[] = {
+#define NAME(code, name, meaning) [RUNTIME_ERROR_##code] = name,
+                ERRORS(NAME)
+#undef NAME
+        };
+
+        return names[code];
+}
+
 bool error_set(GError **error, RuntimeError code, const char *format, ...)
 {
         va_list args;

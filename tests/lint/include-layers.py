@@ -11,6 +11,7 @@ LIBC = (r'(linux|sys|asm|net)/\S+|errno\.h|fcntl\.h|limits\.h|sched\.h|signal\.h
 NO_BUS = r'(?!systemd/|gio/|dbus/|polkit/).*'
 ANY = r'.*'
 CLIENT = r'dbus/(names|options)\.h|service/spec/limits\.h|service/util/.*'
+BELOW_DBUS = r'polkit/.*|service/(?!sandbox/child)[^/]+/.*'
 
 # The floors of service/, from the top down: a file includes what is on its own floor or below. Rooms on one floor
 # know nothing of each other.
@@ -26,6 +27,21 @@ def floor_rows():
                    f'{room} is below that, or beside it: it reports upward by callbacks, and knows no bus')
 
 
+# The steps of dbus/, from the top down, by the stems of files: a file includes what is below its own step, so that
+# no two name each other. The bus's handlers stand at the top, what each of them may use below.
+STEPS = [('manager-api', 'container-api'), ('container-methods', 'spawn'), ('server',), ('signals',), ('waiting',),
+         ('requests',), ('container-properties', 'paths', 'rules', 'spec-decode'), ('arguments', 'methods', 'log'),
+         ('names', 'options', 'activity', 'uid-counts')]
+
+
+def step_rows():
+    for number, stems in enumerate(STEPS):
+        below = '|'.join([r'connection/.*'] + [stem + r'\.h' for step in STEPS[number + 1:] for stem in step])
+        for stem in stems:
+            yield (rf'dbus/{stem}\.[ch]', rf'dbus/{stem}\.h|dbus/({below})|{BELOW_DBUS}', ANY,
+                   'that stands beside it or above it in dbus/ (STEPS in this lint), or is not the business of dbus/')
+
+
 # files, project headers, system headers, why
 LAYERS = [
     (r'service/sandbox/child/.*|service/spec/attributes\.h', r'service/sandbox/child/.*|service/spec/attributes\.h', LIBC,
@@ -39,8 +55,8 @@ LAYERS = [
      'wires core, authority and bus together; knows no command line'),
     (r'polkit/.*', r'polkit/.*|service/spec/(error|limits)\.h|service/util/.*', ANY,
      'asks the authority, knows no container'),
-    (r'dbus/.*', r'(dbus|polkit)/.*|service/(?!sandbox/child)[^/]+/.*', ANY,
-     'translates between bus and core; neither the child half nor the program is its business'),
+    *step_rows(),
+    (r'dbus/connection/.*', rf'dbus/connection/.*|{BELOW_DBUS}', ANY, 'serves a connection, whatever travels over it'),
     (r'cli/lib/.*', rf'cli/lib/.*|{CLIENT}', ANY,
      'shared by every command line: it knows none of them, and of the service what the bus says'),
     (r'cli/naivec/(naivec\.c|verbs/.*)', rf'cli/(lib|naivec)/.*|{CLIENT}', ANY,
@@ -65,6 +81,11 @@ def check_file(path, text):
             yield f'{path}: must not include <{system}>: {layer[3]}'
 
 
+def check_step(path):
+    if path.startswith('dbus/') and not layer_of(path):
+        yield f'{path}: has no step in dbus/: give it its place in STEPS'
+
+
 def check_own_header(path, text, tree):
     """Own header first: shows that it needs nothing before it."""
     own = path[:-1] + 'h'
@@ -79,6 +100,7 @@ def check(tree):
     for path, text in tree.items():
         if lintlib.is_c(path):
             complaints += check_file(path, text)
+            complaints += check_step(path)
             complaints += check_own_header(path, text, tree)
     return complaints
 
@@ -109,11 +131,15 @@ BAD = [
     {'dbus/manager-api.c': '#include "cli/lib/table.h"\n'},
     {'dbus/manager-api.c': '#include "service/sandbox/child/child.h"\n'},
     {'dbus/manager-api.c': '#include "service/idle-exit.h"\n'},
+    {'dbus/manager-api.c': '#include "dbus/container-api.h"\n'},
+    {'dbus/requests.c': '#include "dbus/server.h"\n'},
+    {'dbus/connection/callers.c': '#include "dbus/log.h"\n'},
+    {'dbus/unheard-of.c': ''},
     {'cli/naivec/naivec.c': '#include "service/spec/error.h"\n'},
-    {'cli/naivec/naivec.c': '#include "dbus/request.h"\n'},
+    {'cli/naivec/naivec.c': '#include "dbus/requests.h"\n'},
     {'cli/naivec/naivec.c': '#include "polkit/actions.h"\n'},
     {'cli/lib/client.c': '#include "cli/naivec/invocation.h"\n'},
-    {'cli/lib/client.c': '#include "dbus/request.h"\n'},
+    {'cli/lib/client.c': '#include "dbus/requests.h"\n'},
     {'cli/naivec/batch.c': '#include "cli/naivec/verbs/verbs.h"\n'},
     {'cli/naivec/verbs/list.c': '#include "service/manager/manager.h"\n'},
     {'cli/lib/table.c': '#include <stdio.h>\n#include "cli/lib/table.h"\n', 'cli/lib/table.h': ''},
@@ -128,7 +154,8 @@ GOOD = [
     {'service/sandbox/sandbox.c': '#include "service/sandbox/child/child.h"\n'},
     {'service/util/bus-auto.h': '#include <systemd/sd-bus.h>\n'},
     {'polkit/authority.c': '#include "service/util/bus-auto.h"\n#include "service/spec/limits.h"\n'},
-    {'dbus/error-map.c': '#include "service/spec/error.h"\n#include <systemd/sd-bus.h>\n'},
+    {'dbus/connection/error-map.c': '#include "service/spec/error.h"\n#include <systemd/sd-bus.h>\n'},
+    {'dbus/manager-api.c': '#include "dbus/connection/callers.h"\n#include "dbus/rules.h"\n'},
     {'cli/lib/client.c': '#include "dbus/names.h"\n#include "service/util/fd.h"\n'},
     {'cli/naivec/naivec.c': '#include "cli/naivec/verbs/verbs.h"\n'},
     {'cli/naivec/verbs/list.c': '#include "cli/lib/table.h"\n#include "cli/naivec/listing.h"\n'},

@@ -4,8 +4,8 @@ MOUNTS = 'service/sandbox/child/root.c'
 CHILD, LAUNCH, MAP = 'service/sandbox/child/child.c', 'service/sandbox/launch.c', 'service/rootfs/id-map.c'
 ROOTFS, CLONE = 'service/rootfs/lookup.c', 'service/rootfs/mount.c'
 CALLER, CACHED, LOOKUP_CHILD = 'service/rootfs/caller.c', 'service/rootfs/cached.c', 'service/rootfs/lookup-child.c'
-PROFILE, SPEC, DECODE, SERVER = 'service/sandbox/profile.c', 'service/spec/run-spec.c', 'dbus/spec-decode.c', 'dbus/server.c'
-POLKIT, REQUEST = 'polkit/authority.c', 'dbus/request.c'
+PROFILE, SPEC, DECODE, RULES = 'service/sandbox/profile.c', 'service/spec/run-spec.c', 'dbus/spec-decode.c', 'dbus/rules.c'
+POLKIT, REQUEST = 'polkit/authority.c', 'dbus/requests.c'
 
 DEFENCES = [
     ('A1', 'the refusal of links as mount points', MOUNTS, 'RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |',
@@ -110,7 +110,7 @@ DEFENCES = [
     ('B10', 'the refusal of directories', DECODE, 'if (S_ISDIR(status.stx_mode))', 'if (false)',
      'test_b_calls.Descriptors.test_kinds'),
     ('B10', 'the refusal of mere paths', DECODE, 'if (flags & O_PATH)', 'if (false)', 'test_b_calls.Descriptors.test_kinds'),
-    ('B11', 'the owner alone', SERVER, 'return caller->uid == 0 || caller->uid == owner;', 'return true;',
+    ('B11', 'the owner alone', RULES, 'return caller->uid == 0 || caller->uid == owner;', 'return true;',
      'test_b_calls.Strangers'),
     ('B12', 'root\'s id for signals', CALLER, '        setfsuid(owner->uid);\n',
      '        syscall(SYS_setresuid, owner->uid, owner->uid, owner->uid);\n',

@@ -1,7 +1,7 @@
 """Defences of rows C and D; see defences.py."""
 
-AUTHORITY, CALLERS, REQUEST, MANAGER = 'polkit/authority.c', 'dbus/connection/callers.c', 'dbus/request.c', 'dbus/manager-api.c'
-MAIN, CHILD, LAUNCH, SECCOMP = 'service/main.c', 'service/sandbox/child/child.c', 'service/sandbox/launch.c', 'service/sandbox/seccomp.c'
+AUTHORITY, CALLERS, REQUEST, MANAGER = 'polkit/authority.c', 'dbus/connection/callers.c', 'dbus/requests.c', 'dbus/manager-api.c'
+BUILD, SETTLE, CHILD, LAUNCH, SECCOMP = 'service/build.c', 'service/settle.c', 'service/sandbox/child/child.c', 'service/sandbox/launch.c', 'service/sandbox/seccomp.c'
 PROFILE, MAP, RANGES, RECORD = 'service/sandbox/profile.c', 'service/rootfs/id-map.c', 'service/rootfs/id-ranges.c', 'service/container/record.c'
 SPEC = 'service/spec/run-spec.c'
 
@@ -32,7 +32,7 @@ DEFENCES = [
      '        if (refusal) {', 'test_c_answers.Answers'),
     ('C7', 'the time limit of a quiet question', AUTHORITY, 'if (!request->interactive)\n', 'if (false)\n',
      'test_c_answers.Answers.test_never'),
-    ('C9', 'the hold on the name', MAIN, 'sd_bus_request_name(service->bus, BUS_NAME, 0)',
+    ('C9', 'the hold on the name', BUILD, 'sd_bus_request_name(service->bus, BUS_NAME, 0)',
      'sd_bus_request_name(service->bus, BUS_NAME, SD_BUS_NAME_ALLOW_REPLACEMENT)', 'test_c_names.Name'),
     ('D1', 'the refusal of TIOCSTI', SECCOMP, '{"ioctl", 1, IS(TIOCSTI), REFUSE(EPERM)},', '', 'test_d.Attempts'),
     ('D1', 'the look at 32 bits of an ioctl alone', SECCOMP, 'append(code, (struct sock_filter) LOAD(LOW_HALF(rule->index)));',
@@ -62,9 +62,9 @@ DEFENCES = [
      '        {"sys", MOUNT_READ_ONLY, EARLY_PROC},\n',
      '', 'test_document'),
     ('D9', 'a range for one container at a time', RANGES, '        ranges->used++;\n', '', 'test_d.Ranges'),
-    ('D10', 'the reset of what was inherited', MAIN, '                reset_attributes();\n', '                (void) 0;\n',
+    ('D10', 'the reset of what was inherited', SETTLE, '                reset_attributes();\n', '                (void) 0;\n',
      'test_d_inherited'),
-    ('D10', 'the limit of core dumps', MAIN, 'setrlimit(RLIMIT_CORE, &(struct rlimit){1, 1});', '',
+    ('D10', 'the limit of core dumps', SETTLE, 'setrlimit(RLIMIT_CORE, &(struct rlimit){1, 1});', '',
      'test_d.Attempts.test_core_dumps'),
     ('D10', 'the umask', 'service/sandbox/child/steps.c',
      'umask(plan->attributes.umask);',
@@ -79,7 +79,7 @@ DEFENCES = [
      'test_d.Records.test_every_byte'),
     ('D12', "the look at a recorded process's beginning", 'service/container/adoption.c', ' || start != info->start_time', '',
      'test_d.Records.test_number_of_another_process'),
-    ('D12', 'the look at the state directory', MAIN, '(status.st_mode & 077)', 'false', 'test_d.Records.test_modes'),
+    ('D12', 'the look at the state directory', BUILD, '(status.st_mode & 077)', 'false', 'test_d.Records.test_modes'),
     ('D13', 'the limit of object paths', 'dbus/server.c', '> OBJECT_PATH_MAX', '> 1000000', 'test_d_input.Input.test_paths'),
 ]
 

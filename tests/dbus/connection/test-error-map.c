@@ -1,4 +1,4 @@
-#include "dbus/error-map.h"
+#include "dbus/connection/error-map.h"
 
 #include <errno.h>
 #include <string.h>
@@ -19,7 +19,7 @@ static void test_every_code(void)
         g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
         for (int code = 0; code < _RUNTIME_ERROR_MAX; code++) {
-                const char *name = error_map_name((RuntimeError) code);
+                const char *name = error_name((RuntimeError) code);
                 if (!name)
                         g_error("code %d has no name", code);
                 g_assert_true(sd_bus_interface_name_is_valid(name) > 0);
@@ -27,6 +27,40 @@ static void test_every_code(void)
                               g_str_has_prefix(name, "org.naive.Runc.Error."));
                 g_assert_true(g_hash_table_add(seen, (char *) name));
         }
+}
+
+/* The words of the manual's list of errors, in a set; those of the bus first, as in the manual. */
+static GHashTable *read_manual(void)
+{
+        GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        g_autofree char *path =
+                g_test_build_filename(G_TEST_DIST, "..", "dbus", "org.naive.Runc.5", NULL);
+        g_autofree char *text = NULL;
+
+        g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+        const char *start = strstr(text, "\n.Sh ERRORS\n"), *end = strstr(text, "\n.Sh EXAMPLES\n");
+        g_assert_true(start && end && start < end);
+        g_autofree char *section = g_strndup(start, (gsize) (end - start));
+        g_auto(GStrv) lines = g_strsplit(section, "\n", -1);
+        for (char **line = lines; *line; line++)
+                if (g_str_has_prefix(*line, ".It Li "))
+                        g_hash_table_add(names, g_strdup(*line + strlen(".It Li ")));
+        return names;
+}
+
+/* The manual lists every error, and none that there is not. */
+static void test_manual(void)
+{
+        g_autoptr(GHashTable) names = read_manual();
+
+        for (int code = 0; code < _RUNTIME_ERROR_MAX; code++) {
+                const char *name = strrchr(error_name((RuntimeError) code), '.') + 1;
+                if (!g_hash_table_remove(names, name))
+                        g_error("the manual does not list %s", name);
+        }
+        /* sd-bus's own, for what it does not find */
+        g_assert_true(g_hash_table_remove(names, "UnknownObject"));
+        g_assert_cmpuint(g_hash_table_size(names), ==, 0);
 }
 
 /* What a handler returns is negative, and the error has name and text. */
@@ -105,6 +139,7 @@ int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/error-map/every-code", test_every_code);
+        g_test_add_func("/error-map/manual", test_manual);
         g_test_add_func("/error-map/set", test_set);
         g_test_add_func("/error-map/other-domain", test_other_domain);
         g_test_add_func("/error-map/any-bytes", test_any_bytes);

@@ -1,12 +1,10 @@
 #pragma once
 
-/* GError → D-Bus error: one table of names, and the one door out. */
+/* GError → D-Bus error: the one door out. */
 
 #include <systemd/sd-bus.h>
 
 #include "service/spec/error.h"
-
-const char *error_map_name(RuntimeError code);
 
 /* Sets `ret_error` for a handler to return (a negative errno, as sd-bus wants); the text becomes
  * valid, printable UTF-8. Consumes `error`. */

@@ -9,7 +9,10 @@
 #include <unistd.h>
 
 #include "dbus/connection/bus-source.h"
+#include "dbus/container-api.h"
+#include "dbus/manager-api.h"
 #include "dbus/names.h"
+#include "dbus/rules.h"
 #include "dbus/server.h"
 #include "polkit/actions.h"
 #include "service/container/record.h"
@@ -133,9 +136,11 @@ static void serve_and_collect(int records)
                                                          .profile = &profile,
                                                          .records = records,
                                                          .launch = fake_launch},
-                                       &server_events, server);
+                                       &signals_events, server->signals);
         manager_restore(manager);
-        g_assert_true(server_export(server, manager, &error));
+        g_assert_true(server_attach(server, manager, &error));
+        g_assert_true(manager_api_export(server, &error));
+        g_assert_true(container_api_export(server, &error));
         GSource *source = bus_source_attach(bus, NULL, NULL, NULL);
         GSource *client_source = bus_source_attach(client, NULL, NULL, NULL);
         for (const char *const *path = (const char *const[]){MANAGER_PATH, CONTAINER_PATH, NULL};
@@ -155,7 +160,7 @@ static void serve_and_collect(int records)
 
 static void collect_methods(void)
 {
-        g_autofree char *path = g_dir_make_tmp("test-server-rules-XXXXXX", NULL);
+        g_autofree char *path = g_dir_make_tmp("test-rules-XXXXXX", NULL);
         int records = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
         methods = g_ptr_array_new_with_free_func(g_free);
@@ -258,12 +263,12 @@ int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
         collect_methods();
-        g_test_add_func("/server-rules/sees-all", test_sees_all);
-        g_test_add_func("/server-rules/every-method", test_every_method);
-        g_test_add_func("/server-rules/no-stale-row", test_no_stale_row);
-        g_test_add_func("/server-rules/changing-has-action", test_changing_has_action);
-        g_test_add_func("/server-rules/making", test_making);
-        g_test_add_func("/server-rules/reading-has-action", test_reading_has_action);
+        g_test_add_func("/rules/sees-all", test_sees_all);
+        g_test_add_func("/rules/every-method", test_every_method);
+        g_test_add_func("/rules/no-stale-row", test_no_stale_row);
+        g_test_add_func("/rules/changing-has-action", test_changing_has_action);
+        g_test_add_func("/rules/making", test_making);
+        g_test_add_func("/rules/reading-has-action", test_reading_has_action);
         int status = g_test_run();
         g_ptr_array_unref(methods);
         return status;

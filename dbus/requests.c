@@ -1,18 +1,22 @@
-/* One call that cannot be answered at once. It keeps the message, counts against its caller while
- * it is pending, and ends in exactly one of request_done(), request_fail(), request_refuse() and
- * request_drop(), or when its caller leaves while polkit is asked: then the question is cancelled
- * and nobody is answered. */
+#include "dbus/requests.h"
 
 #include <stdarg.h>
 
-#include "dbus/error-map.h"
+#include "dbus/connection/error-map.h"
 #include "dbus/log.h"
-#include "dbus/names.h"
-#include "dbus/server-internal.h"
+#include "dbus/uid-counts.h"
 #include "service/spec/limits.h"
 
+struct Requests {
+        RequestsOptions options;
+        GHashTable *all;      /* set of Request, borrowed: each is freed by its end */
+        GHashTable *pending;  /* uid → count of Requests */
+        GHashTable *refusals; /* uid → Refusals, owned */
+        bool refuses;
+};
+
 struct Request {
-        Server *server;
+        Requests *requests;
         sd_bus_message *message;
         Credentials *caller;
         AuthorityQuery *query;
@@ -28,36 +32,36 @@ typedef struct Refusals {
         unsigned count;
 } Refusals;
 
-static Refusals *refusals_of(Server *server, uid_t uid)
+static Refusals *refusals_of(Requests *requests, uid_t uid)
 {
-        Refusals *refusals = g_hash_table_lookup(server->refusals, GUINT_TO_POINTER(uid));
+        Refusals *refusals = g_hash_table_lookup(requests->refusals, GUINT_TO_POINTER(uid));
         uint64_t now = (uint64_t) g_get_monotonic_time();
 
         if (!refusals) {
                 refusals = g_new0(Refusals, 1);
-                g_hash_table_insert(server->refusals, GUINT_TO_POINTER(uid), refusals);
+                g_hash_table_insert(requests->refusals, GUINT_TO_POINTER(uid), refusals);
         }
         if (refusals->count == 0 || now - refusals->since > REFUSALS_USEC)
                 *refusals = (Refusals){.since = now};
         return refusals;
 }
 
-Request *request_new(Server *server, sd_bus_message *message, const Credentials *caller,
+Request *request_new(Requests *requests, sd_bus_message *message, const Credentials *caller,
                      GError **error)
 {
-        if (server->refuses) {
+        if (requests->refuses) {
                 error_set(error, RUNTIME_ERROR_CANCELLED, "the service is stopping");
                 return NULL;
         }
-        if (caller->uid != 0 && refusals_of(server, caller->uid)->count >= REFUSALS_MAX) {
+        if (caller->uid != 0 && refusals_of(requests, caller->uid)->count >= REFUSALS_MAX) {
                 error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
                           "%u requests of yours were refused within %u s: wait a little",
                           REFUSALS_MAX, (unsigned) (REFUSALS_USEC / G_USEC_PER_SEC));
                 return NULL;
         }
         if (caller->uid != 0 &&
-            (server_count(server->pending, caller->uid, 0) >= PENDING_PER_UID_MAX ||
-             server->n_pending >= PENDING_MAX)) {
+            (uid_count(requests->pending, caller->uid, 0) >= PENDING_PER_UID_MAX ||
+             g_hash_table_size(requests->all) >= PENDING_MAX)) {
                 error_set(
                         error, RUNTIME_ERROR_LIMITS_EXCEEDED,
                         "too many requests are waiting for an answer (%u for each user, %u in all)",
@@ -65,12 +69,11 @@ Request *request_new(Server *server, sd_bus_message *message, const Credentials 
                 return NULL;
         }
         Request *request = g_new0(Request, 1);
-        request->server = server;
+        request->requests = requests;
         request->message = sd_bus_message_ref(message);
         request->caller = credentials_copy(caller);
-        g_hash_table_add(server->requests, request);
-        server_count(server->pending, caller->uid, 1);
-        server->n_pending++;
+        g_hash_table_add(requests->all, request);
+        uid_count(requests->pending, caller->uid, 1);
         return request;
 }
 
@@ -85,19 +88,18 @@ static void question_clear(Request *request)
 
 static void request_free(Request *request)
 {
-        Server *server = request->server;
+        Requests *requests = request->requests;
 
         rootfs_lookup_cancel(request->lookup);
         authority_query_cancel(request->query);
         peer_watch_free(request->watch);
         question_clear(request);
-        g_hash_table_remove(server->requests, request);
-        server_count(server->pending, request->caller->uid, -1);
-        server->n_pending--;
+        g_hash_table_remove(requests->all, request);
+        uid_count(requests->pending, request->caller->uid, -1);
         sd_bus_message_unref(request->message);
         credentials_free(request->caller);
         g_free(request);
-        server_activity(server);
+        activity_tell(&requests->options.activity);
 }
 
 void request_drop(Request *request)
@@ -110,7 +112,7 @@ void request_refuse(Request *request, const GError *error)
         g_autofree char *text = authority_escape(error->message);
 
         log_decision(request->caller->uid, NULL, text);
-        refusals_of(request->server, request->caller->uid)->count++;
+        refusals_of(request->requests, request->caller->uid)->count++;
         request_fail(request, error);
 }
 
@@ -150,26 +152,21 @@ sd_bus_message *request_message(Request *request)
         return request->message;
 }
 
-Server *request_server(Request *request)
-{
-        return request->server;
-}
-
 const Credentials *request_caller(Request *request)
 {
         return request->caller;
 }
 
-void request_cancel_all(Server *server)
+void requests_refuse(Requests *requests, RequestFunc cancelled, void *data)
 {
-        g_autoptr(GList) all = g_hash_table_get_keys(server->requests);
+        g_autoptr(GList) all = g_hash_table_get_keys(requests->all);
         g_autoptr(GError) error = NULL;
 
+        requests->refuses = true;
         error_set(&error, RUNTIME_ERROR_CANCELLED, "the service is stopping");
         for (GList *link = all; link; link = link->next) {
-                Request *request = link->data;
-                manager_forget(server->manager, request);
-                request_fail(request, error);
+                cancelled(link->data, data);
+                request_fail(link->data, error);
         }
 }
 
@@ -203,7 +200,7 @@ static void on_answer(GError *error, void *data)
                 peer_watch_await(request->watch, on_present);
                 return;
         }
-        refusals_of(request->server, request->caller->uid)->count++;
+        refusals_of(request->requests, request->caller->uid)->count++;
         stop_watching(request);
         if (question.refused)
                 question.refused(request, question.data);
@@ -211,14 +208,14 @@ static void on_answer(GError *error, void *data)
                 request_fail(request, error);
 }
 
-/* One that leaves has cost as much as one that is refused. */
+/* A caller that leaves has cost as much as a caller that is refused. */
 static void on_caller_left(bool gone, void *data)
 {
         Request *request = data;
         g_autoptr(GError) error = NULL;
 
         if (gone) {
-                refusals_of(request->server, request->caller->uid)->count++;
+                refusals_of(request->requests, request->caller->uid)->count++;
                 request_free(request);
                 return;
         }
@@ -231,12 +228,12 @@ static void on_caller_left(bool gone, void *data)
  * judged. */
 bool request_is_asked(const Request *request)
 {
-        return request->caller->uid != 0 && request->server->authority;
+        return request->caller->uid != 0 && request->requests->options.authority;
 }
 
 void request_authorize(Request *request, const RequestQuestion *question)
 {
-        Server *server = request->server;
+        const RequestsOptions *options = &request->requests->options;
 
         if (!request_is_asked(request)) {
                 question->next(request, question->data);
@@ -244,9 +241,9 @@ void request_authorize(Request *request, const RequestQuestion *question)
         }
         request->question = *question;
         const char *sender = sd_bus_message_get_sender(request->message);
-        request->watch = peer_watch_new(server->watches, sender, on_caller_left, request);
+        request->watch = peer_watch_new(options->watches, sender, on_caller_left, request);
         request->query = authority_check(
-                server->authority,
+                options->authority,
                 &(AuthorityRequest){
                         .sender = sender,
                         .action = question->action,
@@ -255,4 +252,30 @@ void request_authorize(Request *request, const RequestQuestion *question)
                                                request->message) > 0,
                 },
                 on_answer, request);
+}
+
+bool requests_is_idle(const Requests *requests)
+{
+        return g_hash_table_size(requests->all) == 0;
+}
+
+Requests *requests_new(const RequestsOptions *options)
+{
+        Requests *requests = g_new0(Requests, 1);
+
+        requests->options = *options;
+        requests->all = g_hash_table_new(NULL, NULL);
+        requests->pending = g_hash_table_new(NULL, NULL);
+        requests->refusals = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+        return requests;
+}
+
+void requests_free(Requests *requests)
+{
+        if (!requests)
+                return;
+        g_hash_table_destroy(requests->all);
+        g_hash_table_destroy(requests->pending);
+        g_hash_table_destroy(requests->refusals);
+        g_free(requests);
 }

@@ -1,0 +1,96 @@
+#include "dbus/container-properties.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "dbus/names.h"
+
+/* -- how a field of each type becomes a value: FITS_...() is what such a field must be -- */
+
+#define FIELD(name)        ((ContainerInfo *) NULL)->name
+#define IS(field, type)    __builtin_types_compatible_p(__typeof__(FIELD(field)), type)
+#define FITS_u32(field)    (sizeof(FIELD(field)) == sizeof(uint32_t)) /* uid_t, pid_t */
+#define FITS_i32(field)    IS(field, int)
+#define FITS_u64(field)    IS(field, uint64_t)
+#define FITS_text(field)   IS(field, char *)
+#define FITS_texts(field)  IS(field, char **)
+#define FITS_state(field)  IS(field, ContainerState)
+#define FITS_result(field) IS(field, ContainerResult)
+
+static int append_u32(sd_bus_message *reply, const void *field)
+{
+        return sd_bus_message_append_basic(reply, 'u', field);
+}
+
+static int append_i32(sd_bus_message *reply, const void *field)
+{
+        return sd_bus_message_append_basic(reply, 'i', field);
+}
+
+static int append_u64(sd_bus_message *reply, const void *field)
+{
+        return sd_bus_message_append_basic(reply, 't', field);
+}
+
+static int append_text(sd_bus_message *reply, const void *field)
+{
+        const char *text = *(char *const *) field;
+
+        return sd_bus_message_append_basic(reply, 's', text ? text : "");
+}
+
+static int append_texts(sd_bus_message *reply, const void *field)
+{
+        return sd_bus_message_append_strv(reply, *(char **const *) field);
+}
+
+static int append_state(sd_bus_message *reply, const void *field)
+{
+        const ContainerState *state = field;
+
+        return sd_bus_message_append_basic(reply, 's', container_state_to_string(*state));
+}
+
+static int append_result(sd_bus_message *reply, const void *field)
+{
+        const ContainerResult *result = field;
+
+        return sd_bus_message_append_basic(reply, 's', container_result_to_string(*result));
+}
+
+/* -- the rows -- */
+
+#define CHECK(name, type, field, when) G_STATIC_ASSERT(FITS_##type(field));
+CONTAINER_PROPERTIES(CHECK)
+
+static const struct {
+        const char *name;
+        int (*append)(sd_bus_message *reply, const void *field);
+        size_t offset;
+        unsigned when;
+} properties[] = {
+#define ROW(name, type, field, when) {#name, append_##type, offsetof(ContainerInfo, field), when},
+        CONTAINER_PROPERTIES(ROW)};
+
+int container_property_append(sd_bus_message *reply, const ContainerInfo *info, const char *name)
+{
+        for (size_t i = 0; i < G_N_ELEMENTS(properties); i++)
+                if (strcmp(properties[i].name, name) == 0)
+                        return properties[i].append(reply,
+                                                    (const char *) info + properties[i].offset);
+        return -ENOENT;
+}
+
+void container_properties_emit(sd_bus *bus, const char *path, ContainerState state)
+{
+        unsigned when = state == CONTAINER_STOPPED ? PROPERTY_AT_END : PROPERTY_AT_START;
+        const char *names[G_N_ELEMENTS(properties) + 1] = {NULL};
+        size_t n = 0;
+
+        for (size_t i = 0; i < G_N_ELEMENTS(properties); i++)
+                if (properties[i].when & when)
+                        names[n++] = properties[i].name;
+        sd_bus_emit_properties_changed_strv(bus, path, INTERFACE_CONTAINER, (char **) names);
+}

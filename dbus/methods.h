@@ -1,0 +1,64 @@
+#pragma once
+
+/* The table of methods, one row for each, in the order of the interfaces. From a row come the
+ * vtable's entry (introspection with it), the call of its handler, and the rule of who may call it.
+ * A new method is a row here and its handler; the XML and the manual beside it, which tests hold
+ * against the live objects.
+ *
+ * X(name, (types and names in), (types and names out), handler, polkit action, who needs none)
+ *
+ * Entries are open to all in the vtables, for it is polkit that decides. A NULL action: changes
+ * nothing, and tells nothing of others. */
+
+#include <stdbool.h>
+#include <systemd/sd-bus.h>
+
+#include "polkit/actions.h"
+
+#define METHOD_NOTHING       (NULL)
+#define METHOD_OWNER_IS_FREE true /* the container's owner, and root */
+#define METHOD_ROOT_IS_FREE  false
+
+#define RUNC_METHODS(X)                                                                            \
+        X(Run, ("s", rootfs, "t", memMax, "as", argv), ("o", container), spawn_method_run,         \
+          ACTION_RUN, METHOD_ROOT_IS_FREE)
+
+/* Spawn and Create: run-privileged, where that is asked for */
+#define METHOD_SPAWN_ARGUMENTS ("ay", rootfs, "aay", argv, "a{uh}", fds, "a{sv}", options)
+#define MANAGER_METHODS(X)                                                                         \
+        X(Spawn, METHOD_SPAWN_ARGUMENTS, ("o", container), spawn_method_spawn, ACTION_RUN,         \
+          METHOD_ROOT_IS_FREE)                                                                     \
+        X(Create, METHOD_SPAWN_ARGUMENTS, ("o", container), spawn_method_spawn, ACTION_RUN,        \
+          METHOD_ROOT_IS_FREE)                                                                     \
+        X(GetContainer, ("s", id), ("o", container), method_get_container, ACTION_INSPECT,         \
+          METHOD_OWNER_IS_FREE)                                                                    \
+        X(ListContainers, ("a{sv}", filter), ("a(ssuto)", containers), method_list_containers,     \
+          NULL, METHOD_OWNER_IS_FREE)
+
+/* OpenPIDFD is "manage": whoever has the fd can signal. */
+#define CONTAINER_METHODS(X)                                                                       \
+        X(Start, METHOD_NOTHING, METHOD_NOTHING, method_start, ACTION_MANAGE,                      \
+          METHOD_OWNER_IS_FREE)                                                                    \
+        X(Stop, ("i", signal, "t", timeoutUSec), METHOD_NOTHING, method_stop, ACTION_MANAGE,       \
+          METHOD_OWNER_IS_FREE)                                                                    \
+        X(Kill, ("s", whom, "i", signal), METHOD_NOTHING, method_kill, ACTION_MANAGE,              \
+          METHOD_OWNER_IS_FREE)                                                                    \
+        X(Delete, METHOD_NOTHING, METHOD_NOTHING, method_delete, ACTION_MANAGE,                    \
+          METHOD_OWNER_IS_FREE)                                                                    \
+        X(Wait, METHOD_NOTHING, ("s", result, "i", code), method_wait, ACTION_INSPECT,             \
+          METHOD_OWNER_IS_FREE)                                                                    \
+        X(Attach, ("a{sv}", options), ("h", terminal), method_attach, ACTION_EXEC,                 \
+          METHOD_OWNER_IS_FREE)                                                                    \
+        X(ResizeTerminal, ("q", rows, "q", columns), METHOD_NOTHING, method_resize_terminal,       \
+          ACTION_EXEC, METHOD_OWNER_IS_FREE)                                                       \
+        X(OpenPIDFD, METHOD_NOTHING, ("h", pidfd), method_open_pidfd, ACTION_MANAGE,               \
+          METHOD_OWNER_IS_FREE)                                                                    \
+        X(ReadLog, ("t", offset, "u", max), ("t", next, "ay", data), method_read_log,              \
+          ACTION_INSPECT, METHOD_OWNER_IS_FREE)                                                    \
+        X(OpenLog, ("a{sv}", options), ("h", log), method_open_log, ACTION_INSPECT,                \
+          METHOD_OWNER_IS_FREE)
+
+/* A row as an entry of a vtable whose `handler` is one of sd-bus's own kind. */
+#define METHOD_ENTRY(name, in, out, handler)                                                       \
+        SD_BUS_METHOD_WITH_ARGS(#name, SD_BUS_ARGS in, SD_BUS_RESULT out, handler,                 \
+                                SD_BUS_VTABLE_UNPRIVILEGED)

@@ -1,0 +1,33 @@
+#include "dbus/paths.h"
+
+#include <glib.h>
+#include <string.h>
+#include <systemd/sd-bus.h>
+
+#include "dbus/names.h"
+
+char *path_of_container(const ContainerInfo *info)
+{
+        char prefix[64];
+        char *path = NULL;
+
+        g_snprintf(prefix, sizeof prefix, CONTAINER_PATH_PREFIX "/%u", info->owner);
+        return sd_bus_path_encode(prefix, info->id, &path) < 0 ? NULL : path;
+}
+
+bool path_parse(const char *path, uid_t *ret_owner, char **ret_id)
+{
+        char prefix[64];
+        char *end;
+
+        if (!g_str_has_prefix(path, CONTAINER_PATH_PREFIX "/"))
+                return false;
+        guint64 owner = g_ascii_strtoull(path + strlen(CONTAINER_PATH_PREFIX "/"), &end, 10);
+        if (*end != '/' || owner >= UINT32_MAX)
+                return false;
+        g_snprintf(prefix, sizeof prefix, CONTAINER_PATH_PREFIX "/%" G_GUINT64_FORMAT, owner);
+        if (sd_bus_path_decode(path, prefix, ret_id) <= 0)
+                return false;
+        *ret_owner = (uid_t) owner;
+        return true;
+}

@@ -1,0 +1,63 @@
+#pragma once
+
+/* Calls that cannot be answered at once: a lookup, polkit or a start comes first. Each Request
+ * keeps its message, counts against its caller while it is pending, and ends in exactly one of
+ * request_done(), request_fail(), request_refuse() and request_drop(), or when its caller leaves
+ * while polkit is asked: then the question is cancelled and nobody is answered. Knows nothing of
+ * containers: what is asked, and what comes next, the handlers say. */
+
+#include <stdbool.h>
+#include <systemd/sd-bus.h>
+
+#include "dbus/activity.h"
+#include "dbus/connection/peer-watch.h"
+#include "polkit/authority.h"
+#include "service/rootfs/lookup.h"
+#include "service/spec/credentials.h"
+
+typedef struct Requests Requests;
+typedef struct Request Request;
+typedef void (*RequestFunc)(Request *request, void *data);
+
+typedef struct RequestsOptions {
+        Authority *authority; /* NULL on a private connection, whose caller the kernel has judged */
+        PeerWatches *watches; /* both borrowed */
+        Activity activity;
+} RequestsOptions;
+
+Requests *requests_new(const RequestsOptions *options);
+void requests_free(Requests *requests); /* none is pending any more */
+bool requests_is_idle(const Requests *requests);
+/* Admits no more. What is pending is answered "cancelled", after a call of `cancelled` for each. */
+void requests_refuse(Requests *requests, RequestFunc cancelled, void *data);
+
+/* Counts it against its caller. `message` is kept. */
+Request *request_new(Requests *requests, sd_bus_message *message, const Credentials *caller,
+                     GError **error);
+sd_bus_message *request_message(Request *request);
+const Credentials *request_caller(Request *request);
+
+/* Each of these answers and frees; the last leaves the answer to somebody else. */
+void request_done(Request *request, const char *types, ...);
+void request_fail(Request *request, const GError *error);
+void request_refuse(Request *request,
+                    const GError *error); /* the caller's own mistake: logged, and counted */
+void request_drop(Request *request);
+
+/* What it waits for, and `data`, to be freed if it is cancelled. NULL: it has come. */
+void request_set_lookup(Request *request, RootfsLookup *lookup, GDestroyNotify free_data,
+                        void *data);
+
+typedef struct RequestQuestion {
+        const char *action;
+        const char *const *details;
+        RequestFunc next;
+        RequestFunc refused;      /* Called on refusal, to answer as if the container did not exist.
+                                   * NULL: report the refusal. */
+        GDestroyNotify free_data; /* of `data`, unless `next` took it over */
+        void *data;
+} RequestQuestion;
+/* Asks for `action` unless the caller is root or the private peer; then calls `next`, from inside
+ * if nothing has to be asked. Refused: answered and freed. */
+void request_authorize(Request *request, const RequestQuestion *question);
+bool request_is_asked(const Request *request); /* is polkit asked about this caller at all? */

@@ -1,0 +1,137 @@
+#include "dbus/signals.h"
+
+#include "dbus/container-properties.h"
+#include "dbus/log.h"
+#include "dbus/names.h"
+#include "dbus/paths.h"
+
+struct Signals {
+        sd_bus *bus;
+        Waiting *waiting;
+        Activity activity;
+        GQueue unannounced; /* Containers that the bus has not been told of */
+        guint announce_source;
+        bool emitting;
+};
+
+static void announce(Signals *signals, Container *container)
+{
+        const ContainerInfo *info = container_info(container);
+        g_autofree char *path = path_of_container(info);
+
+        signals->emitting = true;
+        sd_bus_emit_object_added(signals->bus, path);
+        sd_bus_emit_signal(signals->bus, MANAGER_PATH, INTERFACE_MANAGER, "ContainerNew", "so",
+                           info->id, path);
+        signals->emitting = false;
+        log_container(info, LOG_ID_NEW, "is %s", container_state_to_string(info->state));
+}
+
+static void announce_all(Signals *signals)
+{
+        Container *container;
+
+        if (signals->announce_source)
+                g_source_remove(signals->announce_source);
+        signals->announce_source = 0;
+        while ((container = g_queue_pop_head(&signals->unannounced)))
+                announce(signals, container);
+}
+
+static gboolean on_announce(void *data)
+{
+        announce_all(data);
+        return G_SOURCE_CONTINUE; /* removed by then */
+}
+
+/* Everybody hears of it once there is nothing more urgent: its caller's next call, or its end. */
+static void on_added(Container *container, void *data)
+{
+        Signals *signals = data;
+
+        waiting_watch_caller(signals->waiting, container);
+        g_queue_push_tail(&signals->unannounced, container);
+        if (!signals->announce_source)
+                signals->announce_source =
+                        g_idle_add_full(G_PRIORITY_DEFAULT, on_announce, signals, NULL);
+        activity_tell(&signals->activity);
+}
+
+static void on_changed(Container *container, void *data)
+{
+        Signals *signals = data;
+        const ContainerInfo *info = container_info(container);
+        g_autofree char *path = path_of_container(info);
+
+        announce_all(signals);
+        signals->emitting = true;
+        container_properties_emit(signals->bus, path, info->state);
+        signals->emitting = false;
+}
+
+static void on_exited(Container *container, void *data)
+{
+        Signals *signals = data;
+        const ContainerInfo *info = container_info(container);
+        g_autofree char *path = path_of_container(info);
+        const char *result = container_result_to_string(info->result);
+
+        waiting_answer(signals->waiting, container);
+        announce_all(signals);
+        signals->emitting = true;
+        sd_bus_emit_signal(signals->bus, path, INTERFACE_CONTAINER, "Exited", "si", result,
+                           info->code);
+        container_properties_emit(signals->bus, path, info->state);
+        signals->emitting = false;
+        log_container(info, LOG_ID_ENDED, "has ended: %s %d", result, info->code);
+        activity_tell(&signals->activity);
+}
+
+static void on_removed(Container *container, void *data)
+{
+        Signals *signals = data;
+        const ContainerInfo *info = container_info(container);
+        g_autofree char *path = path_of_container(info);
+
+        waiting_answer(signals->waiting, container);
+        announce_all(signals);
+        signals->emitting = true;
+        sd_bus_emit_signal(signals->bus, MANAGER_PATH, INTERFACE_MANAGER, "ContainerRemoved", "so",
+                           info->id, path);
+        sd_bus_emit_object_removed(signals->bus, path);
+        signals->emitting = false;
+        activity_tell(&signals->activity);
+}
+
+static void on_settled(void *data)
+{
+        activity_tell(&((Signals *) data)->activity);
+}
+
+const ManagerEvents signals_events = {on_added, on_changed, on_exited, on_removed, on_settled};
+
+bool signals_is_emitting(const Signals *signals)
+{
+        return signals->emitting;
+}
+
+Signals *signals_new(sd_bus *bus, Waiting *waiting, const Activity *activity)
+{
+        Signals *signals = g_new0(Signals, 1);
+
+        signals->bus = bus;
+        signals->waiting = waiting;
+        signals->activity = *activity;
+        g_queue_init(&signals->unannounced);
+        return signals;
+}
+
+void signals_free(Signals *signals)
+{
+        if (!signals)
+                return;
+        if (signals->announce_source)
+                g_source_remove(signals->announce_source);
+        g_queue_clear(&signals->unannounced);
+        g_free(signals);
+}

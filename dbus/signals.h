@@ -1,0 +1,22 @@
+#pragma once
+
+/* What the manager tells, told to the bus: new and removed objects, ends, changed properties. A new
+ * container is announced when there is nothing more urgent, yet before anything else is said of
+ * it. Calls that waited for an end are answered before everybody hears of that end. */
+
+#include <stdbool.h>
+#include <systemd/sd-bus.h>
+
+#include "dbus/activity.h"
+#include "dbus/waiting.h"
+#include "service/manager/manager.h"
+
+typedef struct Signals Signals;
+
+Signals *signals_new(sd_bus *bus, Waiting *waiting, const Activity *activity); /* both borrowed */
+void signals_free(Signals *signals);
+
+extern const ManagerEvents signals_events; /* their data is the Signals */
+
+/* Is the object look-up that sd-bus does now for us, and not for a caller? */
+bool signals_is_emitting(const Signals *signals);

@@ -1,0 +1,212 @@
+#include "dbus/waiting.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "dbus/connection/error-map.h"
+#include "dbus/log.h"
+#include "dbus/uid-counts.h"
+#include "service/spec/limits.h"
+
+struct Waiting {
+        WaitingOptions options;
+        GHashTable *bonds; /* Container → Bond, owned */
+        GHashTable *calls; /* uid → count of KeptCalls */
+        unsigned n_calls;
+};
+
+/* What hangs on one container. */
+typedef struct Bond {
+        Waiting *waiting;
+        Container *container;
+        GPtrArray *calls;  /* of KeptCall, owned; NULL: none so far */
+        PeerWatch *caller; /* WatchBus */
+} Bond;
+
+typedef struct KeptCall {
+        Bond *bond;
+        sd_bus_message *message;
+        PeerWatch *caller; /* NULL on a private connection */
+        uid_t uid;
+} KeptCall;
+
+static void kept_call_free(void *data)
+{
+        KeptCall *call = data;
+        Waiting *waiting = call->bond->waiting;
+
+        peer_watch_free(call->caller);
+        uid_count(waiting->calls, call->uid, -1);
+        waiting->n_calls--;
+        sd_bus_message_unref(call->message);
+        g_free(call);
+}
+
+static void bond_free(void *data)
+{
+        Bond *bond = data;
+
+        peer_watch_free(bond->caller);
+        if (bond->calls)
+                g_ptr_array_free(bond->calls, TRUE);
+        g_free(bond);
+}
+
+static Bond *bond_of(Waiting *waiting, Container *container)
+{
+        Bond *bond = g_hash_table_lookup(waiting->bonds, container);
+
+        if (!bond) {
+                bond = g_new0(Bond, 1);
+                bond->waiting = waiting;
+                bond->container = container;
+                g_hash_table_insert(waiting->bonds, container, bond);
+        }
+        return bond;
+}
+
+/* -- the caller whose leaving ends a container -- */
+
+/* A container whose caller cannot be watched would live on without that caller: it ends as well. */
+static void on_caller_left(bool gone, void *data)
+{
+        Container *container = ((Bond *) data)->container;
+
+        if (container_is_live(container)) {
+                log_container(container_info(container), NULL, "%s",
+                              gone ? "ends: its caller left"
+                                   : "ends: the bus lets no more callers be watched");
+                container_kill(container, true, SIGKILL, NULL);
+        }
+}
+
+void waiting_watch_caller(Waiting *waiting, Container *container)
+{
+        const char *watcher = container_info(container)->watcher;
+
+        if (!watcher)
+                return;
+        g_autofree char *prefix = waiting_watcher(waiting->options.bus, "");
+        Bond *bond = bond_of(waiting, container);
+        if (g_str_has_prefix(watcher, prefix))
+                bond->caller = peer_watch_new(waiting->options.watches, watcher + strlen(prefix),
+                                              on_caller_left, bond);
+        else
+                on_caller_left(true, bond);
+}
+
+char *waiting_watcher(sd_bus *bus, const char *name)
+{
+        char text[SD_ID128_STRING_MAX] = "";
+        sd_id128_t id;
+
+        if (sd_bus_get_bus_id(bus, &id) >= 0)
+                sd_id128_to_string(id, text);
+        return g_strdup_printf("%s %s", text, name);
+}
+
+/* -- calls that are answered at a container's end -- */
+
+bool waiting_has_room(Waiting *waiting, sd_bus_message *message, GError **error)
+{
+        const Credentials *caller = callers_get(waiting->options.callers, message, error);
+
+        if (!caller)
+                return false;
+        if (caller->uid != 0 && uid_count(waiting->calls, caller->uid, 0) >= WAITING_PER_UID_MAX)
+                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                                 "%u calls of yours are waiting already", WAITING_PER_UID_MAX);
+        return true;
+}
+
+/* A caller who left needs no answer. One who cannot be watched is answered all the same. */
+static void on_waiter_left(bool gone, void *data)
+{
+        KeptCall *call = data;
+
+        if (gone)
+                g_ptr_array_remove_fast(call->bond->calls, call);
+}
+
+bool waiting_keep(Waiting *waiting, Container *container, sd_bus_message *message, GError **error)
+{
+        const Credentials *caller = callers_get(waiting->options.callers, message, error);
+
+        if (!caller || !waiting_has_room(waiting, message, error))
+                return false;
+        if (sd_bus_message_get_expect_reply(message) <= 0)
+                return true; /* nobody to answer */
+        Bond *bond = bond_of(waiting, container);
+        if (!bond->calls)
+                bond->calls = g_ptr_array_new_with_free_func(kept_call_free);
+        KeptCall *call = g_new0(KeptCall, 1);
+        call->bond = bond;
+        call->message = sd_bus_message_ref(message);
+        call->uid = caller->uid;
+        if (waiting->options.watches)
+                call->caller =
+                        peer_watch_new(waiting->options.watches, sd_bus_message_get_sender(message),
+                                       on_waiter_left, call);
+        g_ptr_array_add(bond->calls, call);
+        uid_count(waiting->calls, call->uid, 1);
+        waiting->n_calls++;
+        activity_tell(&waiting->options.activity);
+        return true;
+}
+
+/* Wait is answered with the result, the other methods with nothing. */
+void waiting_answer(Waiting *waiting, Container *container)
+{
+        const ContainerInfo *info = container_info(container);
+        Bond *bond = g_hash_table_lookup(waiting->bonds, container);
+
+        for (guint i = 0; bond && bond->calls && i < bond->calls->len; i++) {
+                sd_bus_message *message = ((KeptCall *) bond->calls->pdata[i])->message;
+                if (strcmp(sd_bus_message_get_member(message), "Wait") == 0)
+                        sd_bus_reply_method_return(message, "si",
+                                                   container_result_to_string(info->result),
+                                                   info->code);
+                else
+                        sd_bus_reply_method_return(message, NULL);
+        }
+        g_hash_table_remove(waiting->bonds, container);
+}
+
+void waiting_cancel(Waiting *waiting, const GError *error)
+{
+        GHashTableIter iterator;
+        void *value;
+
+        g_hash_table_iter_init(&iterator, waiting->bonds);
+        while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+                GPtrArray *calls = ((Bond *) value)->calls;
+                for (guint i = 0; calls && i < calls->len; i++)
+                        error_map_reply(((KeptCall *) calls->pdata[i])->message, error);
+                if (calls)
+                        g_ptr_array_set_size(calls, 0);
+        }
+}
+
+bool waiting_is_idle(const Waiting *waiting)
+{
+        return waiting->n_calls == 0;
+}
+
+Waiting *waiting_new(const WaitingOptions *options)
+{
+        Waiting *waiting = g_new0(Waiting, 1);
+
+        waiting->options = *options;
+        waiting->bonds = g_hash_table_new_full(NULL, NULL, NULL, bond_free);
+        waiting->calls = g_hash_table_new(NULL, NULL);
+        return waiting;
+}
+
+void waiting_free(Waiting *waiting)
+{
+        if (!waiting)
+                return;
+        g_hash_table_destroy(waiting->bonds);
+        g_hash_table_destroy(waiting->calls);
+        g_free(waiting);
+}

@@ -1,0 +1,38 @@
+#pragma once
+
+/* What waits at this edge for a container: the calls that are answered at its end (Wait, Stop and
+ * Delete of a live one), and the watch on the caller whose leaving ends it (WatchBus). Forgets a
+ * container with its end; it must be told of that before the container is freed. */
+
+#include <stdbool.h>
+#include <systemd/sd-bus.h>
+
+#include "dbus/activity.h"
+#include "dbus/connection/callers.h"
+#include "dbus/connection/peer-watch.h"
+#include "service/container/container.h"
+
+typedef struct Waiting Waiting;
+
+typedef struct WaitingOptions {
+        sd_bus *bus; /* borrowed, as all of these */
+        Callers *callers;
+        PeerWatches *watches; /* NULL on a private connection: its caller leaves only with it */
+        Activity activity;
+} WaitingOptions;
+
+Waiting *waiting_new(const WaitingOptions *options);
+void waiting_free(Waiting *waiting);
+bool waiting_is_idle(const Waiting *waiting); /* no call is kept */
+
+/* May the caller have one more call kept? */
+bool waiting_has_room(Waiting *waiting, sd_bus_message *message, GError **error);
+/* Keeps `message` to be answered when the container ends. */
+bool waiting_keep(Waiting *waiting, Container *container, sd_bus_message *message, GError **error);
+/* Answers all calls that were kept for the container, and forgets it. */
+void waiting_answer(Waiting *waiting, Container *container);
+void waiting_cancel(Waiting *waiting, const GError *error); /* answers all calls of all with it */
+
+/* WatchBus: ends the container with its watcher, or at once if that was a name on another bus. */
+void waiting_watch_caller(Waiting *waiting, Container *container);
+char *waiting_watcher(sd_bus *bus, const char *name); /* for ContainerInfo: with the bus's id */
