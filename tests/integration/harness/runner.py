@@ -16,6 +16,7 @@ import time
 import traceback
 import unittest
 
+from .invariants import cgroup_roots
 from .world import SOURCE, World, mount
 
 TEST_TIMEOUT = int(os.environ.get('NAIVE_TEST_TIMEOUT', 120))  # for what hangs; emulated machines have more
@@ -112,7 +113,9 @@ def outside():
     finally:
         process.kill()
         process.wait()
-        World.remove_cgroups(f'/naive-test-{os.path.basename(directory)}')
+        for name in {name for root in cgroup_roots() for name in os.listdir(root)}:
+            if name.startswith(f'naive-test-{os.path.basename(directory)}'):  # a Place has one beside the World's
+                World.remove_cgroups(f'/{name}')
         shutil.rmtree(directory)
     return status if status >= 0 else 128 - status
 

@@ -993,7 +993,8 @@ static void add_tests(void)
 int main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
-        top = g_strdup_printf("/naive-runc-test-%d", (int) getpid());
+        top = g_strdup_printf("/naive-runc-test-%d%s", (int) getpid(),
+                              g_getenv("NAIVE_RUN") ? g_getenv("NAIVE_RUN") : "");
         parent = g_strconcat(top, "/unit.service", NULL);
         tree = cgroup_tree_new(parent);
         if (cgroup_tree_mode(tree) == CGROUP_MODE_NONE)

@@ -881,7 +881,8 @@ int main(int argc, char **argv)
         }
         g_assert_cmpint(mount("tmpfs", state, "tmpfs", 0, "mode=0755"), ==, 0);
         autofd int state_dir = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        cgroup_parent = g_strdup_printf("/naive-runc-test-launch-%d", (int) getpid());
+        cgroup_parent = g_strdup_printf("/naive-runc-test-launch-%d%s", (int) getpid(),
+                                        g_getenv("NAIVE_RUN") ? g_getenv("NAIVE_RUN") : "");
         tree = cgroup_tree_new(cgroup_parent);
         profile_new(state_dir, &profile, &error);
         g_assert_no_error(error);
