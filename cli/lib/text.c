@@ -73,7 +73,7 @@ char *text_size(uint64_t bytes)
         return g_strdup_printf("%.1f%c", (double) bytes / (double) scale, suffixes[unit]);
 }
 
-static void print_message(const char *prefix, const char *format, va_list list)
+static void G_GNUC_PRINTF(2, 0) print_message(const char *prefix, const char *format, va_list list)
 {
         g_autofree char *text = g_strdup_vprintf(format, list);
         g_autofree char *escaped = text_escape(text);

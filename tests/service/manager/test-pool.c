@@ -369,7 +369,7 @@ static void test_maker_stopped(Fixture *f, const void *unused)
 {
         assert_nothing_for(f, USER);
         wait_for_count(f, 1);
-        g_autofree char *maker = kill_maker(SIGSTOP);
+        G_GNUC_UNUSED g_autofree char *maker = kill_maker(SIGSTOP);
         gint64 begun = g_get_monotonic_time();
         Prepared prepared;
         g_assert_true(take(f, USER, &prepared));

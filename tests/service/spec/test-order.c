@@ -112,8 +112,8 @@ static void test_privileged_deviations(void)
                 "Capabilities=+CAP_NET_ADMIN,+CAP_BPF",
                 "Seccomp=unconfined",
                 "NoNewPrivileges=no",
-                "UserNamespace=host Network=host Capabilities=+CAP_NET_ADMIN,+CAP_BPF "
-                "Seccomp=unconfined NoNewPrivileges=no",
+                ("UserNamespace=host Network=host Capabilities=+CAP_NET_ADMIN,+CAP_BPF "
+                 "Seccomp=unconfined NoNewPrivileges=no"),
         };
 
         for (unsigned i = 0; i < G_N_ELEMENTS(lines); i++) {

@@ -272,7 +272,7 @@ static void test_idle_and_gone(void)
 static void test_kept_open(void)
 {
         int fd = ready();
-        autofd int elsewhere = dup(fd);
+        G_GNUC_UNUSED autofd int elsewhere = dup(fd);
         Spy spy = {0};
 
         spy.watch = watch_new(fd, G_IO_IN, on_call, &spy);
