@@ -23,7 +23,7 @@
 #define MAKER_STUCK_USEC (5 * G_USEC_PER_SEC)
 #define MAKER_COMM       "naive-runc-make" /* as many bytes as a name can have */
 
-/* The first word goes to the maker, the second comes back for each, in the same pending. */
+/* The first word goes to the maker, the second comes back for each, in the same order. */
 typedef struct MakerRequest {
         uint64_t serial;
         uid_t uid;
@@ -44,7 +44,7 @@ enum {
 
 typedef struct MakerAnswer {
         pid_t pid;        /* 0: it could not be made, and nothing was */
-        uint32_t present; /* bits of the parts that come with it, in their pending */
+        uint32_t present; /* bits of the parts that come with it, in their order */
         uint64_t their_plan;
 } MakerAnswer;
 
@@ -171,7 +171,7 @@ static void pending_end(Maker *maker, Pending *pending, pid_t pid)
         g_free(pending);
 }
 
-/* Consumes the pending and the parts. */
+/* Consumes `pending` and the parts. */
 static bool complete(Maker *maker, Pending *pending, const MakerAnswer *answer, const int *parts,
                      Prepared *ret)
 {
