@@ -71,9 +71,13 @@ char *embedded_last_words(const Embedded *embedded)
         if (embedded->messages >= 0 && fstat(embedded->messages, &status) == 0)
                 n = pread(embedded->messages, words, WORDS_MAX, MAX(0, status.st_size - WORDS_MAX));
         words[MAX(n, 0)] = '\0';
-        g_strchomp(words);
-        const char *last = strrchr(words, '\n');
-        return g_strdup(last ? last + 1 : words);
+        for (;;) {
+                g_strchomp(words);
+                char *newline = strrchr(words, '\n'), *line = newline ? newline + 1 : words;
+                if (!g_str_has_prefix(line, "** Message")) /* what went well is no reason */
+                        return g_strdup(line);
+                *line = '\0';
+        }
 }
 
 void embedded_stop(Embedded *embedded)

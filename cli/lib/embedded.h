@@ -18,8 +18,8 @@ typedef struct {
  * memory. */
 int embedded_start(Embedded *embedded, bool shows_messages, int *ret_socket);
 
-/* The last message in that file, which tells why the service has failed; "" if there is none.
- * Owned. */
+/* The last warning or error in that file, which tells why the service has failed; "" if there is
+ * none. Owned. */
 char *embedded_last_words(const Embedded *embedded);
 
 /* Waits for the service to end. Close the connection before: the service then ends its containers.

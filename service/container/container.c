@@ -152,6 +152,8 @@ static void on_ended(const siginfo_t *status, void *data)
                 set_silent_failure(container, status);
         }
         output_finish(container->output);
+        /* argv and environment may be a megabyte, and a container that has ended is kept */
+        g_clear_pointer(&container->order, order_free);
         if (!container->failure)
                 container->hooks->exited(container, container->data);
         begin_clean(container);

@@ -4,7 +4,7 @@ MOUNTS = 'service/sandbox/child/root.c'
 CHILD, LAUNCH, MAP = 'service/sandbox/child/child.c', 'service/sandbox/launch.c', 'service/rootfs/id-map.c'
 ROOTFS, CLONE = 'service/rootfs/lookup.c', 'service/rootfs/mount.c'
 CALLER, CACHED, LOOKUP_CHILD = 'service/rootfs/caller.c', 'service/rootfs/cached.c', 'service/rootfs/lookup-child.c'
-PROFILE, SPEC, DECODE, RULES = 'service/sandbox/profile.c', 'service/spec/run-spec.c', 'dbus/spec-decode.c', 'dbus/rules.c'
+PROFILE, DECODE, RULES = 'service/sandbox/profile.c', 'dbus/spec-decode.c', 'dbus/rules.c'
 POLKIT, REQUEST = 'polkit/authority.c', 'dbus/requests.c'
 
 DEFENCES = [
@@ -32,7 +32,8 @@ DEFENCES = [
     ('A8', "the closing of all fds that are not the container's", 'service/sandbox/child/child.c',
      '!steps_close_others(base)',
      'false', 'test_a_process.Descriptors.test_leaked_by_the_service'),
-    ('A8', 'the refusal of magic links as a working directory', CHILD, 'is_magic(AT_FDCWD, plan->working_directory)', 'false',
+    ('A8', 'the refusal of magic links as a working directory', CHILD,
+     'steps_is_magic(AT_FDCWD, plan->working_directory)', 'false',
      'test_a_process.Descriptors.test_names_of_descriptors'),
     ('A9', 'a waiting process that is not dumpable', 'service/sandbox/child/child.c',
      '!steps_set_ids(base)',
@@ -40,7 +41,7 @@ DEFENCES = [
     ('A10', 'the change to a mapped user id', 'service/sandbox/child/steps.c',
      '&& syscall(SYS_setresuid, 0, 0, 0) == 0',
      '', 'test_a_process.Identity.test_ids'),
-    ('A11', 'the refusal of magic links as a command', CHILD, 'is_magic_command(plan)', 'false',
+    ('A11', 'the refusal of magic links as a command', CHILD, 'steps_is_magic_command(plan)', 'false',
      'test_a_process.Program.test_as_the_command'),
     ('A12', 'the cgroup namespace', CHILD, 'unshare(CLONE_NEWCGROUP) < 0', 'false', 'test_a_mounts.Cgroups'),
     ('A12', 'a read-only sysfs', 'service/sandbox/profile.c',

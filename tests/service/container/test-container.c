@@ -177,6 +177,7 @@ static void finish(Fixture *f, const char *order)
         g_assert_cmpstr(f->order->str, ==, order);
         g_assert_cmpint(container_info(f->container)->pid, ==, 0);
         g_assert_cmpint(container_pidfd(f->container), ==, -1);
+        g_assert_null(container_order(f->container)); /* it may be large */
 }
 
 static void assert_ended(Fixture *f, ContainerResult result, int code)
