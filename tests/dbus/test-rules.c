@@ -18,6 +18,7 @@
 #include "service/container/record.h"
 #include "service/util/bus-auto.h"
 #include "service/util/fd.h"
+#include "tests/lib/case.h"
 #include "tests/lib/fake-launch.h"
 #include "tests/lib/loop.h"
 
@@ -189,7 +190,7 @@ static void complain(const char *method, const char *what)
 }
 
 /* The walk sees all three interfaces, so that what follows is about something. */
-static void test_sees_all(void)
+TEST(sees_all)
 {
         static const char *const some[] = {INTERFACE_RUNC ".Run", INTERFACE_MANAGER ".Spawn",
                                            INTERFACE_CONTAINER ".Kill"};
@@ -201,7 +202,7 @@ static void test_sees_all(void)
 }
 
 /* Every method has a row. */
-static void test_every_method(void)
+TEST(every_method)
 {
         for (guint i = 0; i < methods->len; i++)
                 if (!rule_of(methods->pdata[i]))
@@ -209,7 +210,7 @@ static void test_every_method(void)
 }
 
 /* Every row is a method's, and there is one for each. */
-static void test_no_stale_row(void)
+TEST(no_stale_row)
 {
         g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
@@ -223,7 +224,7 @@ static void test_no_stale_row(void)
 }
 
 /* What changes anything asks for an action, and not for one that only looks. */
-static void test_changing_has_action(void)
+TEST(changing_has_action)
 {
         for (guint i = 0; i < methods->len; i++) {
                 const MethodRule *rule = rule_of(methods->pdata[i]);
@@ -237,7 +238,7 @@ static void test_changing_has_action(void)
 }
 
 /* What makes a container is asked of everybody: nobody owns one that is not there yet. */
-static void test_making(void)
+TEST(making)
 {
         for (const char *const *method = making; *method; method++) {
                 const MethodRule *rule = rule_of(*method);
@@ -248,7 +249,7 @@ static void test_making(void)
 }
 
 /* What reads one container still has an action, for those who do not own it. */
-static void test_reading_has_action(void)
+TEST(reading_has_action)
 {
         for (const char *const *method = reading; *method; method++) {
                 const MethodRule *rule = rule_of(*method);
@@ -261,15 +262,8 @@ static void test_reading_has_action(void)
 
 int main(int argc, char **argv)
 {
-        g_test_init(&argc, &argv, NULL);
         collect_methods();
-        g_test_add_func("/rules/sees-all", test_sees_all);
-        g_test_add_func("/rules/every-method", test_every_method);
-        g_test_add_func("/rules/no-stale-row", test_no_stale_row);
-        g_test_add_func("/rules/changing-has-action", test_changing_has_action);
-        g_test_add_func("/rules/making", test_making);
-        g_test_add_func("/rules/reading-has-action", test_reading_has_action);
-        int status = g_test_run();
+        int status = run_cases(argc, argv);
         g_ptr_array_unref(methods);
         return status;
 }

@@ -14,6 +14,8 @@
 #include "service/util/bus-auto.h"
 #include "service/util/capability.h"
 #include "service/util/fd.h"
+#include "tests/lib/case.h"
+#include "tests/lib/fds.h"
 
 typedef struct Fixture {
         sd_bus *bus; /* never served: a message needs one to belong to */
@@ -189,7 +191,7 @@ static void assert_refused(Fixture *f, RuntimeError code, const char *word)
 /* -- properties -- */
 
 /* Without options and fds the default profile is what is asked for. */
-static void test_plain(Fixture *f, const void *unused)
+FIXTURE_TEST(plain)
 {
         up_to_options(f);
         close_list(f);
@@ -205,7 +207,7 @@ static void test_plain(Fixture *f, const void *unused)
 }
 
 /* Every option of the table reaches its own field. */
-static void test_every_option(Fixture *f, const void *unused)
+FIXTURE_TEST(every_option)
 {
         const char *const environment[] = {"A=b", "C=\xff", NULL};
         unsigned n = 0;
@@ -276,7 +278,7 @@ static void test_every_option(Fixture *f, const void *unused)
 }
 
 /* RootFD stands in for the path: a copy of the fd is kept, whatever it is. */
-static void test_root_fd(Fixture *f, const void *unused)
+FIXTURE_TEST(root_fd)
 {
         text(f, "");
         must(sd_bus_message_open_container(f->message, 'a', "ay"));
@@ -295,7 +297,7 @@ static void test_root_fd(Fixture *f, const void *unused)
 }
 
 /* A path and an fd: which? */
-static void test_root_fd_and_path(Fixture *f, const void *unused)
+FIXTURE_TEST(root_fd_and_path)
 {
         up_to_options(f);
         must(sd_bus_message_append(f->message, "{sv}", "RootFD", "h", f->null));
@@ -304,7 +306,7 @@ static void test_root_fd_and_path(Fixture *f, const void *unused)
 }
 
 /* What is wrong with a mount is named. */
-static void test_wrong_mounts(Fixture *f, const void *unused)
+FIXTURE_TEST(wrong_mounts)
 {
         static const struct {
                 const char *source, *target, *type, *option, *words;
@@ -354,7 +356,7 @@ static void test_wrong_mounts(Fixture *f, const void *unused)
 }
 
 /* As many mounts as allowed, one more, and one target twice. */
-static void test_mount_counts(Fixture *f, const void *unused)
+FIXTURE_TEST(mount_counts)
 {
         for (unsigned extra = 0; extra < 3; extra++) {
                 new_message(f);
@@ -377,7 +379,7 @@ static void test_mount_counts(Fixture *f, const void *unused)
 }
 
 /* MemoryMax 0 is "no limit", as the frozen interface says; a swap limit of 0 is none of that. */
-static void test_memory_max_zero(Fixture *f, const void *unused)
+FIXTURE_TEST(memory_max_zero)
 {
         up_to_options(f);
         must(sd_bus_message_append(f->message, "{sv}", "MemoryMax", "t", UINT64_C(0)));
@@ -389,7 +391,7 @@ static void test_memory_max_zero(Fixture *f, const void *unused)
 }
 
 /* A mask is three octal digits: the largest is taken, one more is not. */
-static void test_umask(Fixture *f, const void *unused)
+FIXTURE_TEST(umask)
 {
         for (unsigned extra = 0; extra < 2; extra++) {
                 new_message(f);
@@ -404,7 +406,7 @@ static void test_umask(Fixture *f, const void *unused)
 }
 
 /* Any option with a value of another type is refused by its name, whatever that value is. */
-static void test_wrong_type(Fixture *f, const void *unused)
+FIXTURE_TEST(wrong_type)
 {
         static const struct {
                 const char *key, *type;
@@ -437,7 +439,7 @@ static void test_wrong_type(Fixture *f, const void *unused)
 }
 
 /* A variant in a variant, and an array where a string belongs, are other types as well. */
-static void test_wrong_container(Fixture *f, const void *unused)
+FIXTURE_TEST(wrong_container)
 {
         up_to_options(f);
         must(sd_bus_message_append(f->message, "{sv}", "Id", "v", "s", "web"));
@@ -459,7 +461,7 @@ static void test_wrong_container(Fixture *f, const void *unused)
 }
 
 /* An unknown key is refused by its name: a security option silently ignored is worse. */
-static void test_unknown_key(Fixture *f, const void *unused)
+FIXTURE_TEST(unknown_key)
 {
         static const char *const keys[] = {"Devices", "id", "ID", "Id ", "", "Id\xc2\xa0"};
 
@@ -474,7 +476,7 @@ static void test_unknown_key(Fixture *f, const void *unused)
 }
 
 /* An option given twice is refused, with equal values too. */
-static void test_repeated_key(Fixture *f, const void *unused)
+FIXTURE_TEST(repeated_key)
 {
         up_to_options(f);
         must(sd_bus_message_append(f->message, "{sv}", "Id", "s", "web"));
@@ -493,7 +495,7 @@ static void word_option(Fixture *f, const char *key, const char *word)
 }
 
 /* A user namespace mode is one of three words. */
-static void test_user_namespace(Fixture *f, const void *unused)
+FIXTURE_TEST(user_namespace)
 {
         static const char *const modes[] = {"auto", "self", "host"};
 
@@ -509,7 +511,7 @@ static void test_user_namespace(Fixture *f, const void *unused)
 }
 
 /* Network and filter are what they are by default, or not. */
-static void test_words(Fixture *f, const void *unused)
+FIXTURE_TEST(words)
 {
         word_option(f, "Network", "private");
         assert_accepted(f);
@@ -524,7 +526,7 @@ static void test_words(Fixture *f, const void *unused)
 }
 
 /* One of the default set adds nothing; a name that is none is refused, and told. */
-static void test_capabilities(Fixture *f, const void *unused)
+FIXTURE_TEST(capabilities)
 {
         up_to_options(f);
         must(sd_bus_message_append(f->message, "{sv}", "Capabilities", "as", 3, "CAP_CHOWN",
@@ -542,7 +544,7 @@ static void test_capabilities(Fixture *f, const void *unused)
 
 /* A NUL in a path, an argument or a variable would cut it short behind the caller's back: refused.
  */
-static void test_nul(Fixture *f, const void *unused)
+FIXTURE_TEST(nul)
 {
         bytes(f, "/tree\0x", 7);
         must(sd_bus_message_append(f->message, "aay", 0));
@@ -566,7 +568,7 @@ static void test_nul(Fixture *f, const void *unused)
 
 /* One NUL at the end is how some languages write bytes that are a string: it is not part of it. Two
  * are. */
-static void test_nul_at_end(Fixture *f, const void *unused)
+FIXTURE_TEST(nul_at_end)
 {
         for (size_t n = 1; n <= 2; n++) {
                 new_message(f);
@@ -591,7 +593,7 @@ static void test_nul_at_end(Fixture *f, const void *unused)
 }
 
 /* Arguments may be empty and have any bytes but NUL, in or out of UTF-8. */
-static void test_any_bytes(Fixture *f, const void *unused)
+FIXTURE_TEST(any_bytes)
 {
         char all[255];
 
@@ -630,7 +632,7 @@ static void spawn_n(Fixture *f, unsigned n)
 }
 
 /* ARGV_MAX strings are taken, one more is not. */
-static void test_argv_count(Fixture *f, const void *unused)
+FIXTURE_TEST(argv_count)
 {
         spawn_n(f, ARGV_MAX);
         assert_accepted(f);
@@ -640,7 +642,7 @@ static void test_argv_count(Fixture *f, const void *unused)
 }
 
 /* No command is told apart from an empty one, and neither is run. */
-static void test_argv_empty(Fixture *f, const void *unused)
+FIXTURE_TEST(argv_empty)
 {
         spawn_n(f, 0);
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "argv is empty");
@@ -658,7 +660,7 @@ static guint64 memory(const char *key)
 }
 
 /* Four million empty strings are read no further than the limit: no time, no memory. */
-static void test_four_million(Fixture *f, const void *unused)
+FIXTURE_TEST(four_million)
 {
         const size_t n = 4000000;
         void *space;
@@ -687,7 +689,7 @@ static void test_four_million(Fixture *f, const void *unused)
 }
 
 /* A string of more bytes than all may have together is refused. */
-static void test_argv_bytes(Fixture *f, const void *unused)
+FIXTURE_TEST(argv_bytes)
 {
         g_autofree char *huge = g_strnfill(ARGV_BYTES_MAX, 'x');
 
@@ -704,7 +706,7 @@ static void test_argv_bytes(Fixture *f, const void *unused)
 
 /* What is well-formed but makes no sense is judged as well: the checks of the order are part of
  * decoding. */
-static void test_validates(Fixture *f, const void *unused)
+FIXTURE_TEST(validates)
 {
         text(f, "tree");
         must(sd_bus_message_open_container(f->message, 'a', "ay"));
@@ -731,18 +733,8 @@ static void finish_fds(Fixture *f)
         close_list(f);
 }
 
-static unsigned count_fds(void)
-{
-        g_autoptr(GDir) dir = g_dir_open("/proc/self/fd", 0, NULL);
-        unsigned n = 0;
-
-        while (g_dir_read_name(dir))
-                n++;
-        return n;
-}
-
 /* The fds that come out are copies of the caller's, close-on-exec, for the numbers asked for. */
-static void test_fds(Fixture *f, const void *unused)
+FIXTURE_TEST(fds)
 {
         command(f);
         open_fds(f);
@@ -763,7 +755,7 @@ static void test_fds(Fixture *f, const void *unused)
 }
 
 /* SPAWN_FDS_MAX fds are taken, one more is not, and of a refused message no fd stays. */
-static void test_fds_count(Fixture *f, const void *unused)
+FIXTURE_TEST(fds_count)
 {
         command(f);
         open_fds(f);
@@ -787,7 +779,7 @@ static void test_fds_count(Fixture *f, const void *unused)
 }
 
 /* A number above the highest is refused by its name, the largest of its type included. */
-static void test_fd_number(Fixture *f, const void *unused)
+FIXTURE_TEST(fd_number)
 {
         static const unsigned numbers[] = {SPAWN_FD_NUMBER_MAX + 1, 0x7fffffff, 0x80000000,
                                            UINT32_MAX};
@@ -804,7 +796,7 @@ static void test_fd_number(Fixture *f, const void *unused)
 }
 
 /* A number asked for twice is refused. */
-static void test_fd_twice(Fixture *f, const void *unused)
+FIXTURE_TEST(fd_twice)
 {
         command(f);
         open_fds(f);
@@ -815,7 +807,7 @@ static void test_fd_twice(Fixture *f, const void *unused)
 }
 
 /* A directory would be a way out of the root tree: refused, however it was opened. */
-static void test_fd_directory(Fixture *f, const void *unused)
+FIXTURE_TEST(fd_directory)
 {
         autofd int directory = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -828,7 +820,7 @@ static void test_fd_directory(Fixture *f, const void *unused)
 
 /* An fd that is a mere path is refused: it is there to be opened again with the service's rights.
  */
-static void test_fd_path(Fixture *f, const void *unused)
+FIXTURE_TEST(fd_path)
 {
         static const char *const paths[] = {"/", "/dev/null", "/etc/passwd"};
 
@@ -844,7 +836,7 @@ static void test_fd_path(Fixture *f, const void *unused)
 }
 
 /* A terminal is the container's 0, 1 and 2: none of them can be given beside it, any other can. */
-static void test_terminal_and_fds(Fixture *f, const void *unused)
+FIXTURE_TEST(terminal_and_fds)
 {
         for (unsigned target = 0; target < 4; target++) {
                 new_message(f);
@@ -877,7 +869,7 @@ static void run(Fixture *f, const char *rootfs, uint64_t memory, const char *com
 }
 
 /* Run is the default profile with a root tree, a memory limit and a command. */
-static void test_run(Fixture *f, const void *unused)
+FIXTURE_TEST(run)
 {
         run(f, "/tree", 10485760, "true");
         g_assert_no_error(f->error);
@@ -891,7 +883,7 @@ static void test_run(Fixture *f, const void *unused)
 }
 
 /* memMax 0 and UINT64_MAX are "no limit". */
-static void test_run_no_limit(Fixture *f, const void *unused)
+FIXTURE_TEST(run_no_limit)
 {
         run(f, "/tree", 0, "true");
         g_assert_cmpuint(f->order->resources.memory_max, ==, UINT64_MAX);
@@ -902,7 +894,7 @@ static void test_run_no_limit(Fixture *f, const void *unused)
 }
 
 /* Run's arguments are judged like Spawn's. */
-static void test_run_refused(Fixture *f, const void *unused)
+FIXTURE_TEST(run_refused)
 {
         run(f, "", 0, "true");
         g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_INVALID_ARGS);
@@ -915,7 +907,7 @@ static void test_run_refused(Fixture *f, const void *unused)
 }
 
 /* A message of quite another type is an error, not a crash. */
-static void test_other_signature(Fixture *f, const void *unused)
+FIXTURE_TEST(other_signature)
 {
         must(sd_bus_message_append(f->message, "u", 7));
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "cannot read rootfs");
@@ -924,47 +916,4 @@ static void test_other_signature(Fixture *f, const void *unused)
         new_message(f);
         command(f);
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "cannot read fds");
-}
-
-#define ADD(name, function)                                                                        \
-        g_test_add("/spec-decode/" name, Fixture, NULL, set_up, function, tear_down)
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-        ADD("plain", test_plain);
-        ADD("options/every", test_every_option);
-        ADD("options/memory-max-zero", test_memory_max_zero);
-        ADD("options/umask", test_umask);
-        ADD("options/wrong-type", test_wrong_type);
-        ADD("options/wrong-container", test_wrong_container);
-        ADD("options/unknown-key", test_unknown_key);
-        ADD("options/repeated-key", test_repeated_key);
-        ADD("options/user-namespace", test_user_namespace);
-        ADD("options/words", test_words);
-        ADD("options/capabilities", test_capabilities);
-        ADD("options/root-fd", test_root_fd);
-        ADD("options/root-fd-and-path", test_root_fd_and_path);
-        ADD("options/wrong-mounts", test_wrong_mounts);
-        ADD("options/mount-counts", test_mount_counts);
-        ADD("bytes/nul", test_nul);
-        ADD("bytes/nul-at-end", test_nul_at_end);
-        ADD("bytes/any", test_any_bytes);
-        ADD("argv/count", test_argv_count);
-        ADD("argv/empty", test_argv_empty);
-        ADD("argv/four-million", test_four_million);
-        ADD("argv/bytes", test_argv_bytes);
-        ADD("validates", test_validates);
-        ADD("fds/copies", test_fds);
-        ADD("fds/count", test_fds_count);
-        ADD("fds/number", test_fd_number);
-        ADD("fds/twice", test_fd_twice);
-        ADD("fds/directory", test_fd_directory);
-        ADD("fds/path", test_fd_path);
-        ADD("fds/terminal", test_terminal_and_fds);
-        ADD("run/plain", test_run);
-        ADD("run/no-limit", test_run_no_limit);
-        ADD("run/refused", test_run_refused);
-        ADD("other-signature", test_other_signature);
-        return g_test_run();
 }

@@ -5,6 +5,7 @@
 
 #include "dbus/connection/bus-source.h"
 #include "polkit/actions.h"
+#include "tests/lib/case.h"
 #include "tests/lib/fake-polkit.h"
 #include "tests/lib/loop.h"
 #include "tests/lib/private-bus.h"
@@ -24,75 +25,75 @@ typedef struct Fixture {
         GError *error;
 } Fixture;
 
-static void set_up(Fixture *fixture, const void *data)
+static void set_up(Fixture *f, const void *data)
 {
-        fixture->bus = private_bus_new();
-        fixture->polkit = fake_polkit_new(private_bus_address(fixture->bus), FAKE_POLKIT_YES);
-        fixture->service = private_bus_connect(fixture->bus);
-        fixture->source = bus_source_attach(fixture->service, NULL, NULL, NULL);
-        fixture->authority = authority_new(fixture->service, PERSON_USEC);
+        f->bus = private_bus_new();
+        f->polkit = fake_polkit_new(private_bus_address(f->bus), FAKE_POLKIT_YES);
+        f->service = private_bus_connect(f->bus);
+        f->source = bus_source_attach(f->service, NULL, NULL, NULL);
+        f->authority = authority_new(f->service, PERSON_USEC);
 }
 
-static void tear_down(Fixture *fixture, const void *data)
+static void tear_down(Fixture *f, const void *data)
 {
-        authority_free(fixture->authority);
-        g_source_destroy(fixture->source);
-        g_source_unref(fixture->source);
-        sd_bus_unref(fixture->service);
-        fake_polkit_free(fixture->polkit);
-        private_bus_free(fixture->bus);
-        g_clear_error(&fixture->error);
+        authority_free(f->authority);
+        g_source_destroy(f->source);
+        g_source_unref(f->source);
+        sd_bus_unref(f->service);
+        fake_polkit_free(f->polkit);
+        private_bus_free(f->bus);
+        g_clear_error(&f->error);
 }
 
-static void set_timeout(Fixture *fixture, uint64_t timeout_usec)
+static void set_timeout(Fixture *f, uint64_t timeout_usec)
 {
-        authority_free(fixture->authority);
-        fixture->authority = authority_new(fixture->service, timeout_usec);
+        authority_free(f->authority);
+        f->authority = authority_new(f->service, timeout_usec);
 }
 
 static void on_answer(GError *error, void *data)
 {
-        Fixture *fixture = data;
+        Fixture *f = data;
 
-        fixture->n_answers++;
-        fixture->authorized = !error;
-        g_clear_error(&fixture->error);
-        fixture->error = error ? g_error_copy(error) : NULL;
+        f->n_answers++;
+        f->authorized = !error;
+        g_clear_error(&f->error);
+        f->error = error ? g_error_copy(error) : NULL;
 }
 
-static AuthorityQuery *ask(Fixture *fixture, bool interactive)
+static AuthorityQuery *ask(Fixture *f, bool interactive)
 {
         const AuthorityRequest request = {
                 .sender = ":1.77", .action = ACTION_RUN, .interactive = interactive};
 
-        return authority_check(fixture->authority, &request, on_answer, fixture);
+        return authority_check(f->authority, &request, on_answer, f);
 }
 
 /* One answer, and no second one in the time after it. */
-static void assert_answer(Fixture *fixture, bool interactive)
+static void assert_answer(Fixture *f, bool interactive)
 {
-        ask(fixture, interactive);
-        g_assert_true(loop_until(&fixture->n_answers, 1, 900));
+        ask(f, interactive);
+        g_assert_true(loop_until(&f->n_answers, 1, 900));
         loop_for(20);
-        g_assert_cmpuint(fixture->n_answers, ==, 1);
-        fixture->n_answers = 0;
+        g_assert_cmpuint(f->n_answers, ==, 1);
+        f->n_answers = 0;
 }
 
-static void assert_refused(Fixture *fixture, bool interactive, RuntimeError code, const char *words)
+static void assert_refused(Fixture *f, bool interactive, RuntimeError code, const char *words)
 {
-        assert_answer(fixture, interactive);
-        g_assert_false(fixture->authorized);
-        g_assert_error(fixture->error, RUNTIME_ERROR, (int) code);
-        g_assert_nonnull(strstr(fixture->error->message, words));
+        assert_answer(f, interactive);
+        g_assert_false(f->authorized);
+        g_assert_error(f->error, RUNTIME_ERROR, (int) code);
+        g_assert_nonnull(strstr(f->error->message, words));
 }
 
 /* Yes is yes. */
-static void test_yes(Fixture *fixture, const void *data)
+FIXTURE_TEST(yes)
 {
-        assert_answer(fixture, false);
-        g_assert_true(fixture->authorized);
-        assert_answer(fixture, true);
-        g_assert_true(fixture->authorized);
+        assert_answer(f, false);
+        g_assert_true(f->authorized);
+        assert_answer(f, true);
+        g_assert_true(f->authorized);
 }
 
 /* What authorizes nobody, whatever it is, each with its error and its words. */
@@ -128,16 +129,16 @@ static const struct Refusal {
         {"twice", FAKE_POLKIT_TWICE, true, RUNTIME_ERROR_ACCESS_DENIED, "not authorized"},
 };
 
-static void test_refusal(Fixture *fixture, const void *data)
+ROW_TEST(refusal, refusals)
 {
         const struct Refusal *refusal = data;
 
-        fixture->polkit->mode = refusal->mode;
-        assert_refused(fixture, refusal->interactive, refusal->code, refusal->words);
+        f->polkit->mode = refusal->mode;
+        assert_refused(f, refusal->interactive, refusal->code, refusal->words);
 }
 
 /* Any error is "unavailable", told with its name and words; none of them authorizes. */
-static void test_errors(Fixture *fixture, const void *data)
+FIXTURE_TEST(errors)
 {
         static const char *const names[] = {
                 POLKIT_PREFIX "Failed",       POLKIT_PREFIX "NotAuthorized",
@@ -146,81 +147,81 @@ static void test_errors(Fixture *fixture, const void *data)
                 SD_BUS_ERROR_LIMITS_EXCEEDED, "com.example.Unheard",
         };
 
-        fixture->polkit->mode = FAKE_POLKIT_ERROR;
+        f->polkit->mode = FAKE_POLKIT_ERROR;
         for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
-                fixture->polkit->error_name = names[i];
-                assert_refused(fixture, true, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE, names[i]);
-                g_assert_nonnull(strstr(fixture->error->message, "as told"));
+                f->polkit->error_name = names[i];
+                assert_refused(f, true, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE, names[i]);
+                g_assert_nonnull(strstr(f->error->message, "as told"));
         }
 }
 
 /* Where polkit is not installed, nobody is authorized (F13). */
-static void test_no_polkit(Fixture *fixture, const void *data)
+FIXTURE_TEST(no_polkit)
 {
-        fake_polkit_free(g_steal_pointer(&fixture->polkit));
-        assert_refused(fixture, true, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE,
+        fake_polkit_free(g_steal_pointer(&f->polkit));
+        assert_refused(f, true, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE,
                        SD_BUS_ERROR_SERVICE_UNKNOWN);
 }
 
 /* The next polkit is asked by name, whatever connection it has. */
-static void test_polkit_restarts(Fixture *fixture, const void *data)
+FIXTURE_TEST(polkit_restarts)
 {
-        assert_answer(fixture, false);
-        fake_polkit_free(fixture->polkit);
-        fixture->polkit = fake_polkit_new(private_bus_address(fixture->bus), FAKE_POLKIT_YES);
-        assert_answer(fixture, false);
-        g_assert_true(fixture->authorized);
-        g_assert_cmpuint(fixture->polkit->n_checks, ==, 1);
+        assert_answer(f, false);
+        fake_polkit_free(f->polkit);
+        f->polkit = fake_polkit_new(private_bus_address(f->bus), FAKE_POLKIT_YES);
+        assert_answer(f, false);
+        g_assert_true(f->authorized);
+        g_assert_cmpuint(f->polkit->n_checks, ==, 1);
 }
 
 /* A silent polkit ends in a time-out, and its prompt is taken off the screen (F14). */
-static void test_silence(Fixture *fixture, const void *data)
+FIXTURE_TEST(silence)
 {
-        fixture->polkit->mode = FAKE_POLKIT_SILENCE;
-        set_timeout(fixture, SHORT_USEC);
-        assert_refused(fixture, true, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE, "timed out");
-        g_assert_true(loop_until(&fixture->polkit->n_cancelled, 1, 500));
-        g_assert_cmpstr(g_ptr_array_index(fixture->polkit->cancelled, 0), ==,
-                        fake_polkit_last(fixture->polkit)->cancellation_id);
+        f->polkit->mode = FAKE_POLKIT_SILENCE;
+        set_timeout(f, SHORT_USEC);
+        assert_refused(f, true, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE, "timed out");
+        g_assert_true(loop_until(&f->polkit->n_cancelled, 1, 500));
+        g_assert_cmpstr(g_ptr_array_index(f->polkit->cancelled, 0), ==,
+                        fake_polkit_last(f->polkit)->cancellation_id);
 }
 
 /* A yes that comes after the time-out is not heard (F15). */
-static void test_late(Fixture *fixture, const void *data)
+FIXTURE_TEST(late)
 {
-        fixture->polkit->mode = FAKE_POLKIT_LATE;
-        set_timeout(fixture, SHORT_USEC);
-        ask(fixture, true);
+        f->polkit->mode = FAKE_POLKIT_LATE;
+        set_timeout(f, SHORT_USEC);
+        ask(f, true);
         loop_for(2 * FAKE_POLKIT_LATE_MSEC);
-        g_assert_cmpuint(fixture->n_answers, ==, 1);
-        g_assert_error(fixture->error, RUNTIME_ERROR, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE);
+        g_assert_cmpuint(f->n_answers, ==, 1);
+        g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE);
 }
 
 /* A yes in time is heard, however long a person thought. */
-static void test_slow_but_in_time(Fixture *fixture, const void *data)
+FIXTURE_TEST(slow_but_in_time)
 {
-        fixture->polkit->mode = FAKE_POLKIT_LATE;
-        assert_answer(fixture, true);
-        g_assert_true(fixture->authorized);
+        f->polkit->mode = FAKE_POLKIT_LATE;
+        assert_answer(f, true);
+        g_assert_true(f->authorized);
 }
 
 /* When the bus dies, pending questions are answered with a refusal. */
-static void test_bus_lost(Fixture *fixture, const void *data)
+FIXTURE_TEST(bus_lost)
 {
-        fixture->polkit->mode = FAKE_POLKIT_SILENCE;
-        ask(fixture, true);
-        ask(fixture, true);
-        g_assert_true(loop_until(&fixture->polkit->n_checks, 2, 500));
-        private_bus_kill(fixture->bus);
-        g_assert_true(loop_until(&fixture->n_answers, 2, 500));
-        g_assert_error(fixture->error, RUNTIME_ERROR, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE);
+        f->polkit->mode = FAKE_POLKIT_SILENCE;
+        ask(f, true);
+        ask(f, true);
+        g_assert_true(loop_until(&f->polkit->n_checks, 2, 500));
+        private_bus_kill(f->bus);
+        g_assert_true(loop_until(&f->n_answers, 2, 500));
+        g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE);
 }
 
 /* The subject is the caller's connection and nothing besides: no process id to be raced (C1). */
-static void test_subject(Fixture *fixture, const void *data)
+FIXTURE_TEST(subject)
 {
-        assert_answer(fixture, false);
+        assert_answer(f, false);
 
-        const FakePolkitCheck *check = fake_polkit_last(fixture->polkit);
+        const FakePolkitCheck *check = fake_polkit_last(f->polkit);
 
         g_assert_cmpstr(check->subject_kind, ==, "system-bus-name");
         g_assert_cmpstr(check->subject_name, ==, ":1.77");
@@ -229,17 +230,17 @@ static void test_subject(Fixture *fixture, const void *data)
 }
 
 /* polkit may prompt only if the caller allowed it (N7). */
-static void test_flags(Fixture *fixture, const void *data)
+FIXTURE_TEST(flags)
 {
-        assert_answer(fixture, false);
-        g_assert_cmpuint(fake_polkit_last(fixture->polkit)->flags, ==, 0);
-        assert_answer(fixture, true);
-        g_assert_cmpuint(fake_polkit_last(fixture->polkit)->flags, ==, 1);
+        assert_answer(f, false);
+        g_assert_cmpuint(fake_polkit_last(f->polkit)->flags, ==, 0);
+        assert_answer(f, true);
+        g_assert_cmpuint(fake_polkit_last(f->polkit)->flags, ==, 1);
 }
 
 /* Details arrive under their keys, hostile bytes in them escaped (B13), and what an agent could
  * take for markup. */
-static void test_details(Fixture *fixture, const void *data)
+FIXTURE_TEST(details)
 {
         static const char *const details[] = {
                 "rootfs", "/srv/tree",    "command_line", "a\n\x1b[2Jb \xff",
@@ -248,11 +249,11 @@ static void test_details(Fixture *fixture, const void *data)
         const AuthorityRequest request = {
                 .sender = ":1.77", .action = ACTION_MANAGE, .details = details};
 
-        authority_check(fixture->authority, &request, on_answer, fixture);
-        g_assert_true(loop_until(&fixture->n_answers, 1, 900));
-        g_assert_true(fixture->authorized);
+        authority_check(f->authority, &request, on_answer, f);
+        g_assert_true(loop_until(&f->n_answers, 1, 900));
+        g_assert_true(f->authorized);
 
-        const FakePolkitCheck *check = fake_polkit_last(fixture->polkit);
+        const FakePolkitCheck *check = fake_polkit_last(f->polkit);
 
         g_assert_cmpstr(check->action, ==, ACTION_MANAGE);
         g_assert_cmpuint(g_hash_table_size(check->details), ==, 4);
@@ -265,16 +266,16 @@ static void test_details(Fixture *fixture, const void *data)
 }
 
 /* Each question has a cancellation id of its own. */
-static void test_cancellation_ids_differ(Fixture *fixture, const void *data)
+FIXTURE_TEST(cancellation_ids_differ)
 {
         for (unsigned i = 0; i < 5; i++)
-                ask(fixture, false);
-        g_assert_true(loop_until(&fixture->n_answers, 5, 900));
+                ask(f, false);
+        g_assert_true(loop_until(&f->n_answers, 5, 900));
 
         g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
 
         for (unsigned i = 0; i < 5; i++) {
-                const FakePolkitCheck *check = g_ptr_array_index(fixture->polkit->checks, i);
+                const FakePolkitCheck *check = g_ptr_array_index(f->polkit->checks, i);
 
                 g_assert_cmpstr(check->cancellation_id, !=, "");
                 g_assert_true(g_hash_table_add(ids, check->cancellation_id));
@@ -282,142 +283,141 @@ static void test_cancellation_ids_differ(Fixture *fixture, const void *data)
 }
 
 /* Nothing is called back from inside authority_check(), neither an answer nor a failure to ask. */
-static void test_never_from_inside(Fixture *fixture, const void *data)
+FIXTURE_TEST(never_from_inside)
 {
         const AuthorityRequest nobody = {.sender = NULL, .action = ACTION_RUN};
         const AuthorityRequest impostor = {.sender = "org.naive.Runc", .action = ACTION_RUN};
         const AuthorityRequest invalid = {.sender = ":1.77", .action = "not \xff valid"};
 
-        ask(fixture, false);
-        authority_check(fixture->authority, &nobody, on_answer, fixture);
-        authority_check(fixture->authority, &impostor, on_answer, fixture);
-        authority_check(fixture->authority, &invalid, on_answer, fixture);
-        g_assert_cmpuint(fixture->n_answers, ==, 0);
-        g_assert_true(loop_until(&fixture->n_answers, 4, 900));
-        g_assert_cmpuint(fixture->polkit->n_checks, ==, 1);
+        ask(f, false);
+        authority_check(f->authority, &nobody, on_answer, f);
+        authority_check(f->authority, &impostor, on_answer, f);
+        authority_check(f->authority, &invalid, on_answer, f);
+        g_assert_cmpuint(f->n_answers, ==, 0);
+        g_assert_true(loop_until(&f->n_answers, 4, 900));
+        g_assert_cmpuint(f->polkit->n_checks, ==, 1);
 }
 
 /* A caller without a unique name cannot be asked about, and is refused. */
-static void test_no_unique_name(Fixture *fixture, const void *data)
+FIXTURE_TEST(no_unique_name)
 {
         static const char *const senders[] = {NULL, "", "org.naive.Runc"};
 
         for (unsigned i = 0; i < G_N_ELEMENTS(senders); i++) {
                 const AuthorityRequest request = {.sender = senders[i], .action = ACTION_RUN};
 
-                authority_check(fixture->authority, &request, on_answer, fixture);
-                g_assert_true(loop_until(&fixture->n_answers, i + 1, 900));
-                g_assert_error(fixture->error, RUNTIME_ERROR,
-                               RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE);
+                authority_check(f->authority, &request, on_answer, f);
+                g_assert_true(loop_until(&f->n_answers, i + 1, 900));
+                g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE);
         }
-        g_assert_cmpuint(fixture->polkit->n_checks, ==, 0);
+        g_assert_cmpuint(f->polkit->n_checks, ==, 0);
 }
 
 /* A question that cannot be sent, because the connection is gone, is refused. */
-static void test_closed_bus(Fixture *fixture, const void *data)
+FIXTURE_TEST(closed_bus)
 {
-        sd_bus_close(fixture->service);
-        assert_refused(fixture, false, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE, "cannot ask");
+        sd_bus_close(f->service);
+        assert_refused(f, false, RUNTIME_ERROR_AUTHORIZATION_UNAVAILABLE, "cannot ask");
 }
 
 /* Cancelling takes back the prompt by the question's own id, and nothing is called back. */
-static void test_cancel(Fixture *fixture, const void *data)
+FIXTURE_TEST(cancel)
 {
-        fixture->polkit->mode = FAKE_POLKIT_LATE; /* the yes comes after the cancellation */
-        AuthorityQuery *query = ask(fixture, true);
+        f->polkit->mode = FAKE_POLKIT_LATE; /* the yes comes after the cancellation */
+        AuthorityQuery *query = ask(f, true);
 
-        g_assert_true(loop_until(&fixture->polkit->n_checks, 1, 500));
+        g_assert_true(loop_until(&f->polkit->n_checks, 1, 500));
         authority_query_cancel(query);
-        g_assert_true(loop_until(&fixture->polkit->n_cancelled, 1, 500));
-        g_assert_cmpstr(g_ptr_array_index(fixture->polkit->cancelled, 0), ==,
-                        fake_polkit_last(fixture->polkit)->cancellation_id);
+        g_assert_true(loop_until(&f->polkit->n_cancelled, 1, 500));
+        g_assert_cmpstr(g_ptr_array_index(f->polkit->cancelled, 0), ==,
+                        fake_polkit_last(f->polkit)->cancellation_id);
         loop_for(FAKE_POLKIT_LATE_MSEC + 30);
-        g_assert_cmpuint(fixture->n_answers, ==, 0);
+        g_assert_cmpuint(f->n_answers, ==, 0);
 }
 
 /* One of two questions can be cancelled; the other is answered. */
-static void test_cancel_one_of_two(Fixture *fixture, const void *data)
+FIXTURE_TEST(cancel_one_of_two)
 {
-        AuthorityQuery *first = ask(fixture, true);
+        AuthorityQuery *first = ask(f, true);
 
-        ask(fixture, true);
+        ask(f, true);
         authority_query_cancel(first);
         loop_for(50);
-        g_assert_cmpuint(fixture->n_answers, ==, 1);
-        g_assert_cmpuint(fixture->polkit->n_cancelled, ==, 1);
+        g_assert_cmpuint(f->n_answers, ==, 1);
+        g_assert_cmpuint(f->polkit->n_cancelled, ==, 1);
 }
 
 /* A failure that waits to be told can be cancelled as well; polkit never heard of it. */
-static void test_cancel_failure(Fixture *fixture, const void *data)
+FIXTURE_TEST(cancel_failure)
 {
         const AuthorityRequest nobody = {.sender = NULL, .action = ACTION_RUN};
 
-        authority_query_cancel(authority_check(fixture->authority, &nobody, on_answer, fixture));
+        authority_query_cancel(authority_check(f->authority, &nobody, on_answer, f));
         authority_query_cancel(NULL);
         loop_for(50);
-        g_assert_cmpuint(fixture->n_answers, ==, 0);
-        g_assert_cmpuint(fixture->polkit->n_cancelled, ==, 0);
+        g_assert_cmpuint(f->n_answers, ==, 0);
+        g_assert_cmpuint(f->polkit->n_cancelled, ==, 0);
 }
 
 /* Freeing the Authority with questions open is clean: all are cancelled, none is called back. */
-static void test_free_with_pending(Fixture *fixture, const void *data)
+FIXTURE_TEST(free_with_pending)
 {
         const AuthorityRequest nobody = {.sender = NULL, .action = ACTION_RUN};
 
-        fixture->polkit->mode = FAKE_POLKIT_SILENCE;
+        f->polkit->mode = FAKE_POLKIT_SILENCE;
         for (unsigned i = 0; i < 3; i++)
-                ask(fixture, true);
-        authority_check(fixture->authority, &nobody, on_answer, fixture);
-        authority_free(g_steal_pointer(&fixture->authority));
-        g_assert_true(loop_until(&fixture->polkit->n_cancelled, 3, 500));
+                ask(f, true);
+        authority_check(f->authority, &nobody, on_answer, f);
+        authority_free(g_steal_pointer(&f->authority));
+        g_assert_true(loop_until(&f->polkit->n_cancelled, 3, 500));
         loop_for(20);
-        g_assert_cmpuint(fixture->n_answers, ==, 0);
+        g_assert_cmpuint(f->n_answers, ==, 0);
 }
 
 static void on_answer_free(GError *error, void *data)
 {
-        Fixture *fixture = data;
+        Fixture *f = data;
 
         on_answer(error, data);
-        authority_free(g_steal_pointer(&fixture->authority));
+        authority_free(g_steal_pointer(&f->authority));
 }
 
 /* The callback may free the Authority, whether it is told an answer or a failure. */
-static void test_free_from_callback(Fixture *fixture, const void *data)
+FIXTURE_TEST(free_from_callback)
 {
         const AuthorityRequest request = {.sender = ":1.77", .action = ACTION_RUN};
         const AuthorityRequest nobody = {.sender = NULL, .action = ACTION_RUN};
 
-        authority_check(fixture->authority, &request, on_answer_free, fixture);
-        g_assert_true(loop_until(&fixture->n_answers, 1, 900));
-        fixture->authority = authority_new(fixture->service, PERSON_USEC);
-        authority_check(fixture->authority, &nobody, on_answer_free, fixture);
-        g_assert_true(loop_until(&fixture->n_answers, 2, 900));
+        authority_check(f->authority, &request, on_answer_free, f);
+        g_assert_true(loop_until(&f->n_answers, 1, 900));
+        f->authority = authority_new(f->service, PERSON_USEC);
+        authority_check(f->authority, &nobody, on_answer_free, f);
+        g_assert_true(loop_until(&f->n_answers, 2, 900));
         loop_for(20);
-        g_assert_cmpuint(fixture->n_answers, ==, 2);
+        g_assert_cmpuint(f->n_answers, ==, 2);
 }
 
 static void on_answer_again(GError *error, void *data)
 {
-        Fixture *fixture = data;
+        Fixture *f = data;
 
         on_answer(error, data);
-        ask(fixture, false);
+        ask(f, false);
 }
 
 /* The callback may ask the next question. */
-static void test_ask_from_callback(Fixture *fixture, const void *data)
+FIXTURE_TEST(ask_from_callback)
 {
         const AuthorityRequest request = {.sender = ":1.77", .action = ACTION_RUN};
 
-        authority_check(fixture->authority, &request, on_answer_again, fixture);
-        g_assert_true(loop_until(&fixture->n_answers, 2, 900));
-        g_assert_true(fixture->authorized);
+        authority_check(f->authority, &request, on_answer_again, f);
+        g_assert_true(loop_until(&f->n_answers, 2, 900));
+        g_assert_true(f->authorized);
 }
 
 /* A question never holds up the caller, not even with polkit stopped and the socket full of
  * questions. */
-static void test_never_blocks(Fixture *fixture, const void *data)
+FIXTURE_TEST(never_blocks)
 {
         const int small = 8192;
         int64_t start = g_get_monotonic_time();
@@ -426,17 +426,16 @@ static void test_never_blocks(Fixture *fixture, const void *data)
         const AuthorityRequest request = {
                 .sender = ":1.77", .action = ACTION_RUN, .details = details};
 
-        private_bus_stop(fixture->bus);
-        g_assert_cmpint(setsockopt(sd_bus_get_fd(fixture->service), SOL_SOCKET, SO_SNDBUF, &small,
-                                   sizeof small),
-                        ==, 0);
+        private_bus_stop(f->bus);
+        g_assert_cmpint(
+                setsockopt(sd_bus_get_fd(f->service), SOL_SOCKET, SO_SNDBUF, &small, sizeof small),
+                ==, 0);
         for (unsigned i = 0; i < 40; i++)
-                authority_query_cancel(
-                        authority_check(fixture->authority, &request, on_answer, fixture));
-        authority_free(g_steal_pointer(&fixture->authority));
+                authority_query_cancel(authority_check(f->authority, &request, on_answer, f));
+        authority_free(g_steal_pointer(&f->authority));
         g_assert_cmpint(g_get_monotonic_time() - start, <, 900 * 1000);
-        g_assert_cmpuint(fixture->n_answers, ==, 0);
-        private_bus_kill(fixture->bus);
+        g_assert_cmpuint(f->n_answers, ==, 0);
+        private_bus_kill(f->bus);
 }
 
 static void assert_escaped(const char *bytes, const char *expected)
@@ -447,7 +446,7 @@ static void assert_escaped(const char *bytes, const char *expected)
 }
 
 /* Ordinary text in any script is left alone. */
-static void test_escape_plain(void)
+TEST(escape_plain)
 {
         assert_escaped("", "");
         assert_escaped("/srv/tree one/$(id) <b>&'\"", "/srv/tree one/$(id) <b>&'\"");
@@ -455,7 +454,7 @@ static void test_escape_plain(void)
 }
 
 /* What a terminal or a prompt would obey or not show becomes visible. */
-static void test_escape_controls(void)
+TEST(escape_controls)
 {
         assert_escaped("a\tb\nc\rd\x1b[0m\x7f", "a\\x09b\\x0ac\\x0dd\\x1b[0m\\x7f");
         assert_escaped("\xc2\x85\xc2\x9b", "\\u{85}\\u{9b}");       /* C1 controls */
@@ -468,7 +467,7 @@ static void test_escape_controls(void)
 }
 
 /* Bytes that are no UTF-8 are shown one by one. */
-static void test_escape_invalid(void)
+TEST(escape_invalid)
 {
         assert_escaped("a\xff\xfe", "a\\xff\\xfe");
         assert_escaped("\xc0\xaf", "\\xc0\\xaf");                   /* overlong */
@@ -479,7 +478,7 @@ static void test_escape_invalid(void)
 }
 
 /* Different bytes give different text: a newline is not the two characters that stand for it. */
-static void test_escape_is_unambiguous(void)
+TEST(escape_is_unambiguous)
 {
         assert_escaped("\n", "\\x0a");
         assert_escaped("\\x0a", "\\\\x0a");
@@ -487,7 +486,7 @@ static void test_escape_is_unambiguous(void)
 
 /* The result is bounded, ends in an ellipsis where it was cut, and is never cut inside of a
  * character. */
-static void test_escape_bounded(void)
+TEST(escape_bounded)
 {
         for (unsigned n = AUTHORITY_TEXT_MAX - 9; n <= AUTHORITY_TEXT_MAX + 1; n++) {
                 g_autofree char *fill = g_strnfill(n, 'x');
@@ -504,7 +503,7 @@ static void test_escape_bounded(void)
 }
 
 /* Whatever the bytes, the result can be sent as a D-Bus string. */
-static void test_escape_any_bytes(void)
+TEST(escape_any_bytes)
 {
         for (unsigned i = 0; i < 5000; i++) {
                 char bytes[17] = {0};
@@ -517,52 +516,4 @@ static void test_escape_any_bytes(void)
                 for (const char *at = text; *at; at = g_utf8_next_char(at))
                         g_assert_true(g_unichar_isprint(g_utf8_get_char(at)));
         }
-}
-
-static void add_with(const char *name, const void *data, void (*test)(Fixture *, const void *))
-{
-        g_autofree char *path = g_strdup_printf("/authority/%s", name);
-
-        g_test_add(path, Fixture, data, set_up, test, tear_down);
-}
-
-static void add(const char *name, void (*test)(Fixture *, const void *))
-{
-        add_with(name, NULL, test);
-}
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-        add("yes", test_yes);
-        for (size_t i = 0; i < G_N_ELEMENTS(refusals); i++)
-                add_with(refusals[i].name, &refusals[i], test_refusal);
-        add("errors", test_errors);
-        add("no-polkit", test_no_polkit);
-        add("polkit-restarts", test_polkit_restarts);
-        add("silence", test_silence);
-        add("late", test_late);
-        add("slow-but-in-time", test_slow_but_in_time);
-        add("bus-lost", test_bus_lost);
-        add("subject", test_subject);
-        add("flags", test_flags);
-        add("details", test_details);
-        add("cancellation-ids-differ", test_cancellation_ids_differ);
-        add("never-from-inside", test_never_from_inside);
-        add("no-unique-name", test_no_unique_name);
-        add("closed-bus", test_closed_bus);
-        add("cancel", test_cancel);
-        add("cancel-one-of-two", test_cancel_one_of_two);
-        add("cancel-failure", test_cancel_failure);
-        add("free-with-pending", test_free_with_pending);
-        add("free-from-callback", test_free_from_callback);
-        add("ask-from-callback", test_ask_from_callback);
-        add("never-blocks", test_never_blocks);
-        g_test_add_func("/escape/plain", test_escape_plain);
-        g_test_add_func("/escape/controls", test_escape_controls);
-        g_test_add_func("/escape/invalid", test_escape_invalid);
-        g_test_add_func("/escape/is-unambiguous", test_escape_is_unambiguous);
-        g_test_add_func("/escape/bounded", test_escape_bounded);
-        g_test_add_func("/escape/any-bytes", test_escape_any_bytes);
-        return g_test_run();
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "polkit/actions.h"
+#include "tests/lib/case.h"
 
 /* The shipped policy file against the constants in the code. */
 
@@ -12,10 +13,10 @@ typedef struct Action {
         GPtrArray *defaults; /* char*, in the order any, inactive, active */
 } Action;
 
-typedef struct Policy {
+typedef struct Fixture {
         GHashTable *actions; /* id → Action* */
         Action *current;
-} Policy;
+} Fixture;
 
 static void action_free(void *data)
 {
@@ -30,31 +31,31 @@ static void action_free(void *data)
 static void on_start(GMarkupParseContext *context, const char *element, const char **names,
                      const char **values, void *data, GError **error)
 {
-        Policy *policy = data;
+        Fixture *f = data;
 
         if (!g_str_equal(element, "action"))
                 return;
         g_assert_cmpstr(names[0], ==, "id");
-        policy->current = g_new0(Action, 1);
-        policy->current->id = g_strdup(values[0]);
-        policy->current->message = g_string_new(NULL);
-        policy->current->defaults = g_ptr_array_new_with_free_func(g_free);
-        g_assert_true(g_hash_table_insert(policy->actions, policy->current->id, policy->current));
+        f->current = g_new0(Action, 1);
+        f->current->id = g_strdup(values[0]);
+        f->current->message = g_string_new(NULL);
+        f->current->defaults = g_ptr_array_new_with_free_func(g_free);
+        g_assert_true(g_hash_table_insert(f->actions, f->current->id, f->current));
 }
 
 static void on_text(GMarkupParseContext *context, const char *text, size_t length, void *data,
                     GError **error)
 {
-        Policy *policy = data;
+        Fixture *f = data;
         const char *element = g_markup_parse_context_get_element(context);
 
         if (g_str_equal(element, "message"))
-                g_string_append_len(policy->current->message, text, (gssize) length);
+                g_string_append_len(f->current->message, text, (gssize) length);
         else if (g_str_has_prefix(element, "allow_"))
-                g_ptr_array_add(policy->current->defaults, g_strndup(text, length));
+                g_ptr_array_add(f->current->defaults, g_strndup(text, length));
 }
 
-static void policy_load(Policy *policy, const void *data)
+static void set_up(Fixture *f, const void *data)
 {
         static const GMarkupParser parser = {.start_element = on_start, .text = on_text};
         g_autofree char *path =
@@ -63,33 +64,32 @@ static void policy_load(Policy *policy, const void *data)
         g_autofree char *text = NULL;
         size_t length;
 
-        policy->actions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, action_free);
+        f->actions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, action_free);
         g_file_get_contents(path, &text, &length, &error);
         g_assert_no_error(error);
-        g_autoptr(GMarkupParseContext) context =
-                g_markup_parse_context_new(&parser, 0, policy, NULL);
+        g_autoptr(GMarkupParseContext) context = g_markup_parse_context_new(&parser, 0, f, NULL);
 
         g_markup_parse_context_parse(context, text, (gssize) length, &error);
         g_assert_no_error(error);
 }
 
-static void policy_clear(Policy *policy, const void *data)
+static void tear_down(Fixture *f, const void *data)
 {
-        g_hash_table_unref(policy->actions);
+        g_hash_table_unref(f->actions);
 }
 
-static const Action *lookup(const Policy *policy, const char *id)
+static const Action *lookup(const Fixture *f, const char *id)
 {
-        const Action *action = g_hash_table_lookup(policy->actions, id);
+        const Action *action = g_hash_table_lookup(f->actions, id);
 
         if (!action)
                 g_error("no action %s in the policy", id);
         return action;
 }
 
-static void assert_defaults(const Policy *policy, const char *id, const char *active)
+static void assert_defaults(const Fixture *f, const char *id, const char *active)
 {
-        const Action *action = lookup(policy, id);
+        const Action *action = lookup(f, id);
 
         g_assert_cmpuint(action->defaults->len, ==, 3);
         g_assert_cmpstr(g_ptr_array_index(action->defaults, 0), ==, "auth_admin");
@@ -98,30 +98,30 @@ static void assert_defaults(const Policy *policy, const char *id, const char *ac
 }
 
 /* Every action that the code asks for is installed, and nothing else is. */
-static void test_actions(Policy *policy, const void *data)
+FIXTURE_TEST(actions)
 {
-        lookup(policy, ACTION_RUN);
-        lookup(policy, ACTION_RUN_PRIVILEGED);
-        lookup(policy, ACTION_MANAGE);
-        lookup(policy, ACTION_INSPECT);
-        lookup(policy, ACTION_EXEC);
-        g_assert_cmpuint(g_hash_table_size(policy->actions), ==, 5);
+        lookup(f, ACTION_RUN);
+        lookup(f, ACTION_RUN_PRIVILEGED);
+        lookup(f, ACTION_MANAGE);
+        lookup(f, ACTION_INSPECT);
+        lookup(f, ACTION_EXEC);
+        g_assert_cmpuint(g_hash_table_size(f->actions), ==, 5);
 }
 
 /* An administrator decides by default; the answer is kept for active sessions only, and never for
  * what equals root on the host. */
-static void test_defaults(Policy *policy, const void *data)
+FIXTURE_TEST(defaults)
 {
-        assert_defaults(policy, ACTION_RUN, "auth_admin_keep");
-        assert_defaults(policy, ACTION_MANAGE, "auth_admin_keep");
-        assert_defaults(policy, ACTION_INSPECT, "auth_admin_keep");
-        assert_defaults(policy, ACTION_EXEC, "auth_admin_keep");
-        assert_defaults(policy, ACTION_RUN_PRIVILEGED, "auth_admin");
+        assert_defaults(f, ACTION_RUN, "auth_admin_keep");
+        assert_defaults(f, ACTION_MANAGE, "auth_admin_keep");
+        assert_defaults(f, ACTION_INSPECT, "auth_admin_keep");
+        assert_defaults(f, ACTION_EXEC, "auth_admin_keep");
+        assert_defaults(f, ACTION_RUN_PRIVILEGED, "auth_admin");
 }
 
-static void assert_keys(const Policy *policy, const char *id, const char *const *keys)
+static void assert_keys(const Fixture *f, const char *id, const char *const *keys)
 {
-        const char *message = lookup(policy, id)->message->str;
+        const char *message = lookup(f, id)->message->str;
         unsigned n = 0;
 
         for (; keys[n]; n++) {
@@ -136,7 +136,7 @@ static void assert_keys(const Policy *policy, const char *id, const char *const 
 
 /* The prompts show exactly the details that actions.h promises them: polkit shows an unknown one
  * raw. */
-static void test_messages(Policy *policy, const void *data)
+FIXTURE_TEST(messages)
 {
         static const char *const run[] = {DETAIL_ROOTFS, DETAIL_COMMAND_LINE, NULL};
         static const char *const privileged[] = {DETAIL_ROOTFS, DETAIL_COMMAND_LINE,
@@ -144,25 +144,9 @@ static void test_messages(Policy *policy, const void *data)
         static const char *const manage[] = {DETAIL_ID, DETAIL_OWNER, NULL};
         static const char *const exec[] = {DETAIL_ID, DETAIL_OWNER, DETAIL_COMMAND_LINE, NULL};
 
-        assert_keys(policy, ACTION_RUN, run);
-        assert_keys(policy, ACTION_RUN_PRIVILEGED, privileged);
-        assert_keys(policy, ACTION_MANAGE, manage);
-        assert_keys(policy, ACTION_INSPECT, manage);
-        assert_keys(policy, ACTION_EXEC, exec);
-}
-
-static void add(const char *name, void (*test)(Policy *, const void *))
-{
-        g_autofree char *path = g_strdup_printf("/policy/%s", name);
-
-        g_test_add(path, Policy, NULL, policy_load, test, policy_clear);
-}
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-        add("actions", test_actions);
-        add("defaults", test_defaults);
-        add("messages", test_messages);
-        return g_test_run();
+        assert_keys(f, ACTION_RUN, run);
+        assert_keys(f, ACTION_RUN_PRIVILEGED, privileged);
+        assert_keys(f, ACTION_MANAGE, manage);
+        assert_keys(f, ACTION_INSPECT, manage);
+        assert_keys(f, ACTION_EXEC, exec);
 }

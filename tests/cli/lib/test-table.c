@@ -1,5 +1,7 @@
 #include "cli/lib/table.h"
 
+#include "tests/lib/case.h"
+
 static const Column columns[] = {
         {"ID", "id", false},
         {"OWNER", "uid", true},
@@ -24,7 +26,7 @@ static void assert_format(const Table *table, JsonMode mode, bool has_legend, co
 }
 
 /* Columns are as wide as their widest cell in characters, not bytes; no line ends in blanks. */
-static void test_columns(void)
+TEST(columns)
 {
         g_autoptr(Table) table = table_new(columns);
 
@@ -40,7 +42,7 @@ static void test_columns(void)
 }
 
 /* People see escapes in place of control characters. */
-static void test_escapes(void)
+TEST(escapes)
 {
         g_autoptr(Table) table = table_new(columns);
 
@@ -49,7 +51,7 @@ static void test_escapes(void)
 }
 
 /* Programs get keys, numbers unquoted, strings quoted and escaped as JSON wants it. */
-static void test_json(void)
+TEST(json)
 {
         g_autoptr(Table) table = table_new(columns);
 
@@ -73,7 +75,7 @@ static void test_json(void)
 }
 
 /* Nothing to list is a heading for people and an empty array for programs. */
-static void test_empty(void)
+TEST(empty)
 {
         g_autoptr(Table) table = table_new(columns);
 
@@ -84,7 +86,7 @@ static void test_empty(void)
 }
 
 /* A value that ends in a colon is not taken for a key. */
-static void test_json_colon(void)
+TEST(json_colon)
 {
         Json json;
         g_autofree char *text = NULL;
@@ -101,7 +103,7 @@ static void test_json_colon(void)
 }
 
 /* Bytes that are no UTF-8 still make valid JSON. */
-static void test_json_bytes(void)
+TEST(json_bytes)
 {
         Json json;
         g_autofree char *text = NULL;
@@ -111,16 +113,4 @@ static void test_json_bytes(void)
         text = json_finish(&json);
         g_assert_true(g_utf8_validate(text, -1, NULL));
         g_assert_cmpstr(text, ==, "\"a\ufffd\"\n");
-}
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/table/columns", test_columns);
-        g_test_add_func("/table/escapes", test_escapes);
-        g_test_add_func("/table/json", test_json);
-        g_test_add_func("/table/empty", test_empty);
-        g_test_add_func("/json/colon", test_json_colon);
-        g_test_add_func("/json/bytes", test_json_bytes);
-        return g_test_run();
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "service/util/fd.h"
+#include "tests/lib/case.h"
 
 /* A pump between two pipes and a socket; the test holds the other ends. */
 typedef struct {
@@ -69,7 +70,7 @@ static void assert_received(Bench *bench, const char *expected)
 }
 
 /* Bytes pass both ways, zeros and detach keys among them when those are not wanted. */
-static void test_both_ways(void)
+TEST(both_ways)
 {
         g_auto(Bench) bench;
         char data[16];
@@ -85,7 +86,7 @@ static void test_both_ways(void)
 }
 
 /* Ctrl-P Ctrl-Q detaches, in one read or in two; what came before it still arrives. */
-static void test_detach(void)
+TEST(detach)
 {
         static const char *const lines[][2] = {{"x\x10\x11y", NULL}, {"x\x10", "\x11"}};
 
@@ -103,7 +104,7 @@ static void test_detach(void)
 }
 
 /* A Ctrl-P that something else follows is typed after all, twice where it was. */
-static void test_not_detach(void)
+TEST(not_detach)
 {
         g_auto(Bench) bench;
 
@@ -120,7 +121,7 @@ static void test_not_detach(void)
 }
 
 /* The end of a pipe becomes a Ctrl-D where that is wanted, once, and then the pump rests. */
-static void test_end_of_input(void)
+TEST(end_of_input)
 {
         for (int wanted = 0; wanted < 2; wanted++) {
                 g_auto(Bench) bench;
@@ -136,7 +137,7 @@ static void test_end_of_input(void)
 }
 
 /* While paused nothing is read, so it stays with whoever reads our input after us. */
-static void test_pause(void)
+TEST(pause)
 {
         g_auto(Bench) bench;
 
@@ -151,7 +152,7 @@ static void test_pause(void)
 
 /* What the container wrote last comes out although it is gone, and only then the pump is drained.
  */
-static void test_last_words(void)
+TEST(last_words)
 {
         g_auto(Bench) bench;
         char data[16];
@@ -167,7 +168,7 @@ static void test_last_words(void)
 
 /* A reader that stops reading stops the pump without blocking it; nothing is lost when it goes on.
  */
-static void test_slow_reader(void)
+TEST(slow_reader)
 {
         g_auto(Bench) bench;
         size_t sent = 0, received = 0;
@@ -194,7 +195,7 @@ static void test_slow_reader(void)
 }
 
 /* A reader that is gone is noticed, and the pump rests. */
-static void test_lost_output(void)
+TEST(lost_output)
 {
         g_auto(Bench) bench;
 
@@ -206,7 +207,7 @@ static void test_lost_output(void)
 }
 
 /* Raw mode is undone completely, however often it was entered. */
-static void test_raw_mode(void)
+TEST(raw_mode)
 {
         autofd int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
         struct termios before, within, after;
@@ -229,17 +230,8 @@ static void test_raw_mode(void)
 
 int main(int argc, char **argv)
 {
-        g_test_init(&argc, &argv, NULL);
         struct sigaction ignore = {.sa_handler = SIG_IGN};
+
         sigaction(SIGPIPE, &ignore, NULL);
-        g_test_add_func("/pump/both-ways", test_both_ways);
-        g_test_add_func("/pump/detach", test_detach);
-        g_test_add_func("/pump/not-detach", test_not_detach);
-        g_test_add_func("/pump/end-of-input", test_end_of_input);
-        g_test_add_func("/pump/pause", test_pause);
-        g_test_add_func("/pump/last-words", test_last_words);
-        g_test_add_func("/pump/slow-reader", test_slow_reader);
-        g_test_add_func("/pump/lost-output", test_lost_output);
-        g_test_add_func("/raw-mode", test_raw_mode);
-        return g_test_run();
+        return run_cases(argc, argv);
 }

@@ -3,6 +3,8 @@
 #include <glib.h>
 #include <string.h>
 
+#include "tests/lib/case.h"
+
 static void assert_escaped(const char *text, const char *expected)
 {
         g_autofree char *escaped = text_escape(text);
@@ -11,7 +13,7 @@ static void assert_escaped(const char *text, const char *expected)
 }
 
 /* Nothing that drives a terminal, or breaks a line, gets through. */
-static void test_controls(void)
+TEST(controls)
 {
         assert_escaped("plain text, ümläut, 漢字", "plain text, ümläut, 漢字");
         assert_escaped("\x1b[2J", "\\x1b[2J");
@@ -26,7 +28,7 @@ static void test_controls(void)
 }
 
 /* Neither does what reorders or hides text. */
-static void test_direction_marks(void)
+TEST(direction_marks)
 {
         assert_escaped("a\u202eb", "a\\u202eb");
         assert_escaped("a\u200bb\u2066c\ufeff", "a\\u200bb\\u2066c\\ufeff");
@@ -34,7 +36,7 @@ static void test_direction_marks(void)
 }
 
 /* Broken UTF-8 is shown byte by byte, whole characters around it as they are. */
-static void test_broken_utf8(void)
+TEST(broken_utf8)
 {
         assert_escaped("ü\xc3", "ü\\xc3");
         assert_escaped("\xff\xfeok", "\\xff\\xfeok");
@@ -43,7 +45,7 @@ static void test_broken_utf8(void)
 }
 
 /* Output keeps its lines and tabs, and NUL bytes do not end it. */
-static void test_lines(void)
+TEST(lines)
 {
         static const char bytes[] = "a\tb\n\0\x1bz\r\n";
         g_autofree char *escaped = text_escape_bytes(bytes, sizeof bytes - 1, true);
@@ -52,7 +54,7 @@ static void test_lines(void)
 }
 
 /* Sizes are short where they are round, and never wrong by much. */
-static void test_size(void)
+TEST(size)
 {
         static const struct {
                 uint64_t bytes;
@@ -72,7 +74,7 @@ static void test_size(void)
 }
 
 /* Times come in words; "never" is a dash, and no number crashes it. */
-static void test_time(void)
+TEST(time)
 {
         g_autofree char *time = text_time(UINT64_C(1795449606364387));
         g_autofree char *never = text_time(0);
@@ -82,16 +84,4 @@ static void test_time(void)
                       g_str_has_prefix(time, "Tue 2026-11-24 "));
         g_assert_cmpstr(never, ==, "-");
         g_assert_nonnull(beyond);
-}
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/text/controls", test_controls);
-        g_test_add_func("/text/direction-marks", test_direction_marks);
-        g_test_add_func("/text/broken-utf8", test_broken_utf8);
-        g_test_add_func("/text/lines", test_lines);
-        g_test_add_func("/text/size", test_size);
-        g_test_add_func("/text/time", test_time);
-        return g_test_run();
 }

@@ -7,9 +7,10 @@
 #include <unistd.h>
 
 #include "service/util/size.h"
+#include "tests/lib/case.h"
 
 /* Sizes are decimal, with suffixes of 1024, and words for "no limit". */
-static void test_size(void)
+TEST(size)
 {
         static const struct {
                 const char *text;
@@ -39,7 +40,7 @@ static void test_size(void)
 }
 
 /* What is no size is refused, overflow too, and leaves the result alone. */
-static void test_bad_size(void)
+TEST(bad_size)
 {
         static const char *const bad[] = {
                 "",          "K",    "-1",   "+1",  " 1",       "1 ",   "1KB",
@@ -56,7 +57,7 @@ static void test_bad_size(void)
 }
 
 /* Numbers keep to their bounds. */
-static void test_number(void)
+TEST(number)
 {
         uint64_t n = 0;
 
@@ -71,7 +72,7 @@ static void test_number(void)
 }
 
 /* All of systemd's words for yes and no, in any case, and no others. */
-static void test_bool(void)
+TEST(truth)
 {
         static const char *const yes[] = {"yes", "YES", "true", "1", "on", "y", "t"};
         static const char *const no[] = {"no", "No", "false", "0", "off", "n", "f"};
@@ -93,7 +94,7 @@ static void test_bool(void)
 }
 
 /* Seconds with a fraction; no signs, no exponents, nothing beyond reason. */
-static void test_seconds(void)
+TEST(seconds)
 {
         static const char *const bad[] = {"",    ".",   "-1", "1e9",   "inf",
                                           "nan", "0x1", "1s", "1.2.3", "99999999999999"};
@@ -111,7 +112,7 @@ static void test_seconds(void)
 }
 
 /* Signals by name, with SIG or without, by number, and the realtime ones by distance. */
-static void test_signal(void)
+TEST(signal)
 {
         static const char *const bad[] = {"",       "0",        "65",    "-9", "SIG",
                                           "NOSUCH", "RTMIN+99", "RTMIN", "9x"};
@@ -140,7 +141,7 @@ static void test_signal(void)
 
 /* A path is made absolute and otherwise left as it is: links and dots are the service's to follow.
  */
-static void test_absolute_path(void)
+TEST(absolute_path)
 {
         g_autofree char *absolute = value_absolute_path("/a/../b/./c/");
         g_autofree char *relative = NULL, *nothing = NULL;
@@ -152,17 +153,4 @@ static void test_absolute_path(void)
         nothing = value_absolute_path("");
         g_assert_null(nothing);
         g_assert_cmpint(errno, ==, ENOENT);
-}
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/values/size", test_size);
-        g_test_add_func("/values/bad-size", test_bad_size);
-        g_test_add_func("/values/number", test_number);
-        g_test_add_func("/values/bool", test_bool);
-        g_test_add_func("/values/seconds", test_seconds);
-        g_test_add_func("/values/signal", test_signal);
-        g_test_add_func("/values/absolute-path", test_absolute_path);
-        return g_test_run();
 }

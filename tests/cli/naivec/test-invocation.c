@@ -3,6 +3,8 @@
 #include <glib.h>
 #include <string.h>
 
+#include "tests/lib/case.h"
+
 enum { FLAG_LONG = FLAG_OF_VERB };
 
 static const Flag own[] = {
@@ -77,7 +79,7 @@ static void assert_wrong(const char *line)
 }
 
 /* Global options work before the verb and after it, as with busctl. */
-static void test_global_flags(void)
+TEST(global_flags)
 {
         g_auto(Parsed) before, after;
 
@@ -95,7 +97,7 @@ static void test_global_flags(void)
 }
 
 /* A value that may be left out is only taken behind "=". */
-static void test_optional_value(void)
+TEST(optional_value)
 {
         g_auto(Parsed) parsed;
 
@@ -107,7 +109,7 @@ static void test_optional_value(void)
 
 /* A verb may have a letter of a global flag for itself, whose long form is still to be had; a value
  * whose name begins with a bracket cannot be left out. */
-static void test_shared_letter(void)
+TEST(shared_letter)
 {
         static const struct {
                 const char *line, *flags;
@@ -133,7 +135,7 @@ static void test_shared_letter(void)
 }
 
 /* Wrong command lines end with status 2. */
-static void test_wrong(void)
+TEST(wrong)
 {
         assert_wrong("naivec");
         assert_wrong("naivec nonsense");
@@ -150,7 +152,7 @@ static void test_wrong(void)
 }
 
 /* No global flag has the id of a verb's: each would be taken for the other. */
-static void test_global_ids(void)
+TEST(global_ids)
 {
         static const char *const globals[] = {
                 "--quiet",           "--verbose",  "--json=off",  "--no-legend", "--no-pager",
@@ -165,15 +167,4 @@ static void test_global_ids(void)
                 g_assert_cmpint(parsed.end, ==, FLAG_END);
                 g_assert_cmpstr(parsed.flags->str, ==, "");
         }
-}
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/invocation/global-flags", test_global_flags);
-        g_test_add_func("/invocation/optional-value", test_optional_value);
-        g_test_add_func("/invocation/shared-letter", test_shared_letter);
-        g_test_add_func("/invocation/wrong", test_wrong);
-        g_test_add_func("/invocation/global-ids", test_global_ids);
-        return g_test_run();
 }

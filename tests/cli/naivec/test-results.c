@@ -5,9 +5,10 @@
 #include "cli/lib/session.h"
 #include "cli/naivec/log-reader.h"
 #include "dbus/names.h"
+#include "tests/lib/case.h"
 
 /* Every result of the interface has its exit status; an unknown one is a failure of ours. */
-static void test_results(void)
+TEST(results)
 {
         g_assert_cmpint(session_status_of("success", 0), ==, 0);
         g_assert_cmpint(session_status_of("exit-code", 1), ==, 1);
@@ -22,7 +23,7 @@ static void test_results(void)
 }
 
 /* Errors about the command are told apart from all others. */
-static void test_errors(void)
+TEST(errors)
 {
         const sd_bus_error errors[] = {
                 SD_BUS_ERROR_MAKE_CONST(ERROR_COMMAND_NOT_FOUND, "x"),
@@ -38,7 +39,7 @@ static void test_errors(void)
 }
 
 /* The last lines begin after a newline; a newline at the end closes a line and begins none. */
-static void test_tail(void)
+TEST(tail)
 {
         static const struct {
                 const char *text;
@@ -60,13 +61,4 @@ static void test_tail(void)
                 g_autoptr(GString) text = g_string_new(rows[i].text);
                 g_assert_cmpstr(text->str + log_tail_start(text, rows[i].n), ==, rows[i].tail);
         }
-}
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/results/exit-status", test_results);
-        g_test_add_func("/results/errors", test_errors);
-        g_test_add_func("/results/tail", test_tail);
-        return g_test_run();
 }

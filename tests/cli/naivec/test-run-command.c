@@ -10,6 +10,7 @@
 
 #include "service/util/bus-auto.h"
 #include "service/util/capability.h"
+#include "tests/lib/case.h"
 
 static const Flag *flags(void)
 {
@@ -143,7 +144,7 @@ static void assert_message(const char *line, const char *expected)
 
 /* "--" may stand before ROOTFS and before the command, each time once; what follows the command's
  * name is its own, dashes and all. Without a command it is a shell. All of it may be any bytes. */
-static void test_command(void)
+TEST(command)
 {
         assert_message("naivec run /r", "/r [/bin/sh] [] []");
         assert_message("naivec run /r cmd --memory=1 -q -- --help",
@@ -161,7 +162,7 @@ static void test_command(void)
 
 /* Of a value given twice the last counts; a BOOL without a value means yes; zero is no limit for
  * memory and tasks, but no swap is a limit that somebody may want. */
-static void test_values(void)
+TEST(values)
 {
         assert_message("naivec run -m 1M --memory=2M -- /r x", "/r [x] [] [MemoryMax t 2097152]");
         assert_message("naivec run --umask=0077 /r x", "/r [x] [] [UMask u 63]");
@@ -174,7 +175,7 @@ static void test_values(void)
 
 /* Of a variable set twice the last counts. NAME alone passes on our value. TERM is passed on to a
  * terminal, unless it is set. */
-static void test_environment(void)
+TEST(environment)
 {
         g_setenv("TERM", "vt100", TRUE);
         assert_message("naivec run -e A=1 -e AB=\xff -e A=2=3 /r x",
@@ -188,7 +189,7 @@ static void test_environment(void)
 }
 
 /* Capabilities add up, however they are written; "all" is every one there is. */
-static void test_capabilities(void)
+TEST(capabilities)
 {
         assert_message(
                 "naivec run --cap-add=CAP_NET_ADMIN --cap-add=sys_ptrace --cap-add=cap_bpf /r x",
@@ -200,7 +201,7 @@ static void test_capabilities(void)
 
 /* Volumes and tmpfs in the order given, a relative source as seen from here, options as they are. A
  * colon in the name of the current directory neither ends the source nor becomes an option. */
-static void test_mounts(void)
+TEST(mounts)
 {
         g_autofree char *here = g_dir_make_tmp("a:b:XXXXXX", NULL);
 
@@ -218,7 +219,7 @@ static void test_mounts(void)
 }
 
 /* Each fd is an entry of its own, under its number inside; it must be open, and none of stdio. */
-static void test_fds(void)
+TEST(fds)
 {
         g_assert_cmpint(dup2(STDIN_FILENO, 70), ==, 70);
         g_assert_cmpint(dup2(STDIN_FILENO, 71), ==, 71);
@@ -229,7 +230,7 @@ static void test_fds(void)
 }
 
 /* Every row of the table with a flag can be given, and reaches the message with the row's type. */
-static void test_every_row(void)
+TEST(every_row)
 {
 #define X(key, signature, flag, metavar, help) {#key, signature, flag},
         static const struct {
@@ -252,7 +253,7 @@ static void test_every_row(void)
 }
 
 /* Values that make no sense are refused before anything is sent, naming the flag. */
-static void test_refusals(void)
+TEST(refusals)
 {
         static const char *const rows[][2] = {
                 {"umask", "0o22"},
@@ -289,7 +290,7 @@ static void test_refusals(void)
 }
 
 /* No two flags share an id. */
-static void test_ids(void)
+TEST(ids)
 {
         for (const Flag *a = flags(); a->name; a++)
                 for (const Flag *b = a + 1; b->name; b++)
@@ -298,16 +299,6 @@ static void test_ids(void)
 
 int main(int argc, char **argv)
 {
-        g_test_init(&argc, &argv, NULL);
         g_assert_cmpint(chdir("/"), ==, 0);
-        g_test_add_func("/run-command/command", test_command);
-        g_test_add_func("/run-command/values", test_values);
-        g_test_add_func("/run-command/environment", test_environment);
-        g_test_add_func("/run-command/capabilities", test_capabilities);
-        g_test_add_func("/run-command/mounts", test_mounts);
-        g_test_add_func("/run-command/fds", test_fds);
-        g_test_add_func("/run-command/every-row", test_every_row);
-        g_test_add_func("/run-command/refusals", test_refusals);
-        g_test_add_func("/run-command/ids", test_ids);
-        return g_test_run();
+        return run_cases(argc, argv);
 }

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/lib/case.h"
 #include "tests/lib/loop.h"
 #include "tests/lib/private-bus.h"
 
@@ -34,31 +35,31 @@ static int counting_poll(GPollFD *fds, unsigned n_fds, int timeout)
 
 static void on_lost(int error, void *data)
 {
-        Fixture *fixture = data;
+        Fixture *f = data;
 
-        fixture->n_lost++;
-        fixture->lost_error = error;
+        f->n_lost++;
+        f->lost_error = error;
 }
 
 static int on_reply(sd_bus_message *reply, void *data, sd_bus_error *ret_error)
 {
-        Fixture *fixture = data;
+        Fixture *f = data;
         const sd_bus_error *error = sd_bus_message_get_error(reply);
 
-        fixture->n_replies++;
+        f->n_replies++;
         if (error) {
-                fixture->n_errors++;
-                g_free(fixture->error_name);
-                fixture->error_name = g_strdup(error->name);
+                f->n_errors++;
+                g_free(f->error_name);
+                f->error_name = g_strdup(error->name);
         }
         return 1;
 }
 
-static void set_up(Fixture *fixture, const void *data)
+static void set_up(Fixture *f, const void *data)
 {
-        fixture->bus = private_bus_new();
-        fixture->client = private_bus_connect(fixture->bus);
-        fixture->source = bus_source_attach(fixture->client, NULL, on_lost, fixture);
+        f->bus = private_bus_new();
+        f->client = private_bus_connect(f->bus);
+        f->source = bus_source_attach(f->client, NULL, on_lost, f);
         g_main_context_set_poll_func(NULL, counting_poll);
         n_polls = 0;
 }
@@ -71,34 +72,33 @@ static void release_source(GSource **source)
         g_source_unref(g_steal_pointer(source));
 }
 
-static void tear_down(Fixture *fixture, const void *data)
+static void tear_down(Fixture *f, const void *data)
 {
         g_main_context_set_poll_func(NULL, NULL);
-        release_source(&fixture->source);
-        sd_bus_unref(fixture->client);
-        sd_bus_unref(fixture->mute);
-        private_bus_free(fixture->bus);
-        g_free(fixture->error_name);
+        release_source(&f->source);
+        sd_bus_unref(f->client);
+        sd_bus_unref(f->mute);
+        private_bus_free(f->bus);
+        g_free(f->error_name);
 }
 
-static void call(Fixture *fixture, const char *destination, uint64_t timeout_usec)
+static void call(Fixture *f, const char *destination, uint64_t timeout_usec)
 {
         g_autoptr(sd_bus_message) message = NULL;
 
-        g_assert_cmpint(sd_bus_message_new_method_call(fixture->client, &message, destination,
-                                                       ECHO_PATH, ECHO_INTERFACE, "Echo"),
+        g_assert_cmpint(sd_bus_message_new_method_call(f->client, &message, destination, ECHO_PATH,
+                                                       ECHO_INTERFACE, "Echo"),
                         >=, 0);
-        g_assert_cmpint(
-                sd_bus_call_async(fixture->client, NULL, message, on_reply, fixture, timeout_usec),
-                >=, 0);
+        g_assert_cmpint(sd_bus_call_async(f->client, NULL, message, on_reply, f, timeout_usec), >=,
+                        0);
 }
 
-static const char *connect_mute(Fixture *fixture)
+static const char *connect_mute(Fixture *f)
 {
         const char *name;
 
-        fixture->mute = private_bus_connect(fixture->bus);
-        g_assert_cmpint(sd_bus_get_unique_name(fixture->mute, &name), >=, 0);
+        f->mute = private_bus_connect(f->bus);
+        g_assert_cmpint(sd_bus_get_unique_name(f->mute, &name), >=, 0);
         return name;
 }
 
@@ -114,9 +114,9 @@ static const sd_bus_vtable echo_vtable[] = {
 };
 
 /* Fifty calls at once, between two connections in one loop, are all answered. */
-static void test_fifty_calls(Fixture *fixture, const void *data)
+FIXTURE_TEST(fifty_calls)
 {
-        g_autoptr(sd_bus) server = private_bus_connect(fixture->bus);
+        g_autoptr(sd_bus) server = private_bus_connect(f->bus);
         const char *name;
 
         g_assert_cmpint(sd_bus_get_unique_name(server, &name), >=, 0);
@@ -126,44 +126,44 @@ static void test_fifty_calls(Fixture *fixture, const void *data)
         GSource *source = bus_source_attach(server, NULL, NULL, NULL);
 
         for (unsigned i = 0; i < 50; i++)
-                call(fixture, name, 0);
-        g_assert_true(loop_until(&fixture->n_replies, 50, 900));
-        g_assert_cmpuint(fixture->n_errors, ==, 0);
-        g_assert_cmpuint(fixture->n_lost, ==, 0);
+                call(f, name, 0);
+        g_assert_true(loop_until(&f->n_replies, 50, 900));
+        g_assert_cmpuint(f->n_errors, ==, 0);
+        g_assert_cmpuint(f->n_lost, ==, 0);
         release_source(&source);
 }
 
 /* A call without an answer times out at its time: not before, and soon after. */
-static void test_time_out_on_time(Fixture *fixture, const void *data)
+FIXTURE_TEST(time_out_on_time)
 {
-        const char *name = connect_mute(fixture);
+        const char *name = connect_mute(f);
         int64_t start = g_get_monotonic_time();
 
-        call(fixture, name, 200 * 1000);
-        g_assert_true(loop_until(&fixture->n_replies, 1, 900));
+        call(f, name, 200 * 1000);
+        g_assert_true(loop_until(&f->n_replies, 1, 900));
 
         int64_t took = g_get_monotonic_time() - start;
 
         g_assert_cmpint(took, >=, 200 * 1000);
         g_assert_cmpint(took, <, 500 * 1000);
-        g_assert_cmpstr(fixture->error_name, ==, SD_BUS_ERROR_NO_REPLY);
-        g_assert_cmpuint(fixture->n_lost, ==, 0);
+        g_assert_cmpstr(f->error_name, ==, SD_BUS_ERROR_NO_REPLY);
+        g_assert_cmpuint(f->n_lost, ==, 0);
 }
 
 /* Waiting for a deadline costs a few polls, none of them in vain just before it: time is rounded
  * up. */
-static void test_deadlines_do_not_spin(Fixture *fixture, const void *data)
+FIXTURE_TEST(deadlines_do_not_spin)
 {
-        const char *name = connect_mute(fixture);
+        const char *name = connect_mute(f);
 
         for (unsigned i = 0; i < 10; i++)
-                call(fixture, name, 20 * 1000 + i * 10 * 1000 + 900);
-        g_assert_true(loop_until(&fixture->n_replies, 10, 900));
+                call(f, name, 20 * 1000 + i * 10 * 1000 + 900);
+        g_assert_true(loop_until(&f->n_replies, 10, 900));
         g_assert_cmpuint(n_polls, <, 40);
 }
 
 /* An idle bus does not wake the loop. */
-static void test_idle_is_idle(Fixture *fixture, const void *data)
+FIXTURE_TEST(idle_is_idle)
 {
         loop_for(100); /* the daemon's greetings */
         n_polls = 0;
@@ -172,62 +172,62 @@ static void test_idle_is_idle(Fixture *fixture, const void *data)
 }
 
 /* When the bus dies, the loss is told exactly once and the source leaves the loop. */
-static void test_loss_is_told_once(Fixture *fixture, const void *data)
+FIXTURE_TEST(loss_is_told_once)
 {
-        private_bus_kill(fixture->bus);
-        g_assert_true(loop_until(&fixture->n_lost, 1, 900));
-        g_assert_cmpint(fixture->lost_error, >, 0);
-        g_assert_true(g_source_is_destroyed(fixture->source));
+        private_bus_kill(f->bus);
+        g_assert_true(loop_until(&f->n_lost, 1, 900));
+        g_assert_cmpint(f->lost_error, >, 0);
+        g_assert_true(g_source_is_destroyed(f->source));
 
         n_polls = 0;
         loop_for(100);
-        g_assert_cmpuint(fixture->n_lost, ==, 1);
+        g_assert_cmpuint(f->n_lost, ==, 1);
         g_assert_cmpuint(n_polls, <, 6);
 }
 
 static void on_lost_after_replies(int error, void *data)
 {
-        Fixture *fixture = data;
+        Fixture *f = data;
 
-        g_assert_cmpuint(fixture->n_errors, ==, 3);
-        fixture->n_lost++;
+        g_assert_cmpuint(f->n_errors, ==, 3);
+        f->n_lost++;
 }
 
 /* Calls that wait when the bus dies fail first; the loss is told after them. */
-static void test_loss_ends_pending_calls(Fixture *fixture, const void *data)
+FIXTURE_TEST(loss_ends_pending_calls)
 {
-        const char *name = connect_mute(fixture);
+        const char *name = connect_mute(f);
 
-        release_source(&fixture->source);
-        sd_bus_unref(fixture->client);
-        fixture->client = private_bus_connect(fixture->bus);
-        fixture->source = bus_source_attach(fixture->client, NULL, on_lost_after_replies, fixture);
+        release_source(&f->source);
+        sd_bus_unref(f->client);
+        f->client = private_bus_connect(f->bus);
+        f->source = bus_source_attach(f->client, NULL, on_lost_after_replies, f);
         for (unsigned i = 0; i < 3; i++)
-                call(fixture, name, UINT64_MAX);
-        private_bus_kill(fixture->bus);
-        g_assert_true(loop_until(&fixture->n_lost, 1, 900));
+                call(f, name, UINT64_MAX);
+        private_bus_kill(f->bus);
+        g_assert_true(loop_until(&f->n_lost, 1, 900));
 }
 
 static void on_lost_release(int error, void *data)
 {
-        Fixture *fixture = data;
+        Fixture *f = data;
 
-        fixture->n_lost++;
-        release_source(&fixture->source);
-        g_clear_pointer(&fixture->client, sd_bus_unref);
+        f->n_lost++;
+        release_source(&f->source);
+        g_clear_pointer(&f->client, sd_bus_unref);
 }
 
 /* The callback may drop the source and the bus: that is what a daemon does then. */
-static void test_loss_may_release(Fixture *fixture, const void *data)
+FIXTURE_TEST(loss_may_release)
 {
-        release_source(&fixture->source);
-        sd_bus_unref(fixture->client);
-        fixture->client = private_bus_connect(fixture->bus);
-        fixture->source = bus_source_attach(fixture->client, NULL, on_lost_release, fixture);
-        private_bus_kill(fixture->bus);
-        g_assert_true(loop_until(&fixture->n_lost, 1, 900));
+        release_source(&f->source);
+        sd_bus_unref(f->client);
+        f->client = private_bus_connect(f->bus);
+        f->source = bus_source_attach(f->client, NULL, on_lost_release, f);
+        private_bus_kill(f->bus);
+        g_assert_true(loop_until(&f->n_lost, 1, 900));
         loop_for(50);
-        g_assert_cmpuint(fixture->n_lost, ==, 1);
+        g_assert_cmpuint(f->n_lost, ==, 1);
 }
 
 typedef struct Fairness {
@@ -254,13 +254,13 @@ static gboolean on_other_source(void *data)
 }
 
 /* However many messages wait, every other source gets its turn after each one. */
-static void test_queue_starves_nobody(Fixture *fixture, const void *data)
+FIXTURE_TEST(queue_starves_nobody)
 {
-        g_autoptr(sd_bus) sender = private_bus_connect(fixture->bus);
+        g_autoptr(sd_bus) sender = private_bus_connect(f->bus);
         Fairness fairness = {0};
 
-        g_assert_cmpint(sd_bus_match_signal(fixture->client, NULL, NULL, "/flood", "test.Flood",
-                                            "Flood", on_signal, &fairness),
+        g_assert_cmpint(sd_bus_match_signal(f->client, NULL, NULL, "/flood", "test.Flood", "Flood",
+                                            on_signal, &fairness),
                         >=, 0);
         for (unsigned i = 0; i < 50; i++)
                 g_assert_cmpint(sd_bus_emit_signal(sender, "/flood", "test.Flood", "Flood", ""), >=,
@@ -280,7 +280,7 @@ static void test_queue_starves_nobody(Fixture *fixture, const void *data)
 
 /* The fd changes while a bus connects (here from a watch on the directory to the socket that
  * appears in it): the source follows it. */
-static void test_fd_changes_while_connecting(Fixture *fixture, const void *data)
+FIXTURE_TEST(fd_changes_while_connecting)
 {
         g_autoptr(GError) error = NULL;
         g_autofree char *directory = g_dir_make_tmp("late-bus-XXXXXX", &error);
@@ -288,110 +288,84 @@ static void test_fd_changes_while_connecting(Fixture *fixture, const void *data)
         g_autofree char *address = g_strdup_printf("unix:path=%s", path);
 
         g_assert_no_error(error);
-        release_source(&fixture->source);
-        sd_bus_unref(fixture->client);
-        g_assert_cmpint(sd_bus_new(&fixture->client), >=, 0);
-        g_assert_cmpint(sd_bus_set_address(fixture->client, address), >=, 0);
-        g_assert_cmpint(sd_bus_set_bus_client(fixture->client, true), >=, 0);
-        g_assert_cmpint(sd_bus_set_watch_bind(fixture->client, true), >=, 0);
-        g_assert_cmpint(sd_bus_start(fixture->client), >=, 0);
-        fixture->source = bus_source_attach(fixture->client, NULL, on_lost, fixture);
+        release_source(&f->source);
+        sd_bus_unref(f->client);
+        g_assert_cmpint(sd_bus_new(&f->client), >=, 0);
+        g_assert_cmpint(sd_bus_set_address(f->client, address), >=, 0);
+        g_assert_cmpint(sd_bus_set_bus_client(f->client, true), >=, 0);
+        g_assert_cmpint(sd_bus_set_watch_bind(f->client, true), >=, 0);
+        g_assert_cmpint(sd_bus_start(f->client), >=, 0);
+        f->source = bus_source_attach(f->client, NULL, on_lost, f);
 
-        int first = sd_bus_get_fd(fixture->client);
+        int first = sd_bus_get_fd(f->client);
 
-        call(fixture, "org.freedesktop.DBus", 0);
+        call(f, "org.freedesktop.DBus", 0);
         loop_for(50);
-        g_assert_cmpint(symlink(private_bus_socket_path(fixture->bus), path), ==, 0);
-        g_assert_true(loop_until(&fixture->n_replies, 1, 900));
-        g_assert_cmpint(sd_bus_get_fd(fixture->client), !=, first);
+        g_assert_cmpint(symlink(private_bus_socket_path(f->bus), path), ==, 0);
+        g_assert_true(loop_until(&f->n_replies, 1, 900));
+        g_assert_cmpint(sd_bus_get_fd(f->client), !=, first);
         n_polls = 0;
         loop_for(100);
         g_assert_cmpuint(n_polls, <, 6); /* a poll on the closed one would never sleep */
-        g_assert_cmpuint(fixture->n_lost, ==, 0);
+        g_assert_cmpuint(f->n_lost, ==, 0);
         remove(path);
         remove(directory);
 }
 
 /* A bus that was never started is a lost one: an error, not a loop that spins. */
-static void test_unstarted_bus_is_lost(Fixture *fixture, const void *data)
+FIXTURE_TEST(unstarted_bus_is_lost)
 {
-        release_source(&fixture->source);
-        sd_bus_unref(fixture->client);
-        g_assert_cmpint(sd_bus_new(&fixture->client), >=, 0);
-        fixture->source = bus_source_attach(fixture->client, NULL, on_lost, fixture);
-        g_assert_true(loop_until(&fixture->n_lost, 1, 900));
-        g_assert_cmpint(fixture->lost_error, ==, ENOTCONN);
+        release_source(&f->source);
+        sd_bus_unref(f->client);
+        g_assert_cmpint(sd_bus_new(&f->client), >=, 0);
+        f->source = bus_source_attach(f->client, NULL, on_lost, f);
+        g_assert_true(loop_until(&f->n_lost, 1, 900));
+        g_assert_cmpint(f->lost_error, ==, ENOTCONN);
 }
 
 /* A peer that hangs up during the handshake is a lost connection, and its waiting calls fail. */
-static void test_refused_connection_is_lost(Fixture *fixture, const void *data)
+FIXTURE_TEST(refused_connection_is_lost)
 {
         int fds[2];
 
         g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), ==, 0);
-        release_source(&fixture->source);
-        sd_bus_unref(fixture->client);
-        g_assert_cmpint(sd_bus_new(&fixture->client), >=, 0);
-        g_assert_cmpint(sd_bus_set_fd(fixture->client, fds[0], fds[0]), >=, 0);
-        g_assert_cmpint(sd_bus_set_bus_client(fixture->client, true), >=, 0);
-        g_assert_cmpint(sd_bus_start(fixture->client), >=, 0);
-        fixture->source = bus_source_attach(fixture->client, NULL, on_lost, fixture);
-        call(fixture, "org.freedesktop.DBus", 0);
+        release_source(&f->source);
+        sd_bus_unref(f->client);
+        g_assert_cmpint(sd_bus_new(&f->client), >=, 0);
+        g_assert_cmpint(sd_bus_set_fd(f->client, fds[0], fds[0]), >=, 0);
+        g_assert_cmpint(sd_bus_set_bus_client(f->client, true), >=, 0);
+        g_assert_cmpint(sd_bus_start(f->client), >=, 0);
+        f->source = bus_source_attach(f->client, NULL, on_lost, f);
+        call(f, "org.freedesktop.DBus", 0);
         close(fds[1]);
-        g_assert_true(loop_until(&fixture->n_lost, 1, 900));
-        g_assert_cmpuint(fixture->n_errors, ==, 1);
+        g_assert_true(loop_until(&f->n_lost, 1, 900));
+        g_assert_cmpuint(f->n_errors, ==, 1);
 }
 
 /* Separate fds for the two directions cannot be polled as one: refused as lost, not spun on. */
-static void test_two_fds_are_refused(Fixture *fixture, const void *data)
+FIXTURE_TEST(two_fds_are_refused)
 {
         int in[2], out[2];
 
         g_assert_cmpint(pipe(in), ==, 0);
         g_assert_cmpint(pipe(out), ==, 0);
-        release_source(&fixture->source);
-        sd_bus_unref(fixture->client);
-        g_assert_cmpint(sd_bus_new(&fixture->client), >=, 0);
-        g_assert_cmpint(sd_bus_set_fd(fixture->client, in[0], out[1]), >=, 0);
-        g_assert_cmpint(sd_bus_start(fixture->client), >=, 0);
-        fixture->source = bus_source_attach(fixture->client, NULL, on_lost, fixture);
-        g_assert_true(loop_until(&fixture->n_lost, 1, 900));
+        release_source(&f->source);
+        sd_bus_unref(f->client);
+        g_assert_cmpint(sd_bus_new(&f->client), >=, 0);
+        g_assert_cmpint(sd_bus_set_fd(f->client, in[0], out[1]), >=, 0);
+        g_assert_cmpint(sd_bus_start(f->client), >=, 0);
+        f->source = bus_source_attach(f->client, NULL, on_lost, f);
+        g_assert_true(loop_until(&f->n_lost, 1, 900));
         close(in[1]);
         close(out[0]);
 }
 
 /* With the source goes the connection, even if others hold a reference that nobody serves any more.
  */
-static void test_source_closes_bus(Fixture *fixture, const void *data)
+FIXTURE_TEST(source_closes_bus)
 {
-        g_assert_cmpint(sd_bus_is_open(fixture->client), >, 0);
-        release_source(&fixture->source);
-        g_assert_cmpint(sd_bus_is_open(fixture->client), ==, 0);
-        g_assert_cmpuint(fixture->n_lost, ==, 0);
-}
-
-static void add(const char *name, void (*test)(Fixture *, const void *))
-{
-        g_autofree char *path = g_strdup_printf("/bus-source/%s", name);
-
-        g_test_add(path, Fixture, NULL, set_up, test, tear_down);
-}
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-        add("fifty-calls", test_fifty_calls);
-        add("time-out-on-time", test_time_out_on_time);
-        add("deadlines-do-not-spin", test_deadlines_do_not_spin);
-        add("idle-is-idle", test_idle_is_idle);
-        add("loss-is-told-once", test_loss_is_told_once);
-        add("loss-ends-pending-calls", test_loss_ends_pending_calls);
-        add("loss-may-release", test_loss_may_release);
-        add("queue-starves-nobody", test_queue_starves_nobody);
-        add("fd-changes-while-connecting", test_fd_changes_while_connecting);
-        add("unstarted-bus-is-lost", test_unstarted_bus_is_lost);
-        add("refused-connection-is-lost", test_refused_connection_is_lost);
-        add("two-fds-are-refused", test_two_fds_are_refused);
-        add("source-closes-bus", test_source_closes_bus);
-        return g_test_run();
+        g_assert_cmpint(sd_bus_is_open(f->client), >, 0);
+        release_source(&f->source);
+        g_assert_cmpint(sd_bus_is_open(f->client), ==, 0);
+        g_assert_cmpuint(f->n_lost, ==, 0);
 }

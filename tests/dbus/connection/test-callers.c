@@ -9,6 +9,7 @@
 
 #include "dbus/connection/bus-source.h"
 #include "service/util/fd.h"
+#include "tests/lib/case.h"
 #include "tests/lib/loop.h"
 #include "tests/lib/private-bus.h"
 
@@ -107,14 +108,14 @@ static const Credentials *get(Fixture *f)
 }
 
 /* A client of our own uid is known by it. */
-static void test_own_uid(Fixture *f, const void *unused)
+FIXTURE_TEST(own_uid)
 {
         add_client(f, 1, false);
         g_assert_cmpuint(get(f)->uid, ==, geteuid());
 }
 
 /* A client of another uid is known by that, with its groups and none of ours. */
-static void test_other_uid(Fixture *f, const void *unused)
+FIXTURE_TEST(other_uid)
 {
         if (geteuid() != 0) {
                 g_test_skip("needs root to have another user");
@@ -127,7 +128,7 @@ static void test_other_uid(Fixture *f, const void *unused)
 }
 
 /* Two clients of different uids at once are not mixed up. */
-static void test_two(Fixture *f, const void *unused)
+FIXTURE_TEST(two)
 {
         if (geteuid() != 0) {
                 g_test_skip("needs root to have another user");
@@ -143,7 +144,7 @@ static void test_two(Fixture *f, const void *unused)
 
 /* The bus is asked once for each client: a client that is known is answered with a bus that hangs.
  */
-static void test_cached(Fixture *f, const void *unused)
+FIXTURE_TEST(cached)
 {
         add_client(f, 2, false);
         get(f);
@@ -155,7 +156,7 @@ static void test_cached(Fixture *f, const void *unused)
 }
 
 /* A client that left before anybody asked is nobody: AccessDenied, not root. */
-static void test_gone(Fixture *f, const void *unused)
+FIXTURE_TEST(gone)
 {
         g_autoptr(GError) error = NULL;
 
@@ -167,7 +168,7 @@ static void test_gone(Fixture *f, const void *unused)
 }
 
 /* A client that was known stays known after it left: what it asked for is still its own. */
-static void test_gone_but_known(Fixture *f, const void *unused)
+FIXTURE_TEST(gone_but_known)
 {
         add_client(f, 1, false);
         get(f);
@@ -177,7 +178,7 @@ static void test_gone_but_known(Fixture *f, const void *unused)
 }
 
 /* A bus that ends while it is asked makes nobody somebody. */
-static void test_bus_gone(Fixture *f, const void *unused)
+FIXTURE_TEST(bus_gone)
 {
         g_autoptr(GError) error = NULL;
 
@@ -189,7 +190,7 @@ static void test_bus_gone(Fixture *f, const void *unused)
 
 /* A message without a sender's unique name is nobody's: the bus's own are no calls to be answered.
  */
-static void test_no_sender(Fixture *f, const void *unused)
+FIXTURE_TEST(no_sender)
 {
         g_autoptr(sd_bus_message) message = NULL, named = NULL;
         g_autoptr(GError) first = NULL, second = NULL;
@@ -207,7 +208,7 @@ static void test_no_sender(Fixture *f, const void *unused)
 }
 
 /* On a private connection the caller is the one peer, whatever a message says of its sender. */
-static void test_peer(Fixture *f, const void *unused)
+FIXTURE_TEST(peer)
 {
         gid_t groups[] = {7};
         const Credentials peer = {.uid = 1234, .groups = groups, .n_groups = 1};
@@ -222,21 +223,4 @@ static void test_peer(Fixture *f, const void *unused)
         groups[0] = 8; /* it keeps a copy */
         g_assert_cmpuint(caller->uid, ==, 1234);
         g_assert_true(credentials_has_group(caller, 7));
-}
-
-#define ADD(name, function) g_test_add("/callers/" name, Fixture, NULL, set_up, function, tear_down)
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-        ADD("own-uid", test_own_uid);
-        ADD("other-uid", test_other_uid);
-        ADD("two", test_two);
-        ADD("cached", test_cached);
-        ADD("gone", test_gone);
-        ADD("gone-but-known", test_gone_but_known);
-        ADD("bus-gone", test_bus_gone);
-        ADD("no-sender", test_no_sender);
-        ADD("peer", test_peer);
-        return g_test_run();
 }

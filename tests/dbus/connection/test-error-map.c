@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "tests/lib/case.h"
+
 static char *text_of(const char *text)
 {
         sd_bus_error mapped = SD_BUS_ERROR_NULL;
@@ -14,7 +16,7 @@ static char *text_of(const char *text)
 }
 
 /* Every code has a valid name, of the bus or of ours, and no two share one. */
-static void test_every_code(void)
+TEST(every_code)
 {
         g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
@@ -49,7 +51,7 @@ static GHashTable *read_manual(void)
 }
 
 /* The manual lists every error, and none that there is not. */
-static void test_manual(void)
+TEST(manual)
 {
         g_autoptr(GHashTable) names = read_manual();
 
@@ -64,7 +66,7 @@ static void test_manual(void)
 }
 
 /* What a handler returns is negative, and the error has name and text. */
-static void test_set(void)
+TEST(set)
 {
         sd_bus_error mapped = SD_BUS_ERROR_NULL;
 
@@ -78,7 +80,7 @@ static void test_set(void)
 }
 
 /* An error of another domain does not pick a name by its number. */
-static void test_other_domain(void)
+TEST(other_domain)
 {
         sd_bus_error mapped = SD_BUS_ERROR_NULL;
 
@@ -90,7 +92,7 @@ static void test_other_domain(void)
 }
 
 /* Whatever bytes a path or an argument puts into the text, what leaves is valid and printable. */
-static void test_any_bytes(void)
+TEST(any_bytes)
 {
         const char *const texts[] = {"a\nb\tc",          "\x1b[31mred",    "\xff\xfe",
                                      "cut \xe2\x82",     "\xed\xa0\x80",   "\xe2\x80\xae txt.exe",
@@ -106,7 +108,7 @@ static void test_any_bytes(void)
 }
 
 /* Every single byte, wherever it stands, leaves a valid text that still tells the rest. */
-static void test_each_byte(void)
+TEST(each_byte)
 {
         for (int byte = 1; byte < 256; byte++) {
                 const char raw[] = {'<', (char) byte, '>', '\0'};
@@ -118,7 +120,7 @@ static void test_each_byte(void)
 }
 
 /* Ordinary words in any language pass as they are. */
-static void test_plain_text(void)
+TEST(plain_text)
 {
         g_autofree char *text = text_of("rootfs '/srv/größe/日本': No such file or directory");
 
@@ -126,25 +128,11 @@ static void test_plain_text(void)
 }
 
 /* A text of any length becomes one of a bounded length. */
-static void test_long_text(void)
+TEST(long_text)
 {
         g_autofree char *endless = g_strnfill(1000000, '\x01');
         g_autofree char *text = text_of(endless);
 
         g_assert_cmpuint(strlen(text), <=, 8192);
         g_assert_true(g_utf8_validate(text, -1, NULL));
-}
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/error-map/every-code", test_every_code);
-        g_test_add_func("/error-map/manual", test_manual);
-        g_test_add_func("/error-map/set", test_set);
-        g_test_add_func("/error-map/other-domain", test_other_domain);
-        g_test_add_func("/error-map/any-bytes", test_any_bytes);
-        g_test_add_func("/error-map/each-byte", test_each_byte);
-        g_test_add_func("/error-map/plain-text", test_plain_text);
-        g_test_add_func("/error-map/long-text", test_long_text);
-        return g_test_run();
 }

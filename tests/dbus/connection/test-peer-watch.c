@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "dbus/connection/bus-source.h"
+#include "tests/lib/case.h"
 #include "tests/lib/loop.h"
 #include "tests/lib/private-bus.h"
 
@@ -96,7 +97,7 @@ static void assert_told_once(const Watcher *watcher, bool gone)
 }
 
 /* A client that stays is not told of. */
-static void test_stays(Fixture *f, const void *unused)
+FIXTURE_TEST(stays)
 {
         watch(f);
         loop_for(100);
@@ -104,7 +105,7 @@ static void test_stays(Fixture *f, const void *unused)
 }
 
 /* A client that leaves is told of, once. */
-static void test_leaves(Fixture *f, const void *unused)
+FIXTURE_TEST(leaves)
 {
         watch(f);
         loop_for(50);
@@ -113,7 +114,7 @@ static void test_leaves(Fixture *f, const void *unused)
 }
 
 /* One that leaves while the watch is being set up is told of, once. */
-static void test_leaves_meanwhile(Fixture *f, const void *unused)
+FIXTURE_TEST(leaves_meanwhile)
 {
         watch(f);
         sd_bus_close(f->client);
@@ -121,7 +122,7 @@ static void test_leaves_meanwhile(Fixture *f, const void *unused)
 }
 
 /* One that had left before is told of too. */
-static void test_left_before(Fixture *f, const void *unused)
+FIXTURE_TEST(left_before)
 {
         g_autofree char *name = g_strdup(f->client_name);
 
@@ -141,7 +142,7 @@ static void on_present(void *data)
 }
 
 /* That a client is there is told once when awaited, not before the bus has said so. */
-static void test_present(Fixture *f, const void *unused)
+FIXTURE_TEST(present)
 {
         watch(f);
         peer_watch_await(f->first.watch, on_present);
@@ -153,7 +154,7 @@ static void test_present(Fixture *f, const void *unused)
 }
 
 /* Of one that is known to be there it is told at once. */
-static void test_present_already(Fixture *f, const void *unused)
+FIXTURE_TEST(present_already)
 {
         watch(f);
         loop_for(50);
@@ -163,7 +164,7 @@ static void test_present_already(Fixture *f, const void *unused)
 }
 
 /* One that had left, or leaves meanwhile, is never there. */
-static void test_present_never(Fixture *f, const void *unused)
+FIXTURE_TEST(present_never)
 {
         watch(f);
         peer_watch_await(f->first.watch, on_present);
@@ -173,7 +174,7 @@ static void test_present_never(Fixture *f, const void *unused)
 }
 
 /* Whoever is told may free its own watch and another's. */
-static void test_present_frees(Fixture *f, const void *unused)
+FIXTURE_TEST(present_frees)
 {
         watch(f);
         watch_client(&f->second, f->client_name);
@@ -189,7 +190,7 @@ static void test_present_frees(Fixture *f, const void *unused)
 }
 
 /* The watch may be freed by the very call that tells. */
-static void test_free_inside(Fixture *f, const void *unused)
+FIXTURE_TEST(free_inside)
 {
         f->first.frees = &f->first;
         watch(f);
@@ -198,7 +199,7 @@ static void test_free_inside(Fixture *f, const void *unused)
         assert_told_once(&f->first, true);
 }
 
-static void test_free_inside_before(Fixture *f, const void *unused)
+FIXTURE_TEST(free_inside_before)
 {
         g_autofree char *name = g_strdup(f->client_name);
 
@@ -210,7 +211,7 @@ static void test_free_inside_before(Fixture *f, const void *unused)
 }
 
 /* A watch that was freed tells nobody, at whatever point of its setting up. */
-static void test_freed(Fixture *f, const void *unused)
+FIXTURE_TEST(freed)
 {
         for (unsigned wait = 0; wait < 6; wait++) {
                 watch(f);
@@ -225,7 +226,7 @@ static void test_freed(Fixture *f, const void *unused)
 }
 
 /* A stranger's leaving is not the client's. */
-static void test_other_leaves(Fixture *f, const void *unused)
+FIXTURE_TEST(other_leaves)
 {
         sd_bus *other = private_bus_connect(f->bus);
 
@@ -252,7 +253,7 @@ static void forge(Fixture *f, sd_bus *sender, const char *destination)
 }
 
 /* Another client's word that somebody left, sent to all or to us alone, ends nobody's container. */
-static void test_forged(Fixture *f, const void *unused)
+FIXTURE_TEST(forged)
 {
         sd_bus *liar = private_bus_connect(f->bus);
         const char *service_name;
@@ -271,7 +272,7 @@ static void test_forged(Fixture *f, const void *unused)
 }
 
 /* A bus that ends takes everybody with it, or the watch with it: never a hang, never twice. */
-static void test_bus_ends(Fixture *f, const void *unused)
+FIXTURE_TEST(bus_ends)
 {
         watch(f);
         private_bus_kill(f->bus);
@@ -280,7 +281,7 @@ static void test_bus_ends(Fixture *f, const void *unused)
 }
 
 /* Two that watch one client are both told. */
-static void test_two(Fixture *f, const void *unused)
+FIXTURE_TEST(two)
 {
         watch(f);
         loop_for(20);
@@ -292,7 +293,7 @@ static void test_two(Fixture *f, const void *unused)
 }
 
 /* Freeing one of two leaves the other its rule. */
-static void test_one_of_two(Fixture *f, const void *unused)
+FIXTURE_TEST(one_of_two)
 {
         watch(f);
         watch_client(&f->second, f->client_name);
@@ -305,7 +306,7 @@ static void test_one_of_two(Fixture *f, const void *unused)
 }
 
 /* A watch that another's function freed is not told, whichever comes first. */
-static void test_frees_other(Fixture *f, const void *unused)
+FIXTURE_TEST(frees_other)
 {
         f->first.frees = &f->second;
         f->second.frees = &f->first;
@@ -319,7 +320,7 @@ static void test_frees_other(Fixture *f, const void *unused)
 
 /* A watch made anew by the function, of one that has left, is told as well: later, not from inside.
  */
-static void test_watch_anew(Fixture *f, const void *unused)
+FIXTURE_TEST(watch_anew)
 {
         f->first.anew = true;
         watch(f);
@@ -346,7 +347,7 @@ static void use_rules(Fixture *f, unsigned n)
 
 /* All watches of one client share a rule: with one left there may be any number, but of no other
  * client. */
-static void test_share_a_rule(Fixture *f, const void *unused)
+FIXTURE_TEST(share_a_rule)
 {
         Watcher other = {.fixture = f};
         const char *service_name;
@@ -366,7 +367,7 @@ static void test_share_a_rule(Fixture *f, const void *unused)
 }
 
 /* The rule stands in nobody's way when a client is watched no more: another client can have it. */
-static void test_rule_is_returned(Fixture *f, const void *unused)
+FIXTURE_TEST(rule_is_returned)
 {
         const char *service_name;
 
@@ -387,7 +388,7 @@ static void test_rule_is_returned(Fixture *f, const void *unused)
 
 /* A client that is watched again was watched all the time: it is known to be there, and when it
  * left meanwhile, that is not. */
-static void test_rested(Fixture *f, const void *unused)
+FIXTURE_TEST(rested)
 {
         g_autofree char *name = g_strdup(f->client_name);
 
@@ -408,7 +409,7 @@ static void test_rested(Fixture *f, const void *unused)
 }
 
 /* Of any number of clients only so many rest that others can still be watched. */
-static void test_many_rest(Fixture *f, const void *unused)
+FIXTURE_TEST(many_rest)
 {
         enum { CLIENTS = 40, SPARE = 20 };
         sd_bus *clients[CLIENTS];
@@ -434,7 +435,7 @@ static void test_many_rest(Fixture *f, const void *unused)
 
 /* A rule that the bus refuses is said, to all who wait for it, and not as if the client had left.
  */
-static void test_refused_rule(Fixture *f, const void *unused)
+FIXTURE_TEST(refused_rule)
 {
         use_rules(f, MATCH_RULES_MAX);
         watch(f);
@@ -444,7 +445,7 @@ static void test_refused_rule(Fixture *f, const void *unused)
 }
 
 /* Without a connection nobody can be watched: said from the loop as well. */
-static void test_no_connection(Fixture *f, const void *unused)
+FIXTURE_TEST(no_connection)
 {
         sd_bus_close(f->service);
         watch(f);
@@ -454,7 +455,7 @@ static void test_no_connection(Fixture *f, const void *unused)
 }
 
 /* One that is freed before the loop runs hears nothing of it. */
-static void test_no_connection_freed(Fixture *f, const void *unused)
+FIXTURE_TEST(no_connection_freed)
 {
         sd_bus_close(f->service);
         watch(f);
@@ -462,38 +463,4 @@ static void test_no_connection_freed(Fixture *f, const void *unused)
         loop_for(50);
         g_assert_cmpuint(f->first.n_told, ==, 0);
         peer_watches_free(NULL);
-}
-
-#define ADD(name, function)                                                                        \
-        g_test_add("/peer-watch/" name, Fixture, NULL, set_up, function, tear_down)
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-        ADD("stays", test_stays);
-        ADD("leaves", test_leaves);
-        ADD("leaves-meanwhile", test_leaves_meanwhile);
-        ADD("left-before", test_left_before);
-        ADD("free-inside", test_free_inside);
-        ADD("present", test_present);
-        ADD("present-already", test_present_already);
-        ADD("present-never", test_present_never);
-        ADD("present-frees", test_present_frees);
-        ADD("free-inside-before", test_free_inside_before);
-        ADD("freed", test_freed);
-        ADD("other-leaves", test_other_leaves);
-        ADD("forged", test_forged);
-        ADD("bus-ends", test_bus_ends);
-        ADD("two", test_two);
-        ADD("one-of-two", test_one_of_two);
-        ADD("frees-other", test_frees_other);
-        ADD("watch-anew", test_watch_anew);
-        ADD("share-a-rule", test_share_a_rule);
-        ADD("rule-is-returned", test_rule_is_returned);
-        ADD("rested", test_rested);
-        ADD("many-rest", test_many_rest);
-        ADD("refused-rule", test_refused_rule);
-        ADD("no-connection", test_no_connection);
-        ADD("no-connection-freed", test_no_connection_freed);
-        return g_test_run();
 }

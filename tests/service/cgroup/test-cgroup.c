@@ -24,6 +24,8 @@
 #include "service/cgroup/internal.h"
 #include "service/spec/error.h"
 #include "service/util/fd.h"
+#include "tests/lib/case.h"
+#include "tests/lib/fds.h"
 
 #define MIB   UINT64_C(1048576)
 #define OWNER 4242u
@@ -239,7 +241,7 @@ static uint64_t memory_limit(uint64_t serial)
 /* -- finding the place -- */
 
 /* The mode that is found is the one that the mounts of this machine make. */
-static void test_mode(void)
+TEST(mode)
 {
         CgroupMode mode = cgroup_tree_mode(tree);
         const char *expected = g_getenv("CGROUP_TEST_MODE");
@@ -288,7 +290,7 @@ static void as_nobody(void)
 }
 
 /* Without the right to any hierarchy a limit is refused with the reason, and no limit is fine. */
-static void test_no_permission(void)
+TEST(no_permission)
 {
         pid_t pid = fork();
 
@@ -300,7 +302,7 @@ static void test_no_permission(void)
 /* -- limits -- */
 
 /* Limits stand in the kernel's files before anything is in the leaf. */
-static void test_limits(void)
+TEST(limits)
 {
         CgroupLimits limits = {10 * MIB, 0, 17};
 
@@ -320,7 +322,7 @@ static void test_limits(void)
 }
 
 /* A byte does not become "no limit", and nothing becomes more than was asked. */
-static void test_odd_limits(void)
+TEST(odd_limits)
 {
         static const uint64_t asked[] = {0, 1, 4095, 4097, 10 * MIB + 1, INT64_MAX, UINT64_MAX - 1};
 
@@ -339,7 +341,7 @@ static void test_odd_limits(void)
 
 /* A value that reads back larger than what was written is an error: here a file that keeps its
  * tail. */
-static void test_read_back(void)
+TEST(read_back)
 {
         g_autoptr(GError) error = NULL;
         g_autofree char *directory = g_dir_make_tmp("test-cgroup-XXXXXX", &error);
@@ -356,7 +358,7 @@ static void test_read_back(void)
 }
 
 /* Without limits no leaf of a controller is needed, and v2's is at "max". */
-static void test_no_limits(void)
+TEST(no_limits)
 {
         Cgroup *cgroup = make(1, &unlimited);
         g_autofree char *tasks = leaf_file(1, CGROUP_PIDS, "pids.max");
@@ -369,7 +371,7 @@ static void test_no_limits(void)
 }
 
 /* v1 has no way to limit swap alone, and says so instead of ignoring it. */
-static void test_swap_alone(void)
+TEST(swap_alone)
 {
         g_autoptr(GError) error = NULL;
         CgroupLimits limits = {CGROUP_NO_LIMIT, 0, CGROUP_NO_LIMIT};
@@ -388,7 +390,7 @@ static void test_swap_alone(void)
 }
 
 /* A limit of tasks stops forks at that number. */
-static void test_tasks_bite(void)
+TEST(tasks_bite)
 {
         CgroupLimits limits = {CGROUP_NO_LIMIT, CGROUP_NO_LIMIT, 10};
 
@@ -425,7 +427,7 @@ static void assert_inside(const Cgroup *cgroup, pid_t pid, CgroupController cont
 }
 
 /* A child is in every leaf after its birth and the writes of its own. */
-static void test_birth(void)
+TEST(birth)
 {
         CgroupLimits limits = {64 * MIB, CGROUP_NO_LIMIT, 50};
 
@@ -443,7 +445,7 @@ static void test_birth(void)
 }
 
 /* A process beyond the limit of memory is killed, and that is counted and reported. */
-static void test_oom(void)
+TEST(oom)
 {
         CgroupLimits limits = {10 * MIB, 0, CGROUP_NO_LIMIT};
         struct pollfd poll_fd = {0};
@@ -465,7 +467,7 @@ static void test_oom(void)
 }
 
 /* A process within the limit lives, and nothing is counted. */
-static void test_no_oom(void)
+TEST(no_oom)
 {
         CgroupLimits limits = {10 * MIB, 0, CGROUP_NO_LIMIT};
 
@@ -492,7 +494,7 @@ static pid_t spawn_tree(const Cgroup *cgroup)
 }
 
 /* 16 processes of four generations that ignore SIGTERM all end by the kill, and soon. */
-static void test_kill(void)
+TEST(kill)
 {
         g_autoptr(GError) error = NULL;
         Cgroup *cgroup = make(1, &unlimited);
@@ -513,7 +515,7 @@ static void test_kill(void)
 }
 
 /* Another signal reaches every process, and no stranger. */
-static void test_signal(void)
+TEST(signal)
 {
         g_autoptr(GError) error = NULL;
         Cgroup *cgroup = make(1, &unlimited);
@@ -535,7 +537,7 @@ static void test_signal(void)
 
 /* Where there is no cgroup.kill, a freezer holds a fork bomb still; no freezer, and rounds must do.
  */
-static void test_kill_listed(void)
+TEST(kill_listed)
 {
         g_autoptr(GError) error = NULL;
         Cgroup *cgroup = make(1, &unlimited);
@@ -553,7 +555,7 @@ static void test_kill_listed(void)
 /* -- removing -- */
 
 /* A leaf with a process in it is not removed, in words; after the kill it is. */
-static void test_remove_populated(void)
+TEST(remove_populated)
 {
         g_autoptr(GError) error = NULL;
         Cgroup *cgroup = make(1, &unlimited);
@@ -568,7 +570,7 @@ static void test_remove_populated(void)
 }
 
 /* Sub-cgroups made inside go with the leaf; a second removal is fine. */
-static void test_remove_nested(void)
+TEST(remove_nested)
 {
         Cgroup *cgroup = make(1, &unlimited);
         const CgroupHierarchy *h = &tree->hierarchies[tree->tracking];
@@ -585,7 +587,7 @@ static void test_remove_nested(void)
 }
 
 /* A process in a sub-cgroup belongs to the leaf: it is seen, signalled and ended with it. */
-static void test_nested_process(void)
+TEST(nested_process)
 {
         Cgroup *cgroup = make(1, &unlimited);
         const CgroupHierarchy *h = &tree->hierarchies[tree->tracking];
@@ -608,7 +610,7 @@ static void test_nested_process(void)
 
 /* When making fails half way, no leaf is left in any hierarchy, and a stranger's leaf is not
  * touched. */
-static void test_failure_leaves_nothing(void)
+TEST(failure_leaves_nothing)
 {
         g_autoptr(GError) error = NULL;
         CgroupLimits limits = {10 * MIB, CGROUP_NO_LIMIT, 10};
@@ -654,7 +656,7 @@ static void look(void)
 
 /* Each leaf is told once with its owner, number and whether it lives; what is not a number is none.
  */
-static void test_foreach(void)
+TEST(foreach)
 {
         CgroupLimits limits = {64 * MIB, CGROUP_NO_LIMIT, 10};
         const CgroupHierarchy *h = &tree->hierarchies[tree->tracking];
@@ -679,7 +681,7 @@ static void test_foreach(void)
 
 /* A restart changes nothing of what out of memory means: it is watched for wherever there is a leaf
  * that tells, with a limit or without, and v2 ends the whole container. */
-static void test_oom_after_restart(void)
+TEST(oom_after_restart)
 {
         Cgroup *first = make(1, &unlimited), *second = NULL;
         g_autofree char *leaf = leaf_file(1, CGROUP_MEMORY, "cgroup.procs");
@@ -698,7 +700,7 @@ static void test_oom_after_restart(void)
 }
 
 /* A leaf can be opened by another object, as after a restart: counted, killed, removed. */
-static void test_open(void)
+TEST(open)
 {
         g_autoptr(GError) error = NULL;
         CgroupLimits limits = {10 * MIB, 0, CGROUP_NO_LIMIT};
@@ -724,7 +726,7 @@ static void test_open(void)
 
 /* Sweeping takes the empty leaves and directories of our making, spares the living, and what it
  * took is made again on demand. */
-static void test_sweep(void)
+TEST(sweep)
 {
         CgroupLimits limits = {64 * MIB, CGROUP_NO_LIMIT, 10};
 
@@ -749,19 +751,7 @@ static void test_sweep(void)
 }
 
 /* 100 runs leave neither a directory nor an fd. */
-static unsigned count_fds(void)
-{
-        autofd int fd = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        DIR *dir = fdopendir(dup(fd));
-        unsigned n = 0;
-
-        while (readdir(dir))
-                n++;
-        closedir(dir);
-        return n;
-}
-
-static void test_hundred(void)
+TEST(hundred)
 {
         CgroupLimits limits = {serves(CGROUP_MEMORY) ? 64 * MIB : CGROUP_NO_LIMIT, CGROUP_NO_LIMIT,
                                serves(CGROUP_PIDS) ? 10 : CGROUP_NO_LIMIT};
@@ -837,7 +827,7 @@ static unsigned count_tasks(uid_t owner)
 }
 
 /* Two containers without limits of their own have no more tasks than their owner's ceiling. */
-static void test_ceiling_of_tasks(void)
+TEST(ceiling_of_tasks)
 {
         NEED(CGROUP_PIDS)
         set_ceilings(CGROUP_NO_LIMIT, 12);
@@ -857,7 +847,7 @@ static void test_ceiling_of_tasks(void)
 
 /* Nor more memory, swap included, though each would have had room alone; and it is counted where it
  * killed. */
-static void test_ceiling_of_memory(void)
+TEST(ceiling_of_memory)
 {
         NEED(CGROUP_MEMORY)
         set_ceilings(16 * MIB, CGROUP_NO_LIMIT);
@@ -879,7 +869,7 @@ static void test_ceiling_of_memory(void)
 }
 
 /* A ceiling below a container's own limit is what counts. */
-static void test_ceiling_below_limit(void)
+TEST(ceiling_below_limit)
 {
         CgroupLimits limits = {64 * MIB, CGROUP_NO_LIMIT, CGROUP_NO_LIMIT};
 
@@ -894,7 +884,7 @@ static void test_ceiling_below_limit(void)
 }
 
 /* Root has none. */
-static void test_no_ceiling_of_root(void)
+TEST(no_ceiling_of_root)
 {
         g_autoptr(GError) error = NULL;
         CgroupLimits limits = {64 * MIB, CGROUP_NO_LIMIT, 10};
@@ -913,7 +903,7 @@ static void test_no_ceiling_of_root(void)
 }
 
 /* What a predecessor's configuration said is gone with it, while its containers still run. */
-static void test_other_ceilings(void)
+TEST(other_ceilings)
 {
         CgroupLimits limits = {4 * MIB, CGROUP_NO_LIMIT, 10};
 
@@ -937,7 +927,7 @@ static void test_other_ceilings(void)
 }
 
 /* An owner's directory that was swept has its ceilings again when it is made again. */
-static void test_ceilings_after_sweep(void)
+TEST(ceilings_after_sweep)
 {
         NEED(CGROUP_MEMORY)
         set_ceilings(32 * MIB, CGROUP_NO_LIMIT);
@@ -949,59 +939,16 @@ static void test_ceilings_after_sweep(void)
         set_ceilings(CGROUP_NO_LIMIT, CGROUP_NO_LIMIT);
 }
 
-static void test_none(void)
-{
-        g_autofree char *why = g_strdup_printf("no cgroup hierarchy can be used: %s",
-                                               tree->missing[CGROUP_MEMORY]);
-
-        g_test_skip(why);
-}
-
-static void add_tests(void)
-{
-        g_test_add_func("/cgroup/mode", test_mode);
-        g_test_add_func("/cgroup/no-permission", test_no_permission);
-        g_test_add_func("/cgroup/limits", test_limits);
-        g_test_add_func("/cgroup/odd-limits", test_odd_limits);
-        g_test_add_func("/cgroup/read-back", test_read_back);
-        g_test_add_func("/cgroup/no-limits", test_no_limits);
-        g_test_add_func("/cgroup/swap-alone", test_swap_alone);
-        g_test_add_func("/cgroup/tasks-bite", test_tasks_bite);
-        g_test_add_func("/cgroup/birth", test_birth);
-        g_test_add_func("/cgroup/oom", test_oom);
-        g_test_add_func("/cgroup/no-oom", test_no_oom);
-        g_test_add_func("/cgroup/kill", test_kill);
-        g_test_add_func("/cgroup/signal", test_signal);
-        g_test_add_func("/cgroup/kill-listed", test_kill_listed);
-        g_test_add_func("/cgroup/remove-populated", test_remove_populated);
-        g_test_add_func("/cgroup/remove-nested", test_remove_nested);
-        g_test_add_func("/cgroup/nested-process", test_nested_process);
-        g_test_add_func("/cgroup/failure-leaves-nothing", test_failure_leaves_nothing);
-        g_test_add_func("/cgroup/foreach", test_foreach);
-        g_test_add_func("/cgroup/oom-after-restart", test_oom_after_restart);
-        g_test_add_func("/cgroup/open", test_open);
-        g_test_add_func("/cgroup/sweep", test_sweep);
-        g_test_add_func("/cgroup/hundred", test_hundred);
-        g_test_add_func("/cgroup/ceilings/tasks", test_ceiling_of_tasks);
-        g_test_add_func("/cgroup/ceilings/memory", test_ceiling_of_memory);
-        g_test_add_func("/cgroup/ceilings/below-limit", test_ceiling_below_limit);
-        g_test_add_func("/cgroup/ceilings/root", test_no_ceiling_of_root);
-        g_test_add_func("/cgroup/ceilings/other", test_other_ceilings);
-        g_test_add_func("/cgroup/ceilings/after-sweep", test_ceilings_after_sweep);
-}
-
 int main(int argc, char **argv)
 {
-        g_test_init(&argc, &argv, NULL);
         top = g_strdup_printf("/naive-runc-test-%d%s", (int) getpid(),
                               g_getenv("NAIVE_RUN") ? g_getenv("NAIVE_RUN") : "");
         parent = g_strconcat(top, "/unit.service", NULL);
         tree = cgroup_tree_new(parent);
-        if (cgroup_tree_mode(tree) == CGROUP_MODE_NONE)
-                g_test_add_func("/cgroup/none", test_none);
-        else
-                add_tests();
-        int status = g_test_run();
+        g_autofree char *why = g_strdup_printf("no cgroup hierarchy can be used: %s",
+                                               tree->missing[CGROUP_MEMORY]);
+        int status = cgroup_tree_mode(tree) == CGROUP_MODE_NONE ? skip_cases(argc, argv, why)
+                                                                : run_cases(argc, argv);
         cgroup_tree_sweep(tree);
         g_autofree char *left = listing(top);
         if (*left) {

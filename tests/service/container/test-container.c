@@ -14,6 +14,8 @@
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
+#include "tests/lib/case.h"
+#include "tests/lib/fds.h"
 #include "tests/lib/fake-launch.h"
 #include "tests/lib/loop.h"
 
@@ -25,16 +27,6 @@ typedef struct Fixture {
         GError *failure;
         unsigned fds_before;
 } Fixture;
-
-static unsigned count_fds(void)
-{
-        g_autoptr(GDir) dir = g_dir_open("/proc/self/fd", 0, NULL);
-        unsigned n = 0;
-
-        while (g_dir_read_name(dir))
-                n++;
-        return n;
-}
 
 static void on_created(Container *container, void *data)
 {
@@ -195,7 +187,7 @@ static void assert_wrong_state(bool done, GError *const *error, const char *stat
 }
 
 /* Created, then started, then ended: each is told once, in this order. */
-static void test_create_start_exit(Fixture *f, const void *unused)
+FIXTURE_TEST(create_start_exit)
 {
         create(f, FAKE_EXIT);
         g_assert_cmpuint(container_info(f->container)->started_usec, ==, 0);
@@ -208,7 +200,7 @@ static void test_create_start_exit(Fixture *f, const void *unused)
 }
 
 /* Run goes straight on to exec: nobody sees it created. */
-static void test_run_exit(Fixture *f, const void *unused)
+FIXTURE_TEST(run_exit)
 {
         fake_launch_how.code = 7;
         begin(f, FAKE_EXIT, true);
@@ -217,7 +209,7 @@ static void test_run_exit(Fixture *f, const void *unused)
 }
 
 /* A signal that ends the command is its result. */
-static void test_signal_result(Fixture *f, const void *unused)
+FIXTURE_TEST(signal_result)
 {
         run(f, FAKE_LIVE);
         g_assert_true(container_kill(f->container, false, SIGUSR1, NULL));
@@ -226,7 +218,7 @@ static void test_signal_result(Fixture *f, const void *unused)
 }
 
 /* Without a leaf, killing the whole ends its first process, and with it all. */
-static void test_kill_whole(Fixture *f, const void *unused)
+FIXTURE_TEST(kill_whole)
 {
         run(f, FAKE_STUBBORN);
         g_assert_true(container_kill(f->container, true, SIGKILL, NULL));
@@ -235,7 +227,7 @@ static void test_kill_whole(Fixture *f, const void *unused)
 }
 
 /* A stage that fails is the error, named, and there is no result but that. */
-static void test_stage_fails(Fixture *f, const void *unused)
+FIXTURE_TEST(stage_fails)
 {
         fake_launch_how.stage = STAGE_HOSTNAME;
         fake_launch_how.error = EPERM;
@@ -247,7 +239,7 @@ static void test_stage_fails(Fixture *f, const void *unused)
 
 /* Every stage can fail, and each error says what the stage's words say, on the rootfs it was for.
  */
-static void test_every_stage(void)
+TEST(every_stage)
 {
         g_autoptr(Order) order = order_new();
 
@@ -265,7 +257,7 @@ static void test_every_stage(void)
 }
 
 /* A record of a stage that does not exist is an error as well, not a crash. */
-static void test_unknown_stage(void)
+TEST(unknown_stage)
 {
         g_autoptr(Order) order = order_new();
         static const uint32_t stages[] = {_STAGE_MAX, 1000, UINT32_MAX};
@@ -280,7 +272,7 @@ static void test_unknown_stage(void)
 }
 
 /* An exec that fails is told of as the command's failure, of a Run and of a Start alike. */
-static void test_exec_fails(Fixture *f, const void *unused)
+FIXTURE_TEST(exec_fails)
 {
         fake_launch_how.error = ENOENT;
         begin(f, FAKE_FAIL_EXEC, true);
@@ -288,7 +280,7 @@ static void test_exec_fails(Fixture *f, const void *unused)
         g_assert_error(f->failure, RUNTIME_ERROR, RUNTIME_ERROR_COMMAND_NOT_FOUND);
 }
 
-static void test_exec_fails_later(Fixture *f, const void *unused)
+FIXTURE_TEST(exec_fails_later)
 {
         fake_launch_how.error = EACCES;
         create(f, FAKE_FAIL_EXEC);
@@ -298,7 +290,7 @@ static void test_exec_fails_later(Fixture *f, const void *unused)
 }
 
 /* The end of the stream without a record proves no exec: it was killed during the set-up. */
-static void test_vanished(Fixture *f, const void *unused)
+FIXTURE_TEST(vanished)
 {
         fake_launch_how.code = 3;
         begin(f, FAKE_VANISH, true);
@@ -308,7 +300,7 @@ static void test_vanished(Fixture *f, const void *unused)
 }
 
 /* A created one whose process ends unasked has ended, with what that process had for a reason. */
-static void test_vanished_created(Fixture *f, const void *unused)
+FIXTURE_TEST(vanished_created)
 {
         create(f, FAKE_EXIT);
         kill(container_info(f->container)->pid, SIGKILL);
@@ -318,7 +310,7 @@ static void test_vanished_created(Fixture *f, const void *unused)
 
 /* Killed at the moment of exec: it counts as started and ended by that signal, never as a success.
  */
-static void test_vanished_at_exec(Fixture *f, const void *unused)
+FIXTURE_TEST(vanished_at_exec)
 {
         begin(f, FAKE_VANISH_EXEC, true);
         g_assert_true(loop_until(&f->n_cleaned, 1, 5000));
@@ -329,7 +321,7 @@ static void test_vanished_at_exec(Fixture *f, const void *unused)
 }
 
 /* A launch that fails leaves an error, no process, and what it was given is given back. */
-static void test_launch_fails(Fixture *f, const void *unused)
+FIXTURE_TEST(launch_fails)
 {
         g_autoptr(GError) error = NULL;
 
@@ -341,7 +333,7 @@ static void test_launch_fails(Fixture *f, const void *unused)
 /* -- verbs -- */
 
 /* A second Start is InvalidState, while the first is under way and after it. */
-static void test_second_start(Fixture *f, const void *unused)
+FIXTURE_TEST(second_start)
 {
         g_autoptr(GError) during = NULL, after = NULL;
 
@@ -353,7 +345,7 @@ static void test_second_start(Fixture *f, const void *unused)
 }
 
 /* What has ended can be neither started, signalled nor stopped. */
-static void test_verbs_after_end(Fixture *f, const void *unused)
+FIXTURE_TEST(verbs_after_end)
 {
         g_autoptr(GError) a = NULL, b = NULL, c = NULL, d = NULL;
 
@@ -366,7 +358,7 @@ static void test_verbs_after_end(Fixture *f, const void *unused)
 }
 
 /* Stop with a command that obeys: the signal's result, at once. */
-static void test_stop_obeyed(Fixture *f, const void *unused)
+FIXTURE_TEST(stop_obeyed)
 {
         run(f, FAKE_LIVE);
         gint64 start_time = g_get_monotonic_time();
@@ -378,7 +370,7 @@ static void test_stop_obeyed(Fixture *f, const void *unused)
 
 /* Stop with a command that ignores the signal: killed when the grace time is over, and not before.
  */
-static void test_stop_ignored(Fixture *f, const void *unused)
+FIXTURE_TEST(stop_ignored)
 {
         run(f, FAKE_STUBBORN);
         gint64 start_time = g_get_monotonic_time();
@@ -390,7 +382,7 @@ static void test_stop_ignored(Fixture *f, const void *unused)
 }
 
 /* Without a grace time it is killed at once; that is no time-out. */
-static void test_stop_now(Fixture *f, const void *unused)
+FIXTURE_TEST(stop_now)
 {
         run(f, FAKE_STUBBORN);
         g_assert_true(container_stop(f->container, SIGTERM, 0, NULL));
@@ -399,7 +391,7 @@ static void test_stop_now(Fixture *f, const void *unused)
 }
 
 /* Without an end to the grace time it is never killed, until a second Stop is less patient. */
-static void test_stop_again(Fixture *f, const void *unused)
+FIXTURE_TEST(stop_again)
 {
         run(f, FAKE_STUBBORN);
         g_assert_true(container_stop(f->container, SIGTERM, UINT64_MAX, NULL));
@@ -411,7 +403,7 @@ static void test_stop_again(Fixture *f, const void *unused)
 }
 
 /* A created one has nothing to tidy up: Stop ends it at once, whatever the signal and the time. */
-static void test_stop_created(Fixture *f, const void *unused)
+FIXTURE_TEST(stop_created)
 {
         create(f, FAKE_EXIT);
         g_assert_true(container_stop(f->container, SIGTERM, UINT64_MAX, NULL));
@@ -420,7 +412,7 @@ static void test_stop_created(Fixture *f, const void *unused)
 }
 
 /* Killed between Start and exec, the Start has failed: somebody waits for its answer. */
-static void test_kill_starting(Fixture *f, const void *unused)
+FIXTURE_TEST(kill_starting)
 {
         create(f, FAKE_VANISH_EXEC);
         kill(container_info(f->container)->pid, SIGSTOP);
@@ -433,7 +425,7 @@ static void test_kill_starting(Fixture *f, const void *unused)
 /* -- output -- */
 
 /* What the command wrote is in the log when its end is told, though nobody read before. */
-static void test_output(Fixture *f, const void *unused)
+FIXTURE_TEST(output)
 {
         uint64_t offset = 0;
         uint8_t text[64];
@@ -456,7 +448,7 @@ static void give_output(Fixture *f, int n)
 }
 
 /* A pipe is made unless the caller gave both stdout and stderr. */
-static void test_output_given(Fixture *f, const void *unused)
+FIXTURE_TEST(output_given)
 {
         give_output(f, 2);
         begin(f, FAKE_EXIT, true);
@@ -465,7 +457,7 @@ static void test_output_given(Fixture *f, const void *unused)
         finish(f, "se.");
 }
 
-static void test_output_half_given(Fixture *f, const void *unused)
+FIXTURE_TEST(output_half_given)
 {
         give_output(f, 1);
         begin(f, FAKE_EXIT, true);
@@ -474,7 +466,7 @@ static void test_output_half_given(Fixture *f, const void *unused)
 }
 
 /* The id is the host name. */
-static void test_hostname(Fixture *f, const void *unused)
+FIXTURE_TEST(hostname)
 {
         begin(f, FAKE_EXIT, true);
         g_assert_cmpstr(fake_launch_how.last_hostname, ==, "web");
@@ -482,7 +474,7 @@ static void test_hostname(Fixture *f, const void *unused)
 }
 
 /* What its first process may do is known of it, as the launch said. */
-static void test_rights(Fixture *f, const void *unused)
+FIXTURE_TEST(rights)
 {
         g_assert_false(container_info(f->container)->has_rights);
         begin(f, FAKE_EXIT, true);
@@ -496,7 +488,7 @@ static void test_rights(Fixture *f, const void *unused)
 /* -- freeing -- */
 
 /* Freed at any point of its life, it takes its process with it, and calls no hook. */
-static void test_free(Fixture *f, const void *data)
+FIXTURE_TEST(free)
 {
         static const FakeScript scripts[] = {FAKE_LIVE, FAKE_STUBBORN, FAKE_EXIT, FAKE_VANISH,
                                              FAKE_FAIL};
@@ -515,7 +507,7 @@ static void test_free(Fixture *f, const void *data)
         g_assert_cmpstr(f->order->str, ==, "");
 }
 
-static void test_free_running(Fixture *f, const void *unused)
+FIXTURE_TEST(free_running)
 {
         run(f, FAKE_STUBBORN);
         pid_t pid = container_info(f->container)->pid;
@@ -525,7 +517,7 @@ static void test_free_running(Fixture *f, const void *unused)
 }
 
 /* Every word of a state and a result is its own, and a result comes back from its word. */
-static void test_words(void)
+TEST(words)
 {
         g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
@@ -538,42 +530,4 @@ static void test_words(void)
                                 ==, result);
         g_assert_cmpint(container_result_from_string("?"), ==, RESULT_UNKNOWN);
         g_assert_cmpint(container_result_from_string(""), ==, RESULT_UNKNOWN);
-}
-
-#define ADD(name, function)                                                                        \
-        g_test_add("/container/" name, Fixture, NULL, set_up, function, tear_down)
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-        ADD("create-start-exit", test_create_start_exit);
-        ADD("run-exit", test_run_exit);
-        ADD("signal-result", test_signal_result);
-        ADD("kill-whole", test_kill_whole);
-        ADD("fails/stage", test_stage_fails);
-        g_test_add_func("/container/fails/every-stage", test_every_stage);
-        g_test_add_func("/container/fails/unknown-stage", test_unknown_stage);
-        ADD("fails/exec", test_exec_fails);
-        ADD("fails/exec-later", test_exec_fails_later);
-        ADD("fails/vanished", test_vanished);
-        ADD("fails/vanished-created", test_vanished_created);
-        ADD("fails/vanished-at-exec", test_vanished_at_exec);
-        ADD("fails/launch", test_launch_fails);
-        ADD("start/second", test_second_start);
-        ADD("after-end", test_verbs_after_end);
-        ADD("stop/obeyed", test_stop_obeyed);
-        ADD("stop/ignored", test_stop_ignored);
-        ADD("stop/now", test_stop_now);
-        ADD("stop/again", test_stop_again);
-        ADD("stop/created", test_stop_created);
-        ADD("kill-starting", test_kill_starting);
-        ADD("output/log", test_output);
-        ADD("output/given", test_output_given);
-        ADD("output/half-given", test_output_half_given);
-        ADD("hostname", test_hostname);
-        ADD("rights", test_rights);
-        ADD("free/any-point", test_free);
-        ADD("free/running", test_free_running);
-        g_test_add_func("/container/words", test_words);
-        return g_test_run();
 }

@@ -9,6 +9,7 @@
 
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
+#include "tests/lib/case.h"
 
 #define OWNER 1000
 #define OTHER 1001
@@ -87,7 +88,7 @@ static unsigned flood(Fixture *f, JournalStream *stream, unsigned n)
 }
 
 /* A line is an entry, whatever pieces it came in; the last one needs no end. */
-static void test_lines(Fixture *f, const void *unused)
+FIXTURE_TEST(lines)
 {
         put(f->stream, "one\ntw");
         put(f->stream, "o\n\nthree");
@@ -102,7 +103,7 @@ static void test_lines(Fixture *f, const void *unused)
 
 /* Whose lines they are stands in fields of their own; what the caller chose is not the identifier.
  */
-static void test_fields(Fixture *f, const void *unused)
+FIXTURE_TEST(fields)
 {
         char entry[4096];
 
@@ -115,7 +116,7 @@ static void test_fields(Fixture *f, const void *unused)
 }
 
 /* A user's containers together may say so much and no more; it is told how much is missing. */
-static void test_share(Fixture *f, const void *unused)
+FIXTURE_TEST(share)
 {
         JournalStream *second = journal_stream_new(f->journal, "db", OWNER);
 
@@ -131,7 +132,7 @@ static void test_share(Fixture *f, const void *unused)
 }
 
 /* What one user prints costs another nothing. */
-static void test_other_users(Fixture *f, const void *unused)
+FIXTURE_TEST(other_users)
 {
         JournalStream *other = journal_stream_new(f->journal, "web", OTHER);
 
@@ -143,7 +144,7 @@ static void test_other_users(Fixture *f, const void *unused)
 
 /* A journal that is busy is asked once for each piece, not for each of its lines: all that follows
  * is counted, and costs nothing of the share. */
-static void test_full(Fixture *f, const void *unused)
+FIXTURE_TEST(full)
 {
         g_autofree char *lines = g_strnfill(16384, '\n');
         unsigned taken = 0;
@@ -166,21 +167,7 @@ static void test_full(Fixture *f, const void *unused)
 }
 
 /* Where no journal listens there is none. */
-static void test_none(void)
+TEST(none)
 {
         g_assert_null(journal_new("/nonexistent/socket"));
-}
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-#define JOURNAL(name, function)                                                                    \
-        g_test_add("/journal/" name, Fixture, NULL, set_up, function, tear_down)
-        JOURNAL("lines", test_lines);
-        JOURNAL("fields", test_fields);
-        JOURNAL("share", test_share);
-        JOURNAL("other-users", test_other_users);
-        JOURNAL("full", test_full);
-        g_test_add_func("/journal/none", test_none);
-        return g_test_run();
 }

@@ -13,6 +13,7 @@
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
+#include "tests/lib/case.h"
 
 #define LIMIT       ((size_t) LOG_BYTES_MAX)
 #define HEADER_SIZE 24u
@@ -65,7 +66,7 @@ static void assert_same(const Fixture *f)
 }
 
 /* A log of nothing gives nothing and owns nothing. */
-static void test_empty(Fixture *f, const void *unused)
+FIXTURE_TEST(empty)
 {
         const uint8_t *run = (const uint8_t *) "";
         uint64_t offset = 0;
@@ -78,7 +79,7 @@ static void test_empty(Fixture *f, const void *unused)
 }
 
 /* Memory follows the contents, and ends at the limit. */
-static void test_growth(Fixture *f, const void *unused)
+FIXTURE_TEST(growth)
 {
         append(f, 1);
         g_assert_cmpuint(f->log.capacity, <=, 4096);
@@ -90,7 +91,7 @@ static void test_growth(Fixture *f, const void *unused)
 }
 
 /* Around the limit, in one piece and in two. */
-static void test_limit(Fixture *f, const void *unused)
+FIXTURE_TEST(limit)
 {
         static const size_t sizes[] = {LIMIT - 1, LIMIT, LIMIT + 1, 2 * LIMIT, 2 * LIMIT + 1};
 
@@ -110,7 +111,7 @@ static void test_limit(Fixture *f, const void *unused)
 }
 
 /* Any order of appends of any size, read anywhere, is what the model says. */
-static void test_model(Fixture *f, const void *unused)
+FIXTURE_TEST(model)
 {
         for (int round = 0; round < 400; round++) {
                 int kind = g_test_rand_int_range(0, 10);
@@ -126,7 +127,7 @@ static void test_model(Fixture *f, const void *unused)
 }
 
 /* Peeking gives runs that make up the whole, at most two, and moves a forgotten offset only. */
-static void test_peek(Fixture *f, const void *unused)
+FIXTURE_TEST(peek)
 {
         uint64_t offset = 3, start;
         const uint8_t *run;
@@ -150,7 +151,7 @@ static void test_peek(Fixture *f, const void *unused)
 }
 
 /* A reader ahead of the log waits there; at the end of all numbers too. */
-static void test_beyond_the_end(Fixture *f, const void *unused)
+FIXTURE_TEST(beyond_the_end)
 {
         uint64_t offset = 11;
         uint8_t byte;
@@ -227,7 +228,7 @@ static size_t get_file(const Directory *d, uint8_t *buffer, size_t max)
 }
 
 /* What was saved is loaded, offsets and all, and goes on from there; whatever the size. */
-static void test_save_and_load(Fixture *f, const void *unused)
+FIXTURE_TEST(save_and_load)
 {
         static const size_t sizes[] = {0, 1, 4096, LIMIT - 1, LIMIT, LIMIT + 1, 3 * LIMIT + 17};
         Directory d = directory_new();
@@ -250,7 +251,7 @@ static void test_save_and_load(Fixture *f, const void *unused)
 }
 
 /* A file of the temporary name, or a link, is replaced and not followed. */
-static void test_save_over_leftovers(Fixture *f, const void *unused)
+FIXTURE_TEST(save_over_leftovers)
 {
         Directory d = directory_new();
         struct stat st;
@@ -266,7 +267,7 @@ static void test_save_over_leftovers(Fixture *f, const void *unused)
 }
 
 /* A save that fails says so, leaves no half, and the old file stays. */
-static void test_save_fails(Fixture *f, const void *unused)
+FIXTURE_TEST(save_fails)
 {
         g_autoptr(GError) error = NULL;
         Directory d = directory_new();
@@ -284,7 +285,7 @@ static void test_save_fails(Fixture *f, const void *unused)
 }
 
 /* What is not a regular file of our making is refused, and a fifo does not block. */
-static void test_load_strangers(Fixture *f, const void *unused)
+FIXTURE_TEST(load_strangers)
 {
         Directory d = directory_new();
 
@@ -305,7 +306,7 @@ static void test_load_strangers(Fixture *f, const void *unused)
 }
 
 /* Every shorter file is refused, and a longer one. */
-static void test_load_truncated(Fixture *f, const void *unused)
+FIXTURE_TEST(load_truncated)
 {
         uint8_t file[HEADER_SIZE + 10 + 1] = {0};
         Directory d = directory_new();
@@ -324,7 +325,7 @@ static void test_load_truncated(Fixture *f, const void *unused)
 
 /* Every byte of the header, changed in every bit: refused, or (the start's lower bits) the same
  * bytes under other offsets. */
-static void test_load_damaged(Fixture *f, const void *unused)
+FIXTURE_TEST(load_damaged)
 {
         uint8_t file[HEADER_SIZE + 10];
         Directory d = directory_new();
@@ -352,7 +353,7 @@ static void test_load_damaged(Fixture *f, const void *unused)
 }
 
 /* A file that is whole but larger than any log: refused before memory is asked for. */
-static void test_load_too_large(Fixture *f, const void *unused)
+FIXTURE_TEST(load_too_large)
 {
         g_autofree uint8_t *file = g_malloc0(HEADER_SIZE + LIMIT + 1);
         uint64_t length = LIMIT + 1;
@@ -368,26 +369,4 @@ static void test_load_too_large(Fixture *f, const void *unused)
         put_file(&d, file, HEADER_SIZE + LIMIT);
         g_assert_true(output_log_load(&f->log, d.fd, "log", NULL));
         directory_remove(&d);
-}
-
-#define ADD(path, function)                                                                        \
-        g_test_add("/output-log/" path, Fixture, NULL, set_up, function, tear_down)
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-        ADD("empty", test_empty);
-        ADD("growth", test_growth);
-        ADD("limit", test_limit);
-        ADD("model", test_model);
-        ADD("peek", test_peek);
-        ADD("beyond-the-end", test_beyond_the_end);
-        ADD("save-and-load", test_save_and_load);
-        ADD("save-over-leftovers", test_save_over_leftovers);
-        ADD("save-fails", test_save_fails);
-        ADD("load-strangers", test_load_strangers);
-        ADD("load-truncated", test_load_truncated);
-        ADD("load-damaged", test_load_damaged);
-        ADD("load-too-large", test_load_too_large);
-        return g_test_run();
 }

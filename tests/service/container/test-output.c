@@ -14,22 +14,14 @@
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
+#include "tests/lib/case.h"
+#include "tests/lib/fds.h"
 
 typedef struct Fixture {
         Output *output;
         int theirs; /* the command's end: of a pipe, or the terminal's slave */
         unsigned fds_before;
 } Fixture;
-
-static unsigned count_fds(void)
-{
-        g_autoptr(GDir) dir = g_dir_open("/proc/self/fd", 0, NULL);
-        unsigned n = 0;
-
-        while (g_dir_read_name(dir))
-                n++;
-        return n;
-}
 
 static void set_up(Fixture *f, const void *unused)
 {
@@ -68,6 +60,8 @@ static void tear_down(Fixture *f, const void *unused)
                 ;
         g_assert_cmpuint(count_fds(), ==, f->fds_before);
 }
+
+#define TERMINAL_TEST(name) FIXTURE_CASE(name, set_up_terminal, .rows = NULL)
 
 /* Runs the loop until nothing is to be done. Bytes of a terminal are handed over by a worker of the
  * kernel's, which poll() of the terminal itself waits for. */
@@ -156,7 +150,7 @@ static void assert_log(Fixture *f, const char *expected)
 }
 
 /* What the command writes to its pipe is in the log, with nobody attached. */
-static void test_log(Fixture *f, const void *unused)
+FIXTURE_TEST(log)
 {
         put(f->theirs, "one\n");
         settle();
@@ -167,7 +161,7 @@ static void test_log(Fixture *f, const void *unused)
 }
 
 /* A command that writes without end is never blocked by a log that nobody reads. */
-static void test_never_blocks(Fixture *f, const void *unused)
+FIXTURE_TEST(never_blocks)
 {
         g_assert_cmpuint(flood(f, 3 * LOG_BYTES_MAX), ==, 3 * LOG_BYTES_MAX);
         g_assert_cmpuint(output_log_end(output_log(f->output)), ==, 3 * LOG_BYTES_MAX);
@@ -176,7 +170,7 @@ static void test_never_blocks(Fixture *f, const void *unused)
 
 /* A command that closes its output has not ended: nobody is told, and the loop has nothing to do.
  */
-static void test_pipe_closed(Fixture *f, const void *unused)
+FIXTURE_TEST(pipe_closed)
 {
         autofd int reader = attach(f, 0, true, false);
 
@@ -189,7 +183,7 @@ static void test_pipe_closed(Fixture *f, const void *unused)
 
 /* A reader gets what there is from its offset on, then what comes, then the end with the command's.
  */
-static void test_follow(Fixture *f, const void *unused)
+FIXTURE_TEST(follow)
 {
         put(f->theirs, "abc");
         settle();
@@ -202,7 +196,7 @@ static void test_follow(Fixture *f, const void *unused)
 }
 
 /* A reader that does not follow gets what there is now, and the end. */
-static void test_no_follow(Fixture *f, const void *unused)
+FIXTURE_TEST(no_follow)
 {
         put(f->theirs, "abc");
         settle();
@@ -212,7 +206,7 @@ static void test_no_follow(Fixture *f, const void *unused)
 }
 
 /* An offset in the future is no error: its reader waits, and holds nobody back. */
-static void test_offset_beyond(Fixture *f, const void *unused)
+FIXTURE_TEST(offset_beyond)
 {
         autofd int watcher = attach(f, 5, true, false);
 
@@ -223,7 +217,7 @@ static void test_offset_beyond(Fixture *f, const void *unused)
 }
 
 /* A watcher that does not read loses the oldest bytes, not the newest, and blocks nobody. */
-static void test_slow_watcher(Fixture *f, const void *unused)
+FIXTURE_TEST(slow_watcher)
 {
         autofd int reader = attach(f, 0, true, false);
 
@@ -238,7 +232,7 @@ static void test_slow_watcher(Fixture *f, const void *unused)
 }
 
 /* Two readers each get everything, at their own pace. */
-static void test_two_readers(Fixture *f, const void *unused)
+FIXTURE_TEST(two_readers)
 {
         autofd int one = attach(f, 0, true, false);
 
@@ -251,7 +245,7 @@ static void test_two_readers(Fixture *f, const void *unused)
 }
 
 /* ATTACHMENTS_MAX readers are taken, one more is LimitsExceeded, and one that left makes room. */
-static void test_many_readers(Fixture *f, const void *unused)
+FIXTURE_TEST(many_readers)
 {
         int fds[ATTACHMENTS_MAX], fd = -7;
         const OutputReader how = {.follow = true};
@@ -270,7 +264,7 @@ static void test_many_readers(Fixture *f, const void *unused)
 }
 
 /* A reader that has gone is forgotten at once, though the command is silent. */
-static void test_reader_gone(Fixture *f, const void *unused)
+FIXTURE_TEST(reader_gone)
 {
         unsigned before = count_fds();
         int watcher = attach(f, 0, true, false), writer = attach(f, 0, true, true);
@@ -283,7 +277,7 @@ static void test_reader_gone(Fixture *f, const void *unused)
 }
 
 /* A reader that goes while it is behind is forgotten too. */
-static void test_reader_gone_behind(Fixture *f, const void *unused)
+FIXTURE_TEST(reader_gone_behind)
 {
         unsigned before = count_fds();
         int reader = attach(f, 0, true, false);
@@ -295,7 +289,7 @@ static void test_reader_gone_behind(Fixture *f, const void *unused)
 }
 
 /* A mere watcher cannot write. */
-static void test_watcher_cannot_write(Fixture *f, const void *unused)
+FIXTURE_TEST(watcher_cannot_write)
 {
         autofd int reader = attach(f, 0, true, false);
 
@@ -304,7 +298,7 @@ static void test_watcher_cannot_write(Fixture *f, const void *unused)
 }
 
 /* At the command's end what is still in the pipe is taken. */
-static void test_finish_drains(Fixture *f, const void *unused)
+FIXTURE_TEST(finish_drains)
 {
         autofd int reader = attach(f, 0, true, false);
 
@@ -316,7 +310,7 @@ static void test_finish_drains(Fixture *f, const void *unused)
 }
 
 /* Somebody outside who still holds the pipe and writes without end does not hold up the end. */
-static void test_finish_bounded(void)
+TEST(finish_bounded)
 {
         g_autoptr(Output) output = output_new();
 
@@ -327,7 +321,7 @@ static void test_finish_bounded(void)
 }
 
 /* Who attaches after the end gets the log and its end, following or not. */
-static void test_attach_after_end(Fixture *f, const void *unused)
+FIXTURE_TEST(attach_after_end)
 {
         put(f->theirs, "done\n");
         output_finish(f->output);
@@ -339,7 +333,7 @@ static void test_attach_after_end(Fixture *f, const void *unused)
 
 /* A reader that is behind when the container is forgotten still gets all of it; then nothing is
  * left. */
-static void test_free_lingers(Fixture *f, const void *unused)
+FIXTURE_TEST(free_lingers)
 {
         autofd int reader = attach(f, 0, true, false);
 
@@ -352,7 +346,7 @@ static void test_free_lingers(Fixture *f, const void *unused)
 }
 
 /* A reader that is behind then and leaves lets the rest go at once. */
-static void test_free_reader_leaves(Fixture *f, const void *unused)
+FIXTURE_TEST(free_reader_leaves)
 {
         int reader = attach(f, 0, true, false);
 
@@ -365,7 +359,7 @@ static void test_free_reader_leaves(Fixture *f, const void *unused)
 }
 
 /* NULL is fine, and one that never had a source. */
-static void test_free_nothing(void)
+TEST(free_nothing)
 {
         output_free(NULL);
         output_free(output_new());
@@ -374,7 +368,7 @@ static void test_free_nothing(void)
 /* -- terminals -- */
 
 /* What is typed reaches the command, and its terminal's echo reaches the typist. */
-static void test_echo(Fixture *f, const void *unused)
+TERMINAL_TEST(echo)
 {
         autofd int person = attach(f, 0, true, true);
         char line[64];
@@ -390,7 +384,7 @@ static void test_echo(Fixture *f, const void *unused)
 }
 
 /* A new size reaches the terminal. */
-static void test_resize(Fixture *f, const void *unused)
+TERMINAL_TEST(resize)
 {
         g_autoptr(GError) error = NULL;
         struct winsize size = {0};
@@ -402,7 +396,7 @@ static void test_resize(Fixture *f, const void *unused)
 }
 
 /* A pipe has no size, and neither has a terminal that is gone. */
-static void test_resize_nothing(Fixture *f, const void *unused)
+static void assert_no_size(Fixture *f)
 {
         g_autoptr(GError) error = NULL;
 
@@ -411,9 +405,19 @@ static void test_resize_nothing(Fixture *f, const void *unused)
         g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_NO_TERMINAL);
 }
 
+FIXTURE_TEST(resize_pipe)
+{
+        assert_no_size(f);
+}
+
+TERMINAL_TEST(resize_after_end)
+{
+        assert_no_size(f);
+}
+
 /* A person at the terminal who does not read stops the command's output, as a terminal does, and
  * gets every byte of it afterwards. */
-static void test_writer_holds_back(Fixture *f, const void *unused)
+TERMINAL_TEST(writer_holds_back)
 {
         autofd int person = attach(f, 0, true, true);
         size_t taken = flood(f, 8 * LOG_BYTES_MAX);
@@ -429,7 +433,7 @@ static void test_writer_holds_back(Fixture *f, const void *unused)
 }
 
 /* When the person who held it back leaves, the command goes on. */
-static void test_holder_leaves(Fixture *f, const void *unused)
+TERMINAL_TEST(holder_leaves)
 {
         int person = attach(f, 0, true, true);
         size_t taken = flood(f, 8 * LOG_BYTES_MAX);
@@ -441,7 +445,7 @@ static void test_holder_leaves(Fixture *f, const void *unused)
 }
 
 /* A person who attaches to what is to come, at an offset beyond, does not hold back what is now. */
-static void test_writer_beyond(Fixture *f, const void *unused)
+TERMINAL_TEST(writer_beyond)
 {
         autofd int person = attach(f, 1000, true, true);
 
@@ -455,7 +459,7 @@ static void test_writer_beyond(Fixture *f, const void *unused)
 
 /* What is typed while the command does not read waits, does not get lost, and arrives in its order.
  */
-static void test_typed_ahead(Fixture *f, const void *unused)
+TERMINAL_TEST(typed_ahead)
 {
         autofd int person = attach(f, 0, true, true);
         struct termios raw;
@@ -491,7 +495,7 @@ static void test_typed_ahead(Fixture *f, const void *unused)
 }
 
 /* A terminal that nobody inside has open for a while is not the end: somebody may open it again. */
-static void test_reopened(Fixture *f, const void *unused)
+TERMINAL_TEST(reopened)
 {
         char name[64];
         autofd int person = attach(f, 0, true, true);
@@ -514,42 +518,4 @@ static void test_reopened(Fixture *f, const void *unused)
         settle();
         char line[64];
         g_assert_cmpint(read(f->theirs, line, sizeof line), ==, 6);
-}
-
-#define PIPE(name, function)                                                                       \
-        g_test_add("/output/pipe/" name, Fixture, NULL, set_up, function, tear_down)
-#define TERMINAL(name, function)                                                                   \
-        g_test_add("/output/terminal/" name, Fixture, NULL, set_up_terminal, function, tear_down)
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-        PIPE("log", test_log);
-        PIPE("never-blocks", test_never_blocks);
-        PIPE("closed", test_pipe_closed);
-        PIPE("follow", test_follow);
-        PIPE("no-follow", test_no_follow);
-        PIPE("offset-beyond", test_offset_beyond);
-        PIPE("slow-watcher", test_slow_watcher);
-        PIPE("two-readers", test_two_readers);
-        PIPE("many-readers", test_many_readers);
-        PIPE("reader-gone", test_reader_gone);
-        PIPE("reader-gone-behind", test_reader_gone_behind);
-        PIPE("watcher-cannot-write", test_watcher_cannot_write);
-        PIPE("finish-drains", test_finish_drains);
-        PIPE("attach-after-end", test_attach_after_end);
-        PIPE("free-lingers", test_free_lingers);
-        PIPE("free-reader-leaves", test_free_reader_leaves);
-        PIPE("resize", test_resize_nothing);
-        TERMINAL("echo", test_echo);
-        TERMINAL("resize", test_resize);
-        TERMINAL("resize-after-end", test_resize_nothing);
-        TERMINAL("writer-holds-back", test_writer_holds_back);
-        TERMINAL("holder-leaves", test_holder_leaves);
-        TERMINAL("writer-beyond", test_writer_beyond);
-        TERMINAL("typed-ahead", test_typed_ahead);
-        TERMINAL("reopened", test_reopened);
-        g_test_add_func("/output/finish-bounded", test_finish_bounded);
-        g_test_add_func("/output/free-nothing", test_free_nothing);
-        return g_test_run();
 }

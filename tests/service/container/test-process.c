@@ -14,6 +14,7 @@
 
 #include "service/util/fd.h"
 #include "service/util/proc.h"
+#include "tests/lib/case.h"
 #include "tests/lib/fake-launch.h"
 #include "tests/lib/loop.h"
 
@@ -171,7 +172,7 @@ static void say_ready(int socket, int terminal)
 /* -- until exec -- */
 
 /* Set up, the process waits; told to go on, it executes and ends: each is told once, in order. */
-static void test_waits(Fixture *f, const void *unused)
+FIXTURE_TEST(waits)
 {
         fake_launch_how.code = 7;
         begin(f, FAKE_EXIT, false);
@@ -186,7 +187,7 @@ static void test_waits(Fixture *f, const void *unused)
 }
 
 /* Who is to execute at once needs no word for it. */
-static void test_at_once(Fixture *f, const void *unused)
+FIXTURE_TEST(at_once)
 {
         begin(f, FAKE_LIVE, true);
         g_assert_true(loop_until(&f->n_executed, 1, 5000));
@@ -197,7 +198,7 @@ static void test_at_once(Fixture *f, const void *unused)
 }
 
 /* What a process has said is told before its end, though both are there at the first look. */
-static void test_ended_before_look(Fixture *f, const void *unused)
+FIXTURE_TEST(ended_before_look)
 {
         begin(f, FAKE_EXIT, true);
         waitid(P_PID, (id_t) fake_launch_how.last_pid, &(siginfo_t){0}, WEXITED | WNOWAIT);
@@ -211,7 +212,7 @@ static void send_terminal(int socket)
 }
 
 /* The terminal's master that comes with the report is the owner's. */
-static void test_terminal(Fixture *f, const void *unused)
+FIXTURE_TEST(terminal)
 {
         begin_child(f, send_terminal, true);
         finish(f, "rxe");
@@ -228,7 +229,7 @@ static void assert_report(const Fixture *f, SandboxStage stage, int error)
 }
 
 /* A failed stage is told as the sandbox reported it. Nothing was executed. */
-static void test_stage_fails(Fixture *f, const void *unused)
+FIXTURE_TEST(stage_fails)
 {
         fake_launch_how.stage = STAGE_HOSTNAME;
         fake_launch_how.error = EPERM;
@@ -238,7 +239,7 @@ static void test_stage_fails(Fixture *f, const void *unused)
 }
 
 /* The socket's end after a failed exec is not taken for an exec. */
-static void test_exec_fails(Fixture *f, const void *unused)
+FIXTURE_TEST(exec_fails)
 {
         fake_launch_how.error = ENOENT;
         begin(f, FAKE_FAIL_EXEC, true);
@@ -256,7 +257,7 @@ static void fail_twice(int socket)
 }
 
 /* The first failure is the reason, and the only one that is told. */
-static void test_first_failure(Fixture *f, const void *unused)
+FIXTURE_TEST(first_failure)
 {
         begin_child(f, fail_twice, true);
         finish(f, "fe");
@@ -264,7 +265,7 @@ static void test_first_failure(Fixture *f, const void *unused)
 }
 
 /* The end of the socket proves no exec while something else was left to do. */
-static void test_vanished(Fixture *f, const void *unused)
+FIXTURE_TEST(vanished)
 {
         fake_launch_how.code = 3;
         begin(f, FAKE_VANISH, true);
@@ -272,7 +273,7 @@ static void test_vanished(Fixture *f, const void *unused)
         assert_ended(f, CLD_EXITED, 3);
 }
 
-static void test_vanished_waiting(Fixture *f, const void *unused)
+FIXTURE_TEST(vanished_waiting)
 {
         begin(f, FAKE_VANISH_READY, false);
         finish(f, "re");
@@ -286,7 +287,7 @@ static void vanish_as_sandbox(int socket)
 }
 
 /* Killed at the moment of exec, a process is told of as executed; its name tells the truth. */
-static void test_vanished_at_exec(Fixture *f, const void *unused)
+FIXTURE_TEST(vanished_at_exec)
 {
         begin_child(f, vanish_as_sandbox, true);
         finish(f, "rxe");
@@ -302,7 +303,7 @@ static void rename_itself(int socket)
         pause();
 }
 
-static void test_has_executed(Fixture *f, const void *unused)
+FIXTURE_TEST(has_executed)
 {
         begin_child(f, rename_itself, true);
         g_assert_true(loop_until(&f->n_executed, 1, 5000));
@@ -314,7 +315,7 @@ static void test_has_executed(Fixture *f, const void *unused)
 /* -- time -- */
 
 /* The owner is told when the time is over, not before, and once; it ends nothing by itself. */
-static void test_overdue(Fixture *f, const void *unused)
+FIXTURE_TEST(overdue)
 {
         begin(f, FAKE_LIVE, true);
         g_assert_true(loop_until(&f->n_executed, 1, 5000));
@@ -327,7 +328,7 @@ static void test_overdue(Fixture *f, const void *unused)
 }
 
 /* A new time takes the place of the old one, and no end of it is no time at all. */
-static void test_time_anew(Fixture *f, const void *unused)
+FIXTURE_TEST(time_anew)
 {
         begin(f, FAKE_LIVE, true);
         process_set_time(f->process, 20000);
@@ -337,7 +338,7 @@ static void test_time_anew(Fixture *f, const void *unused)
 }
 
 /* A time longer than a timer can be is a long one, not a short one. */
-static void test_very_long(Fixture *f, const void *unused)
+FIXTURE_TEST(very_long)
 {
         begin(f, FAKE_LIVE, true);
         process_set_time(f->process, UINT64_MAX - 1);
@@ -376,7 +377,7 @@ static pid_t read_pid(int socket)
 
 /* Its exit code is read once its parent has reaped it; where the kernel does not tell strangers of
  * it, it is unknown and never made up. */
-static void test_adopted(Fixture *f, const void *unused)
+FIXTURE_TEST(adopted)
 {
         int socket = -1, status;
 
@@ -403,7 +404,7 @@ static void test_adopted(Fixture *f, const void *unused)
 /* -- signals, the end -- */
 
 /* A signal to a process that has ended meanwhile is no error; a wrong signal is. */
-static void test_signal(Fixture *f, const void *unused)
+FIXTURE_TEST(signal)
 {
         begin(f, FAKE_LIVE, true);
         g_assert_cmpint(process_signal(f->process, 1000), ==, -EINVAL);
@@ -413,36 +414,11 @@ static void test_signal(Fixture *f, const void *unused)
 }
 
 /* Freed, it runs on, for a successor to take over, and no hook is called any more. */
-static void test_free(Fixture *f, const void *unused)
+FIXTURE_TEST(free)
 {
         begin(f, FAKE_LIVE, true);
         g_clear_pointer(&f->process, process_free);
         loop_for(50);
         g_assert_cmpstr(f->order->str, ==, "");
         g_assert_cmpint(waitpid(fake_launch_how.last_pid, NULL, WNOHANG), ==, 0);
-}
-
-#define ADD(name, function) g_test_add("/process/" name, Fixture, NULL, set_up, function, tear_down)
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-        ADD("waits", test_waits);
-        ADD("at-once", test_at_once);
-        ADD("ended-before-look", test_ended_before_look);
-        ADD("terminal", test_terminal);
-        ADD("fails/stage", test_stage_fails);
-        ADD("fails/exec", test_exec_fails);
-        ADD("fails/first", test_first_failure);
-        ADD("fails/vanished", test_vanished);
-        ADD("fails/vanished-waiting", test_vanished_waiting);
-        ADD("fails/vanished-at-exec", test_vanished_at_exec);
-        ADD("has-executed", test_has_executed);
-        ADD("time/overdue", test_overdue);
-        ADD("time/anew", test_time_anew);
-        ADD("time/very-long", test_very_long);
-        ADD("adopted", test_adopted);
-        ADD("signal", test_signal);
-        ADD("free", test_free);
-        return g_test_run();
 }

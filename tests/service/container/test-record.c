@@ -14,6 +14,7 @@
 #include "service/spec/error.h"
 #include "service/util/fd.h"
 #include "service/util/proc.h"
+#include "tests/lib/case.h"
 #include "tests/lib/sealed-record.h"
 
 typedef struct Fixture {
@@ -196,7 +197,7 @@ static void assert_sane(const ContainerInfo *info)
 }
 
 /* What was saved is what is loaded, output included. */
-static void test_round_trip(Fixture *f, const void *unused)
+FIXTURE_TEST(round_trip)
 {
         ContainerInfo info = make_info(7, "web");
         g_auto(OutputLog) log = {0};
@@ -235,7 +236,7 @@ static void assert_same_rights(const Rights *a, const Rights *b)
 }
 
 /* Of a live one, all that its process is known by and what it may do. */
-static void test_live(Fixture *f, const void *unused)
+FIXTURE_TEST(live)
 {
         ContainerInfo info = make_live(7, "web");
 
@@ -256,7 +257,7 @@ static void test_live(Fixture *f, const void *unused)
 }
 
 /* Every kind of filter comes back as itself, and so do the other rights. */
-static void test_every_filter(Fixture *f, const void *unused)
+FIXTURE_TEST(every_filter)
 {
         ContainerInfo info = make_live(7, "web");
 
@@ -272,7 +273,7 @@ static void test_every_filter(Fixture *f, const void *unused)
 }
 
 /* Every result is saved and comes back as itself. */
-static void test_every_result(Fixture *f, const void *unused)
+FIXTURE_TEST(every_result)
 {
         for (ContainerResult result = RESULT_SUCCESS; result < _RESULT_MAX; result++) {
                 ContainerInfo info = make_info(1, "a");
@@ -285,7 +286,7 @@ static void test_every_result(Fixture *f, const void *unused)
 }
 
 /* Records and output are for nobody but root to read. */
-static void test_mode(Fixture *f, const void *unused)
+FIXTURE_TEST(mode)
 {
         ContainerInfo info = make_info(7, "web");
         struct stat status;
@@ -299,7 +300,7 @@ static void test_mode(Fixture *f, const void *unused)
 }
 
 /* Deleting leaves no file of that container, and those of the others. */
-static void test_delete(Fixture *f, const void *unused)
+FIXTURE_TEST(delete)
 {
         ContainerInfo one = make_info(7, "one"), other = make_info(8, "other");
 
@@ -314,7 +315,7 @@ static void test_delete(Fixture *f, const void *unused)
 }
 
 /* A text with line ends stays one value: it adds no key and changes none. */
-static void test_newlines(Fixture *f, const void *unused)
+FIXTURE_TEST(newlines)
 {
         ContainerInfo info = make_info(7, "web");
         const char *const hostile[] = {"/x\nOwner=0\n",  "/x\n[Container]\nId=other\n",
@@ -343,7 +344,7 @@ static void assert_set_aside(Fixture *f)
 }
 
 /* Cut off at any byte, a record is refused and set aside. */
-static void test_truncated(Fixture *f, const void *unused)
+FIXTURE_TEST(truncated)
 {
         ContainerInfo info = make_info(7, "web");
 
@@ -356,7 +357,7 @@ static void test_truncated(Fixture *f, const void *unused)
 }
 
 /* With any byte changed, a record is refused: never another container, owner or process. */
-static void test_each_byte_flipped(Fixture *f, const void *unused)
+FIXTURE_TEST(each_byte_flipped)
 {
         ContainerInfo info = make_info(7, "web");
         static const uint8_t flips[] = {0x01, 0x02, 0x20, 0x80, 0xff};
@@ -375,7 +376,7 @@ static void test_each_byte_flipped(Fixture *f, const void *unused)
 }
 
 /* The output of one that is set aside goes, as its owner is not known; the others' stays. */
-static void test_set_aside_log(Fixture *f, const void *unused)
+FIXTURE_TEST(set_aside_log)
 {
         ContainerInfo bad = make_info(7, "bad"), good = make_info(8, "good");
 
@@ -390,7 +391,7 @@ static void test_set_aside_log(Fixture *f, const void *unused)
 }
 
 /* Every serial that anything is left of counts, whatever it is. */
-static void test_highest(Fixture *f, const void *unused)
+FIXTURE_TEST(highest)
 {
         ContainerInfo info = make_info(7, "web");
 
@@ -408,7 +409,7 @@ static void test_highest(Fixture *f, const void *unused)
 }
 
 /* Under another name it is refused: by its serial a record has its cgroup. */
-static void test_renamed(Fixture *f, const void *unused)
+FIXTURE_TEST(renamed)
 {
         ContainerInfo info = make_info(7, "web");
 
@@ -457,7 +458,7 @@ static void assert_each_refused(Fixture *f, const ContainerInfo *info, const Cha
 
 /* A record of another version, one that lacks a value, and one with a value that cannot be are set
  * aside. */
-static void test_refused(Fixture *f, const void *unused)
+FIXTURE_TEST(refused)
 {
         static const Change changes[] = {
                 {"Version=", "Version=1"},
@@ -491,7 +492,7 @@ static void test_refused(Fixture *f, const void *unused)
 }
 
 /* A right that is missing or cannot be read is not taken for one that was given. */
-static void test_rights_refused(Fixture *f, const void *unused)
+FIXTURE_TEST(rights_refused)
 {
         static const Change changes[] = {
                 {"Capabilities=", "Capabilities=all"},
@@ -509,7 +510,7 @@ static void test_rights_refused(Fixture *f, const void *unused)
 
 /* What is told of a record of another version is that, whatever it begins with: the first one had
  * no line that vouches for it. */
-static void test_version_told(Fixture *f, const void *unused)
+FIXTURE_TEST(version_told)
 {
         write_text(f, "7.conf", "[Container]\nVersion=1\nId=web\nOwner=1000\n");
         g_test_expect_message(NULL, G_LOG_LEVEL_WARNING,
@@ -559,7 +560,7 @@ static void assert_old_stopped(const Fixture *f, const ContainerInfo *info)
 }
 
 /* One that had stopped is read with its output, and is of this version afterwards. */
-static void test_old_stopped(Fixture *f, const void *unused)
+FIXTURE_TEST(old_stopped)
 {
         copy_old(f, "4.conf");
         copy_old(f, "4.log");
@@ -581,7 +582,7 @@ static void copy_old_live(const Fixture *f, const char *boot)
 }
 
 /* One that ran on another boot has ended, as with a record of this version. */
-static void test_old_of_another_boot(Fixture *f, const void *unused)
+FIXTURE_TEST(old_of_another_boot)
 {
         copy_old_live(f, "00000000-0000-4000-8000-000000000000");
         g_assert_cmpuint(load(f), ==, 1);
@@ -591,7 +592,7 @@ static void test_old_of_another_boot(Fixture *f, const void *unused)
 }
 
 /* One that runs can be taken over: its process is known as ever, what it may do is not. */
-static void test_old_live(Fixture *f, const void *unused)
+FIXTURE_TEST(old_live)
 {
         char boot[BOOT_ID_SIZE];
         static const char *const deviations_then[] = {"Network=host", "Capabilities=+CAP_SYS_ADMIN",
@@ -615,7 +616,7 @@ static void test_old_live(Fixture *f, const void *unused)
 }
 
 /* A result that this version does not know is "unknown", not a guess. */
-static void test_unknown_result(Fixture *f, const void *unused)
+FIXTURE_TEST(unknown_result)
 {
         ContainerInfo info = make_info(7, "web");
 
@@ -629,7 +630,7 @@ static void test_unknown_result(Fixture *f, const void *unused)
 }
 
 /* A file beyond any record's size is not read in. */
-static void test_too_large(Fixture *f, const void *unused)
+FIXTURE_TEST(too_large)
 {
         g_autofree char *huge = g_strnfill(1000000, '#');
 
@@ -638,7 +639,7 @@ static void test_too_large(Fixture *f, const void *unused)
 }
 
 /* A symbolic link in a record's place is not followed, wherever it leads. */
-static void test_symlink(Fixture *f, const void *unused)
+FIXTURE_TEST(symlink)
 {
         ContainerInfo info = make_info(7, "web");
 
@@ -652,7 +653,7 @@ static void test_symlink(Fixture *f, const void *unused)
 }
 
 /* A fifo or a directory in a record's place neither blocks nor ends the loading. */
-static void test_no_file(Fixture *f, const void *unused)
+FIXTURE_TEST(no_file)
 {
         ContainerInfo info = make_info(9, "web");
 
@@ -665,7 +666,7 @@ static void test_no_file(Fixture *f, const void *unused)
 }
 
 /* A link left in the temporary file's place is not written through. */
-static void test_temporary_symlink(Fixture *f, const void *unused)
+FIXTURE_TEST(temporary_symlink)
 {
         ContainerInfo info = make_info(7, "web");
         g_auto(OutputLog) log = {0};
@@ -683,7 +684,7 @@ static void test_temporary_symlink(Fixture *f, const void *unused)
 }
 
 /* Other names in the directory are not records and stay. */
-static void test_other_names(Fixture *f, const void *unused)
+FIXTURE_TEST(other_names)
 {
         static const char *const names[] = {"7.conf.bad", "7.conf.new", "7.log", "a.conf",
                                             ".conf",      "7.confx",    "7"};
@@ -696,7 +697,7 @@ static void test_other_names(Fixture *f, const void *unused)
 }
 
 /* A directory that takes nothing is an error, and what was there is not damaged. */
-static void test_save_fails(Fixture *f, const void *unused)
+FIXTURE_TEST(save_fails)
 {
         ContainerInfo info = make_info(7, "web");
         g_auto(OutputLog) log = {0};
@@ -714,7 +715,7 @@ static void test_save_fails(Fixture *f, const void *unused)
 }
 
 /* Loading leaves no file descriptor behind. */
-static void test_no_fd_left(Fixture *f, const void *unused)
+FIXTURE_TEST(no_fd_left)
 {
         ContainerInfo info = make_info(7, "web");
         int before = dup(0);
@@ -726,38 +727,4 @@ static void test_no_fd_left(Fixture *f, const void *unused)
         int after = dup(0);
         close(after);
         g_assert_cmpint(after, ==, before);
-}
-
-#define ADD(name, function) g_test_add("/record/" name, Fixture, NULL, set_up, function, tear_down)
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-        ADD("round-trip", test_round_trip);
-        ADD("live", test_live);
-        ADD("every-filter", test_every_filter);
-        ADD("every-result", test_every_result);
-        ADD("mode", test_mode);
-        ADD("delete", test_delete);
-        ADD("newlines", test_newlines);
-        ADD("truncated", test_truncated);
-        ADD("each-byte-flipped", test_each_byte_flipped);
-        ADD("set-aside-log", test_set_aside_log);
-        ADD("highest", test_highest);
-        ADD("renamed", test_renamed);
-        ADD("refused", test_refused);
-        ADD("rights-refused", test_rights_refused);
-        ADD("version-told", test_version_told);
-        ADD("old/stopped", test_old_stopped);
-        ADD("old/of-another-boot", test_old_of_another_boot);
-        ADD("old/live", test_old_live);
-        ADD("unknown-result", test_unknown_result);
-        ADD("too-large", test_too_large);
-        ADD("symlink", test_symlink);
-        ADD("no-file", test_no_file);
-        ADD("temporary-symlink", test_temporary_symlink);
-        ADD("other-names", test_other_names);
-        ADD("save-fails", test_save_fails);
-        ADD("no-fd-left", test_no_fd_left);
-        return g_test_run();
 }

@@ -15,6 +15,7 @@
 #include "service/spec/error.h"
 #include "service/util/capability.h"
 #include "service/util/fd.h"
+#include "tests/lib/case.h"
 #include "tests/lib/fake-launch.h"
 #include "tests/lib/loop.h"
 #include "tests/lib/sealed-record.h"
@@ -219,7 +220,7 @@ static void kill_and_wait(Fixture *f, Container *container)
 /* -- one container -- */
 
 /* Created: the answer first, then everybody is told; started, ended and deleted likewise. */
-static void test_life(Fixture *f, const void *unused)
+FIXTURE_TEST(life)
 {
         Container *container = make(f, ALICE, "web", FAKE_LIVE, false);
 
@@ -235,7 +236,7 @@ static void test_life(Fixture *f, const void *unused)
 }
 
 /* A Run is answered when its command has been executed, and is new to everybody then. */
-static void test_run(Fixture *f, const void *unused)
+FIXTURE_TEST(run)
 {
         Container *container = make(f, ALICE, "web", FAKE_LIVE, true);
 
@@ -245,7 +246,7 @@ static void test_run(Fixture *f, const void *unused)
 }
 
 /* A Run that fails is answered with the reason, and nobody ever saw a container. */
-static void test_run_fails(Fixture *f, const void *unused)
+FIXTURE_TEST(run_fails)
 {
         fake_launch_how.error = ENOENT;
         ask(f, ALICE, new_spec("web"), FAKE_FAIL_EXEC, true);
@@ -260,7 +261,7 @@ static void test_run_fails(Fixture *f, const void *unused)
 }
 
 /* A launch that fails is answered from inside, and leaves nothing. */
-static void test_launch_fails(Fixture *f, const void *unused)
+FIXTURE_TEST(launch_fails)
 {
         ask(f, ALICE, new_spec("web"), FAKE_NO_CHILD, true);
         g_assert_cmpuint(f->n_answers, ==, 1);
@@ -272,7 +273,7 @@ static void test_launch_fails(Fixture *f, const void *unused)
 
 /* A Start whose exec fails is answered with the reason; the container is seen to end, and is kept.
  */
-static void test_start_fails(Fixture *f, const void *unused)
+FIXTURE_TEST(start_fails)
 {
         fake_launch_how.error = ENOENT;
         Container *container = make(f, ALICE, "web", FAKE_FAIL_EXEC, false);
@@ -285,7 +286,7 @@ static void test_start_fails(Fixture *f, const void *unused)
 }
 
 /* A second Start is InvalidState, and the first is answered all the same. */
-static void test_second_start(Fixture *f, const void *unused)
+FIXTURE_TEST(second_start)
 {
         Container *container = make(f, ALICE, "web", FAKE_LIVE, false);
 
@@ -300,7 +301,7 @@ static void test_second_start(Fixture *f, const void *unused)
 }
 
 /* Start of one that has ended is InvalidState. */
-static void test_start_stopped(Fixture *f, const void *unused)
+FIXTURE_TEST(start_stopped)
 {
         Container *container = make(f, ALICE, "web", FAKE_EXIT, true);
 
@@ -310,7 +311,7 @@ static void test_start_stopped(Fixture *f, const void *unused)
 }
 
 /* One that is being created is unknown, unlisted, and yet holds its name and counts. */
-static void test_creating_is_unknown(Fixture *f, const void *unused)
+FIXTURE_TEST(creating_is_unknown)
 {
         ask(f, ALICE, new_spec("web"), FAKE_LIVE, true);
         g_assert_cmpuint(f->n_answers, ==, 0);
@@ -324,7 +325,7 @@ static void test_creating_is_unknown(Fixture *f, const void *unused)
 
 /* What runs when the manager goes is left running for its successor, and its record tells of it;
  * what has not run yet is ended. Nobody is told of either. */
-static void test_free_with_live(Fixture *f, const void *unused)
+FIXTURE_TEST(free_with_live)
 {
         pid_t running = container_info(make(f, ALICE, "one", FAKE_STUBBORN, true))->pid;
         pid_t created = container_info(make(f, ALICE, "two", FAKE_LIVE, false))->pid;
@@ -341,7 +342,7 @@ static void test_free_with_live(Fixture *f, const void *unused)
 }
 
 /* Without records there is no successor: all of it ends with the manager. */
-static void test_free_without_records(Fixture *f, const void *unused)
+FIXTURE_TEST(free_without_records)
 {
         g_clear_pointer(&f->manager, manager_free);
         fd_clear(&f->records);
@@ -353,7 +354,7 @@ static void test_free_without_records(Fixture *f, const void *unused)
 
 /* A process that only has the number of the one in the record is not taken over, nor touched: the
  * container has ended, nobody knows how. */
-static void test_restore_number_reused(Fixture *f, const void *unused)
+FIXTURE_TEST(restore_number_reused)
 {
         pid_t pid = container_info(make(f, ALICE, "one", FAKE_STUBBORN, true))->pid;
 
@@ -381,7 +382,7 @@ static void test_restore_number_reused(Fixture *f, const void *unused)
 /* -- deletion -- */
 
 /* A running one is not deleted: it has to be stopped first. */
-static void test_delete_running(Fixture *f, const void *unused)
+FIXTURE_TEST(delete_running)
 {
         g_autoptr(GError) error = NULL;
         Container *container = make(f, ALICE, "web", FAKE_LIVE, true);
@@ -393,7 +394,7 @@ static void test_delete_running(Fixture *f, const void *unused)
 }
 
 /* A created one is ended, and gone when its end has been told. */
-static void test_delete_created(Fixture *f, const void *unused)
+FIXTURE_TEST(delete_created)
 {
         Container *container = make(f, ALICE, "web", FAKE_EXIT, false);
 
@@ -405,7 +406,7 @@ static void test_delete_created(Fixture *f, const void *unused)
 }
 
 /* One that is being started when it is deleted: the Start is answered too, and it is gone. */
-static void test_delete_starting(Fixture *f, const void *unused)
+FIXTURE_TEST(delete_starting)
 {
         Container *container = make(f, ALICE, "web", FAKE_LIVE, false);
 
@@ -418,7 +419,7 @@ static void test_delete_starting(Fixture *f, const void *unused)
 }
 
 /* A stopped one is gone at once, with its record and its log. */
-static void test_delete_stopped(Fixture *f, const void *unused)
+FIXTURE_TEST(delete_stopped)
 {
         make_stopped(f, ALICE, "web");
         loop_for(3 * SAVE_DELAY_MSEC);
@@ -431,7 +432,7 @@ static void test_delete_stopped(Fixture *f, const void *unused)
 }
 
 /* With Remove it is gone after its end has been told, and leaves no record. */
-static void test_remove(Fixture *f, const void *unused)
+FIXTURE_TEST(remove)
 {
         Order *order = new_spec("web");
 
@@ -447,7 +448,7 @@ static void test_remove(Fixture *f, const void *unused)
 
 /* Without an id the owner's containers are container-1, container-2, …, each owner's on their own.
  */
-static void test_generated_ids(Fixture *f, const void *unused)
+FIXTURE_TEST(generated_ids)
 {
         make(f, ALICE, NULL, FAKE_LIVE, true);
         make(f, ALICE, NULL, FAKE_LIVE, true);
@@ -457,7 +458,7 @@ static void test_generated_ids(Fixture *f, const void *unused)
 }
 
 /* A generated id goes round those that are taken. */
-static void test_generated_id_taken(Fixture *f, const void *unused)
+FIXTURE_TEST(generated_id_taken)
 {
         make(f, ALICE, "container-1", FAKE_LIVE, true);
         make(f, ALICE, "container-2", FAKE_LIVE, true);
@@ -466,7 +467,7 @@ static void test_generated_id_taken(Fixture *f, const void *unused)
 }
 
 /* An id is its owner's alone: two owners may both have "web", one owner may not, live or ended. */
-static void test_exists(Fixture *f, const void *unused)
+FIXTURE_TEST(exists)
 {
         Container *container = make(f, ALICE, "web", FAKE_LIVE, true);
 
@@ -477,7 +478,7 @@ static void test_exists(Fixture *f, const void *unused)
 }
 
 /* A name that looks like another owner's path finds nobody's container. */
-static void test_names_do_not_mix(Fixture *f, const void *unused)
+FIXTURE_TEST(names_do_not_mix)
 {
         make(f, ALICE, "web", FAKE_LIVE, true);
         g_assert_null(manager_find(f->manager, BOB, "web"));
@@ -487,7 +488,7 @@ static void test_names_do_not_mix(Fixture *f, const void *unused)
 }
 
 /* Lists are in the order of creation, of one owner or of all. */
-static void test_list(Fixture *f, const void *unused)
+FIXTURE_TEST(list)
 {
         static const char *const ids[] = {"z", "a", "m", "b"};
 
@@ -508,7 +509,7 @@ static void test_list(Fixture *f, const void *unused)
 /* -- limits -- */
 
 /* A user has ContainersPerUserMax live ones and not one more; one that ends makes room. */
-static void test_per_user_limit(Fixture *f, const void *unused)
+FIXTURE_TEST(per_user_limit)
 {
         Container *first = NULL;
 
@@ -525,7 +526,7 @@ static void test_per_user_limit(Fixture *f, const void *unused)
 }
 
 /* Root has no limit of its own. */
-static void test_root_is_exempt(Fixture *f, const void *unused)
+FIXTURE_TEST(root_is_exempt)
 {
         f->config.containers_per_user_max = 1;
         make(f, 0, NULL, FAKE_LIVE, true);
@@ -534,7 +535,7 @@ static void test_root_is_exempt(Fixture *f, const void *unused)
 
 /* All together have ContainersMax live ones and not one more, root included; those being made
  * count. */
-static void test_total_limit(Fixture *f, const void *unused)
+FIXTURE_TEST(total_limit)
 {
         f->config.containers_max = 3;
         make(f, 0, NULL, FAKE_LIVE, true);
@@ -545,7 +546,7 @@ static void test_total_limit(Fixture *f, const void *unused)
 }
 
 /* What has ended does not count as live, and what failed is given back. */
-static void test_ended_do_not_count(Fixture *f, const void *unused)
+FIXTURE_TEST(ended_do_not_count)
 {
         f->config.containers_per_user_max = 1;
         for (int i = 0; i < 3; i++) {
@@ -561,7 +562,7 @@ static void test_ended_do_not_count(Fixture *f, const void *unused)
 }
 
 /* Of the stopped ones StoppedPerUserMax are kept, and the oldest goes first, with its record. */
-static void test_retention(Fixture *f, const void *unused)
+FIXTURE_TEST(retention)
 {
         f->config.stopped_per_user_max = 2;
         make_stopped(f, BOB, "bobs");
@@ -579,7 +580,7 @@ static void test_retention(Fixture *f, const void *unused)
 }
 
 /* With 0 none is kept: it is gone as soon as its end has been told. */
-static void test_retention_none(Fixture *f, const void *unused)
+FIXTURE_TEST(retention_none)
 {
         f->config.stopped_per_user_max = 0;
         make_stopped(f, ALICE, "a");
@@ -590,7 +591,7 @@ static void test_retention_none(Fixture *f, const void *unused)
 
 /* Ranges of ids go round with the containers that end: a few are enough for many, one after
  * another. */
-static void test_id_ranges(Fixture *f, const void *unused)
+FIXTURE_TEST(id_ranges)
 {
         g_clear_pointer(&f->manager, manager_free);
         id_ranges_free(f->ranges);
@@ -607,7 +608,7 @@ static void test_id_ranges(Fixture *f, const void *unused)
 /* -- what depends on the service -- */
 
 /* Without a profile nothing is admitted, with the reason why there is none. */
-static void test_no_profile(Fixture *f, const void *unused)
+FIXTURE_TEST(no_profile)
 {
         g_autoptr(Order) order = new_spec(NULL);
         g_autoptr(GError) error = NULL;
@@ -623,7 +624,7 @@ static void test_no_profile(Fixture *f, const void *unused)
 
 /* A service without ranges gives `self` by default, and refuses another to who asked for it by
  * name. */
-static void test_no_ranges(Fixture *f, const void *unused)
+FIXTURE_TEST(no_ranges)
 {
         g_autoptr(Order) order = new_spec(NULL);
         g_autoptr(GError) error = NULL;
@@ -645,7 +646,7 @@ static void test_no_ranges(Fixture *f, const void *unused)
 
 /* A capability that the service lacks can be given in a user namespace only; elsewhere it is named.
  */
-static void test_own_capabilities(Fixture *f, const void *unused)
+FIXTURE_TEST(own_capabilities)
 {
         g_autoptr(Order) order = new_spec(NULL);
         g_autoptr(GError) error = NULL;
@@ -662,7 +663,7 @@ static void test_own_capabilities(Fixture *f, const void *unused)
 }
 
 /* The configured limit of tasks is the default, not more than that: a caller's own word counts. */
-static void test_tasks_max(Fixture *f, const void *unused)
+FIXTURE_TEST(tasks_max)
 {
         g_autoptr(Order) order = new_spec(NULL), own = new_spec(NULL);
 
@@ -676,7 +677,7 @@ static void test_tasks_max(Fixture *f, const void *unused)
 }
 
 /* A limit that was asked for and cannot be set is an error, and nothing is left. */
-static void test_limit_without_cgroups(Fixture *f, const void *unused)
+FIXTURE_TEST(limit_without_cgroups)
 {
         Order *order = new_spec("web");
 
@@ -691,7 +692,7 @@ static void test_limit_without_cgroups(Fixture *f, const void *unused)
 
 /* What a predecessor left is there again: results, output, the names it holds, the serials it had.
  */
-static void test_restore(Fixture *f, const void *unused)
+FIXTURE_TEST(restore)
 {
         fake_launch_how.code = 4;
         make_stopped(f, ALICE, "one");
@@ -715,7 +716,7 @@ static void test_restore(Fixture *f, const void *unused)
 }
 
 /* The output of one from a record is read when it is asked for, once. */
-static void test_restore_output(Fixture *f, const void *unused)
+FIXTURE_TEST(restore_output)
 {
         g_autoptr(GError) error = NULL;
         Output *output;
@@ -736,7 +737,7 @@ static void test_restore_output(Fixture *f, const void *unused)
 }
 
 /* One from a record is deleted like any other. */
-static void test_restore_delete(Fixture *f, const void *unused)
+FIXTURE_TEST(restore_delete)
 {
         make_stopped(f, ALICE, "one");
         g_clear_pointer(&f->manager, manager_free);
@@ -748,7 +749,7 @@ static void test_restore_delete(Fixture *f, const void *unused)
 }
 
 /* Of more records than are kept, those that ended last stay. */
-static void test_restore_retention(Fixture *f, const void *unused)
+FIXTURE_TEST(restore_retention)
 {
         static const char *const ids[] = {"a", "b", "c", "d"};
 
@@ -767,7 +768,7 @@ static void test_restore_retention(Fixture *f, const void *unused)
 }
 
 /* Two records of one name: one of them counts, and the other does no harm. */
-static void test_restore_twice(Fixture *f, const void *unused)
+FIXTURE_TEST(restore_twice)
 {
         g_auto(OutputLog) log = {0};
 
@@ -794,7 +795,7 @@ static void test_restore_twice(Fixture *f, const void *unused)
 
 /* A record that is set aside keeps its serial from the next container, whose output would else be
  * taken for its own. */
-static void test_restore_damaged(Fixture *f, const void *unused)
+FIXTURE_TEST(restore_damaged)
 {
         g_autofree char *record = g_build_filename(f->directory, "5.conf", NULL);
         g_autofree char *log = g_build_filename(f->directory, "5.log", NULL);
@@ -810,7 +811,7 @@ static void test_restore_damaged(Fixture *f, const void *unused)
 }
 
 /* A service that keeps no records works the same, with what it has in memory. */
-static void test_no_records(Fixture *f, const void *unused)
+FIXTURE_TEST(no_records)
 {
         Output *output;
 
@@ -826,7 +827,7 @@ static void test_no_records(Fixture *f, const void *unused)
 }
 
 /* A record that cannot be written is told of, and the container is known all the same. */
-static void test_record_fails(Fixture *f, const void *unused)
+FIXTURE_TEST(record_fails)
 {
         autofd int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
@@ -844,7 +845,7 @@ static void test_record_fails(Fixture *f, const void *unused)
 }
 
 /* A hundred lives leave no fd and no process. */
-static void test_hundred(Fixture *f, const void *unused)
+FIXTURE_TEST(hundred)
 {
         make_stopped(f, ALICE, "first");
         int before = dup(0);
@@ -859,54 +860,4 @@ static void test_hundred(Fixture *f, const void *unused)
         int after = dup(0);
         close(after);
         g_assert_cmpint(after, ==, before);
-}
-
-#define ADD(name, function) g_test_add("/manager/" name, Fixture, NULL, set_up, function, tear_down)
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-        ADD("life", test_life);
-        ADD("run", test_run);
-        ADD("run-fails", test_run_fails);
-        ADD("launch-fails", test_launch_fails);
-        ADD("start/fails", test_start_fails);
-        ADD("start/second", test_second_start);
-        ADD("start/stopped", test_start_stopped);
-        ADD("creating-is-unknown", test_creating_is_unknown);
-        ADD("free/running", test_free_with_live);
-        ADD("free/without-records", test_free_without_records);
-        ADD("restore/number-reused", test_restore_number_reused);
-        ADD("delete/running", test_delete_running);
-        ADD("delete/created", test_delete_created);
-        ADD("delete/starting", test_delete_starting);
-        ADD("delete/stopped", test_delete_stopped);
-        ADD("remove", test_remove);
-        ADD("names/generated", test_generated_ids);
-        ADD("names/generated-taken", test_generated_id_taken);
-        ADD("names/exists", test_exists);
-        ADD("names/do-not-mix", test_names_do_not_mix);
-        ADD("list", test_list);
-        ADD("limits/per-user", test_per_user_limit);
-        ADD("limits/root-is-exempt", test_root_is_exempt);
-        ADD("limits/total", test_total_limit);
-        ADD("limits/ended-do-not-count", test_ended_do_not_count);
-        ADD("limits/id-ranges", test_id_ranges);
-        ADD("retention/oldest-first", test_retention);
-        ADD("retention/none", test_retention_none);
-        ADD("service/no-profile", test_no_profile);
-        ADD("service/own-capabilities", test_own_capabilities);
-        ADD("service/no-ranges", test_no_ranges);
-        ADD("service/tasks-max", test_tasks_max);
-        ADD("service/limit-without-cgroups", test_limit_without_cgroups);
-        ADD("restore/all", test_restore);
-        ADD("restore/output", test_restore_output);
-        ADD("restore/delete", test_restore_delete);
-        ADD("restore/retention", test_restore_retention);
-        ADD("restore/twice", test_restore_twice);
-        ADD("restore/damaged", test_restore_damaged);
-        ADD("records/none", test_no_records);
-        ADD("records/fail", test_record_fails);
-        ADD("hundred", test_hundred);
-        return g_test_run();
 }

@@ -18,6 +18,8 @@
 
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
+#include "tests/lib/case.h"
+#include "tests/lib/fds.h"
 #include "tests/lib/loop.h"
 
 #define USER    54321u
@@ -33,16 +35,6 @@ typedef struct Fixture {
         unsigned n_fds;
         Pool *pool;
 } Fixture;
-
-static unsigned count_fds(void)
-{
-        g_autoptr(GDir) fds = g_dir_open("/proc/self/fd", 0, NULL);
-        unsigned n = 0;
-
-        while (g_dir_read_name(fds))
-                n++;
-        return n;
-}
 
 static void count_leaf(uid_t owner, uint64_t serial, bool populated, void *data)
 {
@@ -180,7 +172,7 @@ static void run_for(unsigned msec)
 }
 
 /* Nothing is made before somebody has run something; then one is ready for the next time. */
-static void test_take(Fixture *f, const void *unused)
+FIXTURE_TEST(take)
 {
         Prepared prepared;
 
@@ -196,7 +188,7 @@ static void test_take(Fixture *f, const void *unused)
 }
 
 /* One that was made for a user is for nobody else; each has a range and a leaf of its own. */
-static void test_owners(Fixture *f, const void *unused)
+FIXTURE_TEST(owners)
 {
         Prepared one, other;
 
@@ -214,7 +206,7 @@ static void test_owners(Fixture *f, const void *unused)
 }
 
 /* When there are too many, the oldest goes. */
-static void test_full(Fixture *f, const void *unused)
+FIXTURE_TEST(full)
 {
         Prepared prepared;
 
@@ -234,7 +226,7 @@ static void test_full(Fixture *f, const void *unused)
 }
 
 /* One that was killed meanwhile is not handed out, and leaves nothing. */
-static void test_killed(Fixture *f, const void *unused)
+FIXTURE_TEST(killed)
 {
         Prepared prepared;
 
@@ -255,7 +247,7 @@ static void test_killed(Fixture *f, const void *unused)
 }
 
 /* All can be let go at any time, and what was still to be made with them. */
-static void test_clear(Fixture *f, const void *unused)
+FIXTURE_TEST(clear)
 {
         assert_nothing_for(f, USER);
         wait_for_count(f, 1);
@@ -274,7 +266,7 @@ static void test_clear(Fixture *f, const void *unused)
 }
 
 /* Where ids are few, what waits takes none from a run: none is made, and that is no failure. */
-static void test_few_ids(Fixture *f, const void *unused)
+FIXTURE_TEST(few_ids)
 {
         tear_down(f, NULL);
         set_up_with(f, 2, 1);
@@ -288,7 +280,7 @@ static void test_few_ids(Fixture *f, const void *unused)
 }
 
 /* With a size of 0 there is never one. */
-static void test_off(Fixture *f, const void *unused)
+FIXTURE_TEST(off)
 {
         tear_down(f, NULL);
         set_up_with(f, 0, 64);
@@ -301,7 +293,7 @@ static void test_off(Fixture *f, const void *unused)
 }
 
 /* What waits has nothing of the service's open, and can be traced or read by nobody. */
-static void test_holds_nothing(Fixture *f, const void *unused)
+FIXTURE_TEST(holds_nothing)
 {
         int ends[2];
         char byte;
@@ -325,7 +317,7 @@ static void test_holds_nothing(Fixture *f, const void *unused)
 /* -- the maker -- */
 
 /* Killed at whatever moment, in the midst of making too: what it has begun goes with it. */
-static void test_maker_killed(Fixture *f, const void *unused)
+FIXTURE_TEST(maker_killed)
 {
         for (unsigned i = 0; i < 60; i++) {
                 tear_down(f, NULL);
@@ -343,7 +335,7 @@ static void test_maker_killed(Fixture *f, const void *unused)
 }
 
 /* The next one is not begun at once, so that one that always fails costs nothing; but it is. */
-static void test_maker_again(Fixture *f, const void *unused)
+FIXTURE_TEST(maker_again)
 {
         gint64 begun = g_get_monotonic_time();
         Prepared prepared;
@@ -365,7 +357,7 @@ static void test_maker_again(Fixture *f, const void *unused)
 }
 
 /* One that stands still holds up nobody, and can be let go. */
-static void test_maker_stopped(Fixture *f, const void *unused)
+FIXTURE_TEST(maker_stopped)
 {
         assert_nothing_for(f, USER);
         wait_for_count(f, 1);
@@ -386,7 +378,7 @@ static void test_maker_stopped(Fixture *f, const void *unused)
 }
 
 /* Until it has not answered for too long: then it goes, and there is another one. */
-static void test_maker_stuck(Fixture *f, const void *unused)
+FIXTURE_TEST(maker_stuck)
 {
         assert_nothing_for(f, USER);
         wait_for_count(f, 1);
@@ -400,7 +392,7 @@ static void test_maker_stuck(Fixture *f, const void *unused)
 }
 
 /* What waits for a user who runs nothing any more is let go, though others go on. */
-static void test_forgotten(Fixture *f, const void *unused)
+FIXTURE_TEST(forgotten)
 {
         gint64 begun = g_get_monotonic_time();
         Prepared prepared;
@@ -425,7 +417,7 @@ static void test_forgotten(Fixture *f, const void *unused)
 }
 
 /* What cannot be made is told, and is not the maker's end: here its leaf is there already. */
-static void test_maker_refuses(Fixture *f, const void *unused)
+FIXTURE_TEST(maker_refuses)
 {
         g_autoptr(Cgroup) leaf = NULL;
         Prepared prepared;
@@ -447,24 +439,14 @@ static void test_maker_refuses(Fixture *f, const void *unused)
         (void) cgroup_remove(leaf, NULL);
 }
 
-static void skip(void)
-{
-        g_test_skip("needs root");
-}
-
-#define ADD(name, function) g_test_add("/pool/" name, Fixture, NULL, set_up, function, tear_down)
-
 int main(int argc, char **argv)
 {
         g_autofree char *state = g_dir_make_tmp("test-pool-state-XXXXXX", NULL);
         g_autoptr(GError) error = NULL;
 
-        g_test_init(&argc, &argv, NULL);
         if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
-            mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
-                g_test_add_func("/pool/privileged", skip);
-                return g_test_run();
-        }
+            mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+                return skip_cases(argc, argv, "needs root");
         g_assert_cmpint(mount("tmpfs", state, "tmpfs", 0, "mode=0755"), ==, 0);
         autofd int state_dir = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         g_autofree char *parent =
@@ -473,21 +455,7 @@ int main(int argc, char **argv)
         tree = cgroup_tree_new(parent);
         profile_new(state_dir, &profile, &error);
         g_assert_no_error(error);
-        ADD("take", test_take);
-        ADD("owners", test_owners);
-        ADD("full", test_full);
-        ADD("killed", test_killed);
-        ADD("clear", test_clear);
-        ADD("few-ids", test_few_ids);
-        ADD("off", test_off);
-        ADD("holds-nothing", test_holds_nothing);
-        ADD("maker-killed", test_maker_killed);
-        ADD("maker-again", test_maker_again);
-        ADD("maker-stopped", test_maker_stopped);
-        ADD("maker-stuck", test_maker_stuck);
-        ADD("maker-refuses", test_maker_refuses);
-        ADD("forgotten", test_forgotten);
-        int status = g_test_run();
+        int status = run_cases(argc, argv);
         profile_free(profile);
         cgroup_tree_sweep(tree);
         cgroup_tree_free(tree);

@@ -17,6 +17,8 @@
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
+#include "tests/lib/case.h"
+#include "tests/lib/fds.h"
 
 #define START 0x70000000u
 #define ALICE 54321u /* nobody in /etc/subuid */
@@ -126,7 +128,7 @@ static guint64 base_of(const IdMap *map)
 }
 
 /* Every container alive has a range of its own, whole and inside the configured one. */
-static void test_distinct(void)
+TEST(distinct)
 {
         g_autoptr(IdRanges) ranges = id_ranges_new(START, 4 * ID_RANGE_SIZE);
         IdMap *maps[4];
@@ -147,7 +149,7 @@ static void test_distinct(void)
 
 /* A range is given again only when it has been given back, and to its owner; beyond the last it is
  * LimitsExceeded. */
-static void test_exhausted(void)
+TEST(exhausted)
 {
         g_autoptr(IdRanges) ranges = id_ranges_new(START, 2 * ID_RANGE_SIZE + 65535);
         IdMap *one = make_auto(ranges, &root), *two = make_auto(ranges, &alice);
@@ -163,7 +165,7 @@ static void test_exhausted(void)
 }
 
 /* Less than a whole range is none. */
-static void test_too_few(void)
+TEST(too_few)
 {
         g_autoptr(IdRanges) ranges = id_ranges_new(START, ID_RANGE_SIZE - 1);
 
@@ -171,7 +173,7 @@ static void test_too_few(void)
 }
 
 /* `self` takes no range, so there is always one. */
-static void test_self_takes_none(void)
+TEST(self_takes_none)
 {
         g_autoptr(IdRanges) ranges = id_ranges_new(START, 0);
         g_autoptr(IdMap) one = make(ranges, USER_NAMESPACE_SELF, &alice, 0);
@@ -182,7 +184,7 @@ static void test_self_takes_none(void)
 }
 
 /* `auto`: 65,536 uids and gids from the range's base on, supplementary groups allowed. */
-static void test_auto_maps(void)
+TEST(auto_maps)
 {
         g_autoptr(IdRanges) ranges = id_ranges_new(START, ID_RANGE_SIZE);
         g_autoptr(IdMap) map = make_auto(ranges, &alice);
@@ -196,7 +198,7 @@ static void test_auto_maps(void)
 
 /* `self`: container root is the caller, there is nobody else, and no supplementary group can be
  * dropped. */
-static void test_self_maps(void)
+TEST(self_maps)
 {
         g_autoptr(IdRanges) ranges = id_ranges_new(START, 0);
         g_autoptr(IdMap) map = make(ranges, USER_NAMESPACE_SELF, &alice, 0);
@@ -208,7 +210,7 @@ static void test_self_maps(void)
 }
 
 /* The group of the tree is container root's if the caller is in it, and never otherwise. */
-static void test_tree_gid(void)
+TEST(tree_gid)
 {
         g_autoptr(IdRanges) ranges = id_ranges_new(START, 0);
         g_autoptr(IdMap) member = make(ranges, USER_NAMESPACE_SELF, &alice, 54401);
@@ -224,7 +226,7 @@ static void test_tree_gid(void)
 
 /* A user's own is what is its user's; to root all is. (Subordinate ids:
  * tests/integration/test_trees.py.) */
-static void test_own(void)
+TEST(own)
 {
         g_assert_true(id_map_is_own(&alice, ALICE));
         g_assert_false(id_map_is_own(&alice, 0));
@@ -233,7 +235,7 @@ static void test_own(void)
 }
 
 /* A process that is gone, or has maps already, is an error that says what could not be done. */
-static void test_apply_fails(void)
+TEST(apply_fails)
 {
         g_autoptr(IdRanges) ranges = id_ranges_new(START, ID_RANGE_SIZE);
         g_autoptr(IdMap) map = make_auto(ranges, &root);
@@ -292,7 +294,7 @@ static char *map_of_namespace(int fd, const char *file)
 }
 
 /* `host`: no range is taken, nothing is mapped, every id is there, and root's files are root's. */
-static void test_host(void)
+TEST(host)
 {
         g_autoptr(IdRanges) ranges = id_ranges_new(START, 0);
         g_autoptr(IdMap) map = make(ranges, USER_NAMESPACE_HOST, &alice, 0);
@@ -309,7 +311,7 @@ static void test_host(void)
 }
 
 /* With `self` the tree is shown as it is. */
-static void test_namespace_self(void)
+TEST(namespace_self)
 {
         g_autoptr(IdRanges) ranges = id_ranges_new(START, 0);
         g_autoptr(IdMap) map = make(ranges, USER_NAMESPACE_SELF, &alice, 0);
@@ -319,7 +321,7 @@ static void test_namespace_self(void)
 
 /* Of root's container its own namespace serves: what is 0 on disk is 0 inside, and so on for all
  * ids. */
-static void test_namespace_root(void)
+TEST(namespace_root)
 {
         g_autoptr(IdRanges) ranges = id_ranges_new(START, ID_RANGE_SIZE);
         g_autoptr(IdMap) map = make_auto(ranges, &root);
@@ -336,7 +338,7 @@ static void test_namespace_root(void)
 }
 
 /* A user's container shows that user's files as container root's, and no others. */
-static void test_namespace_user(void)
+TEST(namespace_user)
 {
         g_autoptr(IdRanges) ranges = id_ranges_new(START, ID_RANGE_SIZE);
         g_autoptr(IdMap) map = make(ranges, USER_NAMESPACE_AUTO, &alice, 54401);
@@ -350,7 +352,7 @@ static void test_namespace_user(void)
 }
 
 /* The next container of the same owner in the same range finds the namespace ready. */
-static void test_namespace_cached(void)
+TEST(namespace_cached)
 {
         g_autoptr(IdRanges) ranges = id_ranges_new(START, ID_RANGE_SIZE);
         IdMap *map = make_auto(ranges, &alice);
@@ -368,7 +370,7 @@ static void test_namespace_cached(void)
 
 /* Another owner, and the same one with another group, never gets a namespace that was made for
  * somebody. */
-static void test_namespace_not_shared(void)
+TEST(namespace_not_shared)
 {
         g_autoptr(IdRanges) ranges = id_ranges_new(START, 2 * ID_RANGE_SIZE);
         IdMap *map = make_auto(ranges, &alice);
@@ -390,7 +392,7 @@ static void test_namespace_not_shared(void)
 }
 
 /* An owner's cached range is taken first, so that two owners in turn each keep their own. */
-static void test_namespace_kept_apart(void)
+TEST(namespace_kept_apart)
 {
         g_autoptr(IdRanges) ranges = id_ranges_new(START, 2 * ID_RANGE_SIZE);
         IdMap *a = make_auto(ranges, &alice), *b = make_auto(ranges, &bob);
@@ -405,19 +407,9 @@ static void test_namespace_kept_apart(void)
         id_map_free(a);
 }
 
-static unsigned count_fds(void)
-{
-        g_autoptr(GDir) dir = g_dir_open("/proc/self/fd", 0, NULL);
-        unsigned n = 0;
-
-        while (g_dir_read_name(dir))
-                n++;
-        return n;
-}
-
 /* A hundred containers leave one cached namespace, and with the ranges that is gone too. No process
  * stays. */
-static void test_nothing_left(void)
+TEST(nothing_left)
 {
         unsigned before = count_fds();
         IdRanges *ranges = id_ranges_new(START, ID_RANGE_SIZE);
@@ -435,41 +427,13 @@ static void test_nothing_left(void)
 }
 
 /* NULL is fine everywhere. */
-static void test_free_nothing(void)
+TEST(free_nothing)
 {
         id_map_free(NULL);
         id_ranges_free(NULL);
 }
 
-static void skip(void)
-{
-        g_test_skip("needs root");
-}
-
 int main(int argc, char **argv)
 {
-        g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/id-map/free-nothing", test_free_nothing);
-        g_test_add_func("/id-map/own", test_own);
-        if (geteuid() != 0) {
-                g_test_add_func("/id-map/privileged", skip);
-                return g_test_run();
-        }
-        g_test_add_func("/id-map/ranges/distinct", test_distinct);
-        g_test_add_func("/id-map/ranges/exhausted", test_exhausted);
-        g_test_add_func("/id-map/ranges/too-few", test_too_few);
-        g_test_add_func("/id-map/ranges/self-takes-none", test_self_takes_none);
-        g_test_add_func("/id-map/maps/auto", test_auto_maps);
-        g_test_add_func("/id-map/maps/self", test_self_maps);
-        g_test_add_func("/id-map/maps/tree-gid", test_tree_gid);
-        g_test_add_func("/id-map/maps/fails", test_apply_fails);
-        g_test_add_func("/id-map/namespace/self", test_namespace_self);
-        g_test_add_func("/id-map/host", test_host);
-        g_test_add_func("/id-map/namespace/root", test_namespace_root);
-        g_test_add_func("/id-map/namespace/user", test_namespace_user);
-        g_test_add_func("/id-map/namespace/cached", test_namespace_cached);
-        g_test_add_func("/id-map/namespace/not-shared", test_namespace_not_shared);
-        g_test_add_func("/id-map/namespace/kept-apart", test_namespace_kept_apart);
-        g_test_add_func("/id-map/nothing-left", test_nothing_left);
-        return g_test_run();
+        return geteuid() == 0 ? run_cases(argc, argv) : skip_cases(argc, argv, "needs root");
 }

@@ -13,6 +13,7 @@
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
+#include "tests/lib/case.h"
 
 #define START 0x70000000u
 #define ALICE 1000u
@@ -68,7 +69,7 @@ static void assert_none_left(IdRanges *ranges, uid_t owner)
 }
 
 /* An owner gets its own again; nobody else ever does, even when there is no other. */
-static void test_one_owner(Fixture *f, const void *unused)
+FIXTURE_TEST(one_owner)
 {
         g_autoptr(IdRanges) ranges = id_ranges_new(START, 2 * ID_RANGE_SIZE);
         uint32_t alices = use(ranges, ALICE), bobs = use(ranges, BOB);
@@ -81,7 +82,7 @@ static void test_one_owner(Fixture *f, const void *unused)
 }
 
 /* The next service knows whose they are. */
-static void test_restart(Fixture *f, const void *unused)
+FIXTURE_TEST(restart)
 {
         IdRanges *before = start_service(f, 4);
         uint32_t alices = use(before, ALICE);
@@ -98,7 +99,7 @@ static void test_restart(Fixture *f, const void *unused)
 }
 
 /* What cannot be read is nobody's: its ids, and those below it, are not given out again. */
-static void test_damaged(Fixture *f, const void *unused)
+FIXTURE_TEST(damaged)
 {
         static const char text[] = "garbage\n1879048192 x\n1879113728 1000\n-1 5\n1879048193 7\n"
                                    "4294901760 8\n1879179264 4294967295\n";
@@ -127,7 +128,7 @@ static void take_without_room(IdRanges *ranges, uid_t owner, rlim_t size)
 }
 
 /* Nothing is given out that could not be written down. */
-static void test_no_room(Fixture *f, const void *unused)
+FIXTURE_TEST(no_room)
 {
         g_autoptr(IdRanges) ranges = start_service(f, 1);
 
@@ -136,7 +137,7 @@ static void test_no_room(Fixture *f, const void *unused)
 }
 
 /* Of a line that was written in part nothing is left: what comes after it is read as it was. */
-static void test_little_room(Fixture *f, const void *unused)
+FIXTURE_TEST(little_room)
 {
         const size_t line = strlen("1879048192 1000\n");
         IdRanges *before = start_service(f, 4);
@@ -153,7 +154,7 @@ static void test_little_room(Fixture *f, const void *unused)
 }
 
 /* A container that runs in a range keeps it, of its owner or of nobody, and nobody else gets it. */
-static void test_take_at(Fixture *f, const void *unused)
+FIXTURE_TEST(take_at)
 {
         g_autoptr(IdRanges) ranges = id_ranges_new(START, 3 * ID_RANGE_SIZE);
         g_autoptr(GError) error = NULL;
@@ -174,7 +175,7 @@ static void test_take_at(Fixture *f, const void *unused)
 }
 
 /* Embedded services have parts of their own, disjoint with the service's, until they end. */
-static void test_claims(Fixture *f, const void *unused)
+FIXTURE_TEST(claims)
 {
         const uint32_t all = 64 * ID_RANGE_SIZE;
         uint32_t end = START + id_ranges_of_service(all);
@@ -200,19 +201,4 @@ static void test_claims(Fixture *f, const void *unused)
         g_assert_cmpuint(start, ==, starts[0]);
         fd_close(lock);
         fd_close(locks[1]);
-}
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-#define TEST(name) g_test_add("/id-ranges/" #name, Fixture, NULL, set_up, test_##name, tear_down)
-        TEST(one_owner);
-        TEST(restart);
-        TEST(damaged);
-        TEST(no_room);
-        TEST(little_room);
-        TEST(take_at);
-        TEST(claims);
-#undef TEST
-        return g_test_run();
 }

@@ -24,6 +24,8 @@
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
+#include "tests/lib/case.h"
+#include "tests/lib/fds.h"
 #include "tests/lib/loop.h"
 
 #define SYS_STATMOUNT 457
@@ -46,16 +48,6 @@ typedef struct Fixture {
         GError *error;
         unsigned fds_before;
 } Fixture;
-
-static unsigned count_fds(void)
-{
-        g_autoptr(GDir) dir = g_dir_open("/proc/self/fd", 0, NULL);
-        unsigned n = 0;
-
-        while (g_dir_read_name(dir))
-                n++;
-        return n;
-}
 
 static char *below(const Fixture *f, const char *name)
 {
@@ -171,7 +163,7 @@ static void assert_refused(Fixture *f, const char *name, const Credentials *owne
 /* -- looking up -- */
 
 /* What root asks for and the kernel knows is answered from inside the call: no process, no turn. */
-static void test_cached(Fixture *f, const void *unused)
+FIXTURE_TEST(cached)
 {
         make_directory(f, "tree", 0, 0, 0700);
         g_autofree char *path = below(f, "tree");
@@ -191,7 +183,7 @@ static void assert_own_ids(void)
 
 /* So is a user's, with the user's rights, and the process has its own afterwards, whatever came of
  * it. Before Linux 6.8 only on a device: there is no telling tmpfs from proc without asking it. */
-static void test_cached_as_user(Fixture *f, const void *unused)
+FIXTURE_TEST(cached_as_user)
 {
         g_autofree char *path = below(f, "tree"), *secret = below(f, "secret");
 
@@ -219,7 +211,7 @@ static void test_cached_as_user(Fixture *f, const void *unused)
 
 /* What is missing, no directory, or a circle of links is refused with that reason, to root and to
  * users. */
-static void test_not_a_directory(Fixture *f, const void *unused)
+FIXTURE_TEST(not_a_directory)
 {
         const Credentials *const owners[] = {&root, &user};
         g_autofree char *file = below(f, "file"), *loop = below(f, "loop");
@@ -238,7 +230,7 @@ static void test_not_a_directory(Fixture *f, const void *unused)
 }
 
 /* An ordinary symbolic link is followed, as for any other program of the caller's. */
-static void test_symlink(Fixture *f, const void *unused)
+FIXTURE_TEST(symlink)
 {
         g_autofree char *link = below(f, "link");
 
@@ -249,7 +241,7 @@ static void test_symlink(Fixture *f, const void *unused)
 }
 
 /* A user's own directory is found, with its group. */
-static void test_own(Fixture *f, const void *unused)
+FIXTURE_TEST(own)
 {
         make_directory(f, "tree", USER, GROUP, 0700);
         assert_found(f, "tree", &user);
@@ -257,7 +249,7 @@ static void test_own(Fixture *f, const void *unused)
 }
 
 /* A directory that the user may not enter is refused: itself, and whatever is below it. */
-static void test_foreign(Fixture *f, const void *unused)
+FIXTURE_TEST(foreign)
 {
         make_directory(f, "secret", 0, 0, 0700);
         make_directory(f, "secret/tree", USER, USER, 0777);
@@ -269,7 +261,7 @@ static void test_foreign(Fixture *f, const void *unused)
 }
 
 /* What is hidden and what is missing below it look alike. */
-static void test_no_oracle(Fixture *f, const void *unused)
+FIXTURE_TEST(no_oracle)
 {
         make_directory(f, "secret", 0, 0, 0700);
         make_directory(f, "secret/tree", 0, 0, 0777);
@@ -278,7 +270,7 @@ static void test_no_oracle(Fixture *f, const void *unused)
 }
 
 /* A group of the caller's opens what is open to that group; no group, no door. */
-static void test_groups(Fixture *f, const void *unused)
+FIXTURE_TEST(groups)
 {
         const Credentials alone = {.uid = USER};
 
@@ -294,7 +286,7 @@ static void test_groups(Fixture *f, const void *unused)
 
 /* Links of /proc that lead by magic, not by a path, would lead from the service's own place:
  * refused. */
-static void test_magic_links(Fixture *f, const void *unused)
+FIXTURE_TEST(magic_links)
 {
         static const char *const paths[] = {"/proc/self/root", "/proc/self/cwd",
                                             "/proc/self/root/tmp", "/proc/thread-self/root"};
@@ -311,7 +303,7 @@ static void test_magic_links(Fixture *f, const void *unused)
 }
 
 /* The fd of a directory of the service's own that was opened before is no way in either. */
-static void test_fd_links(Fixture *f, const void *unused)
+FIXTURE_TEST(fd_links)
 {
         autofd int secret = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", secret);
@@ -361,7 +353,7 @@ static void look_up_all(Fixture *f, const RootfsSource *sources, size_t n, const
 
 /* One look-up finds the tree and as many sources as are allowed, each with its owner and its kind.
  */
-static void test_sources(Fixture *f, const void *unused)
+FIXTURE_TEST(sources)
 {
         g_autofree char *tree = below(f, "tree"), *file = below(f, "tree/file"),
                         *fifo = below(f, "tree/fifo");
@@ -391,7 +383,7 @@ static void test_sources(Fixture *f, const void *unused)
 
 /* The source that cannot be used is named, root's or a user's; and nothing is kept of the others.
  */
-static void test_wrong_source(Fixture *f, const void *unused)
+FIXTURE_TEST(wrong_source)
 {
         g_autofree char *tree = below(f, "tree"), *secret = below(f, "tree/secret"),
                         *disk = below(f, "tree/disk");
@@ -421,7 +413,7 @@ static void test_wrong_source(Fixture *f, const void *unused)
 }
 
 /* A directory that the caller holds is found, if its owner may enter it and a path leads to it. */
-static void test_root_fd(Fixture *f, const void *unused)
+FIXTURE_TEST(root_fd)
 {
         g_autofree char *tree = below(f, "tree"), *closed = below(f, "closed"),
                         *gone = below(f, "gone");
@@ -452,7 +444,7 @@ static void test_root_fd(Fixture *f, const void *unused)
 
 /* What a mount hides has a path that leads elsewhere: it is refused, like a detached mount, which
  * has the path that it says only inside itself. */
-static void test_root_fd_off_the_path(Fixture *f, const void *unused)
+FIXTURE_TEST(root_fd_off_the_path)
 {
         g_autofree char *tree = below(f, "tree");
 
@@ -474,7 +466,7 @@ static void test_root_fd_off_the_path(Fixture *f, const void *unused)
 }
 
 /* A file system that never answers costs its caller an error in time, and nobody else anything. */
-static void test_silence(Fixture *f, const void *data)
+FIXTURE_TEST(silence)
 {
         const Credentials *const owners[] = {&root, &user};
         autofd int server = mount_silence(f);
@@ -501,7 +493,7 @@ static void test_silence(Fixture *f, const void *data)
 }
 
 /* A lookup that is given up calls nobody back and leaves neither process nor fd. */
-static void test_cancel(Fixture *f, const void *unused)
+FIXTURE_TEST(cancel)
 {
         autofd int server = mount_silence(f);
         g_autofree char *path = below(f, "silence/tree");
@@ -523,7 +515,7 @@ static void test_cancel(Fixture *f, const void *unused)
 }
 
 /* Given up at the moment when the answer is there already: still nobody is called back. */
-static void test_cancel_late(Fixture *f, const void *unused)
+FIXTURE_TEST(cancel_late)
 {
         make_directory(f, "secret", 0, 0, 0700);
         g_autofree char *path = below(f, "secret");
@@ -585,7 +577,7 @@ static void make_tree(const Fixture *f)
 
 /* A read-only root is read-only, nosuid and nodev, with all that is mounted in it; the host's stays
  * as it is. */
-static void test_read_only(Fixture *f, const void *unused)
+FIXTURE_TEST(read_only)
 {
         make_tree(f);
         autofd int mounted = clone_tree(f, "tree");
@@ -600,7 +592,7 @@ static void test_read_only(Fixture *f, const void *unused)
 }
 
 /* A writable root is nosuid and nodev all the same. */
-static void test_writable(Fixture *f, const void *unused)
+FIXTURE_TEST(writable)
 {
         make_tree(f);
         autofd int mounted = clone_tree(f, "tree");
@@ -612,7 +604,7 @@ static void test_writable(Fixture *f, const void *unused)
 }
 
 /* What the host mounts later does not appear in a clone. */
-static void test_private(Fixture *f, const void *unused)
+FIXTURE_TEST(private)
 {
         g_assert_cmpint(mount(NULL, f->path, NULL, MS_SHARED, NULL), ==, 0);
         make_directory(f, "tree", 0, 0, 0755);
@@ -650,7 +642,7 @@ static int make_user_namespace(unsigned inside, unsigned outside)
 
 /* An id-mapped tree shows the caller's files as the mapped id's and everybody else's as nobody's.
  */
-static void test_id_mapped(Fixture *f, const void *unused)
+FIXTURE_TEST(id_mapped)
 {
         struct stat status;
 
@@ -684,7 +676,7 @@ static void assert_unmappable(Fixture *f, const char *name, const char *culprit)
 
 /* A file system that cannot be id-mapped is named: as the tree itself, and mounted somewhere in it.
  */
-static void test_unmappable(Fixture *f, const void *unused)
+FIXTURE_TEST(unmappable)
 {
         g_autofree char *deep = below(f, "tree/a/proc"),
                         *named = g_strdup_printf("'%s' (proc)", deep);
@@ -698,7 +690,7 @@ static void test_unmappable(Fixture *f, const void *unused)
 }
 
 /* It is the culprit that is named, not a neighbour whose name begins alike. */
-static void test_unmappable_neighbour(Fixture *f, const void *unused)
+FIXTURE_TEST(unmappable_neighbour)
 {
         g_autofree char *neighbour = below(f, "tree-proc"), *deep = below(f, "tree/proc");
         g_autofree char *named = g_strdup_printf("'%s' (proc)", deep);
@@ -712,7 +704,7 @@ static void test_unmappable_neighbour(Fixture *f, const void *unused)
 }
 
 /* A path with a blank in it is named as it is, not as the kernel writes it. */
-static void test_unmappable_blank(Fixture *f, const void *unused)
+FIXTURE_TEST(unmappable_blank)
 {
         g_autofree char *deep = below(f, "a tree/pr oc"),
                         *named = g_strdup_printf("'%s' (proc)", deep);
@@ -723,44 +715,10 @@ static void test_unmappable_blank(Fixture *f, const void *unused)
         assert_unmappable(f, "a tree", named);
 }
 
-static void skip(void)
-{
-        g_test_skip("needs root");
-}
-
-#define ADD(name, function) g_test_add("/rootfs/" name, Fixture, NULL, set_up, function, tear_down)
-
 int main(int argc, char **argv)
 {
-        g_test_init(&argc, &argv, NULL);
         if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
-            mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
-                g_test_add_func("/rootfs/privileged", skip);
-                return g_test_run();
-        }
-        ADD("lookup/cached", test_cached);
-        ADD("cached/user", test_cached_as_user);
-        ADD("lookup/not-a-directory", test_not_a_directory);
-        ADD("lookup/symlink", test_symlink);
-        ADD("lookup/own", test_own);
-        ADD("lookup/foreign", test_foreign);
-        ADD("lookup/no-oracle", test_no_oracle);
-        ADD("lookup/groups", test_groups);
-        ADD("lookup/magic-links", test_magic_links);
-        ADD("lookup/fd-links", test_fd_links);
-        ADD("sources/all", test_sources);
-        ADD("sources/wrong", test_wrong_source);
-        ADD("root-fd/found", test_root_fd);
-        ADD("root-fd/off-the-path", test_root_fd_off_the_path);
-        ADD("silence/time-out", test_silence);
-        ADD("silence/cancel", test_cancel);
-        ADD("silence/cancel-late", test_cancel_late);
-        ADD("mount/read-only", test_read_only);
-        ADD("mount/writable", test_writable);
-        ADD("mount/private", test_private);
-        ADD("mount/id-mapped", test_id_mapped);
-        ADD("mount/unmappable", test_unmappable);
-        ADD("mount/unmappable-neighbour", test_unmappable_neighbour);
-        ADD("mount/unmappable-blank", test_unmappable_blank);
-        return g_test_run();
+            mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+                return skip_cases(argc, argv, "needs root");
+        return run_cases(argc, argv);
 }

@@ -24,6 +24,7 @@
 #include "service/spec/limits.h"
 #include "service/util/capability.h"
 #include "service/util/fd.h"
+#include "tests/lib/case.h"
 #include "tests/lib/loop.h"
 
 #define USER 54321u
@@ -323,14 +324,14 @@ static void give_null(Fixture *f, int target)
 /* -- what works -- */
 
 /* A command runs, and its status is what the container ends with. */
-static void test_run(Fixture *f, const void *unused)
+FIXTURE_TEST(run)
 {
         set_command(f, "helper exit 7");
         assert_runs(f, RESULT_EXIT_CODE, 7);
 }
 
 /* A user's container works as root's does. */
-static void test_run_as_user(Fixture *f, const void *unused)
+FIXTURE_TEST(run_as_user)
 {
         f->owner = USER;
         g_assert_cmpint(chown(f->path, USER, 0), ==, 0);
@@ -339,14 +340,14 @@ static void test_run_as_user(Fixture *f, const void *unused)
 }
 
 /* The command inherits 0, 1 and 2, and nothing else of the many fds that the service has. */
-static void test_three_fds(Fixture *f, const void *unused)
+FIXTURE_TEST(three_fds)
 {
         set_command(f, "helper open");
         assert_runs(f, RESULT_EXIT_CODE, 3);
 }
 
 /* What the caller gives comes in addition, at the numbers it asked for. */
-static void test_given_fds(Fixture *f, const void *unused)
+FIXTURE_TEST(given_fds)
 {
         give_null(f, 0);
         give_null(f, 3);
@@ -356,7 +357,7 @@ static void test_given_fds(Fixture *f, const void *unused)
 }
 
 /* All of the fds that one may give fit. */
-static void test_most_fds(Fixture *f, const void *unused)
+FIXTURE_TEST(most_fds)
 {
         for (unsigned i = 0; i < SPAWN_FDS_MAX; i++)
                 give_null(f, (int) (SPAWN_FD_NUMBER_MAX - i));
@@ -365,7 +366,7 @@ static void test_most_fds(Fixture *f, const void *unused)
 }
 
 /* So it does on a kernel that mounts on nothing detached. */
-static void test_run_masks_late(Fixture *f, const void *unused)
+FIXTURE_TEST(run_masks_late)
 {
         f->profile.masks_late = true;
         set_command(f, "helper exit 7");
@@ -373,7 +374,7 @@ static void test_run_masks_late(Fixture *f, const void *unused)
 }
 
 /* A command in what is bound is found and executed, by as many binds as there may be. */
-static void test_most_mounts(Fixture *f, const void *unused)
+FIXTURE_TEST(most_mounts)
 {
         g_autofree char *bin = below(f, "bin");
 
@@ -400,7 +401,7 @@ static const struct WrongMount {
         {"directory", "/tmp", "'/tmp' is a directory", true},
 };
 
-static void test_wrong_mount(Fixture *f, const void *data)
+ROW_TEST(wrong_mount, wrong_mounts)
 {
         const struct WrongMount *wrong = data;
         g_autofree char *bin = below(f, "bin"), *helper = below(f, "bin/helper");
@@ -413,7 +414,7 @@ static void test_wrong_mount(Fixture *f, const void *data)
 }
 
 /* A source that cannot be id-mapped fails the launch in the parent, and nothing is left. */
-static void test_unmappable_source(Fixture *f, const void *unused)
+FIXTURE_TEST(unmappable_source)
 {
         g_autoptr(GError) error = NULL;
 
@@ -423,14 +424,14 @@ static void test_unmappable_source(Fixture *f, const void *unused)
 }
 
 /* A tree need not have a /tmp. */
-static void test_no_tmp(Fixture *f, const void *unused)
+FIXTURE_TEST(no_tmp)
 {
         remove_directory(f, "tmp");
         assert_runs(f, RESULT_SUCCESS, 0);
 }
 
 /* A command with a path of its own, absolute or from the working directory. */
-static void test_command_path(Fixture *f, const void *unused)
+FIXTURE_TEST(command_path)
 {
         f->order->process.working_directory = g_strdup("/bin");
         set_command(f, "./helper exit 9");
@@ -438,7 +439,7 @@ static void test_command_path(Fixture *f, const void *unused)
 }
 
 /* A directory of PATH that is missing, or no directory, does not end the search. */
-static void test_path_search(Fixture *f, const void *unused)
+FIXTURE_TEST(path_search)
 {
         f->order->process.environment = g_strsplit("PATH=/nope:/bin/helper:/bin", " ", -1);
         set_command(f, "helper exit 9");
@@ -446,7 +447,7 @@ static void test_path_search(Fixture *f, const void *unused)
 }
 
 /* A file of that name that cannot be executed does not end the search either. */
-static void test_path_search_goes_on(Fixture *f, const void *unused)
+FIXTURE_TEST(path_search_goes_on)
 {
         make_directory(f, "first");
         make_file(f, "first/helper", "no program", 0644);
@@ -458,7 +459,7 @@ static void test_path_search_goes_on(Fixture *f, const void *unused)
 /* -- options that take from the isolation -- */
 
 /* Each works, and all of them together, in every user namespace. */
-static void test_options(Fixture *f, const void *data)
+FIXTURE_TEST(options)
 {
         static const uint64_t capabilities[] = {0, CAPABILITY(NET_ADMIN), CAPABILITY(SYS_ADMIN)};
 
@@ -479,7 +480,7 @@ static void test_options(Fixture *f, const void *data)
 }
 
 /* A second user namespace needs a second process for a moment. */
-static void test_inner(Fixture *f, const void *unused)
+FIXTURE_TEST(inner)
 {
         f->order->process.capabilities = CAPABILITY(SYS_ADMIN);
         f->order->resources.tasks_max = 1;
@@ -494,7 +495,7 @@ typedef struct Target {
 static const Target targets[] = {{"proc", "'proc'"}, {"sys", "'sys'"}, {"dev", "'dev'"}};
 
 /* Without a directory to mount on it is RootfsInvalid, naming the directory. */
-static void test_target_missing(Fixture *f, const void *data)
+ROW_TEST(target_missing, targets)
 {
         const Target *target = data;
 
@@ -505,7 +506,7 @@ static void test_target_missing(Fixture *f, const void *data)
 }
 
 /* A symbolic link in its place is not followed, wherever it leads. */
-static void test_target_link(Fixture *f, const void *data)
+ROW_TEST(target_link, targets)
 {
         const Target *target = data;
 
@@ -516,7 +517,7 @@ static void test_target_link(Fixture *f, const void *data)
 }
 
 /* A file in its place is told apart. */
-static void test_target_file(Fixture *f, const void *data)
+ROW_TEST(target_file, targets)
 {
         const Target *target = data;
 
@@ -527,7 +528,7 @@ static void test_target_file(Fixture *f, const void *data)
 }
 
 /* A /tmp that is a link or a file is no place for a private one: refused, not silently left out. */
-static void test_tmp_link(Fixture *f, const void *unused)
+FIXTURE_TEST(tmp_link)
 {
         remove_directory(f, "tmp");
         make_link(f, "tmp", "bin");
@@ -535,7 +536,7 @@ static void test_tmp_link(Fixture *f, const void *unused)
                      "'tmp' is not a directory but a symbolic link");
 }
 
-static void test_tmp_file(Fixture *f, const void *unused)
+FIXTURE_TEST(tmp_file)
 {
         remove_directory(f, "tmp");
         make_file(f, "tmp", "", 0644);
@@ -544,21 +545,21 @@ static void test_tmp_file(Fixture *f, const void *unused)
 
 /* -- the working directory -- */
 
-static void test_workdir_missing(Fixture *f, const void *unused)
+FIXTURE_TEST(workdir_missing)
 {
         f->order->process.working_directory = g_strdup("/nope");
         assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, "WorkingDirectory '/nope'");
         g_assert_nonnull(strstr(f->error->message, g_strerror(ENOENT)));
 }
 
-static void test_workdir_file(Fixture *f, const void *unused)
+FIXTURE_TEST(workdir_file)
 {
         f->order->process.working_directory = g_strdup("/bin/helper");
         assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, g_strerror(ENOTDIR));
 }
 
 /* Another user's closed directory stays closed to a container root that is not host root. */
-static void test_workdir_closed(Fixture *f, const void *unused)
+FIXTURE_TEST(workdir_closed)
 {
         g_autofree char *path = below(f, "closed");
 
@@ -597,7 +598,7 @@ static const Command commands[] = {
 };
 
 /* Every way in which exec can fail has its name and says of which command. */
-static void test_command(Fixture *f, const void *data)
+ROW_TEST(command, commands)
 {
         const Command *command = data;
 
@@ -618,13 +619,13 @@ static void test_command(Fixture *f, const void *data)
 
 /* -- stages that only a spoilt plan reaches -- */
 
-static void test_hostname(Fixture *f, const void *unused)
+FIXTURE_TEST(hostname)
 {
         f->order->tree.hostname = g_strnfill(HOSTNAME_LENGTH_MAX + 1, 'h');
         assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, "set the host name");
 }
 
-static void test_seccomp(Fixture *f, const void *unused)
+FIXTURE_TEST(seccomp)
 {
         static SeccompProgram empty;
 
@@ -632,13 +633,13 @@ static void test_seccomp(Fixture *f, const void *unused)
         assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, "load the seccomp filter");
 }
 
-static void test_capabilities(Fixture *f, const void *unused)
+FIXTURE_TEST(capabilities)
 {
         f->profile.last_capability = 63;
         assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, "drop capabilities");
 }
 
-static void test_mask(Fixture *f, const void *unused)
+FIXTURE_TEST(mask)
 {
         static MountStep masks[] = {{.kind = MOUNT_MASK_FILE,
                                      .at = EARLY_PROC,
@@ -651,20 +652,20 @@ static void test_mask(Fixture *f, const void *unused)
 }
 
 /* Where the kernel mounts on nothing that is detached, the masks come later. */
-static void test_mask_late(Fixture *f, const void *unused)
+FIXTURE_TEST(mask_late)
 {
         f->profile.masks_late = true;
-        test_mask(f, unused);
+        test_mask(f, data);
 }
 
-static void test_stdio(Fixture *f, const void *unused)
+FIXTURE_TEST(stdio)
 {
         give_null(f, 0x7ffffff0);
         assert_fails(f, RUNTIME_ERROR_SETUP_FAILED, "place the file descriptors");
 }
 
 /* A /dev template without the directories to mount on. */
-static void test_dev_entry(Fixture *f, const void *unused)
+FIXTURE_TEST(dev_entry)
 {
         g_autofree char *empty = below(f, "empty");
 
@@ -678,7 +679,7 @@ static void test_dev_entry(Fixture *f, const void *unused)
 /* -- before there is a child -- */
 
 /* Without room for another fd it is LimitsExceeded, and there never was a process. */
-static void test_no_fds(Fixture *f, const void *unused)
+FIXTURE_TEST(no_fds)
 {
         g_autoptr(GError) error = NULL;
         struct rlimit saved, low;
@@ -694,7 +695,7 @@ static void test_no_fds(Fixture *f, const void *unused)
 }
 
 /* Neither with room for some of them: each fd that must have a high number can be the one. */
-static void test_no_fds_at_each_step(Fixture *f, const void *unused)
+FIXTURE_TEST(no_fds_at_each_step)
 {
         struct rlimit saved, low;
         unsigned n_failed = 0;
@@ -720,7 +721,7 @@ static void test_no_fds_at_each_step(Fixture *f, const void *unused)
 }
 
 /* A tree that cannot be id-mapped is named after the clone: the child made for it is gone. */
-static void test_not_mappable(Fixture *f, const void *unused)
+FIXTURE_TEST(not_mappable)
 {
         g_autoptr(GError) error = NULL;
 
@@ -736,7 +737,7 @@ static void test_not_mappable(Fixture *f, const void *unused)
 /* -- ends in between -- */
 
 /* A created one that is freed while it waits is gone with all it had. */
-static void test_free_created(Fixture *f, const void *unused)
+FIXTURE_TEST(free_created)
 {
         g_autoptr(GError) error = NULL;
 
@@ -746,7 +747,7 @@ static void test_free_created(Fixture *f, const void *unused)
 }
 
 /* While it waits, for days perhaps, it holds none of the service's fds, whatever their flags. */
-static void test_created_holds_no_fd(Fixture *f, const void *unused)
+FIXTURE_TEST(created_holds_no_fd)
 {
         g_autoptr(GError) error = NULL;
         int ends[2];
@@ -765,7 +766,7 @@ static void test_created_holds_no_fd(Fixture *f, const void *unused)
 }
 
 /* One that is freed in the middle of its set-up as well. */
-static void test_free_creating(Fixture *f, const void *unused)
+FIXTURE_TEST(free_creating)
 {
         g_autoptr(GError) error = NULL;
 
@@ -773,7 +774,7 @@ static void test_free_creating(Fixture *f, const void *unused)
 }
 
 /* Killed during the set-up: SetupFailed, told once. */
-static void test_killed(Fixture *f, const void *unused)
+FIXTURE_TEST(killed)
 {
         g_autoptr(GError) error = NULL;
 
@@ -786,7 +787,7 @@ static void test_killed(Fixture *f, const void *unused)
 }
 
 /* A hundred runs, good and bad in turn, leave what was there before the first. */
-static void test_hundred(Fixture *f, const void *unused)
+FIXTURE_TEST(hundred)
 {
         for (int i = 0; i < 100; i++) {
                 g_autoptr(GError) error = NULL;
@@ -805,80 +806,14 @@ static void test_hundred(Fixture *f, const void *unused)
         g_assert_cmpuint(f->n_failed, ==, 50);
 }
 
-static void skip(void)
-{
-        g_test_skip("needs root");
-}
-
-#define ADD(name, function) g_test_add("/launch/" name, Fixture, NULL, set_up, function, tear_down)
-
-static void add_all(void)
-{
-        ADD("works/run", test_run);
-        ADD("works/masks-late", test_run_masks_late);
-        ADD("works/user", test_run_as_user);
-        ADD("works/three-fds", test_three_fds);
-        ADD("works/given-fds", test_given_fds);
-        ADD("works/most-fds", test_most_fds);
-        ADD("works/most-mounts", test_most_mounts);
-        ADD("works/no-tmp", test_no_tmp);
-        ADD("works/command-path", test_command_path);
-        ADD("works/path-search", test_path_search);
-        ADD("works/path-search-goes-on", test_path_search_goes_on);
-        ADD("works/options", test_options);
-        for (size_t i = 0; i < G_N_ELEMENTS(targets); i++) {
-                g_autofree char *missing = g_strdup_printf("/launch/tree/no-%s", targets[i].name);
-                g_autofree char *link =
-                        g_strdup_printf("/launch/tree/%s-is-a-link", targets[i].name);
-                g_autofree char *file =
-                        g_strdup_printf("/launch/tree/%s-is-a-file", targets[i].name);
-                g_test_add(missing, Fixture, &targets[i], set_up, test_target_missing, tear_down);
-                g_test_add(link, Fixture, &targets[i], set_up, test_target_link, tear_down);
-                g_test_add(file, Fixture, &targets[i], set_up, test_target_file, tear_down);
-        }
-        ADD("tree/tmp-is-a-link", test_tmp_link);
-        ADD("tree/tmp-is-a-file", test_tmp_file);
-        for (size_t i = 0; i < G_N_ELEMENTS(wrong_mounts); i++) {
-                g_autofree char *name = g_strdup_printf("/launch/mount/%s", wrong_mounts[i].name);
-                g_test_add(name, Fixture, &wrong_mounts[i], set_up, test_wrong_mount, tear_down);
-        }
-        ADD("mount/unmappable", test_unmappable_source);
-        ADD("workdir/missing", test_workdir_missing);
-        ADD("workdir/file", test_workdir_file);
-        ADD("workdir/closed", test_workdir_closed);
-        for (size_t i = 0; i < G_N_ELEMENTS(commands); i++) {
-                g_autofree char *name = g_strdup_printf("/launch/command/%s", commands[i].name);
-                g_test_add(name, Fixture, &commands[i], set_up, test_command, tear_down);
-        }
-        ADD("stage/inner", test_inner);
-        ADD("stage/hostname", test_hostname);
-        ADD("stage/seccomp", test_seccomp);
-        ADD("stage/capabilities", test_capabilities);
-        ADD("stage/mask", test_mask);
-        ADD("stage/mask-late", test_mask_late);
-        ADD("stage/stdio", test_stdio);
-        ADD("stage/dev-entry", test_dev_entry);
-        ADD("before/no-fds", test_no_fds);
-        ADD("before/no-fds-at-each-step", test_no_fds_at_each_step);
-        ADD("before/not-mappable", test_not_mappable);
-        ADD("between/free-created", test_free_created);
-        ADD("between/created-holds-no-fd", test_created_holds_no_fd);
-        ADD("between/free-creating", test_free_creating);
-        ADD("between/killed", test_killed);
-        ADD("hundred", test_hundred);
-}
-
 int main(int argc, char **argv)
 {
         g_autofree char *state = g_dir_make_tmp("test-launch-state-XXXXXX", NULL);
         g_autoptr(GError) error = NULL;
 
-        g_test_init(&argc, &argv, NULL);
         if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
-            mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
-                g_test_add_func("/launch/privileged", skip);
-                return g_test_run();
-        }
+            mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+                return skip_cases(argc, argv, "needs root");
         g_assert_cmpint(mount("tmpfs", state, "tmpfs", 0, "mode=0755"), ==, 0);
         autofd int state_dir = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         cgroup_parent = g_strdup_printf("/naive-runc-test-launch-%d%s", (int) getpid(),
@@ -886,8 +821,7 @@ int main(int argc, char **argv)
         tree = cgroup_tree_new(cgroup_parent);
         profile_new(state_dir, &profile, &error);
         g_assert_no_error(error);
-        add_all();
-        int status = g_test_run();
+        int status = run_cases(argc, argv);
         profile_free(profile);
         cgroup_tree_sweep(tree);
         cgroup_tree_free(tree);

@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "service/util/capability.h"
+#include "tests/lib/case.h"
 
 #define BAD      (-1L)
 #define LAST     600
@@ -209,7 +210,7 @@ static int try_forbidden(void)
         return wrong;
 }
 
-static void test_forbidden(void)
+TEST(forbidden)
 {
         behind_filter(try_forbidden);
 }
@@ -258,14 +259,14 @@ static int try_sweep(void)
         return wrong;
 }
 
-static void test_sweep(void)
+TEST(sweep)
 {
         behind_filter(try_sweep);
 }
 
 /* No name is forgotten: it is in one of the lists here, or allowed; a number without one is ENOSYS.
  */
-static void test_every_number_is_decided(void)
+TEST(every_number_is_decided)
 {
         for (int number = 0; number <= LAST; number++) {
                 g_autofree char *name =
@@ -308,7 +309,7 @@ static int try_clone(void)
         return 0;
 }
 
-static void test_clone(void)
+TEST(clone)
 {
         behind_filter(try_clone);
 }
@@ -345,7 +346,7 @@ static int try_processes(void)
         return 0;
 }
 
-static void test_processes(void)
+TEST(processes)
 {
         behind_filter(try_processes);
 }
@@ -373,13 +374,13 @@ static int try_terminal(void)
         return 0;
 }
 
-static void test_terminal(void)
+TEST(terminal)
 {
         behind_filter(try_terminal);
 }
 
 /* Any other request passes, negative ones included, which some C libraries extend to 64 bits. */
-static void test_ioctl_decisions(void)
+TEST(ioctl_decisions)
 {
         static const uint64_t passing[] = {
                 TCGETS, FIONREAD, TIOCSTI + 1, 0x80000000u, 0xffffffff80045430u, UINT64_MAX};
@@ -404,7 +405,7 @@ static int try_sockets(void)
         return 0;
 }
 
-static void test_sockets(void)
+TEST(sockets)
 {
         behind_filter(try_sockets);
         for (uint64_t family = 0; family < 64; family++) {
@@ -431,7 +432,7 @@ static int try_personality(void)
         return 0;
 }
 
-static void test_personality(void)
+TEST(personality)
 {
         behind_filter(try_personality);
 }
@@ -476,7 +477,7 @@ static void assert_killed(int (*body)(void))
         g_assert_cmpint(WTERMSIG(status), ==, SIGSYS);
 }
 
-static void test_foreign_calls(void)
+TEST(foreign_calls)
 {
         assert_killed(call_x32);
         if (has_i386())
@@ -486,7 +487,7 @@ static void test_foreign_calls(void)
 }
 #endif
 
-static void test_foreign_decisions(void)
+TEST(foreign_decisions)
 {
         static const uint32_t architectures[] = {AUDIT_ARCH_I386,  AUDIT_ARCH_X86_64,
                                                  AUDIT_ARCH_ARM,   AUDIT_ARCH_AARCH64,
@@ -528,7 +529,7 @@ static void assert_program_runs(char **argv)
 
 #define ASSERT_RUNS(...) assert_program_runs((char **) (const char *[]){__VA_ARGS__, NULL})
 
-static void test_shell(void)
+TEST(shell)
 {
         ASSERT_RUNS("/bin/busybox", "sh", "-c",
                     "set -e; busybox=/bin/busybox; "
@@ -536,7 +537,7 @@ static void test_shell(void)
                     "(sleep 0 & wait); trap 'exit 0' TERM; kill -TERM $$; exit 1");
 }
 
-static void test_python(void)
+TEST(python)
 {
         ASSERT_RUNS("/usr/bin/python3", "-c",
                     "import os, socket, subprocess, tempfile, threading, time\n"
@@ -548,7 +549,7 @@ static void test_python(void)
                     "    os.chmod(f.name, 0o600); os.stat(f.name)\n");
 }
 
-static void test_dpkg(void)
+TEST(dpkg)
 {
         ASSERT_RUNS("/bin/sh", "-c", "test ! -x /usr/bin/dpkg || dpkg --version >/dev/null");
         ASSERT_RUNS("/bin/sh", "-c", "test ! -x /usr/bin/dpkg || dpkg -s base-files >/dev/null");
@@ -684,21 +685,21 @@ static void in_directory(const SeccompProgram *program, int (*body)(void))
         g_assert_cmpint(rmdir(directory), ==, 0);
 }
 
-static void test_set_id(void)
+TEST(set_id)
 {
         in_directory(no_set_id, try_set_id_refused);
         in_directory(no_set_id, try_no_mode);
 }
 
 /* The usual filter says nothing of modes. */
-static void test_set_id_allowed(void)
+TEST(set_id_allowed)
 {
         in_directory(filter, try_set_id_allowed);
         g_assert_cmphex(decide_native(SYS_openat2, 0, 0), ==, ALLOWED);
 }
 
 /* Without a set-id bit the two decide alike, openat2 apart; foreign calls are killed by both. */
-static void test_set_id_differs_in_nothing_else(void)
+TEST(set_id_differs_in_nothing_else)
 {
         SeccompProgram *usual = filter;
 
@@ -732,7 +733,7 @@ static uint32_t decide_name(const char *name)
 }
 
 /* Each capability opens the calls that it is for, and none else. */
-static void test_capabilities(void)
+TEST(capabilities)
 {
         static const struct {
                 uint64_t capabilities;
@@ -768,7 +769,7 @@ static void test_capabilities(void)
 }
 
 /* With all of them nothing that is not for one is open: only forbidden names are. */
-static void test_all_capabilities(void)
+TEST(all_capabilities)
 {
         g_autofree uint32_t *before = g_new0(uint32_t, LAST + 1);
 
@@ -788,34 +789,10 @@ int main(int argc, char **argv)
 {
         g_autoptr(GError) error = NULL;
 
-        g_test_init(&argc, &argv, NULL);
         if (!seccomp_program_new(SECCOMP_SET_ID_ALLOWED, 0, &filter, &error) ||
             !seccomp_program_new(SECCOMP_SET_ID_REFUSED, 0, &no_set_id, &error))
                 g_error("%s", error->message);
-        g_test_add_func("/seccomp/forbidden", test_forbidden);
-        g_test_add_func("/seccomp/sweep", test_sweep);
-#ifdef __x86_64__ /* other tables have names of their own */
-        g_test_add_func("/seccomp/every-number-is-decided", test_every_number_is_decided);
-        g_test_add_func("/seccomp/foreign-calls", test_foreign_calls);
-#endif
-        g_test_add_func("/seccomp/foreign-decisions", test_foreign_decisions);
-        g_test_add_func("/seccomp/clone", test_clone);
-        g_test_add_func("/seccomp/processes", test_processes);
-        g_test_add_func("/seccomp/terminal", test_terminal);
-        g_test_add_func("/seccomp/ioctl-decisions", test_ioctl_decisions);
-        g_test_add_func("/seccomp/sockets", test_sockets);
-        g_test_add_func("/seccomp/personality", test_personality);
-        g_test_add_func("/seccomp/set-id", test_set_id);
-        g_test_add_func("/seccomp/set-id-allowed", test_set_id_allowed);
-        g_test_add_func("/seccomp/set-id-differs-in-nothing-else",
-                        test_set_id_differs_in_nothing_else);
-        g_test_add_func("/seccomp/capabilities", test_capabilities);
-        g_test_add_func("/seccomp/all-capabilities", test_all_capabilities);
-        g_test_add_func("/seccomp/shell", test_shell);
-        g_test_add_func("/seccomp/python", test_python);
-        g_test_add_func("/seccomp/dpkg", test_dpkg);
-
-        int result = g_test_run();
+        int result = run_cases(argc, argv);
         seccomp_program_free(no_set_id);
         seccomp_program_free(filter);
         return result;

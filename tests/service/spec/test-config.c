@@ -6,6 +6,7 @@
 #include "service/rootfs/id-map.h"
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
+#include "tests/lib/case.h"
 
 static bool load(Config *config, const char *text, GError **error)
 {
@@ -80,7 +81,7 @@ static char *setting(size_t key, guint64 value)
 }
 
 /* Without a file the defaults are those of limits.h. */
-static void test_missing_file(void)
+TEST(missing_file)
 {
         g_autoptr(GError) error = NULL;
         Config config;
@@ -98,7 +99,7 @@ static void test_missing_file(void)
 }
 
 /* The one key that is a size takes suffixes, and its own word for none. */
-static void test_user_memory_max(void)
+TEST(user_memory_max)
 {
         Config config;
 
@@ -115,7 +116,7 @@ static void test_user_memory_max(void)
 }
 
 /* A file that is there and cannot be read is an error: its limits must not vanish. */
-static void test_unreadable_file(void)
+TEST(unreadable_file)
 {
         g_autoptr(GError) error = NULL;
         Config config;
@@ -126,7 +127,7 @@ static void test_unreadable_file(void)
 }
 
 /* An empty file, and an empty group, change nothing. */
-static void test_empty_file(void)
+TEST(empty_file)
 {
         Config config = {0}, defaults = {0};
 
@@ -138,7 +139,7 @@ static void test_empty_file(void)
 }
 
 /* Every key takes its least and its greatest value, and sets its own field. */
-static void test_bounds(void)
+TEST(bounds)
 {
         for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
                 const guint64 values[] = {keys[i].min, keys[i].max};
@@ -152,7 +153,7 @@ static void test_bounds(void)
 }
 
 /* Every key refuses what is one below or above, and names itself. */
-static void test_beyond_bounds(void)
+TEST(beyond_bounds)
 {
         for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
                 g_autofree char *above = setting(i, keys[i].max + 1);
@@ -165,7 +166,7 @@ static void test_beyond_bounds(void)
 }
 
 /* Every key refuses what is no plain number. */
-static void test_no_number(void)
+TEST(no_number)
 {
         const char *const bad[] = {"",
                                    "x",
@@ -190,7 +191,7 @@ static void test_no_number(void)
 }
 
 /* Keys are set independently of each other. */
-static void test_several_keys(void)
+TEST(several_keys)
 {
         Config config;
 
@@ -202,21 +203,21 @@ static void test_several_keys(void)
 }
 
 /* An unknown key, or one of another case, is an error that names it, not a limit that vanished. */
-static void test_unknown_key(void)
+TEST(unknown_key)
 {
         assert_refused("[Service]\nContainersMax=3\nContainersMaximum=3\n", "ContainersMaximum");
         assert_refused("[Service]\ncontainersmax=3\n", "containersmax");
 }
 
 /* An unknown group is an error that names it, and so is a key outside of any group. */
-static void test_unknown_group(void)
+TEST(unknown_group)
 {
         assert_refused("[Service]\n[Limits]\nContainersMax=3\n", "[Limits]");
         assert_refused("ContainersMax=3\n", "group");
 }
 
 /* The last of the ids is a valid one: a range that would go beyond is refused. */
-static void test_id_range_end(void)
+TEST(id_range_end)
 {
         Config config;
 
@@ -226,7 +227,7 @@ static void test_id_range_end(void)
 }
 
 /* The default range holds whole ranges and meets none that systemd or useradd gives out. */
-static void test_default_range(void)
+TEST(default_range)
 {
         static const struct {
                 const char *who;
@@ -251,22 +252,4 @@ static void test_default_range(void)
                                        first, last, others[i].who);
                         g_test_fail();
                 }
-}
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/config/missing-file", test_missing_file);
-        g_test_add_func("/config/unreadable-file", test_unreadable_file);
-        g_test_add_func("/config/empty-file", test_empty_file);
-        g_test_add_func("/config/bounds", test_bounds);
-        g_test_add_func("/config/beyond-bounds", test_beyond_bounds);
-        g_test_add_func("/config/no-number", test_no_number);
-        g_test_add_func("/config/user-memory-max", test_user_memory_max);
-        g_test_add_func("/config/several-keys", test_several_keys);
-        g_test_add_func("/config/unknown-key", test_unknown_key);
-        g_test_add_func("/config/unknown-group", test_unknown_group);
-        g_test_add_func("/config/id-range-end", test_id_range_end);
-        g_test_add_func("/config/default-ranges-collide-with-nobody", test_default_range);
-        return g_test_run();
 }

@@ -5,6 +5,7 @@
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
 #include "service/util/capability.h"
+#include "tests/lib/case.h"
 
 static Order *new_spec(void)
 {
@@ -59,7 +60,7 @@ static void assert_refused(const Order *order, RuntimeError code, const char *wo
 
 /* The default profile is the confined one: read-only root, a private range of ids, no swap, bounded
  * tasks. */
-static void test_default_profile(void)
+TEST(default_profile)
 {
         g_autoptr(Order) order = order_new();
 
@@ -85,7 +86,7 @@ static void assert_deviations(const Order *order, const char *expected, bool is_
 }
 
 /* The default deviates in nothing. */
-static void test_no_deviation(void)
+TEST(no_deviation)
 {
         g_autoptr(Order) order = order_new();
 
@@ -93,7 +94,7 @@ static void test_no_deviation(void)
 }
 
 /* What gives a caller nothing that it has not is told, but is not privileged. */
-static void test_own_deviations(void)
+TEST(own_deviations)
 {
         g_autoptr(Order) order = order_new();
 
@@ -104,7 +105,7 @@ static void test_own_deviations(void)
 }
 
 /* Each of the others is, alone and with all. */
-static void test_privileged_deviations(void)
+TEST(privileged_deviations)
 {
         static const char *const lines[] = {
                 "UserNamespace=host",
@@ -134,7 +135,7 @@ static void test_privileged_deviations(void)
 }
 
 /* A bind does not by being writable, but by being of what the caller does not own. */
-static void test_mount_deviation(void)
+TEST(mount_deviation)
 {
         g_autoptr(Order) order = order_new();
 
@@ -157,7 +158,7 @@ static void test_mount_deviation(void)
 }
 
 /* Every name leads to its own bit, and back. */
-static void test_capabilities(void)
+TEST(capabilities)
 {
         uint64_t all = 0, bit;
 
@@ -174,7 +175,7 @@ static void test_capabilities(void)
 }
 
 /* A order can be freed at any point of its making, NULL included. */
-static void test_free(void)
+TEST(free)
 {
         order_free(NULL);
         order_free(order_new());
@@ -182,7 +183,7 @@ static void test_free(void)
 }
 
 /* A root tree and a command are all that is needed. */
-static void test_minimal(void)
+TEST(minimal)
 {
         g_autoptr(Order) order = new_spec();
 
@@ -191,7 +192,7 @@ static void test_minimal(void)
 
 /* A root tree that is missing or empty is InvalidArgs, a relative one RootfsInvalid; with RootFD
  * there is to be none. */
-static void test_rootfs_form(void)
+TEST(rootfs_form)
 {
         g_autoptr(Order) order = new_spec();
 
@@ -211,7 +212,7 @@ static void test_rootfs_form(void)
 }
 
 /* A root tree's path may be as long as the kernel allows and not a byte longer. */
-static void test_rootfs_length(void)
+TEST(rootfs_length)
 {
         g_autoptr(Order) order = new_spec();
 
@@ -224,7 +225,7 @@ static void test_rootfs_length(void)
 }
 
 /* Without a command there is nothing to run; empty arguments behind it are fine. */
-static void test_argv_form(void)
+TEST(argv_form)
 {
         g_autoptr(Order) order = new_spec();
 
@@ -239,7 +240,7 @@ static void test_argv_form(void)
 }
 
 /* argv and the environment may each have ARGV_MAX strings and not one more. */
-static void test_counts(void)
+TEST(counts)
 {
         g_autoptr(Order) order = new_spec();
 
@@ -258,7 +259,7 @@ static void test_counts(void)
 
 /* One string may have as many bytes as the kernel takes at exec, its NUL included, and not one
  * more. */
-static void test_string_length(void)
+TEST(string_length)
 {
         g_autoptr(Order) order = new_spec();
 
@@ -278,7 +279,7 @@ static void test_string_length(void)
 
 /* argv and the environment together, NULs included, may have ARGV_BYTES_MAX bytes and not one more.
  */
-static void test_total_bytes(void)
+TEST(total_bytes)
 {
         g_autoptr(Order) order = new_spec();
 
@@ -295,7 +296,7 @@ static void test_total_bytes(void)
 }
 
 /* Each variable is NAME=VALUE with a name; its value may be empty, have '=' and any bytes. */
-static void test_environment_form(void)
+TEST(environment_form)
 {
         g_autoptr(Order) order = new_spec();
         const char *const bad[] = {"", "A", "=", "=B"};
@@ -312,7 +313,7 @@ static void test_environment_form(void)
 }
 
 /* A variable set twice is refused: which one counts would depend on the program. */
-static void test_environment_twice(void)
+TEST(environment_twice)
 {
         g_autoptr(Order) order = new_spec();
 
@@ -322,7 +323,7 @@ static void test_environment_twice(void)
 }
 
 /* An id is 1 to 64 of [a-zA-Z0-9_.-], the first a letter or digit. */
-static void test_id(void)
+TEST(id)
 {
         const char *const good[] = {"a", "Z9", "0", "a_.-", "container-1"};
         const char *const bad[] = {"",    ".",   "..",       "-a",    "_a", "a/b",
@@ -344,7 +345,7 @@ static void test_id(void)
 }
 
 /* A host name is 1 to 64 bytes, of letters, digits, '-', '_' and '.'. */
-static void test_hostname(void)
+TEST(hostname)
 {
         const char *const bad[] = {"a b", "a\n", "a/b", "\xc3\xa9", "a;b", "a\x1b"};
         g_autoptr(Order) order = new_spec();
@@ -366,7 +367,7 @@ static void test_hostname(void)
 }
 
 /* A working directory is absolute and no longer than a path. */
-static void test_working_directory(void)
+TEST(working_directory)
 {
         g_autoptr(Order) order = new_spec();
 
@@ -383,7 +384,7 @@ static void test_working_directory(void)
 }
 
 /* TasksMax 0 would leave no room for the command itself; 1 and no limit are fine. */
-static void test_tasks_max(void)
+TEST(tasks_max)
 {
         g_autoptr(Order) order = new_spec();
 
@@ -407,7 +408,7 @@ static char *environment_of(const Order *order, int *ret_home)
 
 /* Without a word of the caller's the environment is HOME, PATH and PS1, and TERM only on a
  * terminal. */
-static void test_environment_defaults(void)
+TEST(environment_defaults)
 {
         g_autoptr(Order) order = new_spec();
         int home = -2;
@@ -421,7 +422,7 @@ static void test_environment_defaults(void)
 }
 
 /* What the caller sets takes the place of the default of that very name, and no other. */
-static void test_environment_overrides(void)
+TEST(environment_overrides)
 {
         g_autoptr(Order) order = new_spec();
         int home;
@@ -435,7 +436,7 @@ static void test_environment_overrides(void)
 }
 
 /* A HOME of the caller's is its own, wherever it leads: there is no default to fall back from. */
-static void test_environment_home(void)
+TEST(environment_home)
 {
         g_autoptr(Order) order = new_spec();
         int home;
@@ -474,7 +475,7 @@ static void assert_exec_paths(const char *command, const char *path, const char 
 }
 
 /* A command with a slash is itself; one without is looked for along PATH, in its order. */
-static void test_exec_paths(void)
+TEST(exec_paths)
 {
         assert_exec_paths("/bin/sh", "/a:/b", "/bin/sh");
         assert_exec_paths("./sh", "/a", "./sh");
@@ -483,58 +484,25 @@ static void test_exec_paths(void)
 }
 
 /* An empty entry of PATH is the working directory, as for every shell. */
-static void test_exec_paths_empty_entry(void)
+TEST(exec_paths_empty_entry)
 {
         assert_exec_paths("sh", "/a::/b", "/a/sh|./sh|/b/sh");
         assert_exec_paths("sh", ":/b", "./sh|/b/sh");
 }
 
 /* Without a PATH, or with an empty one, nothing is found, and there is still a name to tell of. */
-static void test_exec_paths_none(void)
+TEST(exec_paths_none)
 {
         assert_exec_paths("sh", NULL, "/nonexistent/sh");
         assert_exec_paths("sh", "", "/nonexistent/sh");
 }
 
 /* The number of candidates is bounded, whatever PATH says. */
-static void test_exec_paths_bounded(void)
+TEST(exec_paths_bounded)
 {
         g_autofree char *colons = g_strnfill(100000, ':');
         g_autofree char *paths = exec_paths_of("sh", colons);
         g_auto(GStrv) list = g_strsplit(paths, "|", -1);
 
         g_assert_cmpuint(g_strv_length(list), ==, 256);
-}
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/order/default-profile", test_default_profile);
-        g_test_add_func("/order/no-deviation", test_no_deviation);
-        g_test_add_func("/order/own-deviations", test_own_deviations);
-        g_test_add_func("/order/privileged-deviations", test_privileged_deviations);
-        g_test_add_func("/order/deviations/mounts", test_mount_deviation);
-        g_test_add_func("/order/capabilities", test_capabilities);
-        g_test_add_func("/order/free", test_free);
-        g_test_add_func("/order/minimal", test_minimal);
-        g_test_add_func("/order/rootfs/form", test_rootfs_form);
-        g_test_add_func("/order/rootfs/length", test_rootfs_length);
-        g_test_add_func("/order/argv/form", test_argv_form);
-        g_test_add_func("/order/sizes/counts", test_counts);
-        g_test_add_func("/order/sizes/string-length", test_string_length);
-        g_test_add_func("/order/sizes/total-bytes", test_total_bytes);
-        g_test_add_func("/order/environment/form", test_environment_form);
-        g_test_add_func("/order/environment/twice", test_environment_twice);
-        g_test_add_func("/order/id", test_id);
-        g_test_add_func("/order/hostname", test_hostname);
-        g_test_add_func("/order/working-directory", test_working_directory);
-        g_test_add_func("/order/tasks-max", test_tasks_max);
-        g_test_add_func("/order/build/defaults", test_environment_defaults);
-        g_test_add_func("/order/build/overrides", test_environment_overrides);
-        g_test_add_func("/order/build/home", test_environment_home);
-        g_test_add_func("/order/exec-paths/search", test_exec_paths);
-        g_test_add_func("/order/exec-paths/empty-entry", test_exec_paths_empty_entry);
-        g_test_add_func("/order/exec-paths/none", test_exec_paths_none);
-        g_test_add_func("/order/exec-paths/bounded", test_exec_paths_bounded);
-        return g_test_run();
 }

@@ -3,8 +3,10 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "tests/lib/case.h"
+
 /* Escapes are undone, tags passed over, and nonsense is left out. */
-static void test_parse(void)
+TEST(parse)
 {
         g_autoptr(GPtrArray) mounts = mountinfo_parse(
                 "31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755\n"
@@ -26,7 +28,7 @@ static void test_parse(void)
 }
 
 /* Whatever this machine has mounted, a root is among it. */
-static void test_read(void)
+TEST(read)
 {
         g_autoptr(GPtrArray) mounts = mountinfo_read();
         bool has_root = false;
@@ -34,12 +36,4 @@ static void test_read(void)
         for (unsigned i = 0; i < mounts->len; i++)
                 has_root = has_root || strcmp(((MountInfo *) mounts->pdata[i])->point, "/") == 0;
         g_assert_true(has_root);
-}
-
-int main(int argc, char **argv)
-{
-        g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/mountinfo/parse", test_parse);
-        g_test_add_func("/mountinfo/read", test_read);
-        return g_test_run();
 }

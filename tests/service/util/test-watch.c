@@ -8,16 +8,8 @@
 #include <unistd.h>
 
 #include "service/util/fd.h"
-
-static unsigned count_fds(void)
-{
-        g_autoptr(GDir) dir = g_dir_open("/proc/self/fd", 0, NULL);
-        unsigned n = 0;
-
-        while (g_dir_read_name(dir))
-                n++;
-        return n;
-}
+#include "tests/lib/case.h"
+#include "tests/lib/fds.h"
 
 static bool turn(void)
 {
@@ -64,7 +56,7 @@ static int ready(void)
 }
 
 /* A watch is called with its fd while there is something, and no longer. */
-static void test_called_while_ready(void)
+TEST(called_while_ready)
 {
         autofd int fd = ready();
         Spy spy = {.fd = -1};
@@ -85,7 +77,7 @@ static void test_called_while_ready(void)
 }
 
 /* A hang-up comes without being asked for. */
-static void test_hang_up(void)
+TEST(hang_up)
 {
         Spy spy = {0};
         int ends[2];
@@ -103,7 +95,7 @@ static void test_hang_up(void)
 }
 
 /* An event of POLLPRI, as memory.events has them: out-of-band data. */
-static void test_priority_data(void)
+TEST(priority_data)
 {
         Spy spy = {0};
         int ends[2];
@@ -123,7 +115,7 @@ static void test_priority_data(void)
 }
 
 /* One that ends itself is not called again. */
-static void test_ends_itself(void)
+TEST(ends_itself)
 {
         autofd int fd = ready();
         Spy spy = {.ends = &spy.watch};
@@ -134,7 +126,7 @@ static void test_ends_itself(void)
 }
 
 /* Of two that are ready and end each other only one is called. */
-static void test_ends_another(void)
+TEST(ends_another)
 {
         autofd int one_fd = ready(), other_fd = ready();
         Spy one = {0}, other = {.ends = &one.watch};
@@ -153,7 +145,7 @@ static void test_ends_another(void)
 
 /* Of a watch that is ended in a callback, and its number given to another, no event is left for
  * that. */
-static void test_no_stale_event(void)
+TEST(no_stale_event)
 {
         autofd int first_fd = ready();
         int second_fd = ready();
@@ -180,7 +172,7 @@ static void test_no_stale_event(void)
 }
 
 /* What is always ready keeps no other from being called. */
-static void test_fair(void)
+TEST(fair)
 {
         enum { N = 8 };
         Spy spies[N] = {{0}};
@@ -200,7 +192,7 @@ static void test_fair(void)
 }
 
 /* A regular file, which epoll refuses, is always ready, as poll() has it. */
-static void test_regular_file(void)
+TEST(regular_file)
 {
         g_autofree char *name = NULL;
         int fd = g_file_open_tmp(NULL, &name, NULL);
@@ -219,7 +211,7 @@ static void test_regular_file(void)
 }
 
 /* One fd can be watched for two things at once; either ends without the other. */
-static void test_twice(void)
+TEST(twice)
 {
         Spy in = {0}, out = {0};
         int ends[2];
@@ -244,7 +236,7 @@ static void test_twice(void)
 
 /* Nothing wakes the loop while nothing happens, however many are watched, and nothing is left when
  * the last has ended. */
-static void test_idle_and_gone(void)
+TEST(idle_and_gone)
 {
         enum { N = 500 };
         Spy spies[N] = {{0}};
@@ -269,7 +261,7 @@ static void test_idle_and_gone(void)
 }
 
 /* A file that is open elsewhere as well is not heard of once its watch has ended. */
-static void test_kept_open(void)
+TEST(kept_open)
 {
         int fd = ready();
         G_GNUC_UNUSED autofd int elsewhere = dup(fd);
@@ -284,7 +276,7 @@ static void test_kept_open(void)
 }
 
 /* To close the number first is a mistake that cannot go on unseen. */
-static void test_closed_too_early(void)
+TEST(closed_too_early)
 {
         if (g_test_subprocess()) {
                 int fd = ready();
@@ -300,19 +292,6 @@ static void test_closed_too_early(void)
 
 int main(int argc, char **argv)
 {
-        g_test_init(&argc, &argv, NULL);
         g_main_context_wakeup(NULL); /* makes the context's own fd, which stays */
-        g_test_add_func("/watch/called-while-ready", test_called_while_ready);
-        g_test_add_func("/watch/hang-up", test_hang_up);
-        g_test_add_func("/watch/priority-data", test_priority_data);
-        g_test_add_func("/watch/ends-itself", test_ends_itself);
-        g_test_add_func("/watch/ends-another", test_ends_another);
-        g_test_add_func("/watch/no-stale-event", test_no_stale_event);
-        g_test_add_func("/watch/fair", test_fair);
-        g_test_add_func("/watch/regular-file", test_regular_file);
-        g_test_add_func("/watch/twice", test_twice);
-        g_test_add_func("/watch/idle-and-gone", test_idle_and_gone);
-        g_test_add_func("/watch/kept-open", test_kept_open);
-        g_test_add_func("/watch/closed-too-early", test_closed_too_early);
-        return g_test_run();
+        return run_cases(argc, argv);
 }
