@@ -3,6 +3,7 @@
 #include "dbus/spec-decode.h"
 
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -79,10 +80,15 @@ static void text(Fixture *f, const char *string)
         bytes(f, string, strlen(string));
 }
 
+static void open_argv(Fixture *f, const char *rootfs)
+{
+        text(f, rootfs);
+        must(sd_bus_message_open_container(f->message, 'a', "ay"));
+}
+
 static void command(Fixture *f)
 {
-        text(f, "/tree");
-        must(sd_bus_message_open_container(f->message, 'a', "ay"));
+        open_argv(f, "/tree");
         text(f, "true");
         must(sd_bus_message_close_container(f->message));
 }
@@ -102,6 +108,16 @@ static void close_list(Fixture *f)
         must(sd_bus_message_close_container(f->message));
 }
 
+/* After the last argument: neither fds nor options. */
+static void end_argv(Fixture *f)
+{
+        close_list(f);
+        open_fds(f);
+        close_list(f);
+        open_options(f);
+        close_list(f);
+}
+
 /* Everything up to the first option. */
 static void up_to_options(Fixture *f)
 {
@@ -111,26 +127,17 @@ static void up_to_options(Fixture *f)
         open_options(f);
 }
 
-static void list_option(Fixture *f, const char *key, const char *const *values)
+/* A new Spawn with the options that sd_bus_message_append() would make of these. */
+static void spawn_with(Fixture *f, const char *types, ...)
 {
-        must(sd_bus_message_open_container(f->message, 'e', "sv"));
-        must(sd_bus_message_append(f->message, "s", key));
-        must(sd_bus_message_open_container(f->message, 'v', "aay"));
-        must(sd_bus_message_open_container(f->message, 'a', "ay"));
-        for (; *values; values++)
-                text(f, *values);
-        for (int i = 0; i < 3; i++)
-                must(sd_bus_message_close_container(f->message));
-}
+        va_list values;
 
-static void bytes_option(Fixture *f, const char *key, const char *value)
-{
-        must(sd_bus_message_open_container(f->message, 'e', "sv"));
-        must(sd_bus_message_append(f->message, "s", key));
-        must(sd_bus_message_open_container(f->message, 'v', "ay"));
-        text(f, value);
-        for (int i = 0; i < 2; i++)
-                must(sd_bus_message_close_container(f->message));
+        new_message(f);
+        up_to_options(f);
+        va_start(values, types);
+        must(sd_bus_message_appendv(f->message, types, values));
+        va_end(values);
+        close_list(f);
 }
 
 static void open_option(Fixture *f, const char *key, const char *signature)
@@ -143,6 +150,37 @@ static void open_option(Fixture *f, const char *key, const char *signature)
 static void close_option(Fixture *f)
 {
         close_list(f);
+        close_list(f);
+}
+
+static void list_option(Fixture *f, const char *key, const char *const *values)
+{
+        open_option(f, key, "aay");
+        must(sd_bus_message_open_container(f->message, 'a', "ay"));
+        for (; *values; values++)
+                text(f, *values);
+        close_list(f);
+        close_option(f);
+}
+
+static void bytes_option(Fixture *f, const char *key, const char *value)
+{
+        open_option(f, key, "ay");
+        text(f, value);
+        close_option(f);
+}
+
+static void open_mounts(Fixture *f)
+{
+        open_option(f, "Mounts", "a(ayaysas)");
+        must(sd_bus_message_open_container(f->message, 'a', "(ayaysas)"));
+}
+
+/* And the options with them. */
+static void close_mounts(Fixture *f)
+{
+        close_list(f);
+        close_option(f);
         close_list(f);
 }
 
@@ -233,13 +271,10 @@ FIXTURE_TEST(every_option)
         must(sd_bus_message_append(f->message, "{sv}", "NoNewPrivileges", "b", 0));
         must(sd_bus_message_append(f->message, "{sv}", "WatchBus", "b", 1));
         must(sd_bus_message_append(f->message, "{sv}", "Remove", "b", 1));
-        open_option(f, "Mounts", "a(ayaysas)");
-        must(sd_bus_message_open_container(f->message, 'a', "(ayaysas)"));
+        open_mounts(f);
         mount_words(f, "/s\xff", "/t\xff", "bind", (const char *[]){"ro", "noexec", NULL});
         mount_words(f, "", "/scratch", "tmpfs", (const char *[]){"size=1k", "mode=700", NULL});
-        close_list(f);
-        close_option(f);
-        close_list(f);
+        close_mounts(f);
         assert_accepted(f);
         g_assert_cmpuint(n, ==, 19); /* a new one belongs into this test */
         g_assert_cmpstr(f->order->id, ==, "web");
@@ -280,8 +315,7 @@ FIXTURE_TEST(every_option)
 /* RootFD stands in for the path: a copy of the fd is kept, whatever it is. */
 FIXTURE_TEST(root_fd)
 {
-        text(f, "");
-        must(sd_bus_message_open_container(f->message, 'a', "ay"));
+        open_argv(f, "");
         text(f, "true");
         close_list(f);
         open_fds(f);
@@ -299,9 +333,7 @@ FIXTURE_TEST(root_fd)
 /* A path and an fd: which? */
 FIXTURE_TEST(root_fd_and_path)
 {
-        up_to_options(f);
-        must(sd_bus_message_append(f->message, "{sv}", "RootFD", "h", f->null));
-        close_list(f);
+        spawn_with(f, "{sv}", "RootFD", "h", f->null);
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "RootFD");
 }
 
@@ -344,13 +376,10 @@ FIXTURE_TEST(wrong_mounts)
         for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
                 new_message(f);
                 up_to_options(f);
-                open_option(f, "Mounts", "a(ayaysas)");
-                must(sd_bus_message_open_container(f->message, 'a', "(ayaysas)"));
+                open_mounts(f);
                 mount_words(f, wrong[i].source, wrong[i].target, wrong[i].type,
                             (const char *[]){wrong[i].option, NULL});
-                close_list(f);
-                close_option(f);
-                close_list(f);
+                close_mounts(f);
                 assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, wrong[i].words);
         }
 }
@@ -361,15 +390,12 @@ FIXTURE_TEST(mount_counts)
         for (unsigned extra = 0; extra < 3; extra++) {
                 new_message(f);
                 up_to_options(f);
-                open_option(f, "Mounts", "a(ayaysas)");
-                must(sd_bus_message_open_container(f->message, 'a', "(ayaysas)"));
+                open_mounts(f);
                 for (unsigned i = 0; i < MOUNTS_MAX + (extra == 1); i++) {
                         g_autofree char *target = g_strdup_printf("/%u", extra == 2 ? i / 2 : i);
                         mount_words(f, "/s", target, "bind", (const char *[]){NULL});
                 }
-                close_list(f);
-                close_option(f);
-                close_list(f);
+                close_mounts(f);
                 if (extra == 0)
                         assert_accepted(f);
                 else
@@ -381,10 +407,7 @@ FIXTURE_TEST(mount_counts)
 /* MemoryMax 0 is "no limit", as the frozen interface says; a swap limit of 0 is none of that. */
 FIXTURE_TEST(memory_max_zero)
 {
-        up_to_options(f);
-        must(sd_bus_message_append(f->message, "{sv}", "MemoryMax", "t", UINT64_C(0)));
-        must(sd_bus_message_append(f->message, "{sv}", "MemorySwapMax", "t", UINT64_C(0)));
-        close_list(f);
+        spawn_with(f, "{sv}{sv}", "MemoryMax", "t", UINT64_C(0), "MemorySwapMax", "t", UINT64_C(0));
         assert_accepted(f);
         g_assert_cmpuint(f->order->resources.memory_max, ==, UINT64_MAX);
         g_assert_cmpuint(f->order->resources.memory_swap_max, ==, 0);
@@ -394,10 +417,7 @@ FIXTURE_TEST(memory_max_zero)
 FIXTURE_TEST(umask)
 {
         for (unsigned extra = 0; extra < 2; extra++) {
-                new_message(f);
-                up_to_options(f);
-                must(sd_bus_message_append(f->message, "{sv}", "UMask", "u", 0777u + extra));
-                close_list(f);
+                spawn_with(f, "{sv}", "UMask", "u", 0777u + extra);
                 if (extra == 0)
                         assert_accepted(f);
                 else
@@ -441,15 +461,10 @@ FIXTURE_TEST(wrong_type)
 /* A variant in a variant, and an array where a string belongs, are other types as well. */
 FIXTURE_TEST(wrong_container)
 {
-        up_to_options(f);
-        must(sd_bus_message_append(f->message, "{sv}", "Id", "v", "s", "web"));
-        close_list(f);
+        spawn_with(f, "{sv}", "Id", "v", "s", "web");
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "Id");
 
-        new_message(f);
-        up_to_options(f);
-        must(sd_bus_message_append(f->message, "{sv}", "Environment", "as", 1, "A=b"));
-        close_list(f);
+        spawn_with(f, "{sv}", "Environment", "as", 1, "A=b");
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS,
                        "option Environment has type 'as', not 'aay'");
 
@@ -467,10 +482,7 @@ FIXTURE_TEST(unknown_key)
 
         for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
                 g_autofree char *words = g_strdup_printf("unknown option '%s'", keys[i]);
-                new_message(f);
-                up_to_options(f);
-                must(sd_bus_message_append(f->message, "{sv}", keys[i], "s", "x"));
-                close_list(f);
+                spawn_with(f, "{sv}", keys[i], "s", "x");
                 assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, words);
         }
 }
@@ -478,20 +490,8 @@ FIXTURE_TEST(unknown_key)
 /* An option given twice is refused, with equal values too. */
 FIXTURE_TEST(repeated_key)
 {
-        up_to_options(f);
-        must(sd_bus_message_append(f->message, "{sv}", "Id", "s", "web"));
-        must(sd_bus_message_append(f->message, "{sv}", "Remove", "b", 1));
-        must(sd_bus_message_append(f->message, "{sv}", "Id", "s", "web"));
-        close_list(f);
+        spawn_with(f, "{sv}{sv}{sv}", "Id", "s", "web", "Remove", "b", 1, "Id", "s", "web");
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "option Id is given twice");
-}
-
-static void word_option(Fixture *f, const char *key, const char *word)
-{
-        new_message(f);
-        up_to_options(f);
-        must(sd_bus_message_append(f->message, "{sv}", key, "s", word));
-        close_list(f);
 }
 
 /* A user namespace mode is one of three words. */
@@ -500,12 +500,12 @@ FIXTURE_TEST(user_namespace)
         static const char *const modes[] = {"auto", "self", "host"};
 
         for (unsigned mode = 0; mode < G_N_ELEMENTS(modes); mode++) {
-                word_option(f, "UserNamespace", modes[mode]);
+                spawn_with(f, "{sv}", "UserNamespace", "s", modes[mode]);
                 assert_accepted(f);
                 g_assert_cmpint(f->order->tree.user_namespace, ==, mode);
                 g_assert_true(f->order->tree.has_user_namespace);
         }
-        word_option(f, "UserNamespace", "keep-id");
+        spawn_with(f, "{sv}", "UserNamespace", "s", "keep-id");
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS,
                        "UserNamespace is 'keep-id', not one of 'auto', 'self', 'host'");
 }
@@ -513,32 +513,25 @@ FIXTURE_TEST(user_namespace)
 /* Network and filter are what they are by default, or not. */
 FIXTURE_TEST(words)
 {
-        word_option(f, "Network", "private");
+        spawn_with(f, "{sv}", "Network", "s", "private");
         assert_accepted(f);
         g_assert_false(f->order->tree.host_network);
-        word_option(f, "Network", "none");
+        spawn_with(f, "{sv}", "Network", "s", "none");
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "Network is 'none'");
-        word_option(f, "Seccomp", "default");
+        spawn_with(f, "{sv}", "Seccomp", "s", "default");
         assert_accepted(f);
         g_assert_true(f->order->process.seccomp);
-        word_option(f, "Seccomp", "");
+        spawn_with(f, "{sv}", "Seccomp", "s", "");
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "Seccomp is ''");
 }
 
 /* One of the default set adds nothing; a name that is none is refused, and told. */
 FIXTURE_TEST(capabilities)
 {
-        up_to_options(f);
-        must(sd_bus_message_append(f->message, "{sv}", "Capabilities", "as", 3, "CAP_CHOWN",
-                                   "CAP_SYSLOG", "CAP_SYSLOG"));
-        close_list(f);
+        spawn_with(f, "{sv}", "Capabilities", "as", 3, "CAP_CHOWN", "CAP_SYSLOG", "CAP_SYSLOG");
         assert_accepted(f);
         g_assert_cmpuint(f->order->process.capabilities, ==, CAPABILITY(SYSLOG));
-        new_message(f);
-        up_to_options(f);
-        must(sd_bus_message_append(f->message, "{sv}", "Capabilities", "as", 2, "CAP_SYSLOG",
-                                   "SYS_ADMIN"));
-        close_list(f);
+        spawn_with(f, "{sv}", "Capabilities", "as", 2, "CAP_SYSLOG", "SYS_ADMIN");
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "no capability 'SYS_ADMIN'");
 }
 
@@ -555,14 +548,9 @@ FIXTURE_TEST(nul)
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "rootfs contains a NUL byte");
 
         new_message(f);
-        text(f, "/tree");
-        must(sd_bus_message_open_container(f->message, 'a', "ay"));
+        open_argv(f, "/tree");
         bytes(f, "s\0h", 3);
-        close_list(f);
-        open_fds(f);
-        close_list(f);
-        open_options(f);
-        close_list(f);
+        end_argv(f);
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "argv contains a NUL byte");
 }
 
@@ -576,11 +564,7 @@ FIXTURE_TEST(nul_at_end)
                 must(sd_bus_message_open_container(f->message, 'a', "ay"));
                 bytes(f, "sh\0\0", 2 + n);
                 bytes(f, "\0", 1);
-                close_list(f);
-                open_fds(f);
-                close_list(f);
-                open_options(f);
-                close_list(f);
+                end_argv(f);
                 if (n == 2) {
                         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "argv contains a NUL byte");
                         continue;
@@ -599,16 +583,11 @@ FIXTURE_TEST(any_bytes)
 
         for (int i = 0; i < 255; i++)
                 all[i] = (char) (i + 1);
-        text(f, "/\xff\xfe");
-        must(sd_bus_message_open_container(f->message, 'a', "ay"));
+        open_argv(f, "/\xff\xfe");
         text(f, "cat");
         text(f, "");
         bytes(f, all, sizeof all);
-        close_list(f);
-        open_fds(f);
-        close_list(f);
-        open_options(f);
-        close_list(f);
+        end_argv(f);
         assert_accepted(f);
         g_assert_cmpstr(f->order->tree.rootfs, ==, "/\xff\xfe");
         g_assert_cmpstr(f->order->process.argv[1], ==, "");
@@ -620,15 +599,10 @@ FIXTURE_TEST(any_bytes)
 static void spawn_n(Fixture *f, unsigned n)
 {
         new_message(f);
-        text(f, "/tree");
-        must(sd_bus_message_open_container(f->message, 'a', "ay"));
+        open_argv(f, "/tree");
         for (unsigned i = 0; i < n; i++)
                 text(f, "x");
-        close_list(f);
-        open_fds(f);
-        close_list(f);
-        open_options(f);
-        close_list(f);
+        end_argv(f);
 }
 
 /* ARGV_MAX strings are taken, one more is not. */
@@ -665,15 +639,10 @@ FIXTURE_TEST(four_million)
         const size_t n = 4000000;
         void *space;
 
-        text(f, "/tree");
-        must(sd_bus_message_open_container(f->message, 'a', "ay"));
+        open_argv(f, "/tree");
         for (size_t i = 0; i < n; i++)
                 must(sd_bus_message_append_array_space(f->message, 'y', 0, &space));
-        close_list(f);
-        open_fds(f);
-        close_list(f);
-        open_options(f);
-        close_list(f);
+        end_argv(f);
         seal(f);
         if (fd_write_file_at(AT_FDCWD, "/proc/self/clear_refs", "5") <
             0) { /* forgets the peak so far */
@@ -693,14 +662,9 @@ FIXTURE_TEST(argv_bytes)
 {
         g_autofree char *huge = g_strnfill(ARGV_BYTES_MAX, 'x');
 
-        text(f, "/tree");
-        must(sd_bus_message_open_container(f->message, 'a', "ay"));
+        open_argv(f, "/tree");
         text(f, huge);
-        close_list(f);
-        open_fds(f);
-        close_list(f);
-        open_options(f);
-        close_list(f);
+        end_argv(f);
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "argv has more than the 1048576 bytes");
 }
 
@@ -708,14 +672,9 @@ FIXTURE_TEST(argv_bytes)
  * decoding. */
 FIXTURE_TEST(validates)
 {
-        text(f, "tree");
-        must(sd_bus_message_open_container(f->message, 'a', "ay"));
+        open_argv(f, "tree");
         text(f, "true");
-        close_list(f);
-        open_fds(f);
-        close_list(f);
-        open_options(f);
-        close_list(f);
+        end_argv(f);
         assert_refused(f, RUNTIME_ERROR_ROOTFS_INVALID, "not an absolute path");
 }
 
