@@ -692,6 +692,15 @@ static void finish_fds(Fixture *f)
         close_list(f);
 }
 
+static void spawn_with_fd(Fixture *f, unsigned target, int fd)
+{
+        new_message(f);
+        command(f);
+        open_fds(f);
+        fd_entry(f, target, fd);
+        finish_fds(f);
+}
+
 /* The fds that come out are copies of the caller's, close-on-exec, for the numbers asked for. */
 FIXTURE_TEST(fds)
 {
@@ -745,11 +754,7 @@ FIXTURE_TEST(fd_number)
 
         for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++) {
                 g_autofree char *words = g_strdup_printf("fd number %u", numbers[i]);
-                new_message(f);
-                command(f);
-                open_fds(f);
-                fd_entry(f, numbers[i], f->null);
-                finish_fds(f);
+                spawn_with_fd(f, numbers[i], f->null);
                 assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, words);
         }
 }
@@ -770,10 +775,7 @@ FIXTURE_TEST(fd_directory)
 {
         autofd int directory = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-        command(f);
-        open_fds(f);
-        fd_entry(f, 3, directory);
-        finish_fds(f);
+        spawn_with_fd(f, 3, directory);
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "fd 3 is a directory");
 }
 
@@ -785,11 +787,7 @@ FIXTURE_TEST(fd_path)
 
         for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
                 autofd int path = open(paths[i], O_PATH | O_CLOEXEC);
-                new_message(f);
-                command(f);
-                open_fds(f);
-                fd_entry(f, 3, path);
-                finish_fds(f);
+                spawn_with_fd(f, 3, path);
                 assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "fd 3 is open as a path only");
         }
 }

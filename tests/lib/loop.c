@@ -25,6 +25,13 @@ bool loop_until(const unsigned *counter, unsigned target, unsigned msec)
         return *counter >= target;
 }
 
+void loop_settle(void)
+{
+        g_main_context_wakeup(NULL);
+        while (g_main_context_iteration(NULL, FALSE))
+                ;
+}
+
 void loop_for(unsigned msec)
 {
         static const unsigned never = 0;

@@ -9,3 +9,6 @@ bool loop_until(const unsigned *counter, unsigned target, unsigned msec);
 
 /* For the whole time. */
 void loop_for(unsigned msec);
+
+/* Until nothing is to be done. From then on the context has the fd that is its own. */
+void loop_settle(void);

@@ -61,6 +61,9 @@ static void on_answer(GError *error, void *data)
         f->error = error ? g_error_copy(error) : NULL;
 }
 
+/* Whose question cannot be asked. */
+static const AuthorityRequest nobody = {.sender = NULL, .action = ACTION_RUN};
+
 static AuthorityQuery *ask(Fixture *f, bool interactive)
 {
         const AuthorityRequest request = {
@@ -285,7 +288,6 @@ FIXTURE_TEST(cancellation_ids_differ)
 /* Nothing is called back from inside authority_check(), neither an answer nor a failure to ask. */
 FIXTURE_TEST(never_from_inside)
 {
-        const AuthorityRequest nobody = {.sender = NULL, .action = ACTION_RUN};
         const AuthorityRequest impostor = {.sender = "org.naive.Runc", .action = ACTION_RUN};
         const AuthorityRequest invalid = {.sender = ":1.77", .action = "not \xff valid"};
 
@@ -350,8 +352,6 @@ FIXTURE_TEST(cancel_one_of_two)
 /* A failure that waits to be told can be cancelled as well; polkit never heard of it. */
 FIXTURE_TEST(cancel_failure)
 {
-        const AuthorityRequest nobody = {.sender = NULL, .action = ACTION_RUN};
-
         authority_query_cancel(authority_check(f->authority, &nobody, on_answer, f));
         authority_query_cancel(NULL);
         loop_for(50);
@@ -362,8 +362,6 @@ FIXTURE_TEST(cancel_failure)
 /* Freeing the Authority with questions open is clean: all are cancelled, none is called back. */
 FIXTURE_TEST(free_with_pending)
 {
-        const AuthorityRequest nobody = {.sender = NULL, .action = ACTION_RUN};
-
         f->polkit->mode = FAKE_POLKIT_SILENCE;
         for (unsigned i = 0; i < 3; i++)
                 ask(f, true);
@@ -386,8 +384,6 @@ static void on_answer_free(GError *error, void *data)
 FIXTURE_TEST(free_from_callback)
 {
         const AuthorityRequest request = {.sender = ":1.77", .action = ACTION_RUN};
-        const AuthorityRequest nobody = {.sender = NULL, .action = ACTION_RUN};
-
         authority_check(f->authority, &request, on_answer_free, f);
         g_assert_true(loop_until(&f->n_answers, 1, 900));
         f->authority = authority_new(f->service, PERSON_USEC);

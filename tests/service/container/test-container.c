@@ -15,8 +15,8 @@
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
 #include "tests/lib/case.h"
-#include "tests/lib/fds.h"
 #include "tests/lib/fake-launch.h"
+#include "tests/lib/fds.h"
 #include "tests/lib/loop.h"
 
 typedef struct Fixture {
@@ -79,23 +79,26 @@ static void on_cleaned(Container *container, void *data)
 
 static const ContainerHooks hooks = {on_created, on_started, on_failed, on_exited, on_cleaned};
 
-static void set_up(Fixture *f, const void *unused)
+static void make_container(Fixture *f)
 {
         ContainerInfo info = {
                 .serial = 1, .id = g_strdup("web"), .owner = 1000, .memory_max = UINT64_MAX};
         Order *order = order_new();
 
-        fake_launch_reset();
-        g_main_context_wakeup(NULL);
-        while (g_main_context_iteration(NULL, FALSE))
-                ;
-        f->fds_before = count_fds();
-        f->order = g_string_new(NULL);
-        f->ranges = id_ranges_new(0x70000000, ID_RANGE_SIZE);
         order->tree.rootfs = g_strdup("/tree");
         order->process.argv = g_strsplit("cmd", " ", -1);
         f->container = container_new(&info, order, &hooks, f);
         g_assert_null(info.id); /* consumed */
+}
+
+static void set_up(Fixture *f, const void *unused)
+{
+        fake_launch_reset();
+        loop_settle();
+        f->fds_before = count_fds();
+        f->order = g_string_new(NULL);
+        f->ranges = id_ranges_new(0x70000000, ID_RANGE_SIZE);
+        make_container(f);
 }
 
 /* Whatever happened, no process, fd or range of ids is left. */
@@ -109,8 +112,7 @@ static void tear_down(Fixture *f, const void *unused)
         g_clear_pointer(&map, id_map_free);
         id_ranges_free(f->ranges);
         fake_launch_reset();
-        while (g_main_context_iteration(NULL, FALSE))
-                ;
+        loop_settle();
         g_assert_cmpuint(count_fds(), ==, f->fds_before);
         g_assert_cmpint(waitpid(-1, NULL, WNOHANG), ==, -1);
         g_assert_cmpint(errno, ==, ECHILD);
@@ -226,15 +228,41 @@ FIXTURE_TEST(kill_whole)
         assert_ended(f, RESULT_SIGNAL, SIGKILL);
 }
 
-/* A stage that fails is the error, named, and there is no result but that. */
-FIXTURE_TEST(stage_fails)
+/* What can fail before the command runs, each with its error and its words. */
+static const struct Failure {
+        const char *name;
+        FakeScript script;
+        int stage, error, code;
+        bool execute; /* Run; else Create, and Start after it */
+        RuntimeError expected;
+        const char *words;
+} failures[] = {
+        /* a stage that fails is the error, named, and there is no result but that */
+        {"stage", FAKE_FAIL, STAGE_HOSTNAME, EPERM, 0, true, RUNTIME_ERROR_SETUP_FAILED,
+         "set the host name"},
+        /* an exec that fails is the command's failure, of a Run and of a Start alike */
+        {"exec", FAKE_FAIL_EXEC, 0, ENOENT, 0, true, RUNTIME_ERROR_COMMAND_NOT_FOUND, ""},
+        {"exec-later", FAKE_FAIL_EXEC, 0, EACCES, 0, false, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE,
+         ""},
+        /* the end of the stream without a record proves no exec: killed during the set-up */
+        {"vanished", FAKE_VANISH, 0, 0, 3, true, RUNTIME_ERROR_SETUP_FAILED, "status 3"},
+};
+
+ROW_TEST(fails, failures)
 {
-        fake_launch_how.stage = STAGE_HOSTNAME;
-        fake_launch_how.error = EPERM;
-        begin(f, FAKE_FAIL, true);
-        finish(f, "f.");
-        g_assert_error(f->failure, RUNTIME_ERROR, RUNTIME_ERROR_SETUP_FAILED);
-        g_assert_nonnull(strstr(f->failure->message, "set the host name"));
+        const struct Failure *failure = data;
+
+        fake_launch_how.stage = failure->stage;
+        fake_launch_how.error = failure->error;
+        fake_launch_how.code = failure->code;
+        begin(f, failure->script, failure->execute);
+        if (!failure->execute) {
+                g_assert_true(loop_until(&f->n_created, 1, 5000));
+                start(f);
+        }
+        finish(f, failure->execute ? "f." : "cf.");
+        g_assert_error(f->failure, RUNTIME_ERROR, (int) failure->expected);
+        g_assert_nonnull(strstr(f->failure->message, failure->words));
 }
 
 /* Every stage can fail, and each error says what the stage's words say, on the rootfs it was for.
@@ -269,34 +297,6 @@ TEST(unknown_stage)
                 launch_report_to_error(&report, order, &error);
                 g_assert_nonnull(error);
         }
-}
-
-/* An exec that fails is told of as the command's failure, of a Run and of a Start alike. */
-FIXTURE_TEST(exec_fails)
-{
-        fake_launch_how.error = ENOENT;
-        begin(f, FAKE_FAIL_EXEC, true);
-        finish(f, "f.");
-        g_assert_error(f->failure, RUNTIME_ERROR, RUNTIME_ERROR_COMMAND_NOT_FOUND);
-}
-
-FIXTURE_TEST(exec_fails_later)
-{
-        fake_launch_how.error = EACCES;
-        create(f, FAKE_FAIL_EXEC);
-        start(f);
-        finish(f, "cf.");
-        g_assert_error(f->failure, RUNTIME_ERROR, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE);
-}
-
-/* The end of the stream without a record proves no exec: it was killed during the set-up. */
-FIXTURE_TEST(vanished)
-{
-        fake_launch_how.code = 3;
-        begin(f, FAKE_VANISH, true);
-        finish(f, "f.");
-        g_assert_error(f->failure, RUNTIME_ERROR, RUNTIME_ERROR_SETUP_FAILED);
-        g_assert_nonnull(strstr(f->failure->message, "status 3"));
 }
 
 /* A created one whose process ends unasked has ended, with what that process had for a reason. */
@@ -497,12 +497,7 @@ FIXTURE_TEST(free)
                 for (int execute = 0; execute < 2; execute++) {
                         begin(f, scripts[i], execute);
                         container_free(f->container);
-                        ContainerInfo info = {
-                                .id = g_strdup("web"), .owner = 1000, .memory_max = UINT64_MAX};
-                        Order *order = order_new();
-                        order->tree.rootfs = g_strdup("/tree");
-                        order->process.argv = g_strsplit("cmd", " ", -1);
-                        f->container = container_new(&info, order, &hooks, f);
+                        make_container(f);
                 }
         g_assert_cmpstr(f->order->str, ==, "");
 }

@@ -16,6 +16,7 @@
 #include "service/util/fd.h"
 #include "tests/lib/case.h"
 #include "tests/lib/fds.h"
+#include "tests/lib/loop.h"
 
 typedef struct Fixture {
         Output *output;
@@ -27,9 +28,7 @@ static void set_up(Fixture *f, const void *unused)
 {
         int ends[2];
 
-        g_main_context_wakeup(NULL); /* makes the context's own fd, which stays */
-        while (g_main_context_iteration(NULL, FALSE))
-                ;
+        loop_settle();
         f->fds_before = count_fds();
         g_assert_cmpint(pipe2(ends, O_CLOEXEC), ==, 0);
         fcntl(ends[0], F_SETFL, O_NONBLOCK);
@@ -42,9 +41,7 @@ static int master = -1; /* of the last test that had a terminal */
 
 static void set_up_terminal(Fixture *f, const void *unused)
 {
-        g_main_context_wakeup(NULL);
-        while (g_main_context_iteration(NULL, FALSE))
-                ;
+        loop_settle();
         f->fds_before = count_fds();
         g_assert_cmpint(openpty(&master, &f->theirs, NULL, NULL, NULL), ==, 0);
         f->output = output_new();

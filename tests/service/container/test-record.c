@@ -177,9 +177,14 @@ static void write_sealed(const Fixture *f, const char *name, const char *text)
         write_text(f, name, sealed);
 }
 
-static void expect_set_aside(void)
+#define SET_ASIDE "record *set aside*"
+
+/* `n` records, and a warning. */
+static void load_warned(Fixture *f, guint n, const char *warning)
 {
-        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "record *set aside*");
+        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, warning);
+        g_assert_cmpuint(load(f), ==, n);
+        g_test_assert_expected_messages();
 }
 
 /* What can come of a file is a stopped container with a valid id, or nothing. */
@@ -336,9 +341,7 @@ FIXTURE_TEST(newlines)
 
 static void assert_set_aside(Fixture *f)
 {
-        expect_set_aside();
-        g_assert_cmpuint(load(f), ==, 0);
-        g_test_assert_expected_messages();
+        load_warned(f, 0, SET_ASIDE);
         g_assert_true(exists(f, "7.conf.bad"));
         g_assert_false(exists(f, "7.conf"));
 }
@@ -383,9 +386,7 @@ FIXTURE_TEST(set_aside_log)
         save(f, &bad, "secret");
         save(f, &good, "kept");
         write_text(f, "7.conf", "damaged");
-        expect_set_aside();
-        g_assert_cmpuint(load(f), ==, 1);
-        g_test_assert_expected_messages();
+        load_warned(f, 1, SET_ASIDE);
         g_assert_false(exists(f, "7.log"));
         g_assert_true(exists(f, "8.log"));
 }
@@ -403,7 +404,7 @@ FIXTURE_TEST(highest)
         write_text(f, "11.conf.bad", "");
         g_assert_cmpuint(record_load_all(f->fd, on_record, f), ==, 11);
         write_text(f, "12.conf", "damaged");
-        expect_set_aside();
+        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, SET_ASIDE);
         g_assert_cmpuint(record_load_all(f->fd, on_record, f), ==, 12);
         g_test_assert_expected_messages();
 }
@@ -415,9 +416,7 @@ FIXTURE_TEST(renamed)
 
         save(f, &info, "");
         g_assert_cmpint(renameat(f->fd, "7.conf", f->fd, "8.conf"), ==, 0);
-        expect_set_aside();
-        g_assert_cmpuint(load(f), ==, 0);
-        g_test_assert_expected_messages();
+        load_warned(f, 0, SET_ASIDE);
 }
 
 static void assert_refused(Fixture *f, const char *text)
@@ -513,19 +512,11 @@ FIXTURE_TEST(rights_refused)
 FIXTURE_TEST(version_told)
 {
         write_text(f, "7.conf", "[Container]\nVersion=1\nId=web\nOwner=1000\n");
-        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING,
-                              "record 7.conf: of version 1, not 2 or 3; *");
-        g_assert_cmpuint(load(f), ==, 0);
-        g_test_assert_expected_messages();
+        load_warned(f, 0, "record 7.conf: of version 1, not 2 or 3; *");
         write_text(f, "7.conf", "# of a later one\n[Container]\nVersion=4\n");
-        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING,
-                              "record 7.conf: of version 4, not 2 or 3; *");
-        g_assert_cmpuint(load(f), ==, 0);
-        g_test_assert_expected_messages();
+        load_warned(f, 0, "record 7.conf: of version 4, not 2 or 3; *");
         write_text(f, "7.conf", "# of this one\n[Container]\nVersion=3\n");
-        g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "record 7.conf: its checksum is wrong; *");
-        g_assert_cmpuint(load(f), ==, 0);
-        g_test_assert_expected_messages();
+        load_warned(f, 0, "record 7.conf: its checksum is wrong; *");
 }
 
 /* -- the version before -- */
@@ -646,9 +637,7 @@ FIXTURE_TEST(symlink)
         save(f, &info, "");
         g_assert_cmpint(renameat(f->fd, "7.conf", f->fd, "good"), ==, 0);
         g_assert_cmpint(symlinkat("good", f->fd, "7.conf"), ==, 0);
-        expect_set_aside();
-        g_assert_cmpuint(load(f), ==, 0);
-        g_test_assert_expected_messages();
+        load_warned(f, 0, SET_ASIDE);
         g_assert_true(exists(f, "good"));
 }
 
@@ -659,9 +648,7 @@ FIXTURE_TEST(no_file)
 
         g_assert_cmpint(mkfifoat(f->fd, "7.conf", 0600), ==, 0);
         save(f, &info, "");
-        expect_set_aside();
-        g_assert_cmpuint(load(f), ==, 1);
-        g_test_assert_expected_messages();
+        load_warned(f, 1, SET_ASIDE);
         g_assert_true(exists(f, "7.conf.bad"));
 }
 

@@ -36,12 +36,17 @@ typedef struct Fixture {
         GError *error;
 } Fixture;
 
+static void note(Fixture *f, char mark, const Container *container)
+{
+        g_string_append_printf(f->order, "%c%s ", mark, container_info(container)->id);
+}
+
 static void on_added(Container *container, void *data)
 {
         Fixture *f = data;
 
         f->n_added++;
-        g_string_append_printf(f->order, "+%s ", container_info(container)->id);
+        note(f, '+', container);
 }
 
 static void on_changed(Container *container, void *data)
@@ -49,7 +54,7 @@ static void on_changed(Container *container, void *data)
         Fixture *f = data;
 
         f->n_changed++;
-        g_string_append_printf(f->order, "~%s ", container_info(container)->id);
+        note(f, '~', container);
 }
 
 static void on_exited(Container *container, void *data)
@@ -58,7 +63,7 @@ static void on_exited(Container *container, void *data)
 
         g_assert_cmpint(container_info(container)->state, ==, CONTAINER_STOPPED);
         f->n_exited++;
-        g_string_append_printf(f->order, "!%s ", container_info(container)->id);
+        note(f, '!', container);
 }
 
 static void on_removed(Container *container, void *data)
@@ -66,7 +71,7 @@ static void on_removed(Container *container, void *data)
         Fixture *f = data;
 
         f->n_removed++;
-        g_string_append_printf(f->order, "-%s ", container_info(container)->id);
+        note(f, '-', container);
 }
 
 static void on_settled(void *data)
@@ -118,13 +123,20 @@ static void set_up(Fixture *f, const void *unused)
         begin(f);
 }
 
+/* Another manager on the records of the first. */
+static void restart(Fixture *f)
+{
+        g_clear_pointer(&f->manager, manager_free);
+        begin(f);
+        manager_restore(f->manager);
+}
+
 static void tear_down(Fixture *f, const void *unused)
 {
         manager_free(f->manager);
         id_ranges_free(f->ranges);
         fake_launch_reset();
-        while (g_main_context_iteration(NULL, FALSE))
-                ;
+        loop_settle();
         g_assert_cmpint(waitpid(-1, NULL, WNOHANG), ==, -1);
         g_assert_cmpint(errno, ==, ECHILD);
         GDir *dir = g_dir_open(f->directory, 0, NULL);
@@ -698,10 +710,7 @@ FIXTURE_TEST(restore)
         make_stopped(f, ALICE, "one");
         make_stopped(f, BOB, "two");
         uint64_t created = container_info(manager_find(f->manager, ALICE, "one"))->created_usec;
-        g_clear_pointer(&f->manager, manager_free);
-        g_string_truncate(f->order, 0);
-        begin(f);
-        manager_restore(f->manager);
+        restart(f);
         g_assert_cmpuint(manager_count(f->manager), ==, 2);
         g_assert_true(manager_is_idle(f->manager));
         Container *one = manager_find(f->manager, ALICE, "one");
@@ -723,9 +732,7 @@ FIXTURE_TEST(restore_output)
         uint8_t text[64];
 
         make_stopped(f, ALICE, "one");
-        g_clear_pointer(&f->manager, manager_free);
-        begin(f);
-        manager_restore(f->manager);
+        restart(f);
         for (int i = 0; i < 2; i++) {
                 uint64_t offset = 0;
                 g_assert_true(manager_load_output(
@@ -740,9 +747,7 @@ FIXTURE_TEST(restore_output)
 FIXTURE_TEST(restore_delete)
 {
         make_stopped(f, ALICE, "one");
-        g_clear_pointer(&f->manager, manager_free);
-        begin(f);
-        manager_restore(f->manager);
+        restart(f);
         g_assert_true(manager_delete(f->manager, manager_find(f->manager, ALICE, "one"), NULL));
         g_assert_cmpuint(count_files(f), ==, 0);
         g_assert_cmpuint(manager_count(f->manager), ==, 0);
@@ -755,10 +760,8 @@ FIXTURE_TEST(restore_retention)
 
         for (size_t i = 0; i < G_N_ELEMENTS(ids); i++)
                 make_stopped(f, ALICE, ids[i]);
-        g_clear_pointer(&f->manager, manager_free);
         f->config.stopped_per_user_max = 2;
-        begin(f);
-        manager_restore(f->manager);
+        restart(f);
         g_assert_null(manager_find(f->manager, ALICE, "a"));
         g_assert_null(manager_find(f->manager, ALICE, "b"));
         g_assert_nonnull(manager_find(f->manager, ALICE, "c"));

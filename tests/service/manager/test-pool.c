@@ -107,9 +107,7 @@ static char *kill_maker(int signal)
 
 static void set_up_with(Fixture *f, unsigned size, unsigned n_ranges)
 {
-        g_main_context_wakeup(NULL);
-        while (g_main_context_iteration(NULL, FALSE))
-                ;
+        loop_settle();
         f->n_fds = count_fds();
         f->serial = 1;
         f->ranges = id_ranges_new(0x70000000, n_ranges * ID_RANGE_SIZE);
@@ -129,8 +127,7 @@ static void tear_down(Fixture *f, const void *unused)
 {
         pool_free(f->pool);
         id_ranges_free(f->ranges);
-        while (g_main_context_iteration(NULL, FALSE))
-                ;
+        loop_settle();
         g_assert_cmpuint(count_children(NULL), ==, 0);
         g_assert_cmpuint(count_leaves(), ==, 0);
         g_assert_cmpuint(count_fds(), ==, f->n_fds);
@@ -166,8 +163,7 @@ static void run_for(unsigned msec)
 
         while (g_get_monotonic_time() < end) {
                 g_usleep(1000);
-                while (g_main_context_iteration(NULL, FALSE))
-                        ;
+                loop_settle();
         }
 }
 
@@ -257,11 +253,9 @@ FIXTURE_TEST(clear)
         g_assert_false(pool_clear(f->pool));
         assert_nothing_for(f, USER);
         pool_clear(f->pool);
-        while (g_main_context_iteration(NULL, FALSE))
-                ;
+        loop_settle();
         g_usleep(20000);
-        while (g_main_context_iteration(NULL, FALSE))
-                ;
+        loop_settle();
         g_assert_cmpuint(pool_count(f->pool), ==, 0);
 }
 
@@ -272,8 +266,7 @@ FIXTURE_TEST(few_ids)
         set_up_with(f, 2, 1);
         assert_nothing_for(f, USER);
         g_usleep(20000);
-        while (g_main_context_iteration(NULL, FALSE))
-                ;
+        loop_settle();
         assert_nothing_for(f, USER);
         g_assert_cmpuint(pool_count(f->pool), ==, 0);
         g_assert_false(id_ranges_has_plenty(f->ranges, USER));
@@ -286,8 +279,7 @@ FIXTURE_TEST(off)
         set_up_with(f, 0, 64);
         assert_nothing_for(f, USER);
         g_usleep(20000);
-        while (g_main_context_iteration(NULL, FALSE))
-                ;
+        loop_settle();
         g_assert_cmpuint(pool_count(f->pool), ==, 0);
         g_assert_cmpuint(f->serial, ==, 1);
 }
@@ -369,8 +361,7 @@ FIXTURE_TEST(maker_stopped)
         for (unsigned i = 0; i < 20; i++) {
                 assert_nothing_for(f, USER);
                 g_usleep(1000);
-                while (g_main_context_iteration(NULL, FALSE))
-                        ;
+                loop_settle();
         }
         g_assert_cmpint(g_get_monotonic_time() - begun, <, 2 * G_USEC_PER_SEC);
         g_assert_true(pool_clear(f->pool)); /* what was asked for */

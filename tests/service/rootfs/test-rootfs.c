@@ -65,9 +65,7 @@ static void make_directory(const Fixture *f, const char *name, uid_t uid, gid_t 
 
 static void set_up(Fixture *f, const void *unused)
 {
-        g_main_context_wakeup(NULL);
-        while (g_main_context_iteration(NULL, FALSE))
-                ;
+        loop_settle();
         f->fd = -1;
         f->lookups = rootfs_lookups_new();
         f->path = g_dir_make_tmp("test-rootfs-XXXXXX", NULL);

@@ -25,6 +25,7 @@
 #include "service/util/capability.h"
 #include "service/util/fd.h"
 #include "tests/lib/case.h"
+#include "tests/lib/fds.h"
 #include "tests/lib/loop.h"
 
 #define USER 54321u
@@ -69,12 +70,8 @@ static char *list_traces(void)
 {
         GString *text = g_string_new(NULL);
         g_autofree char *mounts = NULL;
-        g_autoptr(GDir) fds = g_dir_open("/proc/self/fd", 0, NULL);
-        unsigned n = 0;
 
-        while (g_dir_read_name(fds))
-                n++;
-        g_string_append_printf(text, "%u fds\n", n);
+        g_string_append_printf(text, "%u fds\n", count_fds());
         g_assert_true(g_file_get_contents("/proc/self/mountinfo", &mounts, NULL, NULL));
         g_string_append(text, mounts);
         g_auto(GStrv) lines = g_strsplit(mounts, "\n", -1);
@@ -189,23 +186,27 @@ static void install_helper(const Fixture *f)
         g_assert_cmpint(chmod(path, 0755), ==, 0);
 }
 
+static void renew_order(Fixture *f)
+{
+        order_free(f->order);
+        f->order = order_new();
+        f->order->tree.rootfs = g_strdup(f->path);
+        f->order->process.argv = g_strsplit("helper", " ", -1);
+        f->order->resources.tasks_max = UINT64_MAX;
+}
+
 static void set_up(Fixture *f, const void *unused)
 {
         static const char *const directories[] = {"proc", "sys", "dev", "tmp", "bin"};
 
-        g_main_context_wakeup(NULL);
-        while (g_main_context_iteration(NULL, FALSE))
-                ;
+        loop_settle();
         f->path = g_dir_make_tmp("test-launch-XXXXXX", NULL);
         g_assert_cmpint(mount("tmpfs", f->path, "tmpfs", 0, "mode=0755"), ==, 0);
         for (size_t i = 0; i < G_N_ELEMENTS(directories); i++)
                 make_directory(f, directories[i]);
         install_helper(f);
         f->profile = *profile;
-        f->order = order_new();
-        f->order->tree.rootfs = g_strdup(f->path);
-        f->order->process.argv = g_strsplit("helper", " ", -1);
-        f->order->resources.tasks_max = UINT64_MAX;
+        renew_order(f);
         f->traces = list_traces();
         ranges = id_ranges_new(0x70000000, 64 * ID_RANGE_SIZE);
 }
@@ -216,8 +217,7 @@ static void tear_down(Fixture *f, const void *unused)
         order_free(f->order);
         g_clear_error(&f->error);
         id_ranges_free(ranges); /* and the namespaces that are kept with them */
-        while (g_main_context_iteration(NULL, FALSE))
-                ;
+        loop_settle();
         g_autofree char *traces = list_traces();
         g_assert_cmpstr(traces, ==, f->traces);
         assert_no_child();
@@ -464,9 +464,7 @@ FIXTURE_TEST(options)
         static const uint64_t capabilities[] = {0, CAPABILITY(NET_ADMIN), CAPABILITY(SYS_ADMIN)};
 
         for (unsigned i = 0; i < 3 * 3; i++) {
-                g_free(f->order->tree.rootfs);
-                f->order->tree.rootfs = g_strdup(f->path);
-                f->order->resources.tasks_max = UINT64_MAX;
+                renew_order(f);
                 set_command(f, "helper exit 7");
                 f->order->tree.user_namespace = (UserNamespaceMode) (i / 3);
                 f->order->process.capabilities = capabilities[i % 3];
@@ -489,58 +487,42 @@ FIXTURE_TEST(inner)
 
 /* -- what the tree lacks -- */
 
-typedef struct Target {
-        const char *name, *words;
-} Target;
-static const Target targets[] = {{"proc", "'proc'"}, {"sys", "'sys'"}, {"dev", "'dev'"}};
+typedef enum Instead { NOTHING, A_LINK, A_FILE } Instead;
 
-/* Without a directory to mount on it is RootfsInvalid, naming the directory. */
-ROW_TEST(target_missing, targets)
+/* Without a directory to mount on it is RootfsInvalid, naming the directory and what is there
+ * instead: a symbolic link is not followed, wherever it leads. A /tmp that is no directory is no
+ * place for a private one: refused, not silently left out. */
+static const struct Target {
+        const char *name, *directory;
+        Instead instead;
+        const char *words;
+} targets[] = {
+        {"no-proc", "proc", NOTHING, "no directory"},
+        {"no-sys", "sys", NOTHING, "no directory"},
+        {"no-dev", "dev", NOTHING, "no directory"},
+        {"proc-is-a-link", "proc", A_LINK, "symbolic link"},
+        {"sys-is-a-link", "sys", A_LINK, "symbolic link"},
+        {"dev-is-a-link", "dev", A_LINK, "symbolic link"},
+        {"proc-is-a-file", "proc", A_FILE, "something else"},
+        {"sys-is-a-file", "sys", A_FILE, "something else"},
+        {"dev-is-a-file", "dev", A_FILE, "something else"},
+        {"tmp-is-a-link", "tmp", A_LINK, "is not a directory but a symbolic link"},
+        {"tmp-is-a-file", "tmp", A_FILE, "is not a directory"},
+};
+
+ROW_TEST(tree, targets)
 {
-        const Target *target = data;
+        const struct Target *target = data;
+        g_autofree char *quoted = g_strdup_printf("'%s'", target->directory);
 
-        remove_directory(f, target->name);
-        assert_fails(f, RUNTIME_ERROR_ROOTFS_INVALID, target->words);
-        assert_words(f->error, RUNTIME_ERROR_ROOTFS_INVALID, "no directory");
-        g_assert_nonnull(strstr(f->error->message, f->path));
-}
-
-/* A symbolic link in its place is not followed, wherever it leads. */
-ROW_TEST(target_link, targets)
-{
-        const Target *target = data;
-
-        remove_directory(f, target->name);
-        make_link(f, target->name, "../../../tmp");
-        assert_fails(f, RUNTIME_ERROR_ROOTFS_INVALID, target->words);
-        assert_words(f->error, RUNTIME_ERROR_ROOTFS_INVALID, "symbolic link");
-}
-
-/* A file in its place is told apart. */
-ROW_TEST(target_file, targets)
-{
-        const Target *target = data;
-
-        remove_directory(f, target->name);
-        make_file(f, target->name, "", 0644);
-        assert_fails(f, RUNTIME_ERROR_ROOTFS_INVALID, target->words);
-        assert_words(f->error, RUNTIME_ERROR_ROOTFS_INVALID, "something else");
-}
-
-/* A /tmp that is a link or a file is no place for a private one: refused, not silently left out. */
-FIXTURE_TEST(tmp_link)
-{
-        remove_directory(f, "tmp");
-        make_link(f, "tmp", "bin");
-        assert_fails(f, RUNTIME_ERROR_ROOTFS_INVALID,
-                     "'tmp' is not a directory but a symbolic link");
-}
-
-FIXTURE_TEST(tmp_file)
-{
-        remove_directory(f, "tmp");
-        make_file(f, "tmp", "", 0644);
-        assert_fails(f, RUNTIME_ERROR_ROOTFS_INVALID, "'tmp' is not a directory");
+        remove_directory(f, target->directory);
+        if (target->instead == A_LINK)
+                make_link(f, target->directory, "../../../tmp");
+        else if (target->instead == A_FILE)
+                make_file(f, target->directory, "", 0644);
+        assert_fails(f, RUNTIME_ERROR_ROOTFS_INVALID, quoted);
+        assert_words(f->error, RUNTIME_ERROR_ROOTFS_INVALID, target->words);
+        g_assert_true(target->instead != NOTHING || strstr(f->error->message, f->path));
 }
 
 /* -- the working directory -- */
@@ -710,11 +692,7 @@ FIXTURE_TEST(no_fds_at_each_step)
                 n_failed += !done;
                 g_assert_true(done == !error);
                 g_clear_pointer(&f->container, container_free);
-                order_free(f->order);
-                f->order = order_new();
-                f->order->tree.rootfs = g_strdup(f->path);
-                f->order->process.argv = g_strsplit("helper", " ", -1);
-                f->order->resources.tasks_max = UINT64_MAX;
+                renew_order(f);
                 assert_no_child();
         }
         g_assert_cmpuint(n_failed, ==, 2); /* the child's end of the socket, /dev */
@@ -793,11 +771,8 @@ FIXTURE_TEST(hundred)
                 g_autoptr(GError) error = NULL;
                 f->n_cleaned = 0;
                 g_clear_error(&f->error);
-                order_free(f->order);
-                f->order = order_new();
-                f->order->tree.rootfs = g_strdup(f->path);
-                f->order->resources.tasks_max = UINT64_MAX;
-                f->order->process.argv = g_strsplit(i % 2 ? "helper" : "nope", " ", -1);
+                renew_order(f);
+                set_command(f, i % 2 ? "helper" : "nope");
                 f->owner = i % 3 ? 0 : USER;
                 g_assert_true(begin(f, &error));
                 finish(f);

@@ -22,6 +22,12 @@ static void replace(char **field, const char *text)
         *field = g_strdup(text);
 }
 
+static void fill(char **field, size_t n, char c)
+{
+        g_free(*field);
+        *field = g_strnfill(n, c);
+}
+
 static void replace_list(char ***list, const char *words)
 {
         g_strfreev(*list);
@@ -29,16 +35,17 @@ static void replace_list(char ***list, const char *words)
 }
 
 /* `n` strings of `length` bytes each. */
-static char **repeat(const char *prefix, size_t n, size_t length)
+static void repeat(char ***field, const char *prefix, size_t n, size_t length)
 {
         char **list = g_new0(char *, n + 1);
 
+        g_strfreev(*field);
+        *field = list;
         for (size_t i = 0; i < n; i++) {
                 g_autofree char *start = g_strdup_printf("%s%zu=", prefix, i);
                 list[i] = g_strnfill(MAX(length, strlen(start)), 'x');
                 memcpy(list[i], start, strlen(start));
         }
-        return list;
 }
 
 static void assert_accepted(const Order *order)
@@ -216,11 +223,9 @@ TEST(rootfs_length)
 {
         g_autoptr(Order) order = new_spec();
 
-        g_free(order->tree.rootfs);
-        order->tree.rootfs = g_strnfill(ROOTFS_PATH_MAX, '/');
+        fill(&order->tree.rootfs, ROOTFS_PATH_MAX, '/');
         assert_accepted(order);
-        g_free(order->tree.rootfs);
-        order->tree.rootfs = g_strnfill(ROOTFS_PATH_MAX + 1, '/');
+        fill(&order->tree.rootfs, ROOTFS_PATH_MAX + 1, '/');
         assert_refused(order, RUNTIME_ERROR_ROOTFS_INVALID, "4096 bytes");
 }
 
@@ -244,16 +249,13 @@ TEST(counts)
 {
         g_autoptr(Order) order = new_spec();
 
-        g_strfreev(order->process.argv);
-        order->process.argv = repeat("a", ARGV_MAX, 1);
-        order->process.environment = repeat("e", ARGV_MAX, 1);
+        repeat(&order->process.argv, "a", ARGV_MAX, 1);
+        repeat(&order->process.environment, "e", ARGV_MAX, 1);
         assert_accepted(order);
-        g_strfreev(order->process.environment);
-        order->process.environment = repeat("e", ARGV_MAX + 1, 1);
+        repeat(&order->process.environment, "e", ARGV_MAX + 1, 1);
         assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "Environment has more than the 1024");
         g_clear_pointer(&order->process.environment, g_strfreev);
-        g_strfreev(order->process.argv);
-        order->process.argv = repeat("a", ARGV_MAX + 1, 1);
+        repeat(&order->process.argv, "a", ARGV_MAX + 1, 1);
         assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "argv has more than the 1024");
 }
 
@@ -263,17 +265,14 @@ TEST(string_length)
 {
         g_autoptr(Order) order = new_spec();
 
-        g_strfreev(order->process.argv);
-        order->process.argv = repeat("a", 1, ARG_LENGTH_MAX);
+        repeat(&order->process.argv, "a", 1, ARG_LENGTH_MAX);
         assert_accepted(order);
-        order->process.environment = repeat("e", 2, ARG_LENGTH_MAX);
+        repeat(&order->process.environment, "e", 2, ARG_LENGTH_MAX);
         assert_accepted(order);
-        g_strfreev(order->process.environment);
-        order->process.environment = repeat("e", 1, ARG_LENGTH_MAX + 1);
+        repeat(&order->process.environment, "e", 1, ARG_LENGTH_MAX + 1);
         assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "Environment[0] has 131072 bytes");
         g_clear_pointer(&order->process.environment, g_strfreev);
-        g_strfreev(order->process.argv);
-        order->process.argv = repeat("a", 2, ARG_LENGTH_MAX + 1);
+        repeat(&order->process.argv, "a", 2, ARG_LENGTH_MAX + 1);
         assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "argv[0] has 131072 bytes");
 }
 
@@ -283,13 +282,11 @@ TEST(total_bytes)
 {
         g_autoptr(Order) order = new_spec();
 
-        g_strfreev(order->process.argv);
-        order->process.argv = repeat("a", 4, ARG_LENGTH_MAX);
-        order->process.environment = repeat("e", 4, ARG_LENGTH_MAX);
+        repeat(&order->process.argv, "a", 4, ARG_LENGTH_MAX);
+        repeat(&order->process.environment, "e", 4, ARG_LENGTH_MAX);
         g_assert_cmpuint(8 * (ARG_LENGTH_MAX + 1), ==, ARGV_BYTES_MAX);
         assert_accepted(order);
-        g_strfreev(order->process.environment);
-        order->process.environment = repeat("e", 5, ARG_LENGTH_MAX);
+        repeat(&order->process.environment, "e", 5, ARG_LENGTH_MAX);
         order->process.environment[4][4] = '\0'; /* "e4=x" */
         assert_refused(order, RUNTIME_ERROR_INVALID_ARGS,
                        "argv and Environment have 1048581 bytes");
@@ -358,11 +355,9 @@ TEST(hostname)
                 replace(&order->tree.hostname, bad[i]);
                 assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "Hostname may have");
         }
-        g_free(order->tree.hostname);
-        order->tree.hostname = g_strnfill(HOSTNAME_LENGTH_MAX, 'h');
+        fill(&order->tree.hostname, HOSTNAME_LENGTH_MAX, 'h');
         assert_accepted(order);
-        g_free(order->tree.hostname);
-        order->tree.hostname = g_strnfill(HOSTNAME_LENGTH_MAX + 1, 'h');
+        fill(&order->tree.hostname, HOSTNAME_LENGTH_MAX + 1, 'h');
         assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "Hostname has 65 bytes");
 }
 
@@ -371,11 +366,9 @@ TEST(working_directory)
 {
         g_autoptr(Order) order = new_spec();
 
-        g_free(order->process.working_directory);
-        order->process.working_directory = g_strnfill(ROOTFS_PATH_MAX, '/');
+        fill(&order->process.working_directory, ROOTFS_PATH_MAX, '/');
         assert_accepted(order);
-        g_free(order->process.working_directory);
-        order->process.working_directory = g_strnfill(ROOTFS_PATH_MAX + 1, '/');
+        fill(&order->process.working_directory, ROOTFS_PATH_MAX + 1, '/');
         assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "WorkingDirectory");
         replace(&order->process.working_directory, "");
         assert_refused(order, RUNTIME_ERROR_INVALID_ARGS, "WorkingDirectory");
