@@ -152,27 +152,25 @@ G_NORETURN static int sleep_forever(void)
                 pause();
 }
 
+static size_t touch_bytes; /* of the next child that touches */
+
 /* Touches memory through a mapping: malloc is not for a raw clone's child. */
-static int touch(size_t bytes)
+static int touch(void)
 {
         char *memory =
-                mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                mmap(NULL, touch_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
         if (memory == MAP_FAILED)
                 return 98;
-        for (size_t i = 0; i < bytes; i += 4096)
+        for (size_t i = 0; i < touch_bytes; i += 4096)
                 memory[i] = 1;
         return 7;
 }
 
-static int touch_4_mib(void)
+static pid_t spawn_touch(const Cgroup *cgroup, size_t bytes)
 {
-        return touch(4 * MIB);
-}
-
-static int touch_32_mib(void)
-{
-        return touch(32 * MIB);
+        touch_bytes = bytes;
+        return spawn(cgroup, touch);
 }
 
 static int fork_40(void)
@@ -455,7 +453,7 @@ TEST(oom)
         poll_fd.fd = cgroup_oom_fd(cgroup, &poll_fd.events);
         g_assert_cmpint(poll_fd.fd, >=, 0);
         g_assert_cmpint(poll(&poll_fd, 1, 0), ==, 0);
-        int status = wait_for(spawn(cgroup, touch_32_mib));
+        int status = wait_for(spawn_touch(cgroup, 32 * MIB));
         g_assert_true(WIFSIGNALED(status));
         g_assert_cmpint(WTERMSIG(status), ==, SIGKILL);
         g_assert_cmpint(poll(&poll_fd, 1, 2000), ==, 1);
@@ -473,7 +471,7 @@ TEST(no_oom)
 
         NEED(CGROUP_MEMORY)
         Cgroup *cgroup = make(1, &limits);
-        int status = wait_for(spawn(cgroup, touch_4_mib));
+        int status = wait_for(spawn_touch(cgroup, 4 * MIB));
         g_assert_true(WIFEXITED(status));
         g_assert_cmpint(WEXITSTATUS(status), ==, 7);
         g_assert_cmpuint(cgroup_oom_kills(cgroup), ==, 0);
@@ -709,7 +707,7 @@ TEST(open)
 
         NEED(CGROUP_MEMORY)
         first = make(1, &limits);
-        g_assert_true(WIFSIGNALED(wait_for(spawn(first, touch_32_mib))));
+        g_assert_true(WIFSIGNALED(wait_for(spawn_touch(first, 32 * MIB))));
         pid_t pid = spawn(first, sleep_forever);
         cgroup_free(first);
         cgroup_open(tree, OWNER, 1, &second, &error);
@@ -810,13 +808,9 @@ static int fork_5_and_sleep(void)
 
 static int touch_12_mib_and_sleep(void)
 {
-        touch(12 * MIB);
+        touch_bytes = 12 * MIB;
+        touch();
         return sleep_forever();
-}
-
-static int touch_12_mib(void)
-{
-        return touch(12 * MIB);
 }
 
 static unsigned count_tasks(uid_t owner)
@@ -854,10 +848,10 @@ TEST(ceiling_of_memory)
         Cgroup *one = make(1, &unlimited), *other = make(2, &unlimited);
         short events;
         g_assert_cmpint(cgroup_oom_fd(one, &events), >=, 0);
-        int status = wait_for(spawn(one, touch_12_mib));
+        int status = wait_for(spawn_touch(one, 12 * MIB));
         g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
         pid_t pid = spawn(one, touch_12_mib_and_sleep);
-        status = wait_for(spawn(other, touch_12_mib));
+        status = wait_for(spawn_touch(other, 12 * MIB));
         uint64_t kills = cgroup_oom_kills(one) + cgroup_oom_kills(other);
         g_assert_cmpuint(kills, >, 0);
         g_assert_true(cgroup_oom_kills(one) > 0 || WIFSIGNALED(status));
@@ -876,7 +870,7 @@ TEST(ceiling_below_limit)
         NEED(CGROUP_MEMORY)
         set_ceilings(8 * MIB, CGROUP_NO_LIMIT);
         Cgroup *cgroup = make(1, &limits);
-        int status = wait_for(spawn(cgroup, touch_32_mib));
+        int status = wait_for(spawn_touch(cgroup, 32 * MIB));
         g_assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
         g_assert_cmpuint(cgroup_oom_kills(cgroup), >, 0);
         finish(cgroup);

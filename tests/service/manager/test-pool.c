@@ -157,6 +157,21 @@ static void wait_for_count(Fixture *f, unsigned n)
         g_assert_cmpuint(pool_count(f->pool), ==, n);
 }
 
+/* Nothing is there for the user, and with what is made then there are `n` for all. */
+static void make_for(Fixture *f, uid_t uid, unsigned n)
+{
+        assert_nothing_for(f, uid);
+        wait_for_count(f, n);
+}
+
+static void take_away(Fixture *f, uid_t uid)
+{
+        Prepared prepared;
+
+        g_assert_true(take(f, uid, &prepared));
+        prepared_clear(&prepared);
+}
+
 static void run_for(unsigned msec)
 {
         gint64 end = g_get_monotonic_time() + msec * 1000;
@@ -173,8 +188,7 @@ FIXTURE_TEST(take)
         Prepared prepared;
 
         g_assert_cmpuint(pool_count(f->pool), ==, 0);
-        assert_nothing_for(f, USER);
-        wait_for_count(f, 1);
+        make_for(f, USER, 1);
         g_assert_true(take(f, USER, &prepared));
         g_assert_cmpuint(prepared.serial, ==, 1);
         g_assert_true(sandbox_is_sound(prepared.sandbox));
@@ -188,10 +202,8 @@ FIXTURE_TEST(owners)
 {
         Prepared one, other;
 
-        assert_nothing_for(f, USER);
-        wait_for_count(f, 1);
-        assert_nothing_for(f, OTHER);
-        wait_for_count(f, 2);
+        make_for(f, USER, 1);
+        make_for(f, OTHER, 2);
         g_assert_true(take(f, OTHER, &other));
         g_assert_true(take(f, USER, &one));
         g_assert_nonnull(strstr(cgroup_path(one.cgroup), "/54321/"));
@@ -204,12 +216,8 @@ FIXTURE_TEST(owners)
 /* When there are too many, the oldest goes. */
 FIXTURE_TEST(full)
 {
-        Prepared prepared;
-
-        assert_nothing_for(f, USER);
-        wait_for_count(f, 1);
-        assert_nothing_for(f, OTHER);
-        wait_for_count(f, 2);
+        make_for(f, USER, 1);
+        make_for(f, OTHER, 2);
         g_auto(GStrv) before = list_children(SANDBOX);
         assert_nothing_for(f, 0);
         while (is_child(before[0]))
@@ -217,8 +225,7 @@ FIXTURE_TEST(full)
         g_assert_cmpuint(pool_count(f->pool), ==, 2);
         g_assert_cmpuint(count_children(NULL), ==, 3); /* and the maker */
         assert_nothing_for(f, USER);
-        g_assert_true(take(f, 0, &prepared));
-        prepared_clear(&prepared);
+        take_away(f, 0);
 }
 
 /* One that was killed meanwhile is not handed out, and leaves nothing. */
@@ -226,8 +233,7 @@ FIXTURE_TEST(killed)
 {
         Prepared prepared;
 
-        assert_nothing_for(f, USER);
-        wait_for_count(f, 1);
+        make_for(f, USER, 1);
         g_assert_true(take(f, USER, &prepared));
         wait_for_count(f, 1);
         /* the one in the pool is the other one, once it has its name */
@@ -245,8 +251,7 @@ FIXTURE_TEST(killed)
 /* All can be let go at any time, and what was still to be made with them. */
 FIXTURE_TEST(clear)
 {
-        assert_nothing_for(f, USER);
-        wait_for_count(f, 1);
+        make_for(f, USER, 1);
         g_assert_true(pool_clear(f->pool));
         g_assert_cmpuint(count_children(NULL), ==, 0);
         g_assert_cmpuint(count_leaves(), ==, 0);
@@ -293,8 +298,7 @@ FIXTURE_TEST(holds_nothing)
         struct stat status;
 
         g_assert_cmpint(pipe2(ends, 0), ==, 0); /* no O_CLOEXEC */
-        assert_nothing_for(f, USER);
-        wait_for_count(f, 1);
+        make_for(f, USER, 1);
         fd_close(ends[1]);
         g_assert_cmpint(read(ends[0], &byte, 1), ==, 0); /* nobody else has the other end */
         fd_close(ends[0]);
@@ -330,15 +334,12 @@ FIXTURE_TEST(maker_killed)
 FIXTURE_TEST(maker_again)
 {
         gint64 begun = g_get_monotonic_time();
-        Prepared prepared;
 
-        assert_nothing_for(f, USER);
-        wait_for_count(f, 1);
+        make_for(f, USER, 1);
         g_autofree char *maker = kill_maker(SIGKILL);
         while (is_child(maker))
                 g_main_context_iteration(NULL, TRUE);
-        g_assert_true(take(f, USER, &prepared)); /* what it has made is as good as before */
-        prepared_clear(&prepared);
+        take_away(f, USER); /* what it has made is as good as before */
         while (count_children(NULL) == 0) {
                 assert_nothing_for(f, USER);
                 g_usleep(20000);
@@ -351,13 +352,10 @@ FIXTURE_TEST(maker_again)
 /* One that stands still holds up nobody, and can be let go. */
 FIXTURE_TEST(maker_stopped)
 {
-        assert_nothing_for(f, USER);
-        wait_for_count(f, 1);
+        make_for(f, USER, 1);
         G_GNUC_UNUSED g_autofree char *maker = kill_maker(SIGSTOP);
         gint64 begun = g_get_monotonic_time();
-        Prepared prepared;
-        g_assert_true(take(f, USER, &prepared));
-        prepared_clear(&prepared);
+        take_away(f, USER);
         for (unsigned i = 0; i < 20; i++) {
                 assert_nothing_for(f, USER);
                 g_usleep(1000);
@@ -371,8 +369,7 @@ FIXTURE_TEST(maker_stopped)
 /* Until it has not answered for too long: then it goes, and there is another one. */
 FIXTURE_TEST(maker_stuck)
 {
-        assert_nothing_for(f, USER);
-        wait_for_count(f, 1);
+        make_for(f, USER, 1);
         g_autofree char *maker = kill_maker(SIGSTOP);
         for (unsigned i = 0; i < 100 && is_child(maker); i++) {
                 assert_nothing_for(f, OTHER);
@@ -386,25 +383,19 @@ FIXTURE_TEST(maker_stuck)
 FIXTURE_TEST(forgotten)
 {
         gint64 begun = g_get_monotonic_time();
-        Prepared prepared;
 
-        assert_nothing_for(f, USER);
-        wait_for_count(f, 1);
-        assert_nothing_for(f, OTHER);
-        wait_for_count(f, 2);
+        make_for(f, USER, 1);
+        make_for(f, OTHER, 2);
         while (g_get_monotonic_time() - begun < (PREPARED_HOLD_MSEC - 2000) * 1000) {
-                g_assert_true(take(f, OTHER, &prepared));
-                prepared_clear(&prepared);
+                take_away(f, OTHER);
                 run_for(1000);
                 g_assert_cmpuint(pool_count(f->pool), ==, 2);
         }
         run_for(3000);
-        g_assert_true(take(f, OTHER, &prepared));
-        prepared_clear(&prepared);
+        take_away(f, OTHER);
         run_for(200);
         g_assert_cmpuint(pool_count(f->pool), ==, 1);
-        g_assert_true(take(f, OTHER, &prepared));
-        prepared_clear(&prepared);
+        take_away(f, OTHER);
 }
 
 /* What cannot be made is told, and is not the maker's end: here its leaf is there already. */
@@ -413,16 +404,13 @@ FIXTURE_TEST(maker_refuses)
         g_autoptr(Cgroup) leaf = NULL;
         Prepared prepared;
 
-        assert_nothing_for(f, USER);
-        wait_for_count(f, 1);
+        make_for(f, USER, 1);
         g_autofree char *maker = find_maker();
         g_assert_true(cgroup_new(tree, USER, f->serial, NULL, &leaf, NULL));
-        g_assert_true(take(f, USER, &prepared));
-        prepared_clear(&prepared);
+        take_away(f, USER);
         while (f->serial < 3)
                 g_main_context_iteration(NULL, TRUE);
-        assert_nothing_for(f, USER);
-        wait_for_count(f, 1);
+        make_for(f, USER, 1);
         g_assert_true(is_child(maker));
         g_assert_true(take(f, USER, &prepared));
         g_assert_cmpuint(prepared.serial, ==, 3);

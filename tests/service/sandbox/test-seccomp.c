@@ -176,6 +176,15 @@ static void behind_filter(int (*body)(void))
         g_assert_cmpint(status_behind_filter(body), ==, 0);
 }
 
+/* A test whose body is run in a child behind the filter, and succeeds with 0. */
+#define FILTERED_TEST(name)                                                                        \
+        static int try_##name(void);                                                               \
+        TEST(name)                                                                                 \
+        {                                                                                          \
+                behind_filter(try_##name);                                                         \
+        }                                                                                          \
+        static int try_##name(void)
+
 #define CHECK(claim)                                                                               \
         do {                                                                                       \
                 if (!(claim)) {                                                                    \
@@ -192,7 +201,7 @@ static int errno_of(long number, long a, long b, long c)
 
 /* ---- D2: what is forbidden answers EPERM and never sees its pointers ---- */
 
-static int try_forbidden(void)
+FILTERED_TEST(forbidden)
 {
         int wrong = 0;
 
@@ -208,11 +217,6 @@ static int try_forbidden(void)
                         wrong = 1; /* not the kernel's own EPERM */
         }
         return wrong;
-}
-
-TEST(forbidden)
-{
-        behind_filter(try_forbidden);
 }
 
 /* ---- D2: every number up to 600 is allowed, forbidden or unknown, and the kernel agrees ---- */
@@ -242,7 +246,7 @@ static bool is_exempt(int number)
 #endif
 }
 
-static int try_sweep(void)
+FILTERED_TEST(sweep)
 {
         int wrong = 0;
 
@@ -257,11 +261,6 @@ static int try_sweep(void)
                 wrong |= sweep_one(number, name ? name : "(unknown)");
         }
         return wrong;
-}
-
-TEST(sweep)
-{
-        behind_filter(try_sweep);
 }
 
 /* No name is forgotten: it is in one of the lists here, or allowed; a number without one is ENOSYS.
@@ -290,7 +289,7 @@ TEST(every_number_is_decided)
 
 /* ---- D5: no new namespaces by clone; the flags of clone3 cannot be seen ---- */
 
-static int try_clone(void)
+FILTERED_TEST(clone)
 {
         static const unsigned long spaces[] = {CLONE_NEWNS,  CLONE_NEWCGROUP, CLONE_NEWUTS,
                                                CLONE_NEWIPC, CLONE_NEWUSER,   CLONE_NEWPID,
@@ -309,11 +308,6 @@ static int try_clone(void)
         return 0;
 }
 
-TEST(clone)
-{
-        behind_filter(try_clone);
-}
-
 /* ---- what must go on working: fork, threads, vfork, popen, signals ---- */
 
 static void *return_argument(void *argument)
@@ -321,7 +315,7 @@ static void *return_argument(void *argument)
         return argument;
 }
 
-static int try_processes(void)
+FILTERED_TEST(processes)
 {
         pthread_t thread;
         void *result = NULL;
@@ -346,14 +340,9 @@ static int try_processes(void)
         return 0;
 }
 
-TEST(processes)
-{
-        behind_filter(try_processes);
-}
-
 /* ---- D1: nothing is typed into the terminal, whatever the upper half of the request says ---- */
 
-static int try_terminal(void)
+FILTERED_TEST(terminal)
 {
         int master = posix_openpt(O_RDWR | O_NOCTTY), waiting = -1;
         CHECK(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
@@ -372,11 +361,6 @@ static int try_terminal(void)
         CHECK(ioctl(slave, FIONREAD, &waiting) == 0 && waiting == 0);
         CHECK(isatty(slave));
         return 0;
-}
-
-TEST(terminal)
-{
-        behind_filter(try_terminal);
 }
 
 /* Any other request passes, negative ones included, which some C libraries extend to 64 bits. */
@@ -422,7 +406,7 @@ TEST(sockets)
 
 /* ---- personality: may be asked and set to what changes words, not protections ---- */
 
-static int try_personality(void)
+FILTERED_TEST(personality)
 {
         CHECK(personality(0xffffffff) >= 0);
         CHECK(personality(PER_LINUX) >= 0);
@@ -430,11 +414,6 @@ static int try_personality(void)
         CHECK(personality(READ_IMPLIES_EXEC) < 0 && errno == EPERM);
         CHECK(errno_of(SYS_personality, (long) (HIGH_BIT | READ_IMPLIES_EXEC), 0, 0) == EPERM);
         return 0;
-}
-
-TEST(personality)
-{
-        behind_filter(try_personality);
 }
 
 /* ---- D2, D5: a call by another architecture's numbers kills the process ---- */
