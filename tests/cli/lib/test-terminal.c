@@ -10,200 +10,185 @@
 #include "tests/lib/case.h"
 
 /* A pump between two pipes and a socket; the test holds the other ends. */
-typedef struct {
+typedef struct Fixture {
         Pump pump;
         int typing;  /* what the user types */
         int showing; /* what the user sees */
         int far_end; /* the container's side */
-} Bench;
+} Fixture;
 
-static void bench_init(Bench *bench)
+static void set_up(Fixture *f, const void *unused)
 {
         int in[2], out[2], ends[2];
 
         g_assert_cmpint(pipe2(in, O_CLOEXEC), ==, 0);
         g_assert_cmpint(pipe2(out, O_CLOEXEC), ==, 0);
         g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), ==, 0);
-        pump_init(&bench->pump, in[0], out[1], ends[0]);
+        pump_init(&f->pump, in[0], out[1], ends[0]);
         close(in[0]);
         close(out[1]);
-        bench->typing = in[1];
-        bench->showing = out[0];
-        bench->far_end = ends[1];
+        f->typing = in[1];
+        f->showing = out[0];
+        f->far_end = ends[1];
 }
 
-static void bench_clear(Bench *bench)
+static void tear_down(Fixture *f, const void *unused)
 {
-        pump_clear(&bench->pump);
-        fd_clear(&bench->typing);
-        fd_clear(&bench->showing);
-        fd_clear(&bench->far_end);
+        pump_clear(&f->pump);
+        fd_clear(&f->typing);
+        fd_clear(&f->showing);
+        fd_clear(&f->far_end);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Bench, bench_clear)
 
 /* Lets the pump work until it has nothing to do; false if it never rests. */
-static bool settle(Bench *bench)
+static bool settle(Fixture *f)
 {
         struct pollfd fds[PUMP_FDS];
 
         for (unsigned i = 0; i < 1000; i++) {
-                pump_prepare(&bench->pump, fds);
+                pump_prepare(&f->pump, fds);
                 if (poll(fds, PUMP_FDS, 0) == 0)
                         return true;
-                pump_dispatch(&bench->pump, fds);
+                pump_dispatch(&f->pump, fds);
         }
         return false;
 }
 
-static void type(Bench *bench, const char *keys)
+static void type(Fixture *f, const char *keys)
 {
-        g_assert_cmpint(write(bench->typing, keys, strlen(keys)), ==, (gssize) strlen(keys));
-        g_assert_true(settle(bench));
+        g_assert_cmpint(write(f->typing, keys, strlen(keys)), ==, (gssize) strlen(keys));
+        g_assert_true(settle(f));
 }
 
-static void assert_received(Bench *bench, const char *expected)
+static void assert_received(Fixture *f, const char *expected)
 {
         char data[256];
-        ssize_t n = recv(bench->far_end, data, sizeof data, MSG_DONTWAIT);
+        ssize_t n = recv(f->far_end, data, sizeof data, MSG_DONTWAIT);
 
         g_assert_cmpmem(data, MAX(n, 0), expected, strlen(expected));
 }
 
 /* Bytes pass both ways, zeros and detach keys among them when those are not wanted. */
-TEST(both_ways)
+FIXTURE_TEST(both_ways)
 {
-        g_auto(Bench) bench;
-        char data[16];
+        char bytes[16];
 
-        bench_init(&bench);
-        type(&bench, "a\x10\x11z");
-        assert_received(&bench, "a\x10\x11z");
-        g_assert_false(bench.pump.has_detached);
-        g_assert_cmpint(write(bench.far_end, "\0\xff", 2), ==, 2);
-        g_assert_true(settle(&bench));
-        g_assert_cmpint(read(bench.showing, data, sizeof data), ==, 2);
-        g_assert_cmpmem(data, 2, "\0\xff", 2);
+        type(f, "a\x10\x11z");
+        assert_received(f, "a\x10\x11z");
+        g_assert_false(f->pump.has_detached);
+        g_assert_cmpint(write(f->far_end, "\0\xff", 2), ==, 2);
+        g_assert_true(settle(f));
+        g_assert_cmpint(read(f->showing, bytes, sizeof bytes), ==, 2);
+        g_assert_cmpmem(bytes, 2, "\0\xff", 2);
 }
 
 /* Ctrl-P Ctrl-Q detaches, in one read or in two; what came before it still arrives. */
-TEST(detach)
+static const struct Keys {
+        const char *name, *first, *then;
+} keys[] = {{"one-read", "x\x10\x11y", ""}, {"two-reads", "x\x10", "\x11"}};
+
+ROW_TEST(detach, keys)
 {
-        static const char *const lines[][2] = {{"x\x10\x11y", NULL}, {"x\x10", "\x11"}};
+        const struct Keys *typed = data;
 
-        for (unsigned i = 0; i < G_N_ELEMENTS(lines); i++) {
-                g_auto(Bench) bench;
-
-                bench_init(&bench);
-                bench.pump.has_detach_keys = true;
-                type(&bench, lines[i][0]);
-                if (lines[i][1])
-                        type(&bench, lines[i][1]);
-                g_assert_true(bench.pump.has_detached);
-                assert_received(&bench, "x");
-        }
+        f->pump.has_detach_keys = true;
+        type(f, typed->first);
+        type(f, typed->then);
+        g_assert_true(f->pump.has_detached);
+        assert_received(f, "x");
 }
 
 /* A Ctrl-P that something else follows is typed after all, twice where it was. */
-TEST(not_detach)
+FIXTURE_TEST(not_detach)
 {
-        g_auto(Bench) bench;
-
-        bench_init(&bench);
-        bench.pump.has_detach_keys = true;
-        type(&bench, "\x10");
-        assert_received(&bench, "");
-        type(&bench, "a\x10\x10"
-                     "b\x11");
-        assert_received(&bench, "\x10"
-                                "a\x10\x10"
-                                "b\x11");
-        g_assert_false(bench.pump.has_detached);
+        f->pump.has_detach_keys = true;
+        type(f, "\x10");
+        assert_received(f, "");
+        type(f, "a\x10\x10"
+                "b\x11");
+        assert_received(f, "\x10"
+                           "a\x10\x10"
+                           "b\x11");
+        g_assert_false(f->pump.has_detached);
 }
 
 /* The end of a pipe becomes a Ctrl-D where that is wanted, once, and then the pump rests. */
-TEST(end_of_input)
-{
-        for (int wanted = 0; wanted < 2; wanted++) {
-                g_auto(Bench) bench;
+static const struct Eof {
+        const char *name;
+        bool wanted;
+        const char *received;
+} eofs[] = {{"wanted", true, "end\x04"}, {"unwanted", false, "end"}};
 
-                bench_init(&bench);
-                bench.pump.sends_eof = wanted;
-                type(&bench, "end");
-                fd_clear(&bench.typing);
-                g_assert_true(settle(&bench));
-                assert_received(&bench, wanted ? "end\x04" : "end");
-                g_assert_false(bench.pump.has_hung_up);
-        }
+ROW_TEST(end_of_input, eofs)
+{
+        const struct Eof *eof = data;
+
+        f->pump.sends_eof = eof->wanted;
+        type(f, "end");
+        fd_clear(&f->typing);
+        g_assert_true(settle(f));
+        assert_received(f, eof->received);
+        g_assert_false(f->pump.has_hung_up);
 }
 
 /* While paused nothing is read, so it stays with whoever reads our input after us. */
-TEST(pause)
+FIXTURE_TEST(pause)
 {
-        g_auto(Bench) bench;
-
-        bench_init(&bench);
-        bench.pump.is_paused = true;
-        type(&bench, "later");
-        assert_received(&bench, "");
-        bench.pump.is_paused = false;
-        g_assert_true(settle(&bench));
-        assert_received(&bench, "later");
+        f->pump.is_paused = true;
+        type(f, "later");
+        assert_received(f, "");
+        f->pump.is_paused = false;
+        g_assert_true(settle(f));
+        assert_received(f, "later");
 }
 
 /* What the container wrote last comes out although it is gone, and only then the pump is drained.
  */
-TEST(last_words)
+FIXTURE_TEST(last_words)
 {
-        g_auto(Bench) bench;
-        char data[16];
+        char bytes[16];
 
-        bench_init(&bench);
-        g_assert_cmpint(write(bench.far_end, "bye", 3), ==, 3);
-        fd_clear(&bench.far_end);
-        g_assert_false(pump_is_drained(&bench.pump));
-        g_assert_true(settle(&bench));
-        g_assert_true(pump_is_drained(&bench.pump));
-        g_assert_cmpint(read(bench.showing, data, sizeof data), ==, 3);
+        g_assert_cmpint(write(f->far_end, "bye", 3), ==, 3);
+        fd_clear(&f->far_end);
+        g_assert_false(pump_is_drained(&f->pump));
+        g_assert_true(settle(f));
+        g_assert_true(pump_is_drained(&f->pump));
+        g_assert_cmpint(read(f->showing, bytes, sizeof bytes), ==, 3);
 }
 
 /* A reader that stops reading stops the pump without blocking it; nothing is lost when it goes on.
  */
-TEST(slow_reader)
+FIXTURE_TEST(slow_reader)
 {
-        g_auto(Bench) bench;
         size_t sent = 0, received = 0;
-        char data[4096];
+        char bytes[4096];
         ssize_t n;
 
-        bench_init(&bench);
-        memset(data, 'x', sizeof data);
-        while ((n = send(bench.far_end, data, sizeof data, MSG_DONTWAIT)) > 0) {
+        memset(bytes, 'x', sizeof bytes);
+        while ((n = send(f->far_end, bytes, sizeof bytes, MSG_DONTWAIT)) > 0) {
                 sent += (size_t) n;
-                g_assert_true(settle(&bench));
+                g_assert_true(settle(f));
         }
-        g_assert_true(pump_has_output(&bench.pump));
-        fd_clear(&bench.far_end);
-        fcntl(bench.showing, F_SETFL, O_NONBLOCK);
+        g_assert_true(pump_has_output(&f->pump));
+        fd_clear(&f->far_end);
+        fcntl(f->showing, F_SETFL, O_NONBLOCK);
         do {
-                while ((n = read(bench.showing, data, sizeof data)) > 0)
+                while ((n = read(f->showing, bytes, sizeof bytes)) > 0)
                         received += (size_t) n;
-                g_assert_true(settle(&bench));
-        } while (!pump_is_drained(&bench.pump));
-        while ((n = read(bench.showing, data, sizeof data)) > 0)
+                g_assert_true(settle(f));
+        } while (!pump_is_drained(&f->pump));
+        while ((n = read(f->showing, bytes, sizeof bytes)) > 0)
                 received += (size_t) n;
         g_assert_cmpuint(received, ==, sent);
 }
 
 /* A reader that is gone is noticed, and the pump rests. */
-TEST(lost_output)
+FIXTURE_TEST(lost_output)
 {
-        g_auto(Bench) bench;
-
-        bench_init(&bench);
-        fd_clear(&bench.showing);
-        g_assert_cmpint(write(bench.far_end, "x", 1), ==, 1);
-        g_assert_true(settle(&bench));
-        g_assert_true(bench.pump.has_lost_output);
+        fd_clear(&f->showing);
+        g_assert_cmpint(write(f->far_end, "x", 1), ==, 1);
+        g_assert_true(settle(f));
+        g_assert_true(f->pump.has_lost_output);
 }
 
 /* Raw mode is undone completely, however often it was entered. */

@@ -21,18 +21,28 @@
 typedef struct Fixture {
         OutputLog log;
         GByteArray *model; /* all that was ever appended; index = offset */
+        char *path;        /* a directory of the test's own */
+        int fd;
 } Fixture;
 
 static void set_up(Fixture *f, const void *unused)
 {
         output_log_init(&f->log);
         f->model = g_byte_array_sized_new(1); /* data is never NULL */
+        f->path = g_dir_make_tmp("output-log-XXXXXX", NULL);
+        f->fd = open(f->path, O_DIRECTORY | O_CLOEXEC);
+        g_assert_cmpint(f->fd, >=, 0);
 }
 
 static void tear_down(Fixture *f, const void *unused)
 {
         output_log_clear(&f->log);
         g_byte_array_unref(f->model);
+        unlinkat(f->fd, "log", 0);
+        unlinkat(f->fd, "other", 0);
+        g_assert_cmpint(g_rmdir(f->path), ==, 0); /* nothing else was left in it */
+        fd_clear(&f->fd);
+        g_free(f->path);
 }
 
 /* Bytes that repeat with no period of a power of two, so that a slip of the ring shows. */
@@ -166,61 +176,37 @@ FIXTURE_TEST(beyond_the_end)
 
 /* ---- the file ---- */
 
-typedef struct Directory {
-        char *path;
-        int fd;
-} Directory;
-
-static Directory directory_new(void)
-{
-        Directory d = {.path = g_dir_make_tmp("output-log-XXXXXX", NULL)};
-
-        g_assert_nonnull(d.path);
-        d.fd = open(d.path, O_DIRECTORY | O_CLOEXEC);
-        g_assert_cmpint(d.fd, >=, 0);
-        return d;
-}
-
-static void directory_remove(Directory *d)
-{
-        unlinkat(d->fd, "log", 0);
-        unlinkat(d->fd, "other", 0);
-        g_assert_cmpint(g_rmdir(d->path), ==, 0); /* nothing else was left in it */
-        fd_clear(&d->fd);
-        g_free(d->path);
-}
-
-static void save(const Directory *d, const OutputLog *log)
+static void save(const Fixture *f)
 {
         g_autoptr(GError) error = NULL;
 
-        g_assert_true(output_log_save(log, d->fd, "log", &error));
+        g_assert_true(output_log_save(&f->log, f->fd, "log", &error));
         g_assert_no_error(error);
 }
 
-static void assert_not_loaded(const Directory *d)
+static void assert_not_loaded(const Fixture *f)
 {
         g_autoptr(GError) error = NULL;
         g_auto(OutputLog) log = {0};
 
         output_log_append(&log, (const uint8_t *) "kept", 4);
-        g_assert_false(output_log_load(&log, d->fd, "log", &error));
+        g_assert_false(output_log_load(&log, f->fd, "log", &error));
         g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_FAILED);
         g_assert_cmpuint(output_log_end(&log), ==, 4);
         g_assert_cmpmem(log.bytes, 4, "kept", 4);
 }
 
-static void put_file(const Directory *d, const void *data, size_t n)
+static void put_file(const Fixture *f, const void *data, size_t n)
 {
-        autofd int fd = openat(d->fd, "log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        autofd int fd = openat(f->fd, "log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
         g_assert_cmpint(fd, >=, 0);
         g_assert_cmpint(write(fd, data, n), ==, n);
 }
 
-static size_t get_file(const Directory *d, uint8_t *buffer, size_t max)
+static size_t get_file(const Fixture *f, uint8_t *buffer, size_t max)
 {
-        autofd int fd = openat(d->fd, "log", O_RDONLY | O_CLOEXEC);
+        autofd int fd = openat(f->fd, "log", O_RDONLY | O_CLOEXEC);
         ssize_t n = read(fd, buffer, max);
 
         g_assert_cmpint(n, >=, 0);
@@ -231,53 +217,47 @@ static size_t get_file(const Directory *d, uint8_t *buffer, size_t max)
 FIXTURE_TEST(save_and_load)
 {
         static const size_t sizes[] = {0, 1, 4096, LIMIT - 1, LIMIT, LIMIT + 1, 3 * LIMIT + 17};
-        Directory d = directory_new();
         struct stat st;
 
         for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {
                 g_autoptr(GError) error = NULL;
 
                 append(f, sizes[i] - MIN(sizes[i], f->model->len));
-                save(&d, &f->log);
-                g_assert_true(output_log_load(&f->log, d.fd, "log", &error));
+                save(f);
+                g_assert_true(output_log_load(&f->log, f->fd, "log", &error));
                 g_assert_no_error(error);
                 assert_same(f);
                 append(f, 3);
                 assert_same(f);
         }
-        g_assert_cmpint(fstatat(d.fd, "log", &st, AT_SYMLINK_NOFOLLOW), ==, 0);
+        g_assert_cmpint(fstatat(f->fd, "log", &st, AT_SYMLINK_NOFOLLOW), ==, 0);
         g_assert_cmpuint(st.st_mode, ==, S_IFREG | 0600);
-        directory_remove(&d);
 }
 
 /* A file of the temporary name, or a link, is replaced and not followed. */
 FIXTURE_TEST(save_over_leftovers)
 {
-        Directory d = directory_new();
         struct stat st;
 
         append(f, 100);
-        g_assert_cmpint(symlinkat("other", d.fd, "log.new"), ==, 0);
-        g_assert_cmpint(symlinkat("other", d.fd, "log"), ==, 0);
-        save(&d, &f->log);
-        g_assert_cmpint(fstatat(d.fd, "other", &st, AT_SYMLINK_NOFOLLOW), ==, -1);
-        g_assert_cmpint(fstatat(d.fd, "log", &st, AT_SYMLINK_NOFOLLOW), ==, 0);
+        g_assert_cmpint(symlinkat("other", f->fd, "log.new"), ==, 0);
+        g_assert_cmpint(symlinkat("other", f->fd, "log"), ==, 0);
+        save(f);
+        g_assert_cmpint(fstatat(f->fd, "other", &st, AT_SYMLINK_NOFOLLOW), ==, -1);
+        g_assert_cmpint(fstatat(f->fd, "log", &st, AT_SYMLINK_NOFOLLOW), ==, 0);
         g_assert_true(S_ISREG(st.st_mode));
-        directory_remove(&d);
 }
 
 /* A save that fails says so, leaves no half, and the old file stays. */
 FIXTURE_TEST(save_fails)
 {
         g_autoptr(GError) error = NULL;
-        Directory d = directory_new();
 
         append(f, 100);
-        g_assert_cmpint(mkdirat(d.fd, "log", 0700), ==, 0); /* rename of a file onto it: EISDIR */
-        g_assert_false(output_log_save(&f->log, d.fd, "log", &error));
+        g_assert_cmpint(mkdirat(f->fd, "log", 0700), ==, 0); /* rename of a file onto it: EISDIR */
+        g_assert_false(output_log_save(&f->log, f->fd, "log", &error));
         g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_FAILED);
-        g_assert_cmpint(unlinkat(d.fd, "log", AT_REMOVEDIR), ==, 0);
-        directory_remove(&d);
+        g_assert_cmpint(unlinkat(f->fd, "log", AT_REMOVEDIR), ==, 0);
 
         g_clear_error(&error);
         g_assert_false(output_log_save(&f->log, -1, "log", &error));
@@ -287,40 +267,35 @@ FIXTURE_TEST(save_fails)
 /* What is not a regular file of our making is refused, and a fifo does not block. */
 FIXTURE_TEST(load_strangers)
 {
-        Directory d = directory_new();
-
-        assert_not_loaded(&d);
+        assert_not_loaded(f);
         append(f, 100);
-        save(&d, &f->log);
-        g_assert_cmpint(renameat(d.fd, "log", d.fd, "other"), ==, 0);
-        g_assert_cmpint(symlinkat("other", d.fd, "log"), ==, 0);
-        assert_not_loaded(&d);
-        unlinkat(d.fd, "log", 0);
-        g_assert_cmpint(mkfifoat(d.fd, "log", 0600), ==, 0);
-        assert_not_loaded(&d);
-        unlinkat(d.fd, "log", 0);
-        g_assert_cmpint(mkdirat(d.fd, "log", 0700), ==, 0);
-        assert_not_loaded(&d);
-        unlinkat(d.fd, "log", AT_REMOVEDIR);
-        directory_remove(&d);
+        save(f);
+        g_assert_cmpint(renameat(f->fd, "log", f->fd, "other"), ==, 0);
+        g_assert_cmpint(symlinkat("other", f->fd, "log"), ==, 0);
+        assert_not_loaded(f);
+        unlinkat(f->fd, "log", 0);
+        g_assert_cmpint(mkfifoat(f->fd, "log", 0600), ==, 0);
+        assert_not_loaded(f);
+        unlinkat(f->fd, "log", 0);
+        g_assert_cmpint(mkdirat(f->fd, "log", 0700), ==, 0);
+        assert_not_loaded(f);
+        unlinkat(f->fd, "log", AT_REMOVEDIR);
 }
 
 /* Every shorter file is refused, and a longer one. */
 FIXTURE_TEST(load_truncated)
 {
         uint8_t file[HEADER_SIZE + 10 + 1] = {0};
-        Directory d = directory_new();
 
         append(f, 10);
-        save(&d, &f->log);
-        g_assert_cmpuint(get_file(&d, file, sizeof file), ==, sizeof file - 1);
+        save(f);
+        g_assert_cmpuint(get_file(f, file, sizeof file), ==, sizeof file - 1);
         for (size_t n = 0; n < sizeof file - 1; n++) {
-                put_file(&d, file, n);
-                assert_not_loaded(&d);
+                put_file(f, file, n);
+                assert_not_loaded(f);
         }
-        put_file(&d, file, sizeof file);
-        assert_not_loaded(&d);
-        directory_remove(&d);
+        put_file(f, file, sizeof file);
+        assert_not_loaded(f);
 }
 
 /* Every byte of the header, changed in every bit: refused, or (the start's lower bits) the same
@@ -328,19 +303,18 @@ FIXTURE_TEST(load_truncated)
 FIXTURE_TEST(load_damaged)
 {
         uint8_t file[HEADER_SIZE + 10];
-        Directory d = directory_new();
 
         append(f, 10);
-        save(&d, &f->log);
-        g_assert_cmpuint(get_file(&d, file, sizeof file), ==, sizeof file);
+        save(f);
+        g_assert_cmpuint(get_file(f, file, sizeof file), ==, sizeof file);
         for (size_t bit = 0; bit < 8 * HEADER_SIZE; bit++) {
                 bool in_start = bit / 64 == 1;
                 g_auto(OutputLog) log = {0};
 
                 file[bit / 8] ^= (uint8_t) (1u << bit % 8);
-                put_file(&d, file, sizeof file);
-                if (!in_start || !output_log_load(&log, d.fd, "log", NULL)) {
-                        assert_not_loaded(&d);
+                put_file(f, file, sizeof file);
+                if (!in_start || !output_log_load(&log, f->fd, "log", NULL)) {
+                        assert_not_loaded(f);
                         g_assert_true(!in_start || bit == 127 || G_BYTE_ORDER == G_BIG_ENDIAN);
                 } else {
                         g_assert_cmpuint(output_log_end(&log) - output_log_start(&log), ==, 10);
@@ -349,7 +323,6 @@ FIXTURE_TEST(load_damaged)
                 }
                 file[bit / 8] ^= (uint8_t) (1u << bit % 8);
         }
-        directory_remove(&d);
 }
 
 /* A file that is whole but larger than any log: refused before memory is asked for. */
@@ -357,16 +330,14 @@ FIXTURE_TEST(load_too_large)
 {
         g_autofree uint8_t *file = g_malloc0(HEADER_SIZE + LIMIT + 1);
         uint64_t length = LIMIT + 1;
-        Directory d = directory_new();
 
-        save(&d, &f->log);
-        g_assert_cmpuint(get_file(&d, file, HEADER_SIZE), ==, HEADER_SIZE);
+        save(f);
+        g_assert_cmpuint(get_file(f, file, HEADER_SIZE), ==, HEADER_SIZE);
         memcpy(file + 16, &length, sizeof length);
-        put_file(&d, file, HEADER_SIZE + LIMIT + 1);
-        assert_not_loaded(&d);
+        put_file(f, file, HEADER_SIZE + LIMIT + 1);
+        assert_not_loaded(f);
         length = LIMIT;
         memcpy(file + 16, &length, sizeof length);
-        put_file(&d, file, HEADER_SIZE + LIMIT);
-        g_assert_true(output_log_load(&f->log, d.fd, "log", NULL));
-        directory_remove(&d);
+        put_file(f, file, HEADER_SIZE + LIMIT);
+        g_assert_true(output_log_load(&f->log, f->fd, "log", NULL));
 }
