@@ -1,7 +1,7 @@
 #pragma once
 
-/* "Something happened: idleness may have begun, or ended." Told by whatever keeps requests, calls
- * or containers to the program, which alone judges. */
+/* "Something happened: idleness may have begun, or ended." Whatever keeps requests, calls or
+ * containers tells the program so; the program alone judges. */
 
 typedef struct Activity {
         void (*function)(void *data); /* may be NULL */

@@ -15,7 +15,7 @@
 
 static int unknown_object(sd_bus_message *message, sd_bus_error *ret_error)
 {
-        /* the words of sd-bus */
+        /* the same text as sd-bus has */
         return sd_bus_error_setf(ret_error, SD_BUS_ERROR_UNKNOWN_OBJECT, "Unknown object '%s'.",
                                  sd_bus_message_get_path(message));
 }
@@ -28,7 +28,8 @@ static Container *find_by_path(Server *server, const char *path)
         return path_parse(path, &owner, &id) ? manager_find(server->manager, owner, id) : NULL;
 }
 
-/* By path, at every step anew: the container may be gone since the question was asked. */
+/* Finds the container by its path at every step anew: it may be gone since the question was
+ * asked. */
 static int call_method(Server *server, sd_bus_message *message, sd_bus_error *ret_error)
 {
         Container *container = find_by_path(server, sd_bus_message_get_path(message));
@@ -132,9 +133,9 @@ static bool is_our_call(sd_bus_message *message)
                strcmp(interface, INTERFACE_CONTAINER) == 0;
 }
 
-/* What exists for whom. To look at properties or introspection a caller must be one who may see the
- * container. For our own methods every well-formed path exists, so that a stranger is answered
- * alike for what there is and what there is not: by method(). */
+/* Decides which objects exist for a caller. Properties and introspection exist for those who may
+ * see the container. For our own methods every well-formed path exists, so that method() answers a
+ * stranger alike, whether there is such a container or not. */
 static int find_container(sd_bus *bus, const char *path, const char *interface, void *data,
                           void **ret_found, sd_bus_error *error)
 {
@@ -156,7 +157,7 @@ static int find_container(sd_bus *bus, const char *path, const char *interface, 
         return manager_find(server->manager, owner, id) ? 1 : 0;
 }
 
-/* Each caller is shown its own, root all. */
+/* Shows each caller its own containers, and root all. */
 static int enumerate(sd_bus *bus, const char *prefix, void *data, char ***ret_nodes,
                      sd_bus_error *error)
 {
@@ -170,7 +171,7 @@ static int enumerate(sd_bus *bus, const char *prefix, void *data, char ***ret_no
         }
         g_autoptr(GPtrArray) list =
                 manager_list(server->manager, caller->uid == 0 ? UID_ANY : caller->uid);
-        /* for sd-bus to free with free(), which is what g_free() is */
+        /* sd-bus frees it with free(), which is what g_free() is */
         char **nodes = g_new0(char *, list->len + 1);
         for (guint i = 0; i < list->len; i++)
                 nodes[i] = path_of_container(container_info(list->pdata[i]));

@@ -1,7 +1,7 @@
 #pragma once
 
-/* The objects of containers: which there are for whom, and each call of theirs from the bus to its
- * handler: find, judge, call. */
+/* Exports the objects of containers: decides which objects exist for whom, and brings each call to
+ * its handler once its caller may make it. */
 
 #include "dbus/server.h"
 

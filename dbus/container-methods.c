@@ -8,7 +8,8 @@
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
 
-/* Handlers: each is called once its caller may. True: answered, or kept to be answered. */
+/* The handlers. Each is called once its caller may call it. True: answered, or kept to be
+ * answered. */
 
 static bool answer(sd_bus_message *message)
 {
@@ -88,7 +89,7 @@ static bool method_delete(Server *server, Container *container, sd_bus_message *
 {
         bool is_live = container_is_live(container);
 
-        /* a created one ends first: its end answers */
+        /* a created container is ended first: its end answers the call */
         if (!waiting_has_room(server->waiting, message, error) ||
             !manager_delete(server->manager, container, error))
                 return false;

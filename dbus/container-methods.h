@@ -1,7 +1,7 @@
 #pragma once
 
-/* What the methods of a container do, once it is found and the caller may call them; both are
- * container-api.c's to see to. */
+/* What the methods of a container do. container-api.c has found the container and seen to it that
+ * the caller may call the method. */
 
 #include "dbus/server.h"
 

@@ -7,7 +7,7 @@
 
 #include "dbus/names.h"
 
-/* -- how a field of each type becomes a value: FITS_...() is what such a field must be -- */
+/* -- from fields to values: FITS_...() checks the type of a field -- */
 
 #define FIELD(name)        ((ContainerInfo *) NULL)->name
 #define IS(field, type)    __builtin_types_compatible_p(__typeof__(FIELD(field)), type)

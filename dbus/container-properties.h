@@ -2,13 +2,14 @@
 
 /* The table of a container's properties, one row for each, in the order of the interface. From a
  * row come the vtable's entry, what a reader gets, and in which PropertiesChanged the property is
- * named. A new property is a row here and a field of ContainerInfo; the XML and the manual beside
- * it, which tests hold against the live objects.
+ * named. A new property takes a row here and a field of ContainerInfo, and a place in the XML and
+ * the manual, which tests compare with the live objects.
  *
  * X(Name, type, field of ContainerInfo, when it changes)
  *
- * PROPERTY_CONST: never; PROPERTY_AT_...: with a change of the state, to stopped or to any other;
- * PROPERTY_CHANGES: at other times, and whoever changes it tells. */
+ * PROPERTY_CONST: never. PROPERTY_AT_END: when the state becomes stopped; PROPERTY_AT_START: when
+ * it becomes any other. PROPERTY_CHANGES: at other times, and whoever changes it emits the
+ * signal. */
 
 #include <systemd/sd-bus.h>
 
@@ -51,8 +52,8 @@ enum {
                         (when) == PROPERTY_CONST ? SD_BUS_VTABLE_PROPERTY_CONST                    \
                                                  : SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
 
-/* Appends the property's value. Negative errno, as sd-bus wants. */
+/* Appends the property's value. Returns a negative errno on failure, as sd-bus wants. */
 int container_property_append(sd_bus_message *reply, const ContainerInfo *info, const char *name);
 
-/* PropertiesChanged, after a change to `state`. */
+/* Emits PropertiesChanged, after a change to `state`. */
 void container_properties_emit(sd_bus *bus, const char *path, ContainerState state);

@@ -4,7 +4,7 @@
 
 #define FIELDS_MAX 5
 
-/* As the default writer would, but for fields whose value is not there. */
+/* Writes a message with these fields, but for those without a value. */
 static void write_fields(const char *const (*pairs)[2], size_t n)
 {
         GLogField fields[FIELDS_MAX + 1] = {{"PRIORITY", "6", -1}};

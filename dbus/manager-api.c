@@ -31,7 +31,8 @@ static bool parse_name(const char *name, const Credentials *caller, uid_t *ret_o
 
 #define NO_CONTAINER "there is no container '%s'"
 
-/* The call is read anew. `server` is NULL for a caller who may not look. */
+/* Answers GetContainer after polkit was asked; the call is read anew. `server` is NULL for a caller
+ * who may not look. */
 static void answer_asked(Request *request, Server *server)
 {
         sd_bus_message *message = request_message(request);
@@ -57,8 +58,8 @@ static void on_may_inspect(Request *request, void *data)
         answer_asked(request, data);
 }
 
-/* A stranger gets the same answer for another's container as for none, unless polkit lets it look.
- */
+/* A stranger gets the same answer for another user's container as for none, unless polkit lets the
+ * stranger look. */
 static void on_may_not_inspect(Request *request, void *data)
 {
         answer_asked(request, NULL);
@@ -151,7 +152,7 @@ static int get_version(sd_bus *bus, const char *path, const char *interface, con
         return sd_bus_message_append(reply, "s", PROJECT_VERSION);
 }
 
-/* A stranger learns no more than how many containers it has itself. */
+/* Tells a caller other than root only how many containers it has itself. */
 static int get_n_containers(sd_bus *bus, const char *path, const char *interface,
                             const char *property, sd_bus_message *reply, void *data,
                             sd_bus_error *error)

@@ -2,13 +2,13 @@
 
 /* The table of methods, one row for each, in the order of the interfaces. From a row come the
  * vtable's entry (introspection with it), the call of its handler, and the rule of who may call it.
- * A new method is a row here and its handler; the XML and the manual beside it, which tests hold
- * against the live objects.
+ * A new method takes a row here and its handler, and a place in the XML and the manual, which tests
+ * compare with the live objects.
  *
  * X(name, (types and names in), (types and names out), handler, polkit action, who needs none)
  *
- * Entries are open to all in the vtables, for it is polkit that decides. A NULL action: changes
- * nothing, and tells nothing of others. */
+ * The vtables let everybody call, for it is polkit that decides. A NULL action: the method changes
+ * nothing, and tells nothing of other users. */
 
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
@@ -23,7 +23,7 @@
         X(Run, ("s", rootfs, "t", memMax, "as", argv), ("o", container), spawn_method_run,         \
           ACTION_RUN, METHOD_ROOT_IS_FREE)
 
-/* Spawn and Create: run-privileged, where that is asked for */
+/* Spawn and Create ask for run-privileged in its place where an option needs that */
 #define METHOD_SPAWN_ARGUMENTS ("ay", rootfs, "aay", argv, "a{uh}", fds, "a{sv}", options)
 #define MANAGER_METHODS(X)                                                                         \
         X(Spawn, METHOD_SPAWN_ARGUMENTS, ("o", container), spawn_method_spawn, ACTION_RUN,         \

@@ -25,8 +25,8 @@ struct Request {
         RequestQuestion question;
 };
 
-/* A storm of requests that are all refused costs a process and a question each: it is cut off
- * before both. */
+/* How often a user was refused lately. A request that is refused costs a process and a question, so
+ * a storm of them is cut off before both. */
 typedef struct Refusals {
         uint64_t since; /* microseconds, monotonic */
         unsigned count;
@@ -186,8 +186,9 @@ static void on_present(void *data)
         question.next(request, question.data);
 }
 
-/* Polkit may say yes of a caller that it never found (CVE-2021-3560), and sooner than the bus says
- * that there is none: a yes counts only with the bus's word. */
+/* Polkit may say yes of a caller that it never found (CVE-2021-3560), and say so before the bus
+ * says that the caller is gone. So a yes counts only once the bus has said that the caller is
+ * there. */
 static void on_answer(GError *error, void *data)
 {
         Request *request = data;
@@ -224,8 +225,8 @@ static void on_caller_left(bool gone, void *data)
         request_fail(request, error);
 }
 
-/* Root passes by the bus daemon's word, as with systemd; on a private connection the kernel has
- * judged. */
+/* Not asked are root, for whom the bus daemon vouches, as with systemd, and the caller of a private
+ * connection, for whom the kernel does. */
 bool request_is_asked(const Request *request)
 {
         return request->caller->uid != 0 && request->requests->options.authority;

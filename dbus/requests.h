@@ -26,25 +26,27 @@ typedef struct RequestsOptions {
 } RequestsOptions;
 
 Requests *requests_new(const RequestsOptions *options);
-void requests_free(Requests *requests); /* none is pending any more */
+void requests_free(Requests *requests); /* call it when none is pending any more */
 bool requests_is_idle(const Requests *requests);
 /* Admits no more. What is pending is answered "cancelled", after a call of `cancelled` for each. */
 void requests_refuse(Requests *requests, RequestFunc cancelled, void *data);
 
-/* Counts it against its caller. `message` is kept. */
+/* Counts the request against its caller. Keeps a reference to `message`. */
 Request *request_new(Requests *requests, sd_bus_message *message, const Credentials *caller,
                      GError **error);
 sd_bus_message *request_message(Request *request);
 const Credentials *request_caller(Request *request);
 
-/* Each of these answers and frees; the last leaves the answer to somebody else. */
+/* Each of these answers the call and frees the request; after request_drop() somebody else
+ * answers. */
 void request_done(Request *request, const char *types, ...);
 void request_fail(Request *request, const GError *error);
-void request_refuse(Request *request,
-                    const GError *error); /* the caller's own mistake: logged, and counted */
+/* For the caller's own mistake, which is logged and counted. */
+void request_refuse(Request *request, const GError *error);
 void request_drop(Request *request);
 
-/* What it waits for, and `data`, to be freed if it is cancelled. NULL: it has come. */
+/* The look-up that the request waits for, and `data`, to be freed if the request is cancelled.
+ * NULL: the look-up has ended. */
 void request_set_lookup(Request *request, RootfsLookup *lookup, GDestroyNotify free_data,
                         void *data);
 
@@ -57,7 +59,7 @@ typedef struct RequestQuestion {
         GDestroyNotify free_data; /* of `data`, unless `next` took it over */
         void *data;
 } RequestQuestion;
-/* Asks for `action` unless the caller is root or the private peer; then calls `next`, from inside
- * if nothing has to be asked. Refused: answered and freed. */
+/* Asks polkit for `action`, unless the caller is root or the private peer; then calls `next`, from
+ * inside if polkit is not asked. A refused request is answered and freed. */
 void request_authorize(Request *request, const RequestQuestion *question);
 bool request_is_asked(const Request *request); /* is polkit asked about this caller at all? */

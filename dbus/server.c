@@ -4,7 +4,7 @@
 
 #include "service/spec/limits.h"
 
-/* Sees every message before its handler does; counting is how the idle exit knows that one came. */
+/* Sees every message before its handler does. By the count the idle exit knows that a call came. */
 static int on_message(sd_bus_message *message, void *data, sd_bus_error *error)
 {
         Server *server = data;
@@ -13,7 +13,7 @@ static int on_message(sd_bus_message *message, void *data, sd_bus_error *error)
                 return 0;
         server->calls++;
         activity_tell(&server->options.activity);
-        /* sd-bus looks up every prefix of a path: with 30,000 elements for 4 s, and nobody else is
+        /* sd-bus looks up every prefix of a path: 30,000 elements take 4 s, in which nobody else is
          * served */
         if (strlen(sd_bus_message_get_path(message)) > OBJECT_PATH_MAX)
                 return sd_bus_error_set(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "Unknown object.");

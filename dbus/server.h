@@ -25,8 +25,8 @@
 
 typedef struct ServerOptions {
         sd_bus *bus; /* borrowed; not yet served */
-        const Credentials
-                *peer; /* the caller of a private connection, who needs no permission; or NULL */
+        /* The caller of a private connection, who needs no permission; NULL on a bus. */
+        const Credentials *peer;
         CgroupMode cgroup_mode;
         Activity activity;
 } ServerOptions;
@@ -55,5 +55,5 @@ bool server_attach(Server *server, Manager *manager, GError **error);
 
 bool server_is_idle(const Server *server);   /* no request, no question, no wait is pending */
 uint64_t server_calls(const Server *server); /* method calls that have come in so far */
-void server_refuse(Server *server);          /* requests, pending and new ones: the service stops */
-void server_cancel(Server *server);          /* the same, and whoever waits for an end */
+void server_refuse(Server *server); /* answers pending and new requests: the service stops */
+void server_cancel(Server *server); /* the same, and the calls that wait for an end */

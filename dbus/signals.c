@@ -41,10 +41,11 @@ static void announce_all(Signals *signals)
 static gboolean on_announce(void *data)
 {
         announce_all(data);
-        return G_SOURCE_CONTINUE; /* removed by then */
+        return G_SOURCE_CONTINUE; /* announce_all() has removed the source */
 }
 
-/* Everybody hears of it once there is nothing more urgent: its caller's next call, or its end. */
+/* Everybody hears of the container once there is nothing more urgent, such as its caller's next
+ * call, or its end. */
 static void on_added(Container *container, void *data)
 {
         Signals *signals = data;

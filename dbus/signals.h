@@ -18,5 +18,5 @@ void signals_free(Signals *signals);
 
 extern const ManagerEvents signals_events; /* their data is the Signals */
 
-/* Is the object look-up that sd-bus does now for us, and not for a caller? */
+/* Does sd-bus look up an object for us now, to emit a signal, and not for a caller? */
 bool signals_is_emitting(const Signals *signals);

@@ -60,7 +60,7 @@ static void on_authorized(Request *request, void *data)
         manager_create(server->manager, g_steal_pointer(&spawn->order), on_spawned, request);
 }
 
-/* As a shell would have to be told it: what looks alike is alike. */
+/* Quotes as for a shell, so that only equal commands look alike. */
 static char *quote(char *const *argv)
 {
         GString *text = g_string_new(NULL);
@@ -75,13 +75,14 @@ static char *quote(char *const *argv)
         return g_string_free(text, FALSE);
 }
 
-/* Takes over what was found. A rule must judge what will run, not how it was spelled: a tree given
- * as an fd gets the path it has now, and that names it from here on. */
+/* Takes over the places that the look-up found. A rule of polkit's must judge what will run, not
+ * how it was spelled: a tree given as an fd gets the path that it has now, and goes by that path
+ * from here on. */
 static bool take_found(Order *order, Place *found, GError **error)
 {
         TreeSpec *tree = &order->tree;
 
-        fd_close(tree->root.fd); /* RootFD itself */
+        fd_close(tree->root.fd); /* the caller's RootFD, in favour of the look-up's fd */
         tree->root = *found++;
         for (size_t i = 0; i < tree->n_mounts; i++) {
                 MountSpec *mount = &tree->mounts[i];
@@ -192,7 +193,7 @@ static void on_tree(Place *found, GError *error, void *data)
                 request_fail(request, gone);
 }
 
-/* `order` is consumed. */
+/* Admits the order, which is consumed, and begins to look up its trees. */
 static int begin(Server *server, sd_bus_message *message, Order *consumed, sd_bus_error *ret_error)
 {
         g_autoptr(Order) order = consumed;
@@ -202,7 +203,7 @@ static int begin(Server *server, sd_bus_message *message, Order *consumed, sd_bu
 
         if (caller)
                 order->owner = credentials_copy(caller);
-        /* what cannot be admitted is worth no password */
+        /* an order that cannot be admitted is not worth a password */
         if (!caller || !manager_admit(server->manager, order, &error) ||
             !(request = request_new(server->requests, message, caller, &error)))
                 return error_map_set(ret_error, error);

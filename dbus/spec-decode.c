@@ -13,7 +13,7 @@
 
 /* -- options -- */
 
-/* An option that is read as it is, into one field of the order. */
+/* Decodes an option that is read as it is, into one field of the order. */
 #define DECODE(Key, reader, field)                                                                 \
         static bool decode_##Key(sd_bus_message *message, Order *order, GError **error)            \
         {                                                                                          \
@@ -81,7 +81,7 @@ static bool decode_UMask(sd_bus_message *message, Order *order, GError **error)
                error_set(error, RUNTIME_ERROR_INVALID_ARGS, "UMask is 0%o, not 0 to 0777", *umask);
 }
 
-/* One (ayaysas). */
+/* Reads one (ayaysas). */
 static bool read_mount(sd_bus_message *message, MountSpec *ret, GError **error)
 {
         g_autofree char *source = NULL, *target = NULL, *type = NULL;
@@ -122,7 +122,8 @@ static bool decode_Mounts(sd_bus_message *message, Order *order, GError **error)
         return true;
 }
 
-/* Only kept: what it is, the look-up's child finds out, for its file system may never answer. */
+/* Only keeps the fd. What it is, the look-up's child finds out, for its file system may never
+ * answer. */
 static bool decode_RootFD(sd_bus_message *message, Order *order, GError **error)
 {
         int fd, r = sd_bus_message_read_basic(message, 'h', &fd);
@@ -247,8 +248,8 @@ static bool read_options(sd_bus_message *message, Order *order, GError **error)
 
 /* -- fds -- */
 
-/* What could be used to reach beyond what the fd itself gives: a directory, or a mere path. Its
- * file system is not asked, for it might never answer: the kernel knows the type. */
+/* Refuses an fd by which more can be reached than the fd itself gives: a directory, or a mere path.
+ * Does not ask the file system, which might never answer: the kernel knows the type. */
 static bool check_fd(int fd, unsigned target, GError **error)
 {
         struct statx status;

@@ -5,7 +5,7 @@
 #include <glib.h>
 #include <sys/types.h>
 
-/* Adds `change` (0: asks) and returns what is then the count of `uid`. */
+/* Adds `change` (0 to ask) to the count of `uid`, and returns the count. */
 static inline unsigned uid_count(GHashTable *counts, uid_t uid, int change)
 {
         unsigned n = GPOINTER_TO_UINT(g_hash_table_lookup(counts, GUINT_TO_POINTER(uid))) +

@@ -15,12 +15,12 @@ struct Waiting {
         unsigned n_calls;
 };
 
-/* What hangs on one container. */
+/* What waits for one container. */
 typedef struct Bond {
         Waiting *waiting;
         Container *container;
         GPtrArray *calls;  /* of KeptCall, owned; NULL: none so far */
-        PeerWatch *caller; /* WatchBus */
+        PeerWatch *caller; /* the caller whose leaving ends the container (WatchBus) */
 } Bond;
 
 typedef struct KeptCall {

@@ -1,8 +1,8 @@
 #pragma once
 
-/* What waits at this edge for a container: the calls that are answered at its end (Wait, Stop and
+/* What waits on the bus for a container: the calls that are answered at its end (Wait, Stop and
  * Delete of a live one), and the watch on the caller whose leaving ends it (WatchBus). Forgets a
- * container with its end; it must be told of that before the container is freed. */
+ * container with its end, of which it must be told before the container is freed. */
 
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
@@ -31,8 +31,10 @@ bool waiting_has_room(Waiting *waiting, sd_bus_message *message, GError **error)
 bool waiting_keep(Waiting *waiting, Container *container, sd_bus_message *message, GError **error);
 /* Answers all calls that were kept for the container, and forgets it. */
 void waiting_answer(Waiting *waiting, Container *container);
-void waiting_cancel(Waiting *waiting, const GError *error); /* answers all calls of all with it */
+/* Answers all kept calls with `error`. */
+void waiting_cancel(Waiting *waiting, const GError *error);
 
 /* WatchBus: ends the container with its watcher, or at once if that was a name on another bus. */
 void waiting_watch_caller(Waiting *waiting, Container *container);
-char *waiting_watcher(sd_bus *bus, const char *name); /* for ContainerInfo: with the bus's id */
+/* The text for ContainerInfo: the id of the bus and the name. */
+char *waiting_watcher(sd_bus *bus, const char *name);

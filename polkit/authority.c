@@ -15,7 +15,8 @@
 #define POLKIT_INTERFACE   "org.freedesktop.PolicyKit1.Authority"
 #define POLKIT_INTERACTIVE 1u /* AllowUserInteraction */
 
-/* Agents show details as markup, so what is asked could be made to look otherwise. */
+/* Agents show details as markup: by these characters a caller could make a question look
+ * otherwise. */
 #define MARKUP "<>&"
 
 #define QUIET_TIMEOUT_USEC (25u * UINT64_C(1000000)) /* nobody types: polkit hangs */
@@ -29,7 +30,7 @@ struct Authority {
 struct AuthorityQuery {
         Authority *authority;
         GList link;              /* in authority->queries */
-        sd_bus_slot *slot;       /* the call on its way; or */
+        sd_bus_slot *slot;       /* the call on its way, or else */
         GSource *failure_source; /* the failure to send it, about to be told */
         GError *failure;
         char *cancellation_id;
@@ -53,7 +54,7 @@ static void query_free(AuthorityQuery *query)
         g_free(query);
 }
 
-/* Freed before the callback, which may free the Authority or ask the next question. */
+/* Frees the query before the callback, which may free the Authority or ask the next question. */
 static void query_finish_consume(AuthorityQuery *query, GError *error)
 {
         AuthorityFunc func = query->func;
@@ -103,7 +104,8 @@ static bool answer_to_error(bool authorized, bool challenge, bool dismissed, boo
         return error_set(error, RUNTIME_ERROR_ACCESS_DENIED, "not authorized");
 }
 
-/* `ret_dismissed` by the key alone, as libpolkit does. Negative for a malformed answer. */
+/* `ret_dismissed`: the key "polkit.dismissed" is there, with any value, as libpolkit reads it.
+ * Negative for a malformed answer. */
 static int read_answer(sd_bus_message *reply, bool *ret_authorized, bool *ret_challenge,
                        bool *ret_dismissed)
 {

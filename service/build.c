@@ -20,7 +20,7 @@
 #include "service/util/bus-auto.h"
 #include "service/util/fd.h"
 
-#define LOCK_WAIT_MSEC 5000 /* a predecessor that is on its way out */
+#define LOCK_WAIT_MSEC 5000 /* for a predecessor that is just ending */
 #define FLUSH_WAIT_SEC 2
 
 bool service_is_embedded(const Service *service)
@@ -40,7 +40,7 @@ void service_init(Service *service, const ServiceOptions *options)
         config_init(&service->config);
 }
 
-/* -- where it stands: the state directory with its lock, or who is at the other end -- */
+/* -- the state directory and its lock; when embedded, the caller at the other end -- */
 
 static const char *state_path(const Service *service)
 {
@@ -90,7 +90,7 @@ static bool open_state(Service *service, GError **error)
         return true;
 }
 
-/* The kernel's word for who is at the other end. */
+/* Asks the kernel who is at the other end. */
 static bool identify_peer(int fd, Credentials *peer, GError **error)
 {
         struct ucred credentials;
@@ -113,7 +113,8 @@ static bool open_place(Service *service, GError **error)
                 return open_state(service, error);
         if (!identify_peer(service->options.embedded, &service->peer, error) || !isolate(error))
                 return false;
-        service->peer.uid = 0; /* in its own user namespace that is who the caller is */
+        /* in the user namespace that isolate() has made, the caller is user 0 */
+        service->peer.uid = 0;
         return true;
 }
 
@@ -151,8 +152,8 @@ static void open_cgroups(Service *service)
         if (service_is_embedded(service) && service->is_root)
                 own = g_strdup_printf("/system.slice/naive-runc-embedded-%d", (int) getpid());
         service->cgroups = cgroup_tree_new(parent ? parent : own);
-        /* a user's own service may have no cgroups to limit in: then there is no default to break
-         */
+        /* A user's own service may have no cgroups to set limits in: then the default TasksMax must
+         * not make every run fail. */
         if (service_is_embedded(service) && cgroup_tree_mode(service->cgroups) == CGROUP_MODE_NONE)
                 config->tasks_max = UINT64_MAX;
         if (!service_is_embedded(service))
@@ -208,8 +209,8 @@ static bool open_bus(Service *service, GError **error)
         return true;
 }
 
-/* On a private connection there is one command, and where there is nothing to limit in, no run is
- * admitted. */
+/* Prepared sandboxes are of no use on a private connection, which runs one command, nor where no
+ * cgroup can limit a run: there the service admits none. */
 static unsigned count_prepared(const Service *service)
 {
         bool is_of_use = !service_is_embedded(service) &&
@@ -277,7 +278,8 @@ bool service_open(Service *service, GError **error)
 
 /* -- the end -- */
 
-/* Signals and replies may still be queued; a bus that does not take them is not waited for. */
+/* Sends the signals and replies that are still queued, for FLUSH_WAIT_SEC at most: a bus that does
+ * not take them must not hold up the end. */
 static void flush(Service *service)
 {
         gint64 deadline = g_get_monotonic_time() + FLUSH_WAIT_SEC * G_USEC_PER_SEC;
@@ -314,6 +316,6 @@ void service_close(Service *service)
         id_ranges_free(service->ranges);
         fd_close(service->id_claim);
         fd_close(service->records);
-        fd_close(service->lock); /* last: a successor may begin */
+        fd_close(service->lock); /* from here on a successor may begin */
         fd_close(service->state_dir);
 }

@@ -1,8 +1,8 @@
 #pragma once
 
-/* The parts of the service, opened and wired, and closed again in reverse. All is built before the
- * bus name is taken, so that no caller ever sees a half-built service. Signals, the loop and when
- * to end are main.c's. */
+/* Opens the parts of the service and wires them together; closes them again in reverse order. The
+ * bus name is taken last, so that no caller ever sees a half-built service. main.c has the signals,
+ * the loop and the decision when to end. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -13,11 +13,11 @@
 #include "service/spec/config.h"
 
 typedef struct ServiceOptions {
-        char *address;       /* NULL: the system bus. The caller's, as all of these */
+        char *address;       /* NULL: the system bus. Borrowed, as are all of these */
         char *state_dir;     /* NULL: the default */
-        char *cgroup_parent; /* NULL: the unit's own */
+        char *cgroup_parent; /* NULL: the unit's own cgroup */
         int embedded;        /* fd of a private connection, to serve instead; -1: none */
-        Activity activity;   /* may come while the service is opened and closed, too */
+        Activity activity;   /* may be called while the service is opened or closed, too */
         void (*bus_lost)(int error, void *data);
         void *data;
 } ServiceOptions;
@@ -25,14 +25,15 @@ typedef struct ServiceOptions {
 typedef struct Service {
         ServiceOptions options;
         Config config;
-        bool is_root;                 /* and not merely of the namespace that isolate() makes */
+        /* Root on the host, not only in the user namespace that isolate() makes. */
+        bool is_root;
         int state_dir, records, lock; /* -1 when embedded */
-        Credentials peer;             /* when embedded: its caller */
+        Credentials peer;             /* when embedded: the one caller */
         CgroupTree *cgroups;
         IdRanges *ranges;
-        int id_claim; /* when embedded for root, else -1 */
+        int id_claim; /* holds the ids of root's embedded service; else -1 */
         Profile *profile;
-        GError *profile_error; /* why there is none */
+        GError *profile_error; /* why `profile` is NULL */
         sd_bus *bus;
         GSource *source;
         Server *server;
@@ -41,11 +42,13 @@ typedef struct Service {
         Journal *journal;
 } Service;
 
-/* Takes the predecessor's fds: early, before others are opened. */
+/* Call this early, before other fds are opened: it takes the fds that systemd kept for a
+ * predecessor. */
 void service_init(Service *service, const ServiceOptions *options);
 bool service_is_embedded(const Service *service);
-/* Serves from then on, on a bus under its name. `config` is to be loaded before. After a failure
- * as well, close it. */
+/* Needs a loaded `config`. After it returns true, the service serves; on a bus, under its name.
+ * Call service_close() after a failure, too. */
 bool service_open(Service *service, GError **error);
-/* Answers who still waits, flushes, closes. What runs on a bus goes on running. */
+/* Answers the callers that still wait, sends what is queued, and closes everything. Containers of a
+ * service on a bus go on running. */
 void service_close(Service *service);

@@ -1,5 +1,5 @@
-/* close() of the whole program, also of the calls in libsystemd, which closes the fds that callers
- * pass: even those that the message's body does not name, and that no function of sd-bus gives out.
+/* Replaces close() for the whole program, libsystemd included: sd-bus closes the fds that callers
+ * pass, even fds that a message's body does not name and that no function of sd-bus gives out.
  *
  * The last close() of a socket with SO_LINGER and unsent data waits for as long as the socket's
  * sender chose. The option belongs to the socket, not to the fd: a sender who has kept a copy can
@@ -8,10 +8,10 @@
  * LINGER_USEC.
  *
  * What it costs without (Linux 6.18; a TCP socket set to linger for 4 s, passed with a Spawn that
- * is refused; services with and without on buses of their own, in turn): everybody else waited 4.2
- * s for an answer, and would wait for any time that the sender chooses; with it, 21 to 29 ms. A
- * client's Run and Wait takes as long with it as without, as far as could be told (medians of
- * ratios 0.94 and 1.01; a second service with it, 0.94 and 1.06). */
+ * is refused; two services, with and without this file, each on a bus of its own, called in turn):
+ * everybody else waited 4.2 s for an answer, and would wait for any time that the sender chooses;
+ * with it, 21 to 29 ms. A client's Run and Wait takes as long with it as without, as far as could
+ * be told (medians of ratios 0.94 and 1.01; of two services with it, 0.94 and 1.06). */
 
 #include <errno.h>
 #include <glib-unix.h>

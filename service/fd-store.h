@@ -7,11 +7,11 @@
 
 typedef struct FdStore FdStore;
 
-FdStore *fd_store_new(
-        void); /* takes what a predecessor stored; early, before other fds are opened */
-/* What nobody has taken belongs to no container any more: out of the store with it. Once all could
- * be taken. */
+/* Takes what a predecessor stored. Call it early, before other fds are opened. */
+FdStore *fd_store_new(void);
+/* Call this when every container has taken its fd: the others belong to no container any more.
+ * Closes them and removes them from the store. */
 void fd_store_forget_untaken(FdStore *store);
-void fd_store_free(
-        FdStore *store); /* what is stored stays so: a start that failed must end no terminal */
+/* Leaves the store as it is: a service that failed to start must end no terminal. */
+void fd_store_free(FdStore *store);
 FdKeeper fd_store_keeper(FdStore *store); /* borrows the store */

@@ -1,15 +1,15 @@
-/* How no call is lost (tried with 1,500 around the moment):
+/* How no call is lost (tried with 1,500 calls around the moment of the exit):
  *
- * 1. The name is released. Whatever was sent to it before arrives before the answer to that; if a
- * call was among it, the name is taken back and all goes on.
- * 2. A call from then on makes the bus ask for a start. Without systemd it starts a process, which
- * waits for our lock. systemd, however, takes the unit for running and does nothing. So it is told
- * STOPPING=1, and once it knows (a barrier), it keeps a start in mind until we are gone. From there
- * no way leads back to "running".
- * 3. Calls that came in between wait in the bus for somebody with the name: it is taken once more,
- * which brings them, and released. They are answered; what they started is taken over by the next
- * start. For an answer of polkit's or a container's end they wait no longer than LEAVE_SEC: nobody
- * else is served meanwhile. */
+ * 1. The service releases its name. The bus delivers whatever was sent to the name before it
+ * answers the release; if a call was among it, the service takes the name back and goes on.
+ * 2. From then on a call makes the bus ask for a start. Without systemd, the bus starts a process,
+ * which waits for our lock. systemd, however, takes the unit for running and does nothing. So the
+ * service tells systemd STOPPING=1; once systemd has read that (sd_notify_barrier()), it remembers
+ * a start until the service is gone. From there no way leads back to "running".
+ * 3. Calls that came in between wait in the bus for an owner of the name. The service takes the
+ * name once more, which brings these calls, and releases it. It answers them; the next start takes
+ * over the containers that they started. For polkit's answer or a container's end they wait no
+ * longer than LEAVE_SEC, since nobody else is served meanwhile. */
 
 #include "service/idle-exit.h"
 
@@ -24,8 +24,8 @@
 typedef enum Phase {
         PHASE_SERVING,
         PHASE_RELEASING,  /* step 1 */
-        PHASE_COLLECTING, /* step 3, the name is asked for */
-        PHASE_LEAVING,    /* step 3, it is released for good; what is pending is answered */
+        PHASE_COLLECTING, /* step 3: the name is asked for once more */
+        PHASE_LEAVING,    /* step 3: the name is released for good; what is pending is answered */
 } Phase;
 
 struct IdleExit {
@@ -33,7 +33,7 @@ struct IdleExit {
         Phase phase;
         guint timer;
         sd_bus_slot *call;
-        uint64_t calls; /* that had come when the name was released */
+        uint64_t calls; /* method calls that had come in when the name was released */
 };
 
 static bool is_idle(const IdleExit *idle)
@@ -65,7 +65,7 @@ static int on_taken_back(sd_bus_message *reply, void *data, sd_bus_error *error)
         uint32_t answer = 0;
         if (sd_bus_message_is_method_error(reply, NULL) ||
             sd_bus_message_read(reply, "u", &answer) < 0 ||
-            (answer != 1 && answer != 4)) { /* owner now, or already */
+            (answer != 1 && answer != 4)) { /* 1: owner now; 4: owner already */
                 g_warning("cannot take the bus name back");
                 done(idle, EXIT_FAILURE);
         } else
@@ -127,7 +127,7 @@ static gboolean on_timer(void *data)
         IdleExit *idle = data;
 
         if (manager_has_readers(idle->options.manager))
-                return G_SOURCE_CONTINUE; /* of a log: they would be cut off */
+                return G_SOURCE_CONTINUE; /* a reader of a log would be cut off */
         idle->timer = 0;
         idle->phase = PHASE_RELEASING;
         idle->calls = server_calls(idle->options.server);

@@ -19,7 +19,8 @@ static bool become_root_of_own(GError **error)
 
         if (unshare(CLONE_NEWUSER) < 0)
                 return error_set_errno(error, RUNTIME_ERROR_NOT_SUPPORTED, errno,
-                                       "this system lets user %u make no user namespaces", uid);
+                                       "this system does not let user %u make user namespaces",
+                                       uid);
         if ((r = fd_write_file_at(AT_FDCWD, "/proc/self/setgroups", "deny")) < 0 ||
             (r = fd_write_file_at(AT_FDCWD, "/proc/self/uid_map", uids)) < 0 ||
             (r = fd_write_file_at(AT_FDCWD, "/proc/self/gid_map", gids)) < 0)
@@ -32,7 +33,7 @@ bool isolate(GError **error)
 {
         if (geteuid() != 0 && !become_root_of_own(error))
                 return false;
-        /* what the host mounts later still comes in; nothing of ours goes out */
+        /* mounts that the host makes later still appear here; ours do not appear on the host */
         if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
                 return error_set_errno(error, RUNTIME_ERROR_NOT_SUPPORTED, errno,
                                        "cannot make a mount namespace");

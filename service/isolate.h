@@ -1,8 +1,8 @@
 #pragma once
 
-/* For a service on a private connection: a mount namespace of its own, to keep the containers' /dev
- * in, and for an ordinary user first a user namespace in which it may make mounts and further
- * namespaces. Must be called while the process has one thread. */
+/* Gives a service on a private connection a mount namespace of its own, which keeps the containers'
+ * /dev. For an ordinary user it first makes a user namespace, in which the service may make mounts
+ * and further namespaces. Call it while the process has one thread. */
 
 #include <glib.h>
 #include <stdbool.h>

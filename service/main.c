@@ -23,7 +23,7 @@ typedef struct Program {
         Service service;
         GMainLoop *loop;
         int status;
-        IdleExit *idle_exit; /* NULL when embedded: that ends with its caller */
+        IdleExit *idle_exit; /* NULL when embedded: such a service ends with its caller */
         int signals;
         Watch *signal_watch;
         guint watchdog;
@@ -39,8 +39,8 @@ static void quit(Program *program, int status)
         g_main_loop_quit(program->loop);
 }
 
-/* On a bus the workload is not the service's to lose: what runs goes on and is taken over by the
- * next start. On a private connection there is no next one: all ends. */
+/* On a bus, containers go on running, and the next start takes them over. On a private connection
+ * no service comes after this one, so all containers end. */
 static void stop(Program *program, int status)
 {
         bool is_embedded = service_is_embedded(&program->service);
@@ -88,8 +88,8 @@ static void on_activity(void *data)
                 idle_exit_activity(program->idle_exit);
 }
 
-/* A loop that hangs, in closing a caller's file on a dead file system perhaps, is ended by systemd;
- * the containers live on. */
+/* If the loop hangs, for example in close() of a caller's file on a dead file system, systemd ends
+ * the service; the containers live on. */
 static gboolean on_watchdog(void *data)
 {
         sd_notify(0, "WATCHDOG=1");
@@ -175,7 +175,8 @@ static bool begin(Program *program, GError **error)
 
 static void end(Program *program)
 {
-        g_clear_pointer(&program->idle_exit, idle_exit_free); /* on_activity() still comes */
+        /* first, because service_close() still calls on_activity() */
+        g_clear_pointer(&program->idle_exit, idle_exit_free);
         if (program->watchdog)
                 g_source_remove(program->watchdog);
         watch_clear(&program->signal_watch);
@@ -201,7 +202,7 @@ static int complain(const GError *error, int status)
 int main(int argc, char **argv)
 {
         Program program = {.signals = -1, .idle_timeout = -1, .options.embedded = -1};
-        g_auto(GStrv) arguments = g_strdupv(argv); /* parsing takes them apart */
+        g_auto(GStrv) arguments = g_strdupv(argv); /* a copy: parsing takes options out of argv */
         g_autoptr(GError) error = NULL;
 
         g_log_writer_default_set_use_stderr(TRUE);

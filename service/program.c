@@ -1,8 +1,10 @@
-/* A container whose root is the host's (`host`, root's `self`) could open the program through
- * /proc/self/exe, keep the fd, and write to it once nothing executes it any more: the next start
- * would run its code (CVE-2019-5736 of runc). The kernel leads to the mount the program was
- * executed from, so that is a read-only clone here, attached nowhere: no namespace has it to be
- * remounted. A sealed copy in memory, as runc has, would cost a process's worth of pages. */
+/* A container whose root is the host's root (UserNamespace `host`, or `self` of root) could open
+ * the program through /proc/self/exe, keep the fd, and write to the file once nothing executes it
+ * any more: the next start would run the container's code (CVE-2019-5736 of runc). The kernel opens
+ * that link in the mount from which the program was executed. So the service executes itself from a
+ * read-only clone of the mount, attached nowhere: no namespace has the clone, and nobody can make
+ * it writable. Rejected: a sealed copy in memory, as runc has; it would cost a process's worth of
+ * pages. */
 
 #include "service/program.h"
 
@@ -22,9 +24,10 @@
 
 #define EXE "/proc/self/exe"
 
-/* A clone of "/" without its submounts, if the program lies there: then its path stays what it is,
- * for whoever looks at the process. Else of the file alone, as in a user namespace, whose inherited
- * mounts can only be cloned with what is mounted on them. *ret_path is relative to it. */
+/* Clones the mount at "/" without its submounts if the program lies there: whoever looks at the
+ * process then sees the program's usual path. Otherwise clones the file alone, as in a user
+ * namespace, whose inherited mounts can only be cloned together with what is mounted on them.
+ * *ret_path: the program, relative to the clone. */
 static int clone_mount(char *path, const char **ret_path)
 {
         const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;

@@ -1,11 +1,13 @@
 #pragma once
 
-/* The service's own program file, which its containers reach as /proc/self/exe until they execute
- * another: through a mount that nobody can write to. Called once, before all else. */
+/* Keeps the service's program file from being overwritten. Until a container executes its command,
+ * its /proc/self/exe is that file; so the service runs from a mount that nobody can write to.
+ * Called once, before anything else. */
 
 #include <glib.h>
 #include <stdbool.h>
 
-/* Executes the program anew if it runs from a mount that can be written to; does not return then.
- * For root only: nobody else could write to a file by it that is not its own anyway. */
+/* If the program runs from a writable mount, executes it again from a read-only mount and does not
+ * return. Does nothing for users other than root: through /proc/self/exe they could write only to
+ * files that are theirs anyway. */
 bool program_protect(char **argv, GError **error);

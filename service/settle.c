@@ -15,9 +15,10 @@
 
 #include "service/spec/error.h"
 
-/* What a container inherits of whoever started the service, an administrator's shell perhaps or a
- * unit with a Nice= of its own. It is ours to lose: afterwards the kernel would refuse some of it.
- * On a private connection it is the caller's, who may well have meant it. */
+/* Resets what containers would inherit from whoever started the service: an administrator's shell
+ * perhaps, or a unit with a Nice= of its own. The service resets it, because in the sandbox the
+ * kernel would refuse part of it. On a private connection the attributes are the caller's, who may
+ * have chosen them. */
 static void reset_attributes(void)
 {
         struct sched_param normal = {0};
@@ -26,7 +27,8 @@ static void reset_attributes(void)
         memset(&all, 0xff, sizeof all);
         personality(PER_LINUX);
         prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
-        prctl(PR_SET_TIMERSLACK, 50000, 0, 0, 0); /* the kernel's default; 0 would be our own */
+        /* the kernel's default; 0 would mean the value that this process inherited */
+        prctl(PR_SET_TIMERSLACK, 50000, 0, 0, 0);
         syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, 0);
         sched_setscheduler(0, SCHED_OTHER, &normal);
         sched_setaffinity(0, sizeof all, &all);
@@ -39,14 +41,15 @@ bool settle_process(bool is_embedded, int *ret_signals, GError **error)
 
         if (geteuid() == 0 && (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setgroups(0, NULL) < 0))
                 return error_set_errno(error, RUNTIME_ERROR_FAILED, errno, "cannot drop groups");
-        /* No core dumps, neither ours nor, since they inherit it, the containers': the host's
-         * handler would run as its root on their behalf (CVE-2025-4598). No limit keeps the kernel
-         * from piping to a handler, not even 0, except 1, its word for a crash of the handler
-         * itself. */
+        /* No core dumps, neither of the service nor of the containers, which inherit the limit: the
+         * host's core handler would run as the host's root on their behalf (CVE-2025-4598). A limit
+         * of 0 does not keep the kernel from piping a core to a handler. A limit of 1 does: by it
+         * the kernel recognises a crash of the handler itself. */
         setrlimit(RLIMIT_CORE, &(struct rlimit){1, 1});
         if (!is_embedded)
                 reset_attributes();
-        /* whoever started us may have ignored some; those that cannot be set are not ours to set */
+        /* Whoever started the service may have ignored signals. Failures do not matter: SIGKILL,
+         * SIGSTOP and signals of libc itself cannot be set. */
         for (int i = 1; i < _NSIG; i++)
                 sigaction(i, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
         sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
@@ -61,7 +64,8 @@ bool settle_process(bool is_embedded, int *ret_signals, GError **error)
         return true;
 }
 
-/* A live container costs several fds. The containers get the limits as they were. */
+/* A live container costs the service several fds. The containers get the limits as they were
+ * before. */
 void settle_file_limit(void)
 {
         struct rlimit files;

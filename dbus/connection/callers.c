@@ -36,7 +36,7 @@ void callers_free(Callers *callers)
         g_free(callers);
 }
 
-/* a{sv} of GetConnectionCredentials; without UnixUserID nobody is named. */
+/* Reads the a{sv} of GetConnectionCredentials. False without UnixUserID: then nobody is named. */
 static bool parse(sd_bus_message *reply, Credentials *credentials)
 {
         bool has_uid = false;

@@ -17,7 +17,7 @@ Callers *callers_new(sd_bus *bus, const Credentials *peer);
 void callers_free(Callers *callers);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Callers, callers_free)
 
-/* Borrowed, valid until the next call. Asks the bus daemon once for each new name: the service's
- * only synchronous call, of the one peer without which no message would have come, and with a time
- * limit. */
+/* Borrowed, valid until the next call. Asks the bus daemon once for each new name. That is the
+ * service's only synchronous call; it has a time limit, and without an answering daemon no message
+ * would have come. */
 const Credentials *callers_get(Callers *callers, sd_bus_message *message, GError **error);

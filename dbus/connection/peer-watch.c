@@ -7,9 +7,9 @@ typedef struct Peer {
         char *name;
         sd_bus_slot *match, *query;
         GQueue watching; /* PeerWatch, borrowed */
-        GList link;      /* in `resting`, if that is so */
+        GList link;      /* in `resting`, while `is_resting` */
         bool telling, is_present, is_resting;
-        guint failed; /* tells that no rule could even be asked for */
+        guint failed; /* tells the watches, later, that the rule could not even be asked for */
 } Peer;
 
 struct PeerWatches {
@@ -45,8 +45,9 @@ static void drop(Peer *peer)
         g_hash_table_remove(peer->watches->peers, peer->name);
 }
 
-/* The rule stays for a while when nobody needs it: who calls once calls again, and to ask for a
- * rule, to ask for the name and to take the rule back costs as much as the rest of a call. */
+/* The rule stays for a while when nobody needs it: a caller often calls again, and asking for a
+ * rule, asking for the name and taking the rule back cost together as much as the rest of a
+ * call. */
 static void rest(Peer *peer)
 {
         GQueue *resting = &peer->watches->resting;
@@ -57,8 +58,8 @@ static void rest(Peer *peer)
                 drop(resting->head->data);
 }
 
-/* Each is out of the list before it is told, so that it may free itself and others, or watch anew.
- */
+/* Takes each watch out of the list before telling it, so that its owner may free it and others, or
+ * watch anew. */
 static int tell(Peer *peer, bool gone)
 {
         peer->telling = true;
@@ -72,7 +73,7 @@ static int tell(Peer *peer, bool gone)
         return 0;
 }
 
-/* One may free its watch and others' meanwhile, so each time the list is looked through anew. */
+/* A function may free its watch and others, so the list is looked through anew after each. */
 static void tell_present(Peer *peer)
 {
         peer->is_present = true;
@@ -130,7 +131,7 @@ static bool install(Peer *peer)
                                       on_installed, peer) >= 0;
 }
 
-/* False: none rests. */
+/* False: there was none. */
 static bool drop_resting(PeerWatches *watches)
 {
         bool any = watches->resting.head;
@@ -144,7 +145,7 @@ static int on_installed(sd_bus_message *message, void *data, sd_bus_error *error
 {
         Peer *peer = data;
 
-        /* one rule too many, perhaps */
+        /* perhaps the bus has one rule too many of us: drop those that rest, and try again */
         if (sd_bus_message_is_method_error(message, NULL) && !peer->is_resting &&
             drop_resting(peer->watches) && install(peer))
                 return 0;

@@ -1,9 +1,9 @@
 #pragma once
 
-/* Tells, once, that a bus client has left. Asynchronous from the first step; nothing is missed
+/* Tells, once, that a bus client has left. Asynchronous from the first step. Nothing is missed
  * between asking for the signal and getting it, for the bus is asked afterwards whether the client
  * is still there. All watches of one client share one match rule (a connection has 512 of them),
- * and the next ones find it in place. */
+ * which stays for a while for later watches. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -29,6 +29,6 @@ void peer_watch_free(PeerWatch *watch);
 typedef void (*PeerPresentFunc)(void *data);
 
 /* Calls `present`, with the watch's data, once the bus has said that the client is there and
- * watched: it had not left before, and leaves no more unseen. At once, from inside this, if that is
- * known already. Free the watch from inside the function if you like. */
+ * watched: it had not left before, and cannot leave unseen any more. Calls it at once, from inside
+ * this, if that is known already. The function may free the watch. */
 void peer_watch_await(PeerWatch *watch, PeerPresentFunc present);

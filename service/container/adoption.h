@@ -1,8 +1,9 @@
 #pragma once
 
 /* Finds again what a predecessor left running: its process, its leaf, its ids, the other end of its
- * pipe. Refuses whatever is not surely the container that a record tells of. Knows records' data
- * and the kernel, but neither the containers that are there nor where terminals are kept. */
+ * pipe. Refuses everything that is not surely the container in the record. Knows the data of
+ * records and the kernel, but neither the containers that are there nor where terminals are
+ * kept. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -19,7 +20,7 @@ typedef struct ContainerAdoption {
         IdMap *map;
 } ContainerAdoption;
 
-/* Fails, with the reason, if the process has ended or is another; then nothing is taken, and `ret`
- * is as it was. The master of a terminal is for the caller to find. */
+/* Fails, with the reason, if the process has ended or its number belongs to another process; then
+ * nothing is taken, and `ret` is as it was. The caller has to find the master of a terminal. */
 bool adoption_find(CgroupTree *cgroups, IdRanges *ranges, const ContainerInfo *info,
                    ContainerAdoption *ret, GError **error);

@@ -51,7 +51,7 @@ static void set_state(Container *container, ContainerState state)
         container->info.state = state;
 }
 
-/* -- clean-up: an exit is told before it, a failure after it -- */
+/* -- clean-up: `exited` is called before it, `failed` after it -- */
 
 static gboolean on_clean(void *data)
 {
@@ -61,7 +61,7 @@ static gboolean on_clean(void *data)
         container->clean_timer = 0;
         fd_clear(&container->mount_namespace);
         if (container->cgroup && !cgroup_remove(container->cgroup, &error)) {
-                /* processes that are still going away, one in an uninterruptible sleep perhaps */
+                /* some processes are not gone yet, perhaps one in an uninterruptible sleep */
                 cgroup_kill(container->cgroup, NULL);
                 if (container->clean_delay >= 320)
                         g_warning("container %s: %s; trying again", container->info.id,
@@ -71,9 +71,9 @@ static gboolean on_clean(void *data)
                 return G_SOURCE_REMOVE;
         }
         g_clear_pointer(&container->cgroup, cgroup_free);
-        /* only now can no process have one of these ids */
+        /* only now can no process have one of these ids any more */
         g_clear_pointer(&container->map, id_map_free);
-        /* who is told of a failure finds nothing of it left */
+        /* called now, so that whoever hears of the failure finds nothing left of the container */
         if (container->failure)
                 container->hooks->failed(container, container->failure, container->data);
         container->hooks->cleaned(container, container->data);
@@ -105,7 +105,7 @@ static void set_result(Container *container, const siginfo_t *status)
         else if (status->si_code == CLD_EXITED && info->code == 0)
                 info->result = RESULT_SUCCESS;
         else if (info->oom_kills >
-                 0) { /* a shell may have told of its child's end before its own came */
+                 0) { /* a shell may outlive its killed child, and exit before its own kill */
                 info->result = RESULT_OOM_KILL;
                 info->code = SIGKILL;
         } else if (status->si_code == CLD_EXITED)
@@ -116,7 +116,7 @@ static void set_result(Container *container, const siginfo_t *status)
                 info->result = status->si_code == CLD_DUMPED ? RESULT_CORE_DUMP : RESULT_SIGNAL;
 }
 
-/* Ended without a word of its own about why. */
+/* The process ended without reporting why. */
 static void set_silent_failure(Container *container, const siginfo_t *status)
 {
         if (container->failure)
@@ -191,9 +191,10 @@ static void on_failed(const SandboxReport *report, void *data)
         launch_report_to_error(report, container->order, &container->failure);
 }
 
-/* If the process died for memory instead, the kernel has counted that before. Looking takes the
- * event from the watch, so whoever is left is ended here; and if the kill came before exec, the end
- * of the process is near, and tells the rest. */
+/* Either exec closed the socket, or the process died at that moment. The kernel counts an OOM kill
+ * before it closes the socket, so read the counter. Reading it takes the event from the watch, so
+ * the rest of the group is killed here. If the kill came before exec, on_ended() follows and tells
+ * the rest. */
 static void on_executed(void *data)
 {
         Container *container = data;
@@ -225,7 +226,7 @@ static bool open_pipe(Container *container, const IdMap *map, int ends[2], GErro
         for (size_t i = 0; i < order->n_fds; i++)
                 if (order->fds[i].target == 1 || order->fds[i].target == 2)
                         given++;
-        /* the container root's file, or nobody there could open /dev/stdout anew */
+        /* the pipe belongs to the container's root, or nobody inside could open /dev/stdout */
         return order->process.attributes.terminal || given == 2 ||
                output_open_pipe(ends, id_map_root_uid(map), id_map_root_gid(map),
                                 &container->info.pipe, error);
@@ -328,7 +329,7 @@ bool container_kill(Container *container, bool whole, int signal, GError **error
                         return cgroup_signal(container->cgroup, signal, error);
                 if (cgroup_kill(container->cgroup, NULL))
                         return true;
-                /* without a leaf the end of its PID 1 ends them all */
+                /* no leaf could be killed: the end of PID 1 ends all other processes */
         }
         int sent = process_signal(container->process, signal);
         if (sent < 0)
@@ -341,7 +342,7 @@ bool container_stop(Container *container, int signal, uint64_t timeout_usec, GEr
 {
         if (!container->process)
                 return wrong_state(container, "stop", error);
-        /* one that was never executed has nothing to tidy up */
+        /* a command that was never executed has nothing to tidy up */
         if (container->info.state == CONTAINER_CREATED || timeout_usec == 0)
                 return container_kill(container, true, SIGKILL, error);
         if (!container_kill(container, false, signal, error))

@@ -22,18 +22,19 @@ typedef struct ContainerHooks {
         /* Could not be set up or executed; all of its traces are gone but the record. */
         void (*failed)(Container *container, GError *error, void *data);
         void (*exited)(Container *container, void *data);
-        void (*cleaned)(Container *container, void *data); /* leaf and ids are given back. Last */
-        void (*terminal)(Container *container, int master,
-                         void *data); /* it has one now (borrowed) */
+        /* Leaf and ids are given back; the last hook. */
+        void (*cleaned)(Container *container, void *data);
+        /* Its terminal is open; `master` is borrowed. */
+        void (*terminal)(Container *container, int master, void *data);
 } ContainerHooks;
 
-/* `info` is consumed (cleared), and so is `order`. It is NULL for a container read from a record:
- * that is stopped and has an empty output, to be filled. */
+/* `info` is consumed (cleared), and so is `order`, which is NULL for a container read from a
+ * record. The output is empty; that of such a container is to be filled. */
 Container *container_new(ContainerInfo *info, Order *order, const ContainerHooks *hooks,
                          void *data);
 void container_free(Container *container); /* kills what still runs, without hooks */
-void container_release(
-        Container *container); /* lets it run on, to be adopted by a successor; then free it */
+/* Lets it run on, for a successor to adopt; free it then. */
+void container_release(Container *container);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Container, container_free)
 
 typedef bool (*LaunchFunc)(const LaunchInput *input, Launched *ret, GError **error);
@@ -44,20 +45,21 @@ typedef struct ContainerEngine {
         const Profile *profile;
 } ContainerEngine;
 
-/* Starts the process of the container's order, in what was made for it (consumed in any case, and
- * nothing of it is left if this fails). If this returns true, the order's fds are closed, and a
+/* Starts the process of the container's order, in what was made for it: `made` is consumed in any
+ * case, and nothing of it is left after a failure. On success the order's fds are closed, and
  * `created`, `started` or `failed` follows from the loop. */
 bool container_launch(Container *container, const ContainerEngine *engine, Prepared *made,
                       GError **error);
 
-/* Takes over one that runs already (`pid` of its info, started by a predecessor): all that was
- * found of it is consumed. Its exit code may stay unknown. */
+/* Takes over a process that a predecessor started (`pid` of the info). All that `how` names is
+ * consumed. The exit code may stay unknown. */
 void container_adopt(Container *container, const ContainerAdoption *how);
 
-bool container_start(Container *container,
-                     GError **error); /* created → exec; `started` or `failed` follows */
+/* Executes the command of a created container; `started` or `failed` follows. */
+bool container_start(Container *container, GError **error);
 bool container_kill(Container *container, bool whole, int signal, GError **error);
-/* `signal` to the main process, SIGKILL to all when `timeout_usec` is over (UINT64_MAX: never). */
+/* Sends `signal` to the main process, and SIGKILL to all when `timeout_usec` is over (UINT64_MAX:
+ * never). */
 bool container_stop(Container *container, int signal, uint64_t timeout_usec, GError **error);
 
 const ContainerInfo *container_info(const Container *container);

@@ -51,12 +51,14 @@ typedef struct ContainerInfo {
         bool remove;         /* gone after its exit */
         char **deviations;   /* see order_deviations() */
         /* for the next service, should this one end before the container does */
-        char *watcher;       /* whose leaving ends the container, in the bus's words. NULL: none */
-        uint64_t start_time; /* of the process, in clock ticks: its number may be used again */
-        uint64_t pipe;       /* inode of the output's pipe; 0: none */
-        uint32_t id_base;    /* first host id of its range; 0: it has none */
+        /* The caller whose leaving ends the container, as the bus layer wrote it; NULL: none. */
+        char *watcher;
+        /* Of the process, in clock ticks: tells it from a later process with its number. */
+        uint64_t start_time;
+        uint64_t pipe;    /* inode of the output's pipe; 0: none */
+        uint32_t id_base; /* first host id of its range; 0: it has none */
         bool terminal;
         bool has_rights; /* false: begun by a service that did not record its rights */
-        Rights rights;   /* of its first process; nothing that joins it may have more */
+        Rights rights;   /* of its first process; a process that joins gets no more */
 } ContainerInfo;
 void container_info_clear(ContainerInfo *info);

@@ -16,8 +16,9 @@ struct Journal {
         GHashTable *shares; /* uid → Share, owned */
 };
 
-/* A line costs a system call, and an empty one its writer a byte; and what the journal takes of a
- * unit is shared by all containers and by what the service itself has to say. */
+/* How much of its share a user has spent. A line costs the service a system call, and its writer as
+ * little as one byte; and all containers share with the service's own messages what the journal
+ * takes of one unit. */
 typedef struct Share {
         uint64_t since; /* microseconds, monotonic */
         unsigned entries;
@@ -29,7 +30,7 @@ struct JournalStream {
         char *fields; /* the same for every entry */
         GString *line;
         uint64_t dropped;
-        bool is_full; /* the socket, so the rest of the chunk is only counted */
+        bool is_full; /* the socket is full: the rest of the chunk is only counted */
 };
 
 Journal *journal_new(const char *path)
@@ -72,8 +73,8 @@ JournalStream *journal_stream_new(Journal *journal, const char *id, uid_t owner)
 
         stream->journal = journal;
         stream->share = share_of(journal, owner);
-        /* An id has no line ends, so it can end no field. It is not the identifier: that of a
-         * container named "sudo" would be the identifier of another program of root's. */
+        /* An id has no line ends, so it cannot end its field. It does not become SYSLOG_IDENTIFIER:
+         * a container named "sudo" would look like that program of root's. */
         stream->fields = g_strdup_printf("PRIORITY=6\nSYSLOG_IDENTIFIER=naive-runc\n"
                                          "CONTAINER_ID=%s\nCONTAINER_OWNER_UID=%u\nMESSAGE=",
                                          id, owner);

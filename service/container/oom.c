@@ -5,7 +5,7 @@
 #define LOOK_MSEC 5u
 #define LOOKS     400u
 
-/* v1 has no group kill: whoever is left of the group goes with the first that is killed. */
+/* cgroup v1 has no group kill: the service kills the rest of the group after the first kill. */
 static bool end_for_memory(OomWatch *watch)
 {
         *watch->kills = cgroup_oom_kills(watch->cgroup);
@@ -39,15 +39,15 @@ static gboolean on_look(void *data)
         return G_SOURCE_REMOVE;
 }
 
-/* v1 tells of an event before the kill is done and counted: a few looks more, then it was no kill.
- */
+/* cgroup v1 reports the event before the kill is done and counted. So look a few times more; if
+ * nothing is counted by then, it was no kill. */
 static void on_oom(int fd, GIOCondition condition, void *data)
 {
         OomWatch *watch = data;
 
         bool is_ended = end_for_memory(watch);
         if (!is_ended && condition & G_IO_PRI)
-                return; /* v2 counts first, and tells of pressure as well */
+                return; /* v2 counts before it reports, and reports mere pressure as well */
         watch_clear(&watch->watch);
         if (is_ended)
                 return;

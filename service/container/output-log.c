@@ -13,7 +13,8 @@
 
 #define CAPACITY_FIRST 4096u
 
-/* Of this machine, for this boot: no byte order to choose. The magic's last byte is the version. */
+/* The file is read on this machine and in this boot alone, so it may have the machine's byte order.
+ * The magic's last byte is the version. */
 typedef struct FileHeader {
         char magic[8];
         uint64_t start, length;
@@ -95,7 +96,7 @@ size_t output_log_read(const OutputLog *log, uint64_t *offset, uint8_t *buffer, 
 {
         size_t copied = 0;
 
-        *offset = MAX(*offset, output_log_start(log)); /* whatever `max` is */
+        *offset = MAX(*offset, output_log_start(log)); /* even if `max` is 0 */
         while (copied < max) {
                 const uint8_t *run;
                 size_t n = MIN(output_log_peek(log, offset, &run), max - copied);
@@ -146,7 +147,7 @@ bool output_log_save(const OutputLog *log, int dirfd, const char *name, GError *
 {
         g_autofree char *beside = g_strdup_printf("%s.new", name);
 
-        /* left by a daemon that died here; ours alone from O_EXCL on */
+        /* a service that died here may have left this file; O_EXCL makes the new one ours alone */
         unlinkat(dirfd, beside, 0);
         autofd int fd =
                 openat(dirfd, beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -181,7 +182,8 @@ static int read_all(int fd, void *data, size_t n)
         return 0;
 }
 
-/* The start has no upper half in use, so that no later append can carry `end` past its type. */
+/* `start` leaves the upper half of its type unused, so that no later append makes `end`
+ * overflow. */
 static bool header_fits(const FileHeader *header, const struct stat *st)
 {
         return memcmp(header->magic, file_magic, sizeof file_magic) == 0 &&
@@ -215,7 +217,7 @@ static int read_log(OutputLog *log, int fd)
 bool output_log_load(OutputLog *log, int dirfd, const char *name, GError **error)
 {
         g_auto(OutputLog) loaded = {0};
-        /* O_NONBLOCK: a fifo in the file's place must not hold up the daemon's start */
+        /* O_NONBLOCK: a fifo in the file's place must not hold up the service's start */
         autofd int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         int r = fd < 0 ? -errno : read_log(&loaded, fd);
 

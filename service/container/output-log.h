@@ -34,8 +34,8 @@ size_t output_log_peek(const OutputLog *log, uint64_t *offset, const uint8_t **r
 /* Copies up to `max` bytes from `*offset` on, moved up likewise, and adds their number to it. */
 size_t output_log_read(const OutputLog *log, uint64_t *offset, uint8_t *buffer, size_t max);
 
-/* Keeps the log in a file of mode 0600, for the next daemon: written beside and renamed, so that
- * there is a whole file or the one before, and not synced, as /run is a tmpfs.
+/* Keeps the log in a file of mode 0600, for the next service: written beside and renamed, so that
+ * there is a whole file or the one before, and not synced, as /run is a tmpfs. Fails with
  * RUNTIME_ERROR_FAILED. */
 bool output_log_save(const OutputLog *log, int dirfd, const char *name, GError **error);
 

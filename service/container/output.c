@@ -15,7 +15,7 @@
 
 #define CHUNK                (16u * 1024)
 #define BEHIND_MAX           (64u * 1024) /* how far a writing reader may be behind before reading stops */
-#define DRAIN_MAX            (1024u * 1024) /* taken at the end, should somebody outside still write */
+#define DRAIN_MAX            (1024u * 1024) /* for what somebody outside still writes at the end */
 #define LINGER_SEC           30  /* for readers that are behind when the container is gone */
 #define REOPEN_INTERVAL_MSEC 500 /* a terminal that nobody inside has open just now */
 
@@ -137,8 +137,8 @@ static void source_start(Output *output)
 
 static void on_source_writable(int fd, GIOCondition condition, void *data);
 
-/* Gives the terminal what was typed; what it does not take stays pending, and its reader is not
- * read. */
+/* Writes to the terminal what was typed. What the terminal does not take stays pending, and until
+ * then nothing more is read from that reader. */
 static void reader_type(Reader *reader)
 {
         Output *output = reader->output;
@@ -180,7 +180,8 @@ static void on_reader_input(int fd, GIOCondition condition, void *data)
         reader_type(reader);
         if (reader->n_pending == 0)
                 return;
-        /* no more is read until the terminal has taken this; that the reader leaves still shows */
+        /* nothing more is read until the terminal has taken this; only the reader's leaving is
+         * noticed */
         watch_clear(&reader->in_watch);
         reader->in_watch = watch_new(fd, G_IO_HUP, on_reader_gone, reader);
 }
@@ -202,7 +203,7 @@ static void on_source_writable(int fd, GIOCondition condition, void *data)
 
 /* -- readers -- */
 
-/* One is gone or has caught up: what waited for that goes on. */
+/* A reader is gone or has caught up: goes on with what waited for that. */
 static void readers_changed(Output *output)
 {
         if (output->released && output->readers->len == 0)
@@ -221,8 +222,7 @@ static void on_reader_writable(int fd, GIOCondition condition, void *data)
         readers_changed(output);
 }
 
-/* Sends what the socket takes; the reader is gone afterwards if it has failed or has all it came
- * for. */
+/* Sends what the socket takes. Frees the reader if it has failed, or has all that it asked for. */
 static void reader_serve(Reader *reader)
 {
         Output *output = reader->output;
@@ -318,7 +318,7 @@ bool output_open_pipe(int ret_ends[2], uid_t uid, gid_t gid, uint64_t *ret_inode
                 return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
                                        "cannot make a pipe");
         autofd int mine = ends[0], theirs = ends[1], both = -1;
-        /* opened anew, it does not share our flags */
+        /* opened anew, this end has flags of its own: it blocks, the service's end does not */
         g_snprintf(path, sizeof path, "/proc/self/fd/%d", theirs);
         both = open(path, O_RDWR | O_CLOEXEC);
         if (both < 0 || fstat(both, &status) < 0 || fchown(both, uid, gid) < 0)
@@ -335,7 +335,7 @@ void output_set_source(Output *output, int fd, bool terminal)
         unsigned number;
 
         if (terminal && ioctl(fd, TIOCGPTN, &number) < 0) {
-                g_warning("what came as a container's terminal is none");
+                g_warning("a container passed something else as its terminal: not read");
                 fd_close(fd);
                 return;
         }

@@ -15,27 +15,27 @@
 typedef struct Output Output;
 
 Output *output_new(void);
-/* Nothing more is read. Readers still behind get the rest, but for no longer than a while. */
+/* Stops reading. Readers that are behind still get the rest, but only for a while. */
 void output_free(Output *output);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Output, output_free)
 
-/* A pipe for a container's output: the end to read, non-blocking, and the container's. The latter
- * can be read as well: then it breaks for nobody while no service is there to read, and a successor
- * finds the pipe by its inode among the container's fds. It belongs to `uid` and `gid`. */
+/* Makes a pipe for a container's output: first the end to read, non-blocking, then the container's.
+ * The container's end can be read as well. So the pipe does not break while no service reads, and a
+ * successor finds it by its inode among the container's fds. It belongs to `uid` and `gid`. */
 bool output_open_pipe(int ret_ends[2], uid_t uid, gid_t gid, uint64_t *ret_inode, GError **error);
 
-/* Starts reading `fd` (consumed): a pipe's end that does not block, or a terminal's master, made
- * so. What was to be the latter and is not is closed and not read. */
+/* Starts reading `fd` (consumed): a pipe's end, which does not block already, or with `terminal` a
+ * terminal's master. With `terminal`, an fd that is not a master is closed and not read. */
 void output_set_source(Output *output, int fd, bool terminal);
 
-/* Who is given each piece as it comes, besides the log. */
+/* Called with each piece of output as it comes, besides the log. */
 typedef void (*OutputFunc)(const uint8_t *bytes, size_t n, void *data);
 void output_set_sink(Output *output, OutputFunc function, void *data);
 
 /* The command has ended: takes what is still in the source and closes it; readers see the end. */
 void output_finish(Output *output);
 
-/* Fills a finished one from what was saved. */
+/* The log itself: to read, to save, or to fill from what was saved. */
 OutputLog *output_log(Output *output);
 
 bool output_has_readers(const Output *output);
@@ -48,5 +48,5 @@ typedef struct OutputReader {
         bool writes;     /* what the reader sends goes to the terminal */
 } OutputReader;
 
-/* A stream socket: the log comes out of it, then its end. Owned by the caller (CLOEXEC). */
+/* *ret_fd: a stream socket (owned by the caller, CLOEXEC), which gives the log and then ends. */
 bool output_attach(Output *output, const OutputReader *how, int *ret_fd, GError **error);

@@ -24,7 +24,7 @@ struct Process {
         int pidfd, sync_fd;
         Watch *pidfd_watch, *sync_watch;
         guint timer; /* of the set-up, or of what the owner allowed */
-        guint look;  /* for the exit code, which is not known yet */
+        guint look;  /* timer: look again for the exit code, which is not known yet */
         unsigned looks;
         bool execute;   /* exec is wanted as soon as all is ready */
         bool executing; /* nothing is left to do but exec */
@@ -160,8 +160,8 @@ static gboolean on_look(void *data)
         return G_SOURCE_REMOVE;
 }
 
-/* The kernel tells strangers of the exit code once the process is reaped, and its parent may take
- * its time for that. False: look again later. */
+/* The kernel shows the exit code to processes other than the parent once the parent has reaped, and
+ * the parent may take its time for that. False: look again later. */
 static bool read_strangers_exit(Process *process, siginfo_t *ret)
 {
         int status, known = proc_exit_status(process->pidfd, &status);

@@ -1,9 +1,9 @@
 #pragma once
 
-/* One process of a container, by its pidfd only: reads what its sandbox reports until exec, waits
- * for its end, reads its exit code, and keeps the time that it has. Belongs to whoever launched it
- * or took it over from a predecessor, and tells its owner through ProcessHooks. Knows no container,
- * no leaf and no output: whatever else ends with the process, its owner ends. */
+/* Watches one process of a container, through its pidfd alone: reads what its sandbox reports until
+ * exec, limits its time, waits for its end and reads its exit code. Belongs to whoever launched the
+ * process or took it over from a predecessor, and tells its owner through ProcessHooks. Knows no
+ * container, no leaf and no output: whatever else ends with the process, its owner ends. */
 
 #include <signal.h>
 #include <stdbool.h>
@@ -18,19 +18,21 @@ typedef struct ProcessHooks {
         /* All is set up: the process waits for process_execute(), or goes on to exec by itself.
          * `terminal`: the master of its terminal (owned from here on), or -1. */
         void (*ready)(int terminal, void *data);
-        /* Could not be set up or executed, and will end. Once, with the first report. */
+        /* The process could not be set up or executed, and will end. Once, with the first
+         * report. */
         void (*failed)(const SandboxReport *report, void *data);
         /* The report ended without a failure when only exec was left to do. Either exec closed the
          * socket, or the process died at that moment: process_has_executed() tells which. */
         void (*executed)(void *data);
-        /* The time is over that the set-up or process_set_time() allowed: the owner kills. */
+        /* The time that the set-up or process_set_time() allowed is over: the owner kills. */
         void (*overdue)(void *data);
-        /* Ended and reaped; the last hook. As waitid() says it; `si_code` 0: nobody knows how. */
+        /* The process has ended and is reaped; the last hook. `status` is as waitid() says it;
+         * `si_code` 0: nobody knows how the process ended. */
         void (*ended)(const siginfo_t *status, void *data);
 } ProcessHooks;
 
-/* Takes the pidfd and the socket of what was launched. `execute`: as in the Order. The set-up
- * begins to be timed. */
+/* Takes over the pidfd and the socket of `launched`, and begins to time the set-up. `execute`: as
+ * in the Order. */
 Process *process_new(const Launched *launched, bool execute, const ProcessHooks *hooks, void *data);
 
 /* For a process that a predecessor executed (`pidfd` is consumed). Its parent is another process,
@@ -44,10 +46,10 @@ void process_free(Process *process);
 void process_execute(Process *process);
 bool process_is_executing(const Process *process); /* nothing but exec is or was left to do */
 
-/* By its name, which a zombie keeps until it is reaped. */
+/* Told by its name, which a zombie keeps until it is reaped. */
 bool process_has_executed(const Process *process);
 
-/* `overdue` follows after so long, in place of what was timed before. UINT64_MAX: never. */
+/* Calls `overdue` after this time, and forgets any time set before. UINT64_MAX: never. */
 void process_set_time(Process *process, uint64_t usec);
 
 int process_pidfd(const Process *process);              /* borrowed */

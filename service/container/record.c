@@ -35,8 +35,9 @@ static void record_name(uint64_t serial, char name[32])
         g_snprintf(name, 32, "%" G_GUINT64_FORMAT ".conf", serial);
 }
 
-/* What a byte that has changed could make of a record is another user's container, or another live
- * one. Of the name too, for by its serial a record has its cgroup. */
+/* A checksum, since one changed byte could make a record another user's container, or name another
+ * live process. It covers the file's name, too: the serial in the name decides which cgroup is the
+ * record's. */
 static char *head_line(const char *name, const char *text, size_t length)
 {
         g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
@@ -157,8 +158,8 @@ static bool get_uint64(GKeyFile *file, const char *key, uint64_t *ret, GError **
         return local ? error_set(error, RUNTIME_ERROR_FAILED, "%s", local->message) : true;
 }
 
-/* A right that a record does not deny must not be given: all keys are there, or rights are unknown.
- */
+/* A missing key must not give a right: a record has all of these keys, or (from an older version)
+ * none, and then the rights are unknown. */
 static bool parse_rights(GKeyFile *file, ContainerInfo *info, GError **error)
 {
         g_autofree char *filter = g_key_file_get_string(file, GROUP, "Filter", NULL);
@@ -184,7 +185,8 @@ static bool parse_rights(GKeyFile *file, ContainerInfo *info, GError **error)
         return true;
 }
 
-/* One that was created and never executed ended with the service that kept it waiting. */
+/* Only a running container of this boot is live. A container that was created and never executed
+ * ended with the service that kept it waiting. */
 static bool parse_live(GKeyFile *file, ContainerInfo *info, GError **error)
 {
         g_autofree char *state = g_key_file_get_string(file, GROUP, "State", NULL);
@@ -257,7 +259,7 @@ static bool load(int dirfd, const char *name, ContainerInfo *info, int *ret_vers
         const char *body = memchr(text, '\n', (size_t) length);
         body = body ? body + 1 : text + length;
         size_t rest = (size_t) (text + length - body);
-        /* first the version: another one may vouch in another way for what it says */
+        /* the version first: another version may have another kind of checksum */
         bool is_file =
                 g_key_file_load_from_data(file, text, (gsize) length, G_KEY_FILE_NONE, &local);
         int version = g_key_file_get_integer(file, GROUP, "Version", NULL);
@@ -273,7 +275,8 @@ static bool load(int dirfd, const char *name, ContainerInfo *info, int *ret_vers
         return parse(file, info, error);
 }
 
-/* By now, so that a service of the version to come finds none that is older than it reads. */
+/* Writes a record of the version before anew at once, so that the next version, too, finds no
+ * record that is too old for it. */
 static void renew(int dirfd, const ContainerInfo *info)
 {
         g_autoptr(GError) error = NULL;

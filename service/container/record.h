@@ -11,17 +11,18 @@
 #include "service/container/info.h"
 #include "service/container/output-log.h"
 
-/* `log` may be NULL: a live one's stays as it is. */
+/* `log` NULL: the file of the log stays as it is. */
 bool record_save(int dirfd, const ContainerInfo *info, const OutputLog *log, GError **error);
 bool record_save_log(int dirfd, uint64_t serial, const OutputLog *log, GError **error);
 void record_delete(int dirfd, uint64_t serial);
 void record_delete_log(int dirfd, uint64_t serial);
 
-/* Calls back with each record, whose `info` the callee takes over; a live container of another boot
- * is stopped, with a result that is unknown. A record of the version before is read as well, and
- * written anew. What is malformed or of any other version is set aside as <name>.bad and told of on
- * the log; its output is deleted, for nobody is known to own it. Returns the highest serial that a
- * file of any kind has, or 0: a new container with one of those could get the output of another. */
+/* Calls back with each record, whose `info` the callee takes over. A container that lived in
+ * another boot is stopped, with a result that is unknown. A record of the version before is read as
+ * well, and written anew. What is malformed or of any other version is set aside as <name>.bad and
+ * told of on the log; its output is deleted, for nobody is known to own it. Returns the highest
+ * serial in the name of any file, or 0: a new container with a serial that a file has could get the
+ * output of another. */
 typedef void (*RecordFunc)(ContainerInfo *info, void *data);
 uint64_t record_load_all(int dirfd, RecordFunc function, void *data);
 

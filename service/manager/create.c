@@ -25,8 +25,9 @@ static CgroupLimits limits_of(const Resources *resources)
         };
 }
 
-/* A limit that a prepared sandbox is beyond already is for the plain way to refuse: v1 does not set
- * it, v2 kills. */
+/* A prepared sandbox may use more already than the order allows. v1 then refuses to set the limit,
+ * and v2 kills the sandbox: in both cases the run makes a sandbox of its own, and reports why that
+ * fails. */
 static bool take_prepared(Manager *manager, const Order *order, Prepared *ret)
 {
         const CgroupLimits limits = limits_of(&order->resources);
@@ -89,7 +90,7 @@ void manager_create(Manager *manager, Order *consumed, ManagerFunc function, voi
         Owner *owner = manager_owner(manager, order->owner->uid);
         Prepared made = {0};
 
-        /* once more: the world may have moved while polkit was asked */
+        /* checked again: things may have changed while polkit was asked */
         if (!manager_admit(manager, order, &error)) {
                 function(NULL, error, data);
                 return;

@@ -1,13 +1,14 @@
 #pragma once
 
-/* Where terminals' masters live on when the service ends, by the serial of their container. The
- * Manager calls; the program decides what keeps them (fd-store.c: systemd). All zero: nothing. */
+/* Keeps the masters of terminals beyond the service's end, each named by the serial of its
+ * container. The Manager calls; the program decides what is behind these functions (fd-store.c:
+ * systemd). All zero: nothing is kept. */
 
 #include <stdint.h>
 
 typedef struct FdKeeper {
         void (*keep)(uint64_t serial, int fd, void *data); /* fd is borrowed */
-        int (*take)(uint64_t serial, void *data); /* what a predecessor kept, or -1. Owned */
+        int (*take)(uint64_t serial, void *data); /* what a predecessor kept (owned), or -1 */
         void (*drop)(uint64_t serial, void *data);
         void *data;
 } FdKeeper;

@@ -9,7 +9,7 @@
 /* What one user has. Kept for the service's life: a few bytes for each user ever seen. */
 typedef struct Owner {
         uid_t uid;
-        unsigned live;        /* have a process, or traces that are still to go */
+        unsigned live;        /* containers that have a process, or traces that are still to go */
         uint64_t next_number; /* of container-N */
         GQueue stopped;       /* Slots, the oldest first */
 } Owner;
@@ -19,11 +19,12 @@ typedef struct Slot {
         Manager *manager;
         Container *container;
         Owner *owner;
-        bool is_seen; /* was told of by `added`: it has been created */
+        bool is_seen; /* `added` was called: callers can see it */
         JournalStream *journal;
-        guint save_timer;     /* its record is to be written */
-        bool is_log_on_disk;  /* it was stopped before this service: its output is read when asked
-                                 for */
+        guint save_timer; /* not 0: its record is still to be written */
+        /* It was stopped before this service began: its output is read from the record when
+         * somebody asks for it. */
+        bool is_log_on_disk;
         ManagerFunc function; /* of a pending create or start; NULL: nobody waits */
         void *data;
 } Slot;
@@ -44,14 +45,15 @@ struct Manager {
 /* -- table.c -- */
 void slot_free(void *slot);
 void owner_free(void *owner);
-char *slot_name(uid_t owner, const char *id);      /* its key; owned */
-Owner *manager_owner(Manager *manager, uid_t uid); /* added, if need be */
+char *slot_name(uid_t owner, const char *id);      /* key of the table; owned */
+Owner *manager_owner(Manager *manager, uid_t uid); /* adds a row if need be */
 Slot *manager_find_slot(Manager *manager, uid_t owner, const char *id);
 Slot *manager_slot_of(Manager *manager, Container *container);
-void slot_drop(Slot *slot);         /* out of the table, told of, its record deleted */
-void slot_keep_stopped(Slot *slot); /* one more stopped one: the oldest may go */
-void slot_save(Slot *slot);         /* its record, now; with the output, if it is stopped */
-/* Off the way of the call that made it and of the next ones. */
+void slot_drop(Slot *slot);         /* calls `removed`, deletes the record, frees the row */
+void slot_keep_stopped(Slot *slot); /* counts it as stopped; drops the owner's oldest ones */
+void slot_save(Slot *slot);         /* writes the record now, with the output if it is stopped */
+/* Writes the record a moment later: the call that made the container, and the next calls, come
+ * first. */
 void slot_save_soon(Slot *slot);
 
 /* -- manager.c -- */

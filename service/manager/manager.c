@@ -48,7 +48,7 @@ static void on_started(Container *container, void *data)
         slot_save_soon(slot);
 }
 
-/* All of its output is there by now: a last line without an end is one. */
+/* All output has come by now: a last line without an end is complete. */
 static void end_journal(Slot *slot)
 {
         output_set_sink(container_output(slot->container), NULL, NULL);
@@ -59,7 +59,7 @@ static void on_exited(Container *container, void *data)
 {
         Slot *slot = data;
 
-        /* killed while somebody waited for its start: an answer, whatever happens */
+        /* somebody may wait for its start, and it was killed: they get an answer, too */
         g_autoptr(GError) error = NULL;
         error_set(&error, RUNTIME_ERROR_INVALID_STATE, "container '%s' has ended",
                   container_info(container)->id);
@@ -150,16 +150,18 @@ static bool check_counts(Manager *manager, uid_t uid, GError **error)
         return true;
 }
 
-/* In a user namespace all can be had. */
+/* In a user namespace a container can have any capability; without one, only those of the
+ * service. */
 static bool check_capabilities(const Profile *profile, const Order *order, GError **error)
 {
         uint64_t missing = order->process.capabilities & ~profile->own_capabilities;
 
         if (order->tree.user_namespace != USER_NAMESPACE_HOST || !missing)
                 return true;
-        return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
-                         "the service itself has no %s to give without a user namespace",
-                         capability_name((unsigned) __builtin_ctzll(missing)));
+        return error_set(
+                error, RUNTIME_ERROR_NOT_SUPPORTED,
+                "without a user namespace only the service's own capabilities can be had, not %s",
+                capability_name((unsigned) __builtin_ctzll(missing)));
 }
 
 /* A service without ranges of ids to give out can only map the caller. */
@@ -301,7 +303,8 @@ Manager *manager_new(const ManagerOptions *options, const ManagerEvents *events,
         return manager;
 }
 
-/* For the next service: what is not recorded yet, and the output so far of what runs on. */
+/* Writes for the next service what is not recorded yet, and the output so far of containers that
+ * run on. */
 static void release(Manager *manager)
 {
         GHashTableIter iterator;
@@ -317,7 +320,8 @@ static void release(Manager *manager)
                         slot_save(slot);
                 if (info->state != CONTAINER_RUNNING)
                         continue;
-                output_finish(container_output(slot->container)); /* with what waits in the pipe */
+                /* also reads what still waits in the pipe */
+                output_finish(container_output(slot->container));
                 record_save_log(manager->options.records, info->serial,
                                 output_log(container_output(slot->container)), NULL);
                 container_release(slot->container);

@@ -1,8 +1,8 @@
 #pragma once
 
 /* The table of containers: admits, names and limits them, keeps the stopped ones for a while, and
- * takes up what a predecessor left. The only iterator over containers. Knows no bus: who may do
- * what is decided above, what happens is told through ManagerEvents. */
+ * takes over what a predecessor left. Nothing else iterates over containers. Knows no bus: who may
+ * do what is decided above; what happens is reported through ManagerEvents. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -18,11 +18,11 @@
 typedef struct Manager Manager;
 
 typedef struct ManagerEvents {
-        void (*added)(Container *container, void *data);   /* now to be seen */
-        void (*changed)(Container *container, void *data); /* its state */
+        void (*added)(Container *container, void *data);   /* callers can see it from now on */
+        void (*changed)(Container *container, void *data); /* its state has changed */
         void (*exited)(Container *container, void *data);  /* state is stopped, result is known */
         void (*removed)(Container *container, void *data); /* about to be freed */
-        void (*settled)(void *data); /* one has ended and all of its traces are gone */
+        void (*settled)(void *data); /* a container has ended and all of its traces are gone */
 } ManagerEvents;
 
 typedef struct ManagerOptions {
@@ -40,47 +40,48 @@ typedef struct ManagerOptions {
 } ManagerOptions;
 
 Manager *manager_new(const ManagerOptions *options, const ManagerEvents *events, void *data);
-/* With records kept, what runs goes on running, for the next service to take over; without, it
- * ends. */
+/* If records are kept, containers go on running, for the next service to take over; otherwise they
+ * end. */
 void manager_free(Manager *manager);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Manager, manager_free)
 
-/* Loads records, takes over what a predecessor left running if it is surely that, and ends all else
- * that it left. Before the bus name. */
+/* Call this before the bus name is taken. Loads the records, takes over each process that surely is
+ * the recorded container's, and ends everything else that a predecessor left. */
 void manager_restore(Manager *manager);
 
-/* Would it be admitted now? Changes nothing; a question to the user is worth it only if so. Also
- * settles what depends on the service: the default user namespace. */
+/* Would the order be admitted now? Only then is it worth a question to the user. Creates nothing,
+ * but fills in what the order leaves to the service: the user namespace and TasksMax. */
 bool manager_admit(Manager *manager, Order *order, GError **error);
 
-/* Exactly one of `container` and `error` is not NULL. The container is created, or running if that
- * was asked for. May be called from inside manager_create(), for failures. */
+/* Exactly one of `container` and `error` is not NULL. The container is created, or running if the
+ * order asks for that. Failures may be told from inside manager_create(). */
 typedef void (*ManagerFunc)(Container *container, GError *error, void *data);
 
-void manager_create(Manager *manager, Order *order, ManagerFunc function,
-                    void *data); /* consumed */
+/* Makes a container of the order, which is consumed. */
+void manager_create(Manager *manager, Order *order, ManagerFunc function, void *data);
 
-/* Executes a created one; the answer comes from the loop, or from inside for a wrong state. */
+/* Executes the command of a created container. The answer comes from the loop; for a wrong state,
+ * from inside the call. */
 void manager_start(Manager *manager, Container *container, ManagerFunc function, void *data);
 
-/* A stopped one is gone at once, if its leaf is; a created one is ended first, and `removed`
- * follows. */
+/* Removes a stopped container at once if its leaf is gone. Otherwise `removed` follows, and a
+ * created container is ended first. */
 bool manager_delete(Manager *manager, Container *container, GError **error);
 
-/* The output, read back from the record if need be. */
+/* Gets the output, read back from the record if need be. */
 bool manager_load_output(Manager *manager, Container *container, Output **ret, GError **error);
 
-/* NULL: unknown. One that is being created is unknown. */
+/* NULL: there is none. A container that is still being created is not found. */
 Container *manager_find(Manager *manager, uid_t owner, const char *id);
-/* Those of `owner`, or with UID_ANY of everybody, in order of creation. Container pointers,
- * borrowed. */
+/* The containers of `owner`, or of everybody with UID_ANY, in order of creation. Owned array of
+ * borrowed Containers. */
 #define UID_ANY ((uid_t) -1)
 GPtrArray *manager_list(Manager *manager, uid_t owner);
 unsigned manager_count(Manager *manager);
-/* Nobody waits any more for the answer to the create or start with this `data`. Looks at all: for
- * the end. */
+/* Drops the answer to the create or start with this `data`: nobody waits for it any more. Looks at
+ * all containers: meant for the end of the service. */
 void manager_forget(Manager *manager, const void *data);
-bool manager_has_readers(
-        Manager *manager); /* somebody still reads a log. Looks at all: not for every event */
-void manager_kill_all(Manager *manager); /* those that are being created as well */
-bool manager_is_idle(Manager *manager);  /* nothing lives, nothing waits to be cleaned up */
+/* Does somebody still read a log? Looks at all containers: not for every event. */
+bool manager_has_readers(Manager *manager);
+void manager_kill_all(Manager *manager); /* also those that are being created */
+bool manager_is_idle(Manager *manager);  /* no container lives or waits to be cleaned up */

@@ -10,7 +10,9 @@
 
 typedef struct User {
         uid_t uid;
-        gid_t gid; /* of its trees: a guess that saves making a namespace for the mount */
+        /* Group of the user's root trees: a guess. If it is right, no namespace has to be made for
+         * the id-mapped mount. */
+        gid_t gid;
 } User;
 
 typedef struct Entry {
@@ -18,18 +20,18 @@ typedef struct Entry {
         uid_t uid;
         Prepared prepared;
         gint64 made;  /* when */
-        Watch *watch; /* it speaks only to say that it failed, or by its end */
+        Watch *watch; /* the sandbox speaks only if it fails or ends */
 } Entry;
 
 struct Pool {
         PoolOptions options;
         GQueue ready;   /* Entry, the oldest first */
-        GArray *wanted; /* User: for whom one is still to be asked for */
+        GArray *wanted; /* User: those for whom a sandbox is still to be asked for */
         guint ask;
         Maker *maker;
         gint64 maker_begun;
-        GSource *release; /* put off by runs */
-        gint64 put_off;   /* when it was, last */
+        GSource *release; /* ends all sandboxes; each run puts it off */
+        gint64 put_off;   /* time when a run did that last */
         gint64 last_use;
 };
 
@@ -81,7 +83,7 @@ static void release_in(Pool *pool, guint msec)
         g_source_attach(pool->release, NULL);
 }
 
-/* One a turn, for its end is waited for. */
+/* Ends one sandbox in a turn of the loop, since this waits for the sandbox's end. */
 static gboolean on_release(void *data)
 {
         Pool *pool = data;
@@ -91,12 +93,12 @@ static gboolean on_release(void *data)
                 entry_drop(pool->ready.head->data);
                 release_in(pool, 1);
         } else
-                pool_clear(pool); /* and the maker */
+                pool_clear(pool); /* ends the maker, too */
         return G_SOURCE_REMOVE;
 }
 
-/* What waits for a user who runs nothing any more, while others do: each run has another one made
- * for its user, so the age of the newest is the time since. */
+/* Drops a sandbox of a user who runs nothing any more, while others do. Each run has another one
+ * made for its user, so a user's newest sandbox is as old as that user's last run. */
 static void drop_forgotten(Pool *pool)
 {
         Entry *oldest = pool->ready.head ? pool->ready.head->data : NULL;
@@ -131,8 +133,8 @@ static void on_maker_end(void *data)
         g_clear_pointer(&pool->maker, maker_free);
 }
 
-/* One that ends again and again is not begun again and again: without it, runs take the plain way.
- */
+/* A maker that ends again and again is not begun again and again. Without a maker, each run makes
+ * its own sandbox. */
 static bool begin_maker(Pool *pool, GError **error)
 {
         const MakerOptions options = {.profile = pool->options.profile,
@@ -176,9 +178,9 @@ static gboolean on_ask(void *data)
         return G_SOURCE_REMOVE;
 }
 
-/* To make another one costs as much as a run: it is begun when the run is likely to be over. When
- * runs follow each other without a pause, at once, beside this one: as soon as that is on its way.
- */
+/* Making another sandbox costs as much as a run, so it begins when the run is likely to be over.
+ * When runs follow each other without a pause, it begins as soon as this run is on its way, and
+ * goes on beside it. */
 static void ask_soon(Pool *pool, bool hurry)
 {
         if (pool->ask)
@@ -187,7 +189,7 @@ static void ask_soon(Pool *pool, bool hurry)
                           : g_timeout_add(PREPARE_DELAY_MSEC, on_ask, pool);
 }
 
-/* Not at each run of many: it wakes the loop. */
+/* When many runs follow each other, most leave the time as it is: setting it wakes the loop. */
 static void put_off_release(Pool *pool, gint64 now)
 {
         if (pool->release && now - pool->put_off < PUT_OFF_USEC)
@@ -199,7 +201,7 @@ static void put_off_release(Pool *pool, gint64 now)
                 release_in(pool, PREPARED_HOLD_MSEC);
 }
 
-/* True: the last one was wanted only just now. */
+/* Notes that `user` needs another sandbox. True: the last run came only just before. */
 static bool want(Pool *pool, const User *user)
 {
         gint64 now = g_get_monotonic_time();

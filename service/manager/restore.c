@@ -7,7 +7,7 @@
 
 #define LEAVES_WAIT_USEC G_USEC_PER_SEC
 
-/* False: its container has ended, and the info says so from here on. */
+/* False: the container has ended, and `info` says so from here on. */
 static bool find_running(Manager *manager, ContainerInfo *info, ContainerAdoption *ret)
 {
         const FdKeeper *keeper = &manager->options.keeper;
@@ -47,7 +47,8 @@ static void take_record(ContainerInfo *info, void *data)
         if (is_ours) {
                 record_load_log(manager->options.records, container_info(slot->container)->serial,
                                 output_log(container_output(slot->container)), NULL);
-                /* a later crash must not bring it back: from here on it is in memory */
+                /* from here on the log is in memory: after a crash this copy must not be read
+                 * again */
                 record_delete_log(manager->options.records,
                                   container_info(slot->container)->serial);
                 container_adopt(slot->container, &adoption);
@@ -91,7 +92,8 @@ typedef struct Restore {
         GPtrArray *ended; /* Cgroup, owned */
 } Restore;
 
-/* Whose supervisor is gone, with its pidfd, pipes and terminal: never left running and unlisted. */
+/* Ends processes whose supervisor is gone, and with it their pidfd, pipes and terminal: nothing may
+ * run on without being listed. */
 static void end_leaf(uid_t owner, uint64_t serial, bool populated, void *data)
 {
         Restore *restore = data;
@@ -101,7 +103,7 @@ static void end_leaf(uid_t owner, uint64_t serial, bool populated, void *data)
 
         manager->next_serial = MAX(manager->next_serial, serial + 1);
         if (!populated || is_adopted(manager, serial))
-                return; /* an empty one goes with the sweep */
+                return; /* the sweep removes an empty leaf */
         if (!cgroup_open(manager->options.cgroups, owner, serial, &cgroup, &error) ||
             !cgroup_kill(cgroup, &error)) {
                 g_warning("container %" G_GUINT64_FORMAT " of user %u runs unsupervised: %s",
@@ -114,8 +116,8 @@ static void end_leaf(uid_t owner, uint64_t serial, bool populated, void *data)
         g_ptr_array_add(restore->ended, g_steal_pointer(&cgroup));
 }
 
-/* Nobody is served before: for all of them together it waits no longer than that. What is left then
- * goes with a later sweep. */
+/* Nobody is served before this ends, so it waits no longer than LEAVES_WAIT_USEC for all leaves
+ * together. A later sweep removes what is left then. */
 static void end_leaves(Manager *manager)
 {
         g_autoptr(GPtrArray) ended = g_ptr_array_new_with_free_func(free_cgroup);

@@ -84,7 +84,8 @@ void slot_keep_stopped(Slot *slot)
         const Config *config = slot->manager->options.config;
 
         g_queue_push_tail(&owner->stopped, slot);
-        while (owner->stopped.length > config->stopped_per_user_max) /* `slot` itself, with 0 */
+        /* drops `slot` itself if 0 are kept */
+        while (owner->stopped.length > config->stopped_per_user_max)
                 slot_drop(owner->stopped.head->data);
 }
 
@@ -97,10 +98,10 @@ static bool save(Slot *slot, GError **error)
         if (info.state != CONTAINER_STOPPED) {
                 if (!proc_start_time(info.pid, &info.start_time))
                         return error_set(error, RUNTIME_ERROR_FAILED,
-                                         "no start time of its process");
+                                         "cannot read the start time of its process");
                 return record_save(records, &info, NULL, error);
         }
-        /* what a record still has of its output must not be lost by saving it anew */
+        /* output that only the old record has must not be lost by writing the record anew */
         manager_load_output(slot->manager, slot->container, &output, NULL);
         return record_save(records, &info, output_log(output), error);
 }
@@ -120,11 +121,12 @@ void slot_save(Slot *slot)
 static gboolean on_save(void *data)
 {
         slot_save(data);
-        return G_SOURCE_CONTINUE; /* removed by then */
+        return G_SOURCE_CONTINUE; /* slot_save() has removed the source */
 }
 
-/* Off the way of the call that made it and of the next ones: a short-lived container is recorded
- * once, or never. A container whose service is killed before that is ended by the next one. */
+/* Writing waits a moment: the call that made the container and the next calls come first, and a
+ * short-lived container is recorded once, or never. If the service is killed before that, the next
+ * service ends the container. */
 void slot_save_soon(Slot *slot)
 {
         if (!slot->save_timer && slot->manager->options.records >= 0)
@@ -154,7 +156,7 @@ Container *manager_find(Manager *manager, uid_t owner, const char *id)
         return slot && slot->is_seen ? slot->container : NULL;
 }
 
-/* Serial numbers may be older than the containers that have them. */
+/* By time, not by serial: a prepared sandbox has got its serial before its container was made. */
 static gint compare_ages(gconstpointer a, gconstpointer b)
 {
         const ContainerInfo *one = container_info(*(Container *const *) a);

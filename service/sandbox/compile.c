@@ -22,14 +22,15 @@ uint64_t compile_namespaces(const Order *order)
         return all;
 }
 
-/* Without a user namespace the command is root, whom no lock would hold. */
+/* A second user namespace locks the mounts. Without a first one the command is the host's root,
+ * whom no lock would hold. */
 static bool wants_inner(const Order *order)
 {
         return order->tree.user_namespace != USER_NAMESPACE_HOST &&
                order->process.capabilities & CAPABILITY(SYS_ADMIN);
 }
 
-/* Those that a command with CAP_SYS_ADMIN may want to work on. */
+/* The namespaces that a command with CAP_SYS_ADMIN may want to work on. */
 uint64_t compile_inner_namespaces(const Order *order)
 {
         return wants_inner(order)
@@ -43,7 +44,7 @@ unsigned compile_root_attributes(const Order *order)
                (order->process.no_new_privileges ? MOUNT_ATTR_NOSUID : 0);
 }
 
-/* Set-id bits count in the root tree at most: what is bound was not made to be one. */
+/* Set-id bits count in the root tree at most: a bound tree was not made to be a root. */
 unsigned compile_mount_attributes(const MountSpec *mount)
 {
         return MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (mount->read_only ? MOUNT_ATTR_RDONLY : 0) |
@@ -55,7 +56,7 @@ Rights compile_rights(const LaunchInput *input)
         const Profile *profile = input->profile;
         const Order *order = input->order;
         const ProcessSpec *process = &order->process;
-        /* what it writes belongs to the host's root there */
+        /* there the container's files belong to the host's root */
         bool plants =
                 (tree_spec_writes_to_host(&order->tree) && id_map_shows_root(input->made->map)) ||
                 tree_spec_has_privileged_mount(&order->tree);
@@ -70,18 +71,19 @@ Rights compile_rights(const LaunchInput *input)
         rights.capabilities |= process->capabilities;
         if (process->seccomp)
                 rights.filter = plants ? RIGHTS_FILTER_SET_ID_REFUSED : RIGHTS_FILTER_DEFAULT;
-        /* not where it plants: with namespaces of its own it could give capabilities to a file */
+        /* not where it plants: by these calls it could make namespaces of its own, and give
+         * capabilities to a file there */
         if (rights.filter == RIGHTS_FILTER_DEFAULT && seccomp_opens(process->capabilities))
                 rights.filter_capabilities = process->capabilities;
         return rights;
 }
 
-/* -- writing a plan into the memory that the child has, too: with its addresses in it -- */
+/* -- writing a plan into the shared memory, with the child's addresses in it -- */
 
 typedef struct Writer {
         char *at;
         size_t left;
-        uintptr_t shift; /* from ours to theirs */
+        uintptr_t shift; /* from our addresses to the child's */
 } Writer;
 
 static void *theirs(const Writer *writer, void *place)
@@ -133,7 +135,7 @@ static bool write_strv(Writer *writer, char *const *strv, char ***ret)
         return true;
 }
 
-/* -- its parts -- */
+/* -- the parts of a plan -- */
 
 static bool write_rights(Writer *writer, const Profile *profile, const Rights *rights,
                          SandboxPlan *plan, GError **error)
@@ -232,8 +234,8 @@ static bool compile_mount(Writer *writer, const MountSpec *mount, uint32_t numbe
         return true;
 }
 
-/* First the profile's, and what covers parts of them; then, in the caller's order, for one may lie
- * in another, the mounts of the order, whose trees come behind the root's among the fds. */
+/* First the profile's mounts, and what covers parts of them. Then the mounts of the order, in the
+ * caller's order, since a mount may lie in another; their trees follow the root's among the fds. */
 static bool write_steps(Writer *writer, const LaunchInput *input, SandboxPlan *plan)
 {
         const Profile *profile = input->profile;

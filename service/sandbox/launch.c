@@ -57,7 +57,8 @@ static bool add_tree(Trees *trees, const RootfsTree *tree, int user_namespace, G
         return rootfs_protect(tree, trees->fds[trees->n - 1], user_namespace, error);
 }
 
-/* Each with the ids of its owner, but for what the caller was allowed to see with the host's. */
+/* Each tree shows the container's ids, but for a mount in which the caller was allowed to see the
+ * host's. */
 static bool prepare_trees(const LaunchInput *input, pid_t pid, Trees *trees, GError **error)
 {
         const TreeSpec *spec = &input->order->tree;
@@ -117,7 +118,8 @@ LaunchEvent launch_read(int sync_fd, SandboxReport *ret_report, int *ret_termina
         int terminal;
         ssize_t n = fd_receive(sync_fd, &record, sizeof record, &terminal);
 
-        /* it ended with a word of ours unread: told first, and once, before what it said itself */
+        /* ECONNRESET: the child ended without reading our last word. The kernel says so once,
+         * before it gives what the child reported: read again. */
         if (n == -ECONNRESET)
                 n = fd_receive(sync_fd, &record, sizeof record, &terminal);
         if (n == -EAGAIN)
@@ -189,7 +191,8 @@ static void exec_error(int errnum, const Order *order, GError **error)
         }
 }
 
-/* What something was to be mounted on: something of the profile's, or something asked for. */
+/* The error for a target on which a step could not mount: of the profile's own mounts, or of a
+ * mount that was asked for. */
 static void target_error(const SandboxReport *report, const char *rootfs, const char *target,
                          GError **error)
 {
@@ -208,14 +211,14 @@ static void target_error(const SandboxReport *report, const char *rootfs, const 
                           "rootfs '%s': its '%s' is not a directory but something else", rootfs,
                           target);
         else if (report->error == EISDIR)
-                error_set(error, code, "rootfs '%s': its '%s' is a directory, the source is none",
+                error_set(error, code, "rootfs '%s': its '%s' is a directory, the source is not",
                           rootfs, target);
         else
                 error_set_errno(error, code, report->error, "rootfs '%s': cannot mount on its '%s'",
                                 rootfs, target);
 }
 
-/* The target of the step that failed, in the root tree; NULL if it is none of these. */
+/* The target of the step that failed, as a path in the root tree; NULL if it has none there. */
 static const char *target_of(const SandboxReport *report, const Order *order)
 {
         if (report->stage == STAGE_MOUNT && report->number < order->tree.n_mounts)
@@ -242,7 +245,7 @@ static void directory_error(int errnum, const Order *order, GError **error)
                                 "WorkingDirectory '%s' in rootfs '%s'", path, rootfs);
 }
 
-/* /dev alone is cloned, never made. */
+/* /dev is cloned and not made: it alone has no type. */
 static const char *early_words(uint32_t number)
 {
         const char *type = profile_file_systems[number].type;

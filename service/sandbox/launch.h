@@ -2,7 +2,7 @@
 
 /* The late part of a launch, the parent's half: writes what the order wants into a sandbox's plan,
  * prepares the root tree, and says GO. Blocks on nothing: what the child reports arrives on
- * `sync_fd`, what becomes of it on `pidfd`. */
+ * `sync_fd`, and its end shows on `pidfd`. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -18,9 +18,11 @@
 typedef struct LaunchInput {
         const Order *order; /* with its places, its fds and a host name */
         const Profile *profile;
-        Prepared *made; /* leaf and ids; its sandbox is consumed, or made now if there is none */
-        /* Where the command's 1 and 2 go that are not among the order's fds: -1 for /dev/null. With
-         * a terminal it is all three. */
+        /* Leaf, ids and perhaps a sandbox, which is consumed; without a sandbox, launch() makes
+         * one. */
+        Prepared *made;
+        /* Gets what the command writes to fds 1 and 2 where the order has no such fd; -1: they are
+         * /dev/null, or the terminal, which is all three. */
         int output_fd;
 } LaunchInput;
 
@@ -28,14 +30,14 @@ typedef struct Launched {
         pid_t pid;
         int pidfd;
         int sync_fd;
-        int mount_namespace; /* held open, its end is not waited for by the container's exit */
+        int mount_namespace; /* held open, so that the exit does not wait for its end */
         Rights rights;
 } Launched;
 
 /* On failure nothing is left: no process, no mount, no fd. */
 bool launch(const LaunchInput *input, Launched *ret, GError **error);
 
-/* Not so if it needs another kind of sandbox: other namespaces than all of its own. */
+/* Does a prepared sandbox fit, which has all namespaces of its own and no second user namespace? */
 bool launch_fits_prepared(const Order *order);
 
 typedef enum LaunchEvent {

@@ -23,7 +23,8 @@
 #define MAKER_STUCK_USEC (5 * G_USEC_PER_SEC)
 #define MAKER_COMM       "naive-runc-make" /* as many bytes as a name can have */
 
-/* The first word goes to the maker, the second comes back for each, in the same order. */
+/* The service sends a MakerRequest; the maker answers each with a MakerAnswer, in the same
+ * order. */
 typedef struct MakerRequest {
         uint64_t serial;
         uid_t uid;
@@ -43,13 +44,14 @@ enum {
 };
 
 typedef struct MakerAnswer {
-        pid_t pid;        /* 0: it could not be made, and nothing was */
-        uint32_t present; /* bits of the parts that come with it, in their order */
+        pid_t pid; /* 0: it could not be made, and nothing was */
+        /* Which parts come with it, as bits; their fds come in the order of the parts. */
+        uint32_t present;
         uint64_t their_plan;
 } MakerAnswer;
 
-/* In memory that both have: the kernel itself writes down whom it has made before that one runs, so
- * that no child of the service can be unknown to it, wherever its maker was killed. */
+/* In memory that service and maker share. The kernel writes the pid of a new sandbox here before
+ * the sandbox runs, so the service knows each of its children, wherever the maker was killed. */
 typedef struct Birth {
         volatile uint64_t serial; /* changes after `pid` has become 0 */
         volatile pid_t pid;
@@ -60,7 +62,7 @@ typedef struct Pending {
         uid_t uid;
         IdMap *map;
         uint64_t ids_stamp; /* see id_map_keep_mount_namespace() */
-        gint64 given;       /* when */
+        gint64 given;       /* time of the request */
 } Pending;
 
 struct Maker {
@@ -93,7 +95,8 @@ static bool answer(int socket, const Sandbox *sandbox, const Cgroup *cgroup, int
         return fd_send_all(socket, &answer, sizeof answer, parts, n);
 }
 
-/* Once there is a process, only the service can end and reap it: a failure is left to it then. */
+/* Once there is a process, only the service can end and reap it: after a failure the maker then
+ * ends without an answer. */
 static bool make(const MakerOptions *options, const MakerRequest *request, Birth *birth, int socket)
 {
         g_autoptr(IdMap) map = id_map_copy(request->id_base, request->uid, request->gid);
@@ -111,20 +114,20 @@ static bool make(const MakerOptions *options, const MakerRequest *request, Birth
                                          .namespaces = SANDBOX_NAMESPACES,
                                          .announce = (pid_t *) &birth->pid},
                          &sandbox, &error)) {
-                /* whoever needs one learns the reason on the plain way */
+                /* the reason is not sent: a run that makes its own sandbox will report it */
                 g_debug("cannot prepare a sandbox: %s", error->message);
                 if (cgroup && birth->pid == 0)
                         cgroup_remove(cgroup, NULL);
                 return birth->pid == 0 &&
                        fd_send_all(socket, &(MakerAnswer){0}, sizeof(MakerAnswer), NULL, 0);
         }
-        /* without it the service makes one, or tells why it cannot */
+        /* if this fails, the service makes the namespace itself, or reports why it cannot */
         if (request->wants_mount_namespace &&
             !id_map_open_mount_namespace(map, sandbox->pid, &ids, &error))
                 g_debug("cannot prepare the ids of a mount: %s", error->message);
         if (!answer(socket, sandbox, cgroup, ids))
                 return false;
-        fd_clear(&sandbox->pidfd); /* it is not ours to end any more */
+        fd_clear(&sandbox->pidfd); /* from here on the service ends the process */
         return true;
 }
 
@@ -146,7 +149,8 @@ static _Noreturn void work_for(pid_t service, const MakerOptions *options, Birth
         proc_detach(service, keep, n);
         prctl(PR_SET_NAME, MAKER_COMM, 0, 0, 0);
         madvise(birth, sizeof *birth, MADV_DONTFORK);
-        /* what is free in the service's heap would stay here as it was, once it is used there */
+        /* Gives free memory of the heap back: otherwise this copy would keep the old pages once the
+         * service uses that memory again. */
         malloc_trim(0);
         memory_hide_from_children();
         while ((length = recv(socket, &request, sizeof request, 0)) == (ssize_t) sizeof request ||
@@ -158,10 +162,10 @@ static _Noreturn void work_for(pid_t service, const MakerOptions *options, Birth
 
 /* -- in the service -- */
 
-/* Of what the maker did not tell of. */
+/* Removes what is left of a request that brought no sandbox. */
 static void pending_end(Maker *maker, Pending *pending, pid_t pid)
 {
-        if (pid > 0) { /* nobody else can have this number: it is a child that was not waited for */
+        if (pid > 0) { /* the number still means our child, which was not waited for */
                 kill(pid, SIGKILL);
                 while (waitid(P_PID, (id_t) pid, &(siginfo_t){0}, WEXITED) < 0 && errno == EINTR)
                         ;
@@ -208,7 +212,8 @@ static Took take(Maker *maker, Prepared *ret, uid_t *ret_uid)
         size_t n = PARTS, next = 0;
         ssize_t length = fd_receive_all(maker->socket, &answer, sizeof answer, fds, &n);
 
-        /* it ended with a request unread: told first, and once, before what it answered itself */
+        /* ECONNRESET: the maker ended without reading a request. The kernel says so once, before it
+         * gives the answers: read again. */
         if (length == -ECONNRESET) {
                 n = PARTS;
                 length = fd_receive_all(maker->socket, &answer, sizeof answer, fds, &n);
@@ -218,7 +223,7 @@ static Took take(Maker *maker, Prepared *ret, uid_t *ret_uid)
         if (length != (ssize_t) sizeof answer || maker->queue.length == 0)
                 return TOOK_END;
         Pending *pending = g_queue_pop_head(&maker->queue);
-        /* not all, if we may have no more open */
+        /* fewer fds come if the service may have no more open */
         if (answer.pid == 0 || n != (size_t) __builtin_popcount(answer.present)) {
                 while (n > 0)
                         fd_close(fds[--n]);
@@ -313,7 +318,7 @@ static bool start(Maker *maker, GError **error)
         if (pid < 0)
                 return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
                                        "cannot clone the service");
-        /* neither the next maker nor any child has business with it */
+        /* neither the next maker nor any child may have it */
         madvise(maker->birth, sizeof(Birth), MADV_DONTFORK);
         fcntl(maker->socket, F_SETFL, O_NONBLOCK);
         maker->watch = watch_new(maker->socket, G_IO_IN, on_answer, maker);
@@ -333,7 +338,8 @@ bool maker_new(const MakerOptions *options, Maker **ret, GError **error)
         return true;
 }
 
-/* The maker first: then what it has made and told of, what it has made, and what it has begun. */
+/* Ends the maker first, then what it has made and reported, what it has made, and what it has
+ * begun. */
 static void end_all(Maker *maker)
 {
         Prepared prepared;

@@ -65,8 +65,8 @@ static bool is_anonymous(const Mapping *mapping)
         return strcmp(mapping->file, "00:00 0") == 0;
 }
 
-/* Marks all mappings of the files that are needed, and the memory that follows such a file's end
- * and begins as zeros. */
+/* Marks all mappings of the needed files, and the anonymous memory right behind such a mapping,
+ * which holds the data of the file that begins as zeros. */
 static void mark(GArray *mappings, const Mapping *const files[], size_t n)
 {
         const Mapping *last = NULL;
@@ -84,8 +84,8 @@ static void mark(GArray *mappings, const Mapping *const files[], size_t n)
         }
 }
 
-/* All mappings; marked are those that even a child in child/child.c needs, and those of the file in
- * which `extra` lies. NULL: what a child needs cannot be told. */
+/* Returns all mappings, and marks those that even a child in child/child.c needs, and those of the
+ * file in which `extra` lies. NULL: what a child needs cannot be told. */
 static GArray *judge_mappings(const void *extra)
 {
         g_autoptr(GArray) mappings = read_mappings();
@@ -120,9 +120,10 @@ void memory_hide_from_children(void)
         }
 }
 
-static uintptr_t heap; /* where the one heap begins; 0: it is not to be hidden */
+static uintptr_t heap; /* where the heap begins; 0: it is not to be hidden */
 
-/* Look-ups, the maker and other copies of the service work with GLib and no other library. */
+/* Keeps GLib, with which look-ups, the maker and other copies of the service work; they use no
+ * other library. */
 void memory_hide_libraries(void)
 {
         g_autoptr(GArray) mappings = judge_mappings((const void *) (uintptr_t) g_malloc);

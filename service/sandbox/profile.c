@@ -63,10 +63,10 @@ const MountStep profile_steps[PROFILE_STEPS] = {
         STEP(EARLY_PTS, EARLY_DEV, "pts", 3, false),
         STEP(EARLY_SHM, EARLY_DEV, "shm", 4, false),
         STEP(EARLY_MQUEUE, EARLY_DEV, "mqueue", 5, false),
-        STEP(EARLY_TMP, -1, "tmp", 6, true), /* a tree need not have one */
+        STEP(EARLY_TMP, -1, "tmp", 6, true), /* a root tree need not have a /tmp */
 };
 
-/* The OCI's lists: what tells of the host, or would change it. */
+/* The OCI's lists of paths that tell of the host, or would change it. */
 static const struct {
         const char *path;
         MountKind kind;
@@ -86,7 +86,7 @@ static const struct {
         {"fs", MOUNT_READ_ONLY, EARLY_PROC},
         {"irq", MOUNT_READ_ONLY, EARLY_PROC},
         {"pressure", MOUNT_READ_ONLY,
-         EARLY_PROC}, /* a write sets a trigger on the whole machine's */
+         EARLY_PROC}, /* a write sets a trigger for the whole machine's pressure */
         {"sys", MOUNT_READ_ONLY, EARLY_PROC},
         {"sysrq-trigger", MOUNT_READ_ONLY, EARLY_PROC},
         {"firmware", MOUNT_MASK_DIRECTORY, EARLY_SYS},
@@ -141,9 +141,9 @@ static bool fill_dev(int dir, bool bind, GError **error)
         return true;
 }
 
-/* Where it hides nothing that a caller could mean: a devpts can hold no root tree. (On top of our
- * own "/" it would hide nothing at all, but a process under such a mount counts as chrooted and may
- * make no user namespace.) */
+/* The tmpfs lies where it hides nothing that a caller could mean: a devpts can hold no root tree.
+ * Rejected: on top of our own "/". There it would hide nothing at all, but the kernel takes a
+ * process under such a mount for chrooted, and lets it make no user namespace. */
 #define DEV_MOUNT_POINT "/dev/pts"
 
 static int mount_dev(void)
@@ -175,7 +175,7 @@ static bool open_dev(Profile *profile, int state_dir, GError **error)
         return fill_dev(profile->dev_fd, state_dir < 0, error);
 }
 
-/* Those that this kernel has; a path that goes later is no error. */
+/* Keeps the masks whose paths this kernel has; a path that goes later is no error. */
 static void probe_masks(Profile *profile)
 {
         profile->masks = g_new0(MountStep, G_N_ELEMENTS(masks));
@@ -281,16 +281,16 @@ bool profile_clone_dev(const Profile *profile, int *ret_mount, GError **error)
 {
         struct mount_attr attributes = {
                 .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
-                .attr_clr = MOUNT_ATTR_NODEV, /* the state directory's mount may well have it */
-                /* or what a container mounts on it would appear on the host, and in every other
-                   container */
+                .attr_clr = MOUNT_ATTR_NODEV, /* the state directory's mount may be nodev */
+                /* private: what a container mounts on it must not appear on the host, nor in other
+                 * containers */
                 .propagation = MOUNT_PRIVATE,
         };
         unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
 
         if (profile->dev_in_mount_namespace) {
                 flags |= AT_RECURSIVE;
-                attributes.attr_clr = 0; /* the host's flags on bound nodes are locked */
+                attributes.attr_clr = 0; /* the kernel locks the host's flags on bound nodes */
         }
         autofd int mount = (int) syscall(SYS_open_tree, profile->dev_fd, "", flags);
         if (mount < 0 ||
@@ -312,8 +312,8 @@ bool profile_make_host_sys(int *ret_mount, GError **error)
 
         if (fs >= 0 && syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
                 mount = (int) syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, safe);
-        /* A service that does not own the network either can only hand on what it sees itself: with
-         * all that is mounted there, for nothing that is covered must come to light. */
+        /* A service that does not own the network either (EPERM) hands on the /sys that it sees
+         * itself, with all that is mounted there: nothing that is covered may come to light. */
         if (mount < 0 && errno == EPERM) {
                 mount = (int) syscall(SYS_open_tree, AT_FDCWD, "/sys",
                                       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);

@@ -1,15 +1,15 @@
 #pragma once
 
-/* What every container shares and nothing of it depends on a call: made once at start. The /dev
- * that is cloned read-only for each, the seccomp programs, the default capabilities, and the paths
- * of /proc and /sys to cover (those that this kernel has). */
+/* What every container shares, made once at the start because nothing of it depends on a call. The
+ * /dev that is cloned read-only for each, the seccomp programs, the default capabilities, and the
+ * paths of /proc and /sys to cover (those that this kernel has). */
 
 #include <glib.h>
 #include <stdbool.h>
 
 #include "service/sandbox/child/plan.h"
 
-/* The file systems that every container has, made before it is known what for. */
+/* The file systems that every container has. They are made early, before the call is known. */
 enum {
         EARLY_PROC,
         EARLY_SYS,
@@ -22,23 +22,27 @@ enum {
 };
 extern const NewMount profile_file_systems[_EARLY_MAX];
 
-/* And where they go, in this order. A step's number is its place here. */
+/* Where these file systems are mounted, in this order. The number of a step is its index here. */
 #define PROFILE_MASKS_MAX 32u
 #define PROFILE_STEPS     7u
 extern const MountStep profile_steps[PROFILE_STEPS];
 
 typedef struct Profile {
-        int dev_fd;                  /* directory of the /dev template, to be cloned */
-        bool dev_in_mount_namespace; /* a tmpfs of our own with bound nodes, for lack of mknod */
-        bool is_spared; /* the service from the OOM killer, which its containers must not be */
+        int dev_fd; /* directory of the /dev template, to be cloned */
+        /* /dev is a tmpfs in our mount namespace with nodes bound in, for lack of mknod. */
+        bool dev_in_mount_namespace;
+        /* The OOM killer spares the service, and so each child, whose score must be put back to
+         * 0. */
+        bool is_spared;
         uint64_t files_soft, files_hard; /* RLIMIT_NOFILE before the service raised its own */
         MountStep *masks;                /* what is covered of /proc and /sys; owned */
         size_t n_masks;
-        bool masks_late; /* only once /proc and /sys are in place */
+        bool masks_late; /* they can be mounted only once /proc and /sys are in place */
         uint64_t capabilities;
-        uint64_t file_capabilities; /* of these, those that could put rights into a file of the
-                                       host's root */
-        uint64_t own_capabilities;  /* the service's: more cannot be had without a user namespace */
+        /* Of these, the capabilities that could put rights into a file of the host's root. */
+        uint64_t file_capabilities;
+        /* The service's own: without a user namespace a container gets no others. */
+        uint64_t own_capabilities;
         int last_capability;
         struct SeccompProgram *seccomp;
         struct SeccompProgram *seccomp_set_id; /* the same, and set-id bits are refused */

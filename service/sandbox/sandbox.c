@@ -38,7 +38,7 @@ static bool clone_error(int errnum, GError **error)
                         "cannot clone into new namespaces (see sysctl user.max_*_namespaces)");
         case EPERM:
                 return error_set_errno(error, RUNTIME_ERROR_NOT_SUPPORTED, errnum,
-                                       "this system lets the service make no user namespaces");
+                                       "this system does not let the service make user namespaces");
         case ENOSYS:
         case EINVAL:
                 return error_set_errno(
@@ -50,8 +50,8 @@ static bool clone_error(int errnum, GError **error)
         }
 }
 
-/* On a sysfs that the service has made, for a container with the host's network, nothing can be
- * mounted while it is detached. */
+/* With the host's network the service has made the sysfs, and nothing can be mounted on that while
+ * it is detached. */
 bool sandbox_masks_late(const Profile *profile, uint64_t namespaces)
 {
         return profile->masks_late || !(namespaces & CLONE_NEWNET);
@@ -69,7 +69,8 @@ static pid_t clone_child(const SandboxInput *input, const SandboxBase *base, int
 
         if (input->announce) {
                 args.flags |= CLONE_PARENT | CLONE_PARENT_SETTID;
-                args.exit_signal = 0; /* as the kernel has it: that of the caller itself */
+                /* CLONE_PARENT: the kernel takes the signal of the caller itself */
+                args.exit_signal = 0;
                 args.parent_tid = (uint64_t) (uintptr_t) input->announce;
         }
         if (birth >= 0) {
@@ -98,7 +99,7 @@ static bool unspare(pid_t pid, GError **error)
                      : true;
 }
 
-/* Whatever needs its pid. */
+/* Does what needs the pid of the child. */
 static bool settle_child(Sandbox *sandbox, const SandboxInput *input, GError **error)
 {
         const char word = SANDBOX_MAPPED;
@@ -109,9 +110,9 @@ static bool settle_child(Sandbox *sandbox, const SandboxInput *input, GError **e
                 return false;
         /* if it has died meanwhile, the pidfd tells */
         (void) !send(sandbox->sync_fd, &word, 1, MSG_NOSIGNAL);
-        /* The last reference to a mount namespace waits for an RCU grace period when it goes (0.05
-         * to 0.5 ms): not between the end of the command and the word of it, then, but in the
-         * clean-up after that. */
+        /* Whoever drops the last reference to a mount namespace waits for an RCU grace period (0.05
+         * to 0.5 ms). This fd moves the wait from the end of the command, before anybody hears of
+         * it, to the clean-up afterwards. */
         g_snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int) sandbox->pid);
         sandbox->mount_namespace = open(path, O_RDONLY | O_CLOEXEC);
         return true;
@@ -204,14 +205,15 @@ static bool share_plan(Sandbox *sandbox, bool with_parent, GError **error)
         return true;
 }
 
-/* What of the profile's file systems is given, and what is not quite as it stands there. */
+/* Lists the profile's file systems, with the differences of this sandbox: fds that are given, and a
+ * devpts without the tty group where the container does not have it. */
 static void list_early(const SandboxInput *input, const TheirFds *fds, EarlyMount early[_EARLY_MAX])
 {
         for (int i = 0; i < _EARLY_MAX; i++)
                 early[i] = (EarlyMount){-1, profile_file_systems[i]};
         early[EARLY_DEV].fd = fds->dev;
         early[EARLY_SYS].fd = fds->sys;
-        if (!id_map_has_gid(input->map, TTY_GID)) /* the last of devpts' options */
+        if (!id_map_has_gid(input->map, TTY_GID)) /* options[2] of devpts is the group */
                 early[EARLY_PTS].new.options[2] = (MountOption){NULL, NULL};
 }
 
@@ -232,7 +234,7 @@ static bool make_child(Sandbox *sandbox, const SandboxInput *input, GError **err
         list_early(input, &fds, early);
         g_assert(profile->n_masks <= PROFILE_MASKS_MAX);
         memcpy(masks, profile->masks, profile->n_masks * sizeof masks[0]);
-        /* all that it points to is on the stack: the child may get nothing else */
+        /* all that `base` points to is on the stack: the child may get nothing else */
         const SandboxBase base = {
                 .sync_fd = fds.sync,
                 .early = early,
@@ -261,7 +263,8 @@ bool sandbox_new(const SandboxInput *input, Sandbox **ret, GError **error)
 
         if (!share_plan(sandbox, input->announce, error) || !make_child(sandbox, input, error))
                 return false;
-        /* the next sandbox has no business with this one's plan, nor anybody with its entries */
+        /* later children must not get this plan, nor anybody the fds by which the child entered its
+         * leaves */
         madvise(sandbox->plan, SANDBOX_PLAN_SIZE, MADV_DONTFORK);
         cgroup_close_entries(input->cgroup);
         if (!settle_child(sandbox, input, error))

@@ -1,9 +1,9 @@
 #pragma once
 
 /* A sandbox without a command: a process in namespaces and leaves of its own that has done whatever
- * no call has a say in, and waits for a plan. launch.c makes one and gives it a plan at once; the
- * Maker makes some in advance, for the Pool to keep. It holds no data of any caller, and ends with
- * the service. */
+ * does not depend on a call, and waits for a plan. launch.c makes one and gives it a plan at once;
+ * the Maker makes some in advance, for the Pool to keep. It holds no data of any caller, and ends
+ * with the service. */
 
 #include <glib.h>
 #include <sched.h>
@@ -25,43 +25,44 @@ typedef struct Sandbox {
         pid_t pid;
         int pidfd;
         int sync_fd;
-        int mount_namespace;  /* held open, its end is not waited for by the container's exit */
+        int mount_namespace;  /* held open, so that the exit does not wait for its end */
         SandboxPlan *plan;    /* the beginning of SANDBOX_PLAN_SIZE bytes that both halves share */
-        uintptr_t their_plan; /* the same, where the process has it */
-        int plan_fd;          /* that memory, for others than us; -1: only we have it */
+        uintptr_t their_plan; /* the address of the plan in the process */
+        int plan_fd;          /* the memory as a memfd, to be handed on; -1: only we have it */
 } Sandbox;
 
 #define SANDBOX_NAMESPACES                                                                         \
         (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET)
 
-/* What has to be known early of the container to come. */
+/* What the early part has to know of the container to come. */
 typedef struct SandboxInput {
         const Profile *profile; /* borrowed, as all of these */
         const IdMap *map;
         Cgroup *cgroup;
-        uint64_t
-                namespaces; /* those of its own, of SANDBOX_NAMESPACES; the others are the host's */
-        /* Of these, what a second user namespace owns, which holds a command with CAP_SYS_ADMIN off
-         * the mounts; 0: there is none. */
+        /* The namespaces of its own, of SANDBOX_NAMESPACES; all others are the host's. */
+        uint64_t namespaces;
+        /* Those of `namespaces` that a second user namespace owns, which keeps a command with
+         * CAP_SYS_ADMIN from the mounts; 0: there is no second one. */
         uint64_t inner_namespaces;
-        /* Not NULL: for a call that is still to come, made as a child of our parent, who shares
-         * this memory: the pid is there before the process runs. */
+        /* NULL: the sandbox is for a call that waits. Otherwise the maker makes it, for a call
+         * still to come: the process becomes a child of the service, which shares the memory that
+         * this points to, and the kernel writes the pid there before the process runs. */
         pid_t *announce;
 } SandboxInput;
 
-/* What covers parts of /proc and /sys is for the plan to mount, not made early. */
+/* True: the plan has to mount what covers parts of /proc and /sys, since the early part cannot. */
 bool sandbox_masks_late(const Profile *profile, uint64_t namespaces);
 
 /* On failure nothing is left: no process, no mount, no fd. */
 bool sandbox_new(const SandboxInput *input, Sandbox **ret, GError **error);
-/* In the parent: takes on what was made for it (all fds consumed, in any case). Of `made` it needs
- * the fds, the pid and `their_plan`. */
+/* In the service: takes over a sandbox of the maker's. Of `made` it needs the fds, which are
+ * consumed in any case, the pid and `their_plan`. */
 bool sandbox_adopt(const Sandbox *made, Sandbox **ret, GError **error);
-/* Ends the process, if it is still the sandbox's. */
+/* Ends the process, unless its pidfd was taken over. */
 void sandbox_free(Sandbox *sandbox);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Sandbox, sandbox_free)
 
-/* It waits, or will soon: it has not ended and not failed. */
+/* Does it wait, or will soon? It has neither ended nor failed. */
 bool sandbox_is_sound(const Sandbox *sandbox);
 
 /* The plan is written: sets the sandbox up with these fds (the root, then one for each target). */

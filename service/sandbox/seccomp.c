@@ -141,8 +141,8 @@ static const char *const refused[] = {
 };
 /* clang-format on */
 
-/* Of these, what is for a capability that only some containers have: as with Docker's profile,
- * whoever adds the capability means the calls. */
+/* Those of the refused calls that are for a capability which only some containers have: as with
+ * Docker's profile, whoever adds the capability means the calls. */
 /* clang-format off */
 static const struct {
         uint64_t capability;
@@ -195,7 +195,8 @@ typedef struct ArgumentRule {
 #define NONE_OF(v) (uint32_t)(v), 0
 #define OTHERWISE  0, 0
 
-/* No CLONE_NEWTIME: to clone its bit is part of the exit signal; unshare and clone3 take it. */
+/* No CLONE_NEWTIME: in the flags of clone its bit is part of the exit signal; only unshare and
+ * clone3 take it. */
 #define NAMESPACES                                                                                 \
         (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
          CLONE_NEWPID | CLONE_NEWNET)
@@ -233,19 +234,20 @@ static const ArgumentRule argument_rules[] = {
         {"socketpair", 0, IS(AF_UNIX), ALLOW},
         {"socketpair", 0, OTHERWISE, REFUSE(EAFNOSUPPORT)},
 
-        /* what uname reports, and the question which it is; not READ_IMPLIES_EXEC,
+        /* what uname reports, and the query of the current value; not READ_IMPLIES_EXEC,
          * ADDR_NO_RANDOMIZE and the like, which make a program easier to attack */
         {"personality", 0, IS(0), ALLOW},          /* PER_LINUX */
         {"personality", 0, IS(0x0008), ALLOW},     /* PER_LINUX32 */
         {"personality", 0, IS(0x20000), ALLOW},    /* UNAME26 */
         {"personality", 0, IS(0x20008), ALLOW},    /* both */
-        {"personality", 0, IS(0xffffffff), ALLOW}, /* the question */
+        {"personality", 0, IS(0xffffffff), ALLOW}, /* the query */
         {"personality", 0, OTHERWISE, REFUSE(EPERM)},
 };
 
-/* Where the host's root owns what the container writes: a set-id file made inside would be one on
- * the host. By the arguments that systemd's RestrictSUIDSGID= looks at; openat2 keeps its in
- * memory, so libc has to do without it. The kernel reads a mode only where a file may be made. */
+/* For a container whose files belong to the host's root: a set-id file made inside would be a
+ * set-id file of the host. Looks at the arguments that systemd's RestrictSUIDSGID= looks at.
+ * openat2 keeps its mode in memory, where no filter sees it, so libc has to do without. The kernel
+ * reads a mode only where a file may be made. */
 #define SET_ID      (S_ISUID | S_ISGID)
 #define MAKES_FILES (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))
 static const ArgumentRule set_id_rules[] = {

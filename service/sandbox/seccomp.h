@@ -1,13 +1,14 @@
 #pragma once
 
-/* The system call filter of the default profile: built once, when the service starts, in two
- * variants of a classic BPF program, of which every container's child installs one unchanged; for a
- * container with more capabilities one of its own. It knows names and numbers of system calls, not
- * containers: a run without the filter is the launcher's business.
+/* The system call filter of the default profile, as classic BPF programs: two variants, built once
+ * when the service starts, of which every container's child installs one unchanged; a container
+ * with more capabilities gets a program of its own. Knows names and numbers of system calls, no
+ * containers: whether a run has a filter at all, compile.c decides.
  *
- * The child installs `program` by seccomp(SECCOMP_SET_MODE_FILTER, 0, &program) as its last
- * privileged step, with no_new_privs set. From then on setns, mount, unshare, chroot and their like
- * are gone, so all set-up (and a second namespace, and the keyring) comes before. */
+ * The child installs `program` by seccomp(SECCOMP_SET_MODE_FILTER, 0, &program) as long as it may
+ * do so without no_new_privs, before it drops its capabilities. From then on setns, mount, unshare,
+ * chroot and their like are gone, so all set-up (and a second namespace, and the keyring) comes
+ * before. */
 
 #include <glib.h>
 #include <linux/filter.h>
@@ -23,10 +24,11 @@ typedef enum SeccompSetId {
         SECCOMP_SET_ID_REFUSED, /* no file can be given a set-id bit, and no capability */
 } SeccompSetId;
 
-/* Each of `capabilities` (a mask) opens the calls that it is for, which are refused without. Fails
- * with RUNTIME_ERROR_FAILED, only for want of memory or a kernel without seccomp filters. */
+/* Each of `capabilities` (a mask) allows the calls that it is for, which are refused without it.
+ * Fails with RUNTIME_ERROR_FAILED if the program cannot be built, for want of memory for
+ * example. */
 bool seccomp_program_new(SeccompSetId set_id, uint64_t capabilities, SeccompProgram **ret,
                          GError **error);
-bool seccomp_opens(uint64_t capabilities); /* any call */
+bool seccomp_opens(uint64_t capabilities); /* does any of them allow a call? */
 void seccomp_program_free(SeccompProgram *program);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SeccompProgram, seccomp_program_free)

@@ -1,7 +1,7 @@
 #pragma once
 
-/* Every numeric limit, with its reason. Beyond one: LimitsExceeded (or InvalidArgs for a malformed
- * value). */
+/* Every numeric limit, with its reason. What exceeds a limit is answered with LimitsExceeded
+ * (InvalidArgs for a malformed value). */
 
 #include <stdint.h>
 
@@ -31,9 +31,9 @@
 #define LOG_BYTES_MAX   (256u * 1024) /* output kept of one container; the oldest bytes go */
 #define ATTACHMENTS_MAX 16u           /* readers of one container's output */
 
-/* A user's lines in the journal in JOURNAL_USEC: half of what it takes of a unit by default, so
- * that one user who prints much keeps no other's lines out, nor the service's own. Two such users
- * can: a share that leaves room however many there are would be too small for anyone. */
+/* A user's lines in the journal in JOURNAL_USEC: half of what the journal takes of a unit by
+ * default, so that one user who prints much keeps no other's lines out, nor the service's own. Two
+ * such users can: a share that leaves room for any number of them would be too small for anyone. */
 #define JOURNAL_ENTRIES_MAX 5000u
 #define JOURNAL_USEC        (30u * UINT64_C(1000000))
 
@@ -46,7 +46,7 @@
 #define AUTHORITY_TIMEOUT_USEC (120u * UINT64_C(1000000)) /* somebody types a password */
 #define PREPARED_SANDBOXES     4u     /* kept ready; each is a process that waits */
 #define PREPARE_DELAY_MSEC     10u    /* since the last run, until another one is made */
-#define PREPARED_HOLD_MSEC     15000u /* since the last run, or up to a second less: let go */
+#define PREPARED_HOLD_MSEC     15000u /* since the last run, or up to a second less: all end */
 #define MAKER_PAUSE_MSEC       1000   /* from the start of their maker to that of another */
 #define STOP_TIMEOUT_USEC      (10u * UINT64_C(1000000)) /* default grace time of Stop */
 #define IDLE_TIMEOUT_SEC       30u

@@ -31,7 +31,7 @@ static bool check_source(const char *source, GError **error)
         return true;
 }
 
-/* Is it, or what is above or below it, one of the service's own? */
+/* Is the target "/", one of the service's own mounts, or below one? */
 static bool is_ours(const char *target)
 {
         static const char *const ours[] = {"/proc", "/sys", "/dev"};
@@ -69,7 +69,7 @@ static bool take_size(MountSpec *mount, const char *text)
 {
         uint64_t size;
 
-        /* 0 would mean none to the kernel */
+        /* to the kernel, 0 would mean no limit */
         if (!size_parse(text, &size) || size == 0 || size == UINT64_MAX)
                 return false;
         g_free(mount->size);
@@ -89,7 +89,7 @@ static bool take_mode(MountSpec *mount, const char *text)
         return true;
 }
 
-/* Of two that contradict each other the last counts, as with mount(8). */
+/* If two options contradict each other, the last one counts, as with mount(8). */
 static bool take_option(MountSpec *mount, const char *option)
 {
         if (strcmp(option, "ro") == 0)
@@ -102,8 +102,8 @@ static bool take_option(MountSpec *mount, const char *option)
                 return take_size(mount, option + strlen("size="));
         else if (!mount->source && g_str_has_prefix(option, "mode="))
                 return take_mode(mount, option + strlen("mode="));
-        else /* what is so in any case: what is mounted below comes along, or it would uncover what
-                that hides */
+        else /* Allowed, because these hold in any case. A bind always has what is mounted below it,
+                or it would uncover what those mounts hide. */
                 return strcmp(option, "nosuid") == 0 || strcmp(option, "nodev") == 0 ||
                        (mount->source &&
                         (strcmp(option, "bind") == 0 || strcmp(option, "rbind") == 0));
@@ -121,7 +121,7 @@ bool mount_spec_parse(const MountWords *words, MountSpec *ret, GError **error)
         if (is_bind ? !check_source(words->source, error)
                     : *words->source && strcmp(words->source, "tmpfs") != 0 &&
                               !error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                         "mount source '%s': that of a tmpfs is empty or 'tmpfs'",
+                                         "mount source '%s': a tmpfs has an empty one, or 'tmpfs'",
                                          words->source))
                 return false;
         ret->target = g_strdup(words->target);

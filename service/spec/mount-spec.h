@@ -29,6 +29,6 @@ typedef struct MountWords {
         char *const *options;
 } MountWords;
 
-/* An unknown type or option, or a target that cannot be, is InvalidArgs naming it. `ret`
- * was initialised, and can be cleared in any case. */
+/* An unknown type or option, or a target that is not allowed, is InvalidArgs naming it. `ret` was
+ * initialised, and can be cleared in any case. */
 bool mount_spec_parse(const MountWords *words, MountSpec *ret, GError **error);

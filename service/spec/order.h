@@ -2,8 +2,9 @@
 
 /* One request, said once: what is to run, where, and with how much. Whoever receives a request
  * makes its Order (dbus/spawn.c from a message), fills in what the caller said, then the places
- * that the look-up pinned, and hands it to manager_create(). From there on it is const: the
- * container that comes of it owns it, the sandbox's plan is written out of it. */
+ * that the look-up pinned, and hands it to manager_create(). The service fills in only what the
+ * caller left open (user namespace, TasksMax, host name). The container owns the Order from there
+ * on, and the sandbox's plan is compiled from it. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -15,8 +16,8 @@
 #include "service/spec/tree-spec.h"
 
 typedef struct OrderFd {
-        int source; /* here, owned; -1: none any more */
-        int target; /* inside */
+        int source; /* number in the service, owned; -1: closed */
+        int target; /* number inside the container */
 } OrderFd;
 
 typedef struct Order {
@@ -28,8 +29,8 @@ typedef struct Order {
         char *watcher;      /* see ContainerInfo; NULL: none */
         OrderFd *fds;       /* the caller's, for the command: owned */
         size_t n_fds;
-        bool watch_bus; /* it ends when its caller leaves */
-        bool remove;    /* gone after its exit */
+        bool watch_bus; /* the container ends when its caller leaves */
+        bool remove;    /* the container is forgotten after its exit */
         bool execute;   /* at once, without waiting for Start */
 } Order;
 
@@ -38,16 +39,17 @@ void order_free(Order *order);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Order, order_free)
 
 void order_add_fd(Order *order, int source, int target); /* `source` is consumed */
-/* Closes all fds: the process has them, or there is none. */
+/* Closes all fds: the process has copies, or will never need them. */
 void order_close_fds(Order *order);
 
 /* A list of small pure checks; the first that fails names the option and the reason. */
 bool order_validate(const Order *order, GError **error);
 
-/* In which options its isolation is less than the default profile's: "Network=host" and so on.
+/* The options in which the isolation is less than the default profile's: "Network=host" and so on.
  * Owned strv, empty for the default. */
 char **order_deviations(const Order *order);
-/* Asks for what may equal root on the host; a user namespace of the caller alone does not. */
+/* Does the order ask for what may equal root on the host? A user namespace of the caller alone does
+ * not. */
 bool order_is_privileged(const Order *order);
 
 /* [a-zA-Z0-9][a-zA-Z0-9_.-]{0,63} */

@@ -7,7 +7,7 @@
 #include "service/spec/limits.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-/* what the original page of Go gave its shell */
+/* the prompt that the Go original gives its shell */
 #define DEFAULT_PS1 "PS1=[\\u@\\h \\W]\\$ "
 
 #define SEARCH_MAX 256u /* directories of a PATH that are tried */
@@ -105,7 +105,7 @@ bool process_spec_validate(const ProcessSpec *spec, GError **error)
                check_environment(spec, error) && check_working_directory(spec, error);
 }
 
-/* -- what it comes to -- */
+/* -- what is executed -- */
 
 static bool is_set(char *const *environment, const char *pair)
 {
@@ -162,7 +162,7 @@ bool process_spec_foreach_exec_path(const ProcessSpec *spec, char *const *enviro
         if (!search || !*search || strlen(name) > NAME_MAX)
                 return function("/nonexistent", strlen("/nonexistent"), name, data);
         for (unsigned i = 0; i < SEARCH_MAX; i++) {
-                /* the last of so many is what is left, with its colons: nothing that exists */
+                /* the last candidate is all that is left, with its colons: nothing that exists */
                 size_t length = i == SEARCH_MAX - 1 ? strlen(search) : strcspn(search, ":");
                 if (!function(length ? search : ".", length ? length : 1, name, data))
                         return false;

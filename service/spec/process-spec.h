@@ -13,7 +13,7 @@ typedef struct ProcessSpec {
         char **argv;        /* any bytes */
         char **environment; /* NAME=VALUE, any bytes; added to the defaults, or in their place */
         char *working_directory; /* NULL: "/" */
-        uint64_t capabilities;   /* beside the default set, a mask */
+        uint64_t capabilities;   /* beside the default set, as a mask */
         bool seccomp;
         bool no_new_privileges;
         ProcessAttributes attributes;
@@ -29,9 +29,9 @@ bool process_spec_validate(const ProcessSpec *spec, GError **error);
  * caller gave a HOME. */
 char **process_spec_list_environment(const ProcessSpec *spec, int *ret_home_index);
 
-/* Calls back with argv[0] itself if it has a slash, else with each candidate along PATH of this
- * environment, as directory and name: what to execute is "directory/name", or `name` alone if
- * `directory` is NULL. At least one. False as soon as `function` says so. */
+/* Calls `function` with argv[0] itself if it has a slash, else with each candidate along PATH of
+ * this environment, as directory and name: what to execute is "directory/name", or `name` alone if
+ * `directory` is NULL. Calls it at least once; returns false as soon as `function` does. */
 typedef bool (*ExecPathFunc)(const char *directory, size_t length, const char *name, void *data);
 bool process_spec_foreach_exec_path(const ProcessSpec *spec, char *const *environment,
                                     ExecPathFunc function, void *data);

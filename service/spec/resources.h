@@ -1,7 +1,7 @@
 #pragma once
 
-/* How much it may use: the limits of one container's cgroup, as the caller said. Plain data, and
- * the part of an Order that can be changed while a container lives. */
+/* How much a container may use: the limits of its cgroup, as the caller said. Plain data, a part of
+ * an Order. */
 
 #include <glib.h>
 #include <stdbool.h>

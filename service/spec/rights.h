@@ -17,7 +17,7 @@ typedef enum RightsFilter {
 typedef struct Rights {
         uint64_t capabilities; /* the bounding, the permitted and the effective set */
         RightsFilter filter;
-        uint64_t filter_capabilities; /* the filter lets through what these are for, a mask */
+        uint64_t filter_capabilities; /* the calls that these are for pass the filter, a mask */
         bool no_new_privileges;
         bool has_inner_namespace; /* a second user namespace locks its mounts */
 } Rights;

@@ -1,8 +1,8 @@
 #pragma once
 
-/* Where it is to run: the root tree, an ordered list of mounts in it, the namespaces and the host
- * name. The part of an Order that makes a container's surroundings. Valid or not, it can always be
- * cleared. */
+/* Where a command is to run: the root tree, an ordered list of mounts in it, the namespaces and the
+ * host name. The part of an Order that makes a container's surroundings. Valid or not, it can
+ * always be cleared. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -35,6 +35,7 @@ void tree_spec_clear(TreeSpec *spec);
 void tree_spec_close(TreeSpec *spec); /* the fds alone */
 bool tree_spec_validate(const TreeSpec *spec, GError **error);
 
-/* Is anything of the host's in it that can be written to? And not only what the caller owns? */
+/* Can the container write to anything of the host's? Can it, by a mount, write to what the caller
+ * does not own? */
 bool tree_spec_writes_to_host(const TreeSpec *spec);
 bool tree_spec_has_privileged_mount(const TreeSpec *spec);

@@ -1,8 +1,8 @@
 #pragma once
 
-/* A LaunchFunc for tests without privilege: a forked child that speaks the sandbox's protocol as it
- * is told and has no sandbox. And a cgroup tree without any hierarchy, as on a machine that has
- * none. */
+/* A LaunchFunc for tests without privilege: it forks a child that has no sandbox and speaks a
+ * sandbox's protocol as it is told. And a cgroup tree without any hierarchy, as on a machine that
+ * has none. */
 
 #include "service/cgroup/cgroup.h"
 #include "service/sandbox/launch.h"

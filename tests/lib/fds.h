@@ -1,7 +1,7 @@
 #pragma once
 
 /* How many file descriptors this process has open: for tests that compare the number before and
- * after. The one by which the directory is read counts each time. */
+ * after. The fd by which the directory is read is counted, each time. */
 
 #include <glib.h>
 

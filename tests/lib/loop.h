@@ -7,7 +7,7 @@
 /* Until *counter >= target; false if that takes longer than `msec`. */
 bool loop_until(const unsigned *counter, unsigned target, unsigned msec);
 
-/* For the whole time. */
+/* Runs the context for `msec`. */
 void loop_for(unsigned msec);
 
 /* Until nothing is to be done. From then on the context has the fd that is its own. */

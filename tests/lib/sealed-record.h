@@ -4,8 +4,7 @@
 
 #include <glib.h>
 
-/* `name`: the file's. The text, up to a NUL, behind the line that tells whether a byte has changed.
- */
+/* `name`: the name of the file. The text, up to a NUL, comes behind a line with its checksum. */
 static inline char *sealed_record(const char *name, const char *text, size_t length)
 {
         g_autofree char *body = g_strndup(text, length);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Calls that have no place in the service or its client, each with the reason and where it is right
+"""Calls that have no place in the service or its client, each with the reason and where it is allowed
 all the same. Comments and strings do not count."""
 
 import re
@@ -23,7 +23,7 @@ BANNED = [
      'a size from outside overruns the stack, and no failure can be reported'),
     (r'signal|siginterrupt', TESTS, 'semantics differ; use sigaction or signalfd'),
     (r'fork|vfork|daemon', TESTS,
-     'a child of the service begins by clone3 in launch.c, with pidfd, cgroup and namespaces at once'),
+     'a child of the service begins by clone3, with pidfd, cgroup and namespaces at once'),
     (r'exec[lv]p|execvpe', TESTS + r'|cli/.*', 'searches a PATH that a caller may have set'),
     (r'setenv|putenv|unsetenv', TESTS + r'|cli/.*', 'not safe beside threads, and inherited'),
     (r'g_unix_signal_add(_full)?|g_unix_signal_source_new', NOWHERE,

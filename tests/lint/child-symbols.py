@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The child half runs in a copy of the service between clone and exec, where another thread's lock
-may be held for ever: what its library takes from elsewhere is held against a list.
+may be held for ever. So every symbol that its library takes from elsewhere must be on a list.
 
 usage: child-symbols.py ALLOW-LIST LIBRARY [NM]"""
 

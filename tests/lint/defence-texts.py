@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The defences that tests/security/table can take away are where it looks for them: each text stands once in its file.
-Whether a test notices takes it an hour to find out."""
+"""Each defence that tests/security/table can take away is where the table looks for it: its text stands once in its file.
+Whether a test notices that a defence is gone, only the table shows, in an hour."""
 
 import re
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Every fact stands once: options, errors, methods, limits and keys in the code's tables, in words in one manual each.
-Fails where one side has what the other has not, and for rows of SECURITY.md and the tests that cite them likewise. The
+"""Every fact stands once: options, errors, methods, limits and keys in the code's tables, and in words in one manual each.
+Fails where table or manual lacks what the other has, and so with the rows of SECURITY.md and the tests that cite them. The
 flags of naivec are compared where naivec can be asked: tests/cli/naivec/manual.py."""
 
 import re

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What one can keep in mind at once: files, functions and folders of the service and its client have limits.
+"""Files, functions and folders of the service and its client are no larger than a reader can keep in mind at once.
 Tests may be longer: a test file follows its module, one property after another."""
 
 import re

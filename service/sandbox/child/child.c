@@ -42,7 +42,7 @@ static void wait_for(const SandboxBase *base, char word)
 /* What the early part leaves to the late one. */
 typedef struct Early {
         int mounts[EARLY_MOUNTS_MAX];
-        int holder; /* of the second user namespace; -1: there is none */
+        int holder; /* pidfd of the process that holds the second user namespace; -1: none */
 } Early;
 
 static void set_up_early(const SandboxBase *base, Early *early)
@@ -63,9 +63,9 @@ static void set_up_early(const SandboxBase *base, Early *early)
                 report_failure(base, STAGE_CGROUP_NAMESPACE);
         if (syscall(SYS_mount, NULL, "/", NULL, MS_REC_SLAVE, NULL) < 0)
                 report_failure(base, STAGE_PROPAGATION);
-        /* what came before went on beside the parent's work */
+        /* all steps above went on beside the parent, which maps the ids */
         wait_for(base, SANDBOX_MAPPED);
-        /* before any file is made: an unmapped id can own none */
+        /* before any file is made: an unmapped id cannot own a file */
         if (!steps_set_ids(base))
                 report_failure(base, STAGE_IDS);
         early->holder = -1;
@@ -94,30 +94,30 @@ static _Noreturn void set_up_late(const SandboxBase *base, const Early *early)
         for (size_t i = 0; i < plan->n_targets; i++)
                 if (dup2(fds[plan->first_target + i], plan->targets[i]) < 0)
                         report_failure(base, STAGE_STDIO);
-        /* once all fds are where they will be, and while there is no filter: one may refuse openat2
-         */
+        /* when all fds are in place, and while there is no filter: it may refuse openat2 */
         if (steps_is_magic(AT_FDCWD, plan->working_directory))
                 report_failure(base, STAGE_WORKING_DIRECTORY);
         if (steps_is_magic_command(plan))
                 report_failure(base, STAGE_EXEC);
-        /* not earlier: what came had to be lifted above a low limit */
+        /* not earlier: the fds that came had to be lifted above a low RLIMIT_NOFILE */
         if (!steps_set_attributes(plan))
                 report_failure(base, STAGE_LIMITS);
-        /* after all that needs rights over the mounts, before those that are kept are chosen */
+        /* after all steps that need rights over the mounts, before the capabilities to keep are
+         * set */
         if (early->holder >= 0 && !steps_enter_inner(early->holder))
                 report_failure(base, STAGE_INNER);
         /* the service's keyring must not be ours; a kernel without keyrings has none to share */
         if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
                 report_failure(base, STAGE_KEYRING);
-        /* after all that needs a call which the filter refuses; while we may load one without
+        /* after all steps whose calls the filter refuses; while we may load it without
          * no_new_privs */
         if (plan->seccomp.filter &&
             syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &plan->seccomp) < 0)
                 report_failure(base, STAGE_SECCOMP);
         if (!steps_drop_capabilities(plan))
                 report_failure(base, STAGE_CAPABILITIES);
-        /* with the rights of the command, for a path it could not enter must not be its directory
-         */
+        /* with the rights of the command: a directory that it could not enter must not become its
+         * own */
         if (chdir(plan->working_directory) < 0)
                 report_failure(base, STAGE_WORKING_DIRECTORY);
         if (plan->home_index >= 0 && faccessat(AT_FDCWD, "/root", X_OK, 0) < 0)

@@ -1,8 +1,8 @@
 #pragma once
 
 /* What the child mounts, as data: an ordered list of steps, compiled by the parent. The child knows
- * neither what asked for a step nor where it stands in the list for a reason. Plain data, for both
- * halves of a launch. */
+ * neither who asked for a step nor why it stands where it stands. Plain data, for both halves of a
+ * launch. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,9 +44,10 @@ typedef struct MountStep {
         int index;    /* of MOUNT_EARLY and MOUNT_TREE: which of them */
         NewMount new; /* of MOUNT_NEW */
         int at;       /* the early mount in which the target lies; -1: the root */
-        const char
-                *target; /* below that, without a slash in front; no link on the way is followed */
-        bool is_directory;  /* what is attached */
+        /* Path of the target below that, without a slash in front; no link on the way is
+         * followed. */
+        const char *target;
+        bool is_directory;  /* what is attached is a directory */
         bool is_optional;   /* without such a target there is nothing to do */
         SandboxStage stage; /* what the child reports if the step fails: */
         uint32_t number;

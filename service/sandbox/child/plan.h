@@ -13,35 +13,37 @@
 #include "service/sandbox/child/stage.h"
 #include "service/spec/attributes.h"
 
-/* The process's name until exec: was one that was killed for memory killed before or after that? */
+/* The process's name until exec. It tells whether a process that was killed for memory had executed
+ * its command by then. */
 #define SANDBOX_COMM "(naive-runc)"
 
 /* What the parent says, one byte each. */
 #define SANDBOX_MAPPED 'm' /* ids are mapped: go on to the end of the early part */
-#define SANDBOX_GO     'g' /* limits and plan are there, the fds come beside it: set it up */
+#define SANDBOX_GO     'g' /* the plan is written, the fds come beside this byte: set up */
 #define SANDBOX_EXEC   'x' /* execute the command; only if the plan waits for it */
 
-/* Every fd of ours has at least this number and every target a smaller one: none hits another. */
+/* Every fd of the child's own has at least this number, and every target a smaller one: no fd
+ * overwrites another. */
 #define SANDBOX_FD_BASE 256
-#define SANDBOX_FDS_MAX 64u /* beside SANDBOX_GO */
+#define SANDBOX_FDS_MAX 64u /* that come with SANDBOX_GO */
 
 /* The early part, complete before clone3. The child has a copy of the stack, and need not have a
- * copy of the heap (memory.h): all that this points to lies on the stack, or is constant. */
+ * copy of the heap (memory.h): everything that this points to lies on the stack, or is constant. */
 typedef struct SandboxBase {
         int sync_fd; /* the child's end of a SOCK_SEQPACKET pair */
         const EarlyMount *early;
         size_t n_early;
-        int dev;                /* which of these is the /dev of the service */
+        int dev;                /* index of the /dev that the service made */
         const MountStep *steps; /* on early mounts, while they are detached */
         size_t n_steps;
         uint64_t inner_namespaces; /* made with a second user namespace; 0: there is none */
-        const char *inner_map;     /* its ids, all those of the first */
+        const char *inner_map;     /* id map of that second user namespace: all ids of the first */
         const int *keep_fds;       /* sorted; every other fd is closed at once */
         size_t n_keep_fds;
         const int *cgroup_fds; /* "0" written to each enters the v1 leaves; -1 ends the list */
         bool set_groups;       /* the id map allows setgroups() */
         bool raises_loopback;  /* the network namespace is its own */
-        bool leaves_host;      /* early: it may be long until the plan is there */
+        bool leaves_host;      /* the host's tree, early: it may be long until the plan is there */
         const struct SandboxPlan *plan;
 } SandboxBase;
 
@@ -50,14 +52,14 @@ typedef struct SandboxLimit {
         uint64_t soft, hard;
 } SandboxLimit;
 
-/* The late part: what the call wants. It lies in memory that both halves share, and points into
- * that memory, by the child's addresses (the child may be older than all else), or to what is
- * constant. Its fds come with GO: the root (a detached mount, attributes and id map applied), the
- * trees that are mounted, one for each target. */
+/* The late part: what the call wants. It lies in memory that both halves share. It points into that
+ * memory, by the child's addresses (the child may have been cloned long before), or to what is
+ * constant. Its fds come with GO: the root (a detached mount, attributes and id map applied), then
+ * the trees to be mounted, then one fd for each target. */
 typedef struct SandboxPlan {
-        const MountStep *steps; /* once the root is the root */
+        const MountStep *steps; /* walked once the container's root is "/" */
         size_t n_steps;
-        size_t first_target; /* which of the fds */
+        size_t first_target; /* index of the first target's fd */
         const int *targets;
         size_t n_targets;
         bool waits; /* for SANDBOX_EXEC, before it executes the command */

@@ -1,7 +1,7 @@
 #pragma once
 
-/* What the child says to the service: how far it has come, or which step failed. By child.c's
- * rules, and of its library. */
+/* What the child says to the service: how far it has come, or which step failed. Belongs to
+ * child.c's library, and follows its rules. */
 
 #include "service/sandbox/child/plan.h"
 

@@ -31,7 +31,7 @@ int root_new_mount(const NewMount *what)
         return mount;
 }
 
-/* Opens a mount point that must be a real one: the root tree is hostile, no link is followed. */
+/* Opens a mount point without following any link: the root tree is hostile. */
 static int open_target(int dir, const char *path, uint64_t flags)
 {
         struct open_how how = {
@@ -40,8 +40,8 @@ static int open_target(int dir, const char *path, uint64_t flags)
         };
         int fd;
 
-        /* EAGAIN: somebody renames on the host while we look; bounded, or a race could hold us here
-         */
+        /* EAGAIN: somebody renames on the host while the kernel looks; bounded, or this race could
+         * hold us here */
         for (int tries = 0; tries < 32; tries++) {
                 fd = (int) syscall(SYS_openat2, dir, path, &how, sizeof how);
                 if (fd >= 0 || errno != EAGAIN)
@@ -68,12 +68,12 @@ static bool attach(int mount, int dir, const MountStep *step)
 /* What the steps work on. */
 typedef struct Stock {
         const int *early, *fds;
-        int dev;       /* our /dev; */
-        bool has_root; /* late: the host's is out of reach */
+        int dev;       /* the mount of our /dev */
+        bool has_root; /* late: the root is in place, and the host's /dev out of reach */
 } Stock;
 
-/* What covers a path of our own proc or sysfs. Each is ours, or the host's before the pivot: an
- * empty tmpfs, /dev/null, or the path itself, never a file of the root tree. */
+/* Makes the mount that covers a path of our own proc or sysfs: an empty tmpfs, /dev/null (ours, or
+ * the host's before the pivot), or the path itself; never a file of the root tree. */
 static int make_cover(const Stock *stock, const MountStep *step, int dir)
 {
         const NewMount empty = {"tmpfs", {{"size", "4096"}, {"mode", "0555"}}, SEALED};
@@ -113,8 +113,8 @@ static int find_mount(const Stock *stock, const MountStep *step, int dir)
         return -1;
 }
 
-/* A target is found from the mount that it lies in: the directory that this is mounted on may have
- * got another name meanwhile. Nothing is made in the tree: a target is there, or it is an error. */
+/* Finds the target from the mount that it lies in: the directory on which that mount lies may have
+ * got another name meanwhile. Makes nothing in the tree: a target that is not there is an error. */
 static bool walk_step(const Stock *stock, const MountStep *step)
 {
         int dir = step->at < 0 ? AT_FDCWD : stock->early[step->at];
@@ -122,7 +122,7 @@ static bool walk_step(const Stock *stock, const MountStep *step)
 
         if (mount < 0)
                 return false;
-        /* the kernel says EINVAL, as it does for much else */
+        /* the kernel would say EINVAL, as it does for much else */
         if (step->kind == MOUNT_TREE && !step->is_directory &&
             open_target(dir, step->target, O_DIRECTORY) >= 0) {
                 errno = EISDIR;
@@ -144,33 +144,34 @@ static void walk(const SandboxBase *base, const Stock *stock, const MountStep *s
 
 /* -- the root -- */
 
-/* On top of "/", which needs no directory of its own. */
+/* Attaches the root on top of "/", where no directory has to be made for it. */
 static void attach_root(const SandboxBase *base, int root)
 {
         if (syscall(SYS_move_mount, root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
                 report_failure(base, STAGE_ATTACH_ROOT);
         if (fchdir(root) < 0)
                 report_failure(base, STAGE_PIVOT_ROOT);
-        /* a sandbox that waits for its start holds no directory */
+        /* a container that waits for its start must hold no directory */
         root_close(root);
 }
 
 static void change_root(const SandboxBase *base, int root)
 {
         attach_root(base, root);
-        /* "." is the new root for both arguments; then what is detached by "." is the old one, now
-         * on top of it. */
+        /* "." is the new root for both arguments. After that the old root lies on top of the new
+         * one, so "." names the old one, and that is detached. */
         if (syscall(SYS_pivot_root, ".", ".") < 0)
                 report_failure(base, STAGE_PIVOT_ROOT);
         if (syscall(SYS_umount2, ".", UMOUNT_DETACH) < 0 || chdir("/") < 0)
                 report_failure(base, STAGE_DETACH_OLD_ROOT);
 }
 
-/* Of a sandbox that has left the host: its old root is an empty, read-only tmpfs and stays below,
- * for to detach it would mean to wait for an RCU grace period (0.1 to 0.4 ms). Nothing leads there:
- * ".." of a mount that lies on the namespace's root is that mount again, whatever chroot() is
- * played with, and to unmount it takes a capability over the mounts that no command in here has. So
- * it is no chroot jail, and the kernel does not take it for one (user namespaces could be made). */
+/* For a sandbox that has left the host. Its old root, an empty read-only tmpfs, stays below the new
+ * one: to detach it would mean to wait for an RCU grace period (0.1 to 0.4 ms). Nothing leads down
+ * to it: ".." of a mount that lies on the namespace's root is that mount again, whatever the
+ * command does with chroot(), and to unmount it takes a capability over the mounts that no command
+ * in here has. So this is no chroot jail, and the kernel does not take it for one: user namespaces
+ * could be made. */
 static void cover_root(const SandboxBase *base, int root)
 {
         attach_root(base, root);
@@ -178,8 +179,8 @@ static void cover_root(const SandboxBase *base, int root)
                 report_failure(base, STAGE_PIVOT_ROOT);
 }
 
-/* A sandbox that waits for its call leaves the host's tree early, for an empty one: late, there is
- * less to detach, and meanwhile it holds nothing of the host's. */
+/* A sandbox that waits for its call leaves the host's tree early, for an empty one: it holds
+ * nothing of the host's while it waits, and late there is less to detach. */
 static void leave_host(const SandboxBase *base)
 {
         const NewMount empty = {"tmpfs", {{"size", "4096"}}, SEALED};
@@ -190,8 +191,8 @@ static void leave_host(const SandboxBase *base)
         change_root(base, stage);
 }
 
-/* Made while the host's proc and sysfs are still visible: the kernel asks for that in a user
- * namespace, so that nothing masked on the host comes to light here. */
+/* Makes the early mounts while the host's proc and sysfs are still visible: in a user namespace the
+ * kernel asks for that, so that nothing that is masked on the host comes to light here. */
 void root_make_early(const SandboxBase *base, int early[EARLY_MOUNTS_MAX])
 {
         for (size_t i = 0; i < base->n_early; i++) {
@@ -205,7 +206,8 @@ void root_make_early(const SandboxBase *base, int early[EARLY_MOUNTS_MAX])
                 leave_host(base);
 }
 
-/* After the pivot links in the tree can lead nowhere but into it; ours are not followed at all. */
+/* After the pivot, links in the tree lead nowhere but into it; those on the way to a target are not
+ * followed at all. */
 void root_enter(const SandboxBase *base, const int *early, const int *fds)
 {
         const SandboxPlan *plan = base->plan;
@@ -216,6 +218,6 @@ void root_enter(const SandboxBase *base, const int *early, const int *fds)
         else
                 change_root(base, fds[0]);
         walk(base, &stock, plan->steps, plan->n_steps);
-        /* the early mounts' own fds: all that is kept has higher numbers */
+        /* closes the early mounts' fds: all fds that are kept have higher numbers */
         syscall(SYS_close_range, 0, SANDBOX_FD_BASE - 1, 0);
 }

@@ -1,15 +1,15 @@
 #pragma once
 
 /* The child's mounts: what every container has is made early, as detached mounts; late, the root
- * tree becomes the root and the plan's steps are walked in it. By child.c's rules, and of its
- * library. */
+ * tree becomes the root and the plan's steps are walked in it. Belongs to child.c's library, and
+ * follows its rules. */
 
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "service/sandbox/child/plan.h"
 
-/* The program has a close() of its own (service/close.c), which is for the service. */
+/* Not close(): the program has replaced it (service/close.c), and that is for the service. */
 static inline void root_close(int fd)
 {
         syscall(SYS_close, fd);

@@ -14,7 +14,7 @@
         X(STAGE_SESSION, "start a new session")                                                    \
         X(STAGE_CGROUP_NAMESPACE, "enter a cgroup namespace")                                      \
         X(STAGE_PROPAGATION, "cut mount propagation")                                              \
-        X(STAGE_INNER, "enter a second user namespace, that locks the mounts")                     \
+        X(STAGE_INNER, "enter a second user namespace, which locks the mounts")                    \
         X(STAGE_NEW_MOUNT, "make a file system that every container has")                          \
         X(STAGE_ATTACH_ROOT, "attach the root file system")                                        \
         X(STAGE_PIVOT_ROOT, "change into the root file system")                                    \
@@ -43,12 +43,13 @@ typedef enum SandboxStage {
 
 /* One record from the child, one message on the sync socket. error 0 at STAGE_EXEC: "ready, about
  * to exec" (with the terminal's master, if there is one). The end of the stream after that means
- * that exec happened; the end without any record, that the child was killed. */
+ * that exec happened, or that the child was killed at that moment; the end without any record, that
+ * the child was killed. */
 typedef struct SandboxReport {
         uint32_t stage;
         int32_t error;
         uint32_t number; /* of what is mounted, at the stages that mount */
 } SandboxReport;
 
-/* Of a path that leads through one of /proc's links to what a process holds. */
+/* The errno for a path that leads through one of /proc's links to what a process holds. */
 #define SANDBOX_EMAGIC EXDEV

@@ -22,8 +22,8 @@
 #include "service/sandbox/child/report.h"
 #include "service/sandbox/child/root.h"
 
-/* A pid written by the service instead would stop all forks of the machine for 5 to 11 ms
- * (measured). */
+/* The child enters its v1 leaves by itself: if the service wrote the pid instead, all forks of the
+ * machine would stop for 5 to 11 ms (measured). */
 bool steps_enter_cgroups(const SandboxBase *base)
 {
         for (const int *fd = base->cgroup_fds; *fd >= 0; fd++)
@@ -49,7 +49,7 @@ bool steps_receive_go(const SandboxBase *base, int fds[SANDBOX_FDS_MAX])
                 ;
         if (word != SANDBOX_GO)
                 _exit(255);
-        /* only now is there a plan */
+        /* read the plan only now: it was written before GO */
         size_t n = base->plan->first_target + base->plan->n_targets;
         if (n > SANDBOX_FDS_MAX || message.msg_controllen < sizeof control.header ||
             control.header.cmsg_len != CMSG_LEN(n * sizeof(int)))
@@ -94,7 +94,8 @@ bool steps_set_ids(const SandboxBase *base)
         /* raw: libc's wrappers signal other threads, and a cloned copy has none */
         return (!base->set_groups || syscall(SYS_setgroups, 0, NULL) == 0) &&
                syscall(SYS_setresgid, 0, 0, 0) == 0 && syscall(SYS_setresuid, 0, 0, 0) == 0 &&
-               /* a change of ids may undo it (fs.suid_dumpable), and this is still our memory */
+               /* again: a change of ids may undo it (fs.suid_dumpable), and this is still the
+                * service's memory */
                prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
 }
 
@@ -116,10 +117,12 @@ static bool write_map(int proc, pid_t pid, const char *file, const char *map)
 }
 
 /* CAP_SYS_ADMIN in the user namespace that owns our mounts could clear their flags and take them
- * down: they are locked only in a copy that another one owns. But capabilities count for what their
- * own namespace owns, so network, host name and IPC have to be the second one's, from the start:
- * the mounts show them. A process holds it until all is mounted, for we cannot come back from it;
- * and only from outside can more than one id be mapped. Returns its pidfd, -1 on failure. */
+ * down. Mounts are locked only in a copy of the mount namespace that another user namespace owns:
+ * so there is a second one. Capabilities count only for what their own user namespace owns, so
+ * network, host name and IPC have to be the second one's from the start, for the mounts show them.
+ * A process holds the second user namespace until all is mounted: we could not come back from it,
+ * and only from outside can more than one id be mapped. Returns the pidfd of that process, -1 on
+ * failure. */
 int steps_hold_inner(const SandboxBase *base)
 {
         int pidfd = -1, high = -1, proc = root_new_mount(&(NewMount){.type = "proc"});
@@ -133,8 +136,8 @@ int steps_hold_inner(const SandboxBase *base)
 
         if (proc < 0)
                 return -1;
-        /* its files in /proc are its own, and so ours, only if it may be traced: nobody but us can
-         */
+        /* Its files in /proc belong to its user, and so to us, only if it may be traced; nobody but
+         * us could trace it. */
         prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
         pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
         if (pid == 0)
@@ -178,8 +181,8 @@ bool steps_raise_loopback(void)
         return done;
 }
 
-/* Nothing to read, nowhere to write to; what was asked for comes in its place. By the mount of our
- * /dev, for the directory that it is mounted on may have got another name meanwhile. */
+/* Opens /dev/null as 0, 1 and 2; what was asked for comes in its place later. Opens it by the mount
+ * of our /dev, for the directory on which that lies may have got another name meanwhile. */
 bool steps_open_stdio(int dev)
 {
         int null = (int) syscall(SYS_openat, dev, "null", O_RDWR);
@@ -213,7 +216,7 @@ int steps_open_terminal(void)
                         return -1;
         if (slave > 2)
                 root_close(slave);
-        /* out of the way of the caller's fds: one of theirs must never go to the service as the
+        /* out of the way of the caller's fds, none of which must ever go to the service as the
          * terminal */
         slave = fcntl(master, F_DUPFD_CLOEXEC, SANDBOX_FD_BASE);
         root_close(master);
@@ -224,8 +227,9 @@ bool steps_reset_scheduling(void)
 {
         struct sched_param normal = {0};
 
-        setpriority(PRIO_PROCESS, 0,
-                    0); /* refused where the service is less than normal: then so are we */
+        /* Refused where the service itself has less than normal priority: then the container has as
+         * little. */
+        setpriority(PRIO_PROCESS, 0, 0);
         return sched_setscheduler(0, SCHED_OTHER, &normal) == 0;
 }
 
@@ -260,15 +264,16 @@ bool steps_drop_capabilities(const SandboxPlan *plan)
                syscall(SYS_capset, &header, data) == 0;
 }
 
-/* By the links in /proc that lead to whatever a process holds runc's hosts were entered and its own
- * program was replaced (CVE-2024-21626, CVE-2019-5736). A relative path begins at `directory`. */
+/* Through the links in /proc that lead to whatever a process holds, runc's hosts were entered
+ * (CVE-2024-21626) and its own program was replaced (CVE-2019-5736). A relative path begins at
+ * `directory`. */
 bool steps_is_magic(int directory, const char *path)
 {
         struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
         int fd = (int) syscall(SYS_openat2, directory, path, &how, sizeof how);
 
         if (fd < 0 && errno == ELOOP) {
-                how.resolve = 0; /* a mere loop is one without that, too */
+                how.resolve = 0; /* without this restriction, a mere loop of links is ELOOP still */
                 fd = (int) syscall(SYS_openat2, directory, path, &how, sizeof how);
                 if (fd >= 0 || errno != ELOOP) {
                         errno = SANDBOX_EMAGIC;
@@ -280,7 +285,7 @@ bool steps_is_magic(int directory, const char *path)
         return false;
 }
 
-/* Found from where it will be: a directory that is not there is for chdir() to tell. */
+/* Looks from the directory in which the command will be; if there is none, chdir() tells later. */
 bool steps_is_magic_command(const SandboxPlan *plan)
 {
         int directory = open(plan->working_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);

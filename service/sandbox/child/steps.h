@@ -1,7 +1,7 @@
 #pragma once
 
 /* The single steps that child.c puts in order: each is a few system calls, and false or -1 means
- * that it failed, with errno. By child.c's rules, and of its library. */
+ * that it failed, with errno. They belong to child.c's library, and follow its rules. */
 
 #include "service/sandbox/child/plan.h"
 
@@ -12,8 +12,9 @@ bool steps_reset_signals(void);
 bool steps_reset_scheduling(void);
 bool steps_set_ids(const SandboxBase *base);
 bool steps_raise_loopback(void);
-/* The pidfd of a process in a second user namespace and the namespaces that this owns, which are
- * ours from here on; and the way into that user namespace, once all is mounted. */
+/* steps_hold_inner() makes a process in a second user namespace, enters the namespaces that this
+ * user namespace owns, and returns the pidfd of the process. steps_enter_inner() enters the user
+ * namespace itself, once all is mounted. */
 int steps_hold_inner(const SandboxBase *base);
 bool steps_enter_inner(int holder);
 
@@ -24,8 +25,8 @@ bool steps_open_stdio(int dev); /* `dev` is closed */
 int steps_open_terminal(void);  /* the master */
 bool steps_set_attributes(const SandboxPlan *plan);
 bool steps_drop_capabilities(const SandboxPlan *plan);
-/* Does the path lead through one of /proc's links to what a process holds? Then errno says so, and
- * nothing may follow it. */
+/* Does the path lead through one of /proc's links to what a process holds? Then errno is
+ * SANDBOX_EMAGIC, and the path must not be followed. */
 bool steps_is_magic(int directory, const char *path);
 bool steps_is_magic_command(const SandboxPlan *plan);
 _Noreturn void steps_execute(const SandboxBase *base);
