@@ -88,6 +88,13 @@ static void begin_clean(Container *container)
 
 /* -- the end -- */
 
+/* Nothing needs the order once the command is executed, and argv and environment may be a megabyte.
+ */
+static void drop_order(Container *container)
+{
+        g_clear_pointer(&container->order, order_free);
+}
+
 static void close_process(Container *container)
 {
         oom_watch_end(&container->oom);
@@ -152,8 +159,7 @@ static void on_ended(const siginfo_t *status, void *data)
                 set_silent_failure(container, status);
         }
         output_finish(container->output);
-        /* argv and environment may be a megabyte, and a container that has ended is kept */
-        g_clear_pointer(&container->order, order_free);
+        drop_order(container);
         if (!container->failure)
                 container->hooks->exited(container, container->data);
         begin_clean(container);
@@ -204,6 +210,7 @@ static void on_executed(void *data)
                 if (!process_has_executed(container->process))
                         return;
         }
+        drop_order(container);
         container->info.started_usec = (uint64_t) g_get_real_time();
         set_state(container, CONTAINER_RUNNING);
         container->hooks->started(container, container->data);

@@ -63,7 +63,7 @@ bool container_kill(Container *container, bool whole, int signal, GError **error
 bool container_stop(Container *container, int signal, uint64_t timeout_usec, GError **error);
 
 const ContainerInfo *container_info(const Container *container);
-const Order *container_order(const Container *container); /* NULL once it has ended */
+const Order *container_order(const Container *container); /* NULL from exec on */
 Output *container_output(Container *container);
 int container_pidfd(const Container *container);     /* borrowed; -1: no process */
 bool container_is_live(const Container *container);  /* has a process */
