@@ -15,21 +15,21 @@
 
 #include "polkit/actions.h"
 
-#define METHOD_NOTHING       (NULL)
-#define METHOD_OWNER_IS_FREE true /* the container's owner, and root */
-#define METHOD_ROOT_IS_FREE  false
+#define METHOD_NOTHING        (NULL)
+#define METHOD_OWNER_IS_FREE  true /* root needs no permission anyway */
+#define METHOD_OWNER_IS_ASKED false
 
 #define RUNC_METHODS(X)                                                                            \
         X(Run, ("s", rootfs, "t", memMax, "as", argv), ("o", container), spawn_method_run,         \
-          ACTION_RUN, METHOD_ROOT_IS_FREE)
+          ACTION_RUN, METHOD_OWNER_IS_ASKED)
 
 /* Spawn and Create ask for run-privileged in its place where an option needs that */
 #define METHOD_SPAWN_ARGUMENTS ("ay", rootfs, "aay", argv, "a{uh}", fds, "a{sv}", options)
 #define MANAGER_METHODS(X)                                                                         \
         X(Spawn, METHOD_SPAWN_ARGUMENTS, ("o", container), spawn_method_spawn, ACTION_RUN,         \
-          METHOD_ROOT_IS_FREE)                                                                     \
+          METHOD_OWNER_IS_ASKED)                                                                   \
         X(Create, METHOD_SPAWN_ARGUMENTS, ("o", container), spawn_method_spawn, ACTION_RUN,        \
-          METHOD_ROOT_IS_FREE)                                                                     \
+          METHOD_OWNER_IS_ASKED)                                                                   \
         X(GetContainer, ("s", id), ("o", container), method_get_container, ACTION_INSPECT,         \
           METHOD_OWNER_IS_FREE)                                                                    \
         X(ListContainers, ("a{sv}", filter), ("a(ssuto)", containers), method_list_containers,     \

@@ -216,7 +216,7 @@ static int begin(Server *server, sd_bus_message *message, Order *consumed, sd_bu
                         sources[look_up.n++].path = tree->mounts[i].source;
         Spawn *spawn = spawn_new(server, request, g_steal_pointer(&order));
         RootfsLookup *lookup = rootfs_lookup(server->lookups, &look_up, on_tree, spawn);
-        if (lookup)
+        if (lookup) /* else on_tree() was called already, and has freed it */
                 request_set_lookup(request, lookup, spawn_free, spawn);
         return 1;
 }

@@ -56,7 +56,7 @@ Rights compile_rights(const LaunchInput *input)
         const Profile *profile = input->profile;
         const Order *order = input->order;
         const ProcessSpec *process = &order->process;
-        /* there the container's files belong to the host's root */
+        /* what the container plants there would be the host's root's, or another user's */
         bool plants =
                 (tree_spec_writes_to_host(&order->tree) && id_map_shows_root(input->made->map)) ||
                 tree_spec_has_privileged_mount(&order->tree);
@@ -125,11 +125,11 @@ static bool write_strv(Writer *writer, char *const *strv, char ***ret)
         guint n = g_strv_length((char **) strv);
         char **copy = reserve(writer, (n + 1) * sizeof *copy);
 
-        for (guint i = 0; copy && i < n; i++)
-                if (!write_string(writer, strv[i], (const char **) &copy[i]))
-                        return false;
         if (!copy)
                 return false;
+        for (guint i = 0; i < n; i++)
+                if (!write_string(writer, strv[i], (const char **) &copy[i]))
+                        return false;
         copy[n] = NULL;
         *ret = theirs(writer, copy);
         return true;
@@ -162,8 +162,6 @@ static bool write_rights(Writer *writer, const Profile *profile, const Rights *r
                            &plan->seccomp.filter) ||
                error_set(error, RUNTIME_ERROR_SETUP_FAILED, "the system-call filter is too large");
 }
-
-#define EXEC_PATHS_MAX 256u
 
 typedef struct ExecPaths {
         Writer *writer;

@@ -1,7 +1,7 @@
 #pragma once
 
 /* Who asks, as the bus daemon or the kernel's socket says: never what a caller says of itself,
- * never read from /proc. Plain data, copied by value except for the groups. */
+ * never read from /proc. Plain data, and a copy has groups of its own. */
 
 #include <glib.h>
 #include <stdbool.h>

@@ -2,7 +2,8 @@
 
 /* The table of errors, one row for each: code, name on the bus, what a caller may take it for. The
  * enum RuntimeError, error_name() and the client's ERROR_* constants come from these rows, and a
- * test holds the manual org.naive.Runc(5) against them. To the core a name is mere text. */
+ * test holds the manual org.naive.Runc(5) against them. `meaning` is for the reader. To the core a
+ * name is mere text. */
 
 #define ERROR_OF_BUS     "org.freedesktop.DBus.Error."
 #define ERROR_OF_SERVICE "org.naive.Runc.Error."
@@ -27,7 +28,8 @@
         X(COMMAND_NOT_EXECUTABLE, ERROR_OF_SERVICE "CommandNotExecutable",                         \
           "found, but cannot be executed")                                                         \
         X(SETUP_FAILED, ERROR_OF_SERVICE "SetupFailed", "a step of making the sandbox failed")     \
-        X(MEMORY_TOO_LOW, ERROR_OF_SERVICE "MemoryTooLow", "the limit lets the command not start") \
+        X(MEMORY_TOO_LOW, ERROR_OF_SERVICE "MemoryTooLow",                                         \
+          "the limit does not let the command start")                                              \
         X(CGROUP_FAILED, ERROR_OF_SERVICE "CgroupFailed", "a cgroup operation failed")             \
         X(NO_TERMINAL, ERROR_OF_SERVICE "NoTerminal", "the container has none, or has ended")      \
         X(AUTHORIZATION_UNAVAILABLE, ERROR_OF_SERVICE "AuthorizationUnavailable",                  \

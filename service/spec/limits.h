@@ -1,14 +1,16 @@
 #pragma once
 
-/* Every numeric limit, with its reason. What exceeds a limit is answered with LimitsExceeded
- * (InvalidArgs for a malformed value). */
+/* The limits that a caller, a file or time can meet, each with its reason. An argument that is too
+ * large is InvalidArgs (a path of the root: RootfsInvalid), too many of what is counted is
+ * LimitsExceeded. */
 
 #include <stdint.h>
 
 #define ROOTFS_PATH_MAX     4095u             /* PATH_MAX without its NUL */
 #define ARGV_MAX            1024u             /* strings in argv, and in the environment */
-#define ARG_LENGTH_MAX      (128u * 1024 - 1) /* the kernel's MAX_ARG_STRLEN, NUL included */
+#define ARG_LENGTH_MAX      (128u * 1024 - 1) /* the kernel's MAX_ARG_STRLEN without its NUL */
 #define ARGV_BYTES_MAX      (1024u * 1024)    /* argv and environment together */
+#define EXEC_PATHS_MAX      256u              /* directories of a PATH that are tried */
 #define ID_LENGTH_MAX       64u
 #define HOSTNAME_LENGTH_MAX 64u  /* the kernel's __NEW_UTS_LEN */
 #define OBJECT_PATH_MAX     512u /* no object has a path of half that length */

@@ -22,8 +22,12 @@ void mount_spec_clear(MountSpec *mount)
         mount_spec_init(mount);
 }
 
-static bool check_source(const char *source, GError **error)
+static bool check_source(const char *source, bool is_bind, GError **error)
 {
+        if (!is_bind)
+                return !*source || strcmp(source, "tmpfs") == 0 ||
+                       error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "mount source '%s': a tmpfs has an empty one, or 'tmpfs'", source);
         if (*source != '/' || strlen(source) > ROOTFS_PATH_MAX)
                 return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
                                  "mount source '%s' is not an absolute path of at most %u bytes",
@@ -118,11 +122,7 @@ bool mount_spec_parse(const MountWords *words, MountSpec *ret, GError **error)
                 return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
                                  "mount type '%s' of '%s' is not 'bind' or 'tmpfs'", words->type,
                                  words->target);
-        if (is_bind ? !check_source(words->source, error)
-                    : *words->source && strcmp(words->source, "tmpfs") != 0 &&
-                              !error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                         "mount source '%s': a tmpfs has an empty one, or 'tmpfs'",
-                                         words->source))
+        if (!check_source(words->source, is_bind, error))
                 return false;
         ret->target = g_strdup(words->target);
         for (size_t end = strlen(ret->target); end > 1 && ret->target[end - 1] == '/'; end--)

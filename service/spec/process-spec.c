@@ -10,8 +10,6 @@
 /* the prompt that the Go original gives its shell */
 #define DEFAULT_PS1 "PS1=[\\u@\\h \\W]\\$ "
 
-#define SEARCH_MAX 256u /* directories of a PATH that are tried */
-
 void process_spec_init(ProcessSpec *spec)
 {
         *spec = (ProcessSpec){
@@ -161,9 +159,9 @@ bool process_spec_foreach_exec_path(const ProcessSpec *spec, char *const *enviro
                 return function(NULL, 0, name, data);
         if (!search || !*search || strlen(name) > NAME_MAX)
                 return function("/nonexistent", strlen("/nonexistent"), name, data);
-        for (unsigned i = 0; i < SEARCH_MAX; i++) {
+        for (unsigned i = 0; i < EXEC_PATHS_MAX; i++) {
                 /* the last candidate is all that is left, with its colons: nothing that exists */
-                size_t length = i == SEARCH_MAX - 1 ? strlen(search) : strcspn(search, ":");
+                size_t length = i == EXEC_PATHS_MAX - 1 ? strlen(search) : strcspn(search, ":");
                 if (!function(length ? search : ".", length ? length : 1, name, data))
                         return false;
                 if (!search[length])

@@ -1,10 +1,10 @@
 #pragma once
 
 /* A test stands where it is defined and nowhere else: `TEST(name) { … }` is the test "/name" of its
- * program. FIXTURE_TEST(name) gets a `Fixture *f` that set_up() has made ready and tear_down()
- * clears, ROW_TEST(name, rows) besides that each row of an array in turn as `data`; a row begins
- * with its name. The tests run in the order of their definitions. A program that has nothing to
- * prepare needs no main(), the others call run_cases() in it. */
+ * program (with "-" for "_"). FIXTURE_TEST(name) gets a `Fixture *f` that set_up() has made ready
+ * and tear_down() clears, ROW_TEST(name, rows) besides that each row of an array in turn as `data`;
+ * a row begins with its name. The tests run in the order of their definitions. A program that has
+ * nothing to prepare needs no main(), the others call run_cases() in it. */
 
 #include <glib.h>
 
