@@ -9,6 +9,7 @@
 #include "dbus/rules.h"
 #include "dbus/spawn.h"
 #include "polkit/actions.h"
+#include "service/spec/order.h"
 
 /* -- reading -- */
 
@@ -78,7 +79,9 @@ static int method_get_container(sd_bus_message *message, void *data, sd_bus_erro
                 return r;
         if (!caller || !parse_name(name, caller, &owner, &id, &error))
                 return error_map_set(ret_error, error);
-        if (rules_may_see(caller, owner)) {
+        /* an id that no container can have is nothing to ask about: polkit's prompt would show it
+         */
+        if (rules_may_see(caller, owner) || !order_id_is_valid(id)) {
                 Container *container = manager_find(server->manager, owner, id);
                 if (!container)
                         return sd_bus_error_setf(ret_error, ERROR_NO_SUCH_CONTAINER, NO_CONTAINER,

@@ -1,10 +1,12 @@
 #include "dbus/paths.h"
 
 #include <glib.h>
+#include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
 
 #include "dbus/names.h"
+#include "service/spec/order.h"
 
 char *path_of_container(const ContainerInfo *info)
 {
@@ -28,6 +30,10 @@ bool path_parse(const char *path, uid_t *ret_owner, char **ret_id)
         g_snprintf(prefix, sizeof prefix, CONTAINER_PATH_PREFIX "/%" G_GUINT64_FORMAT, owner);
         if (sd_bus_path_decode(path, prefix, ret_id) <= 0)
                 return false;
+        if (!order_id_is_valid(*ret_id)) {
+                g_clear_pointer(ret_id, free);
+                return false;
+        }
         *ret_owner = (uid_t) owner;
         return true;
 }

@@ -72,7 +72,7 @@ static char *take_limit(SpawnRequest *request, SpawnOption option, const char *t
         return take_value(request, option, size_parse(text, &limit) && !limit ? "infinity" : text);
 }
 
-/* NAME=VALUE, or NAME to pass on the value that the variable has here. */
+/* NAME=VALUE, or NAME to pass on the value that the variable has here, if it is set. */
 static char *take_variable(SpawnRequest *request, SpawnOption option, const char *text)
 {
         const char *value = g_getenv(text);
@@ -84,8 +84,8 @@ static char *take_variable(SpawnRequest *request, SpawnOption option, const char
                 spawn_request_set_variable(request, text);
                 return NULL;
         }
-        if (!value)
-                return g_strdup_printf("--env=%s: no such variable here to pass on", text);
+        if (!value) /* as with docker and podman: scripts say -e HTTP_PROXY everywhere */
+                return NULL;
         assignment = g_strdup_printf("%s=%s", text, value);
         spawn_request_set_variable(request, assignment);
         return NULL;

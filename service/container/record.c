@@ -319,6 +319,8 @@ uint64_t record_load_all(int dirfd, RecordFunc function, void *data)
                 highest = MAX(highest, serial);
                 if (end != entry->d_name && strcmp(end, ".conf") == 0)
                         g_ptr_array_add(names, g_strdup(entry->d_name));
+                else if (end != entry->d_name && g_str_has_suffix(end, ".new"))
+                        unlinkat(dirfd, entry->d_name, 0); /* half-written by a killed service */
         }
         if (directory)
                 closedir(directory);

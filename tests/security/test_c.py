@@ -49,6 +49,16 @@ class Subject(Judged):
         self.assertEqual(actions, {'org.naive.Runc.' + word for word in ('run', 'inspect', 'manage', 'exec')})
         self.assertEqual(target.state, 'created')
 
+    def test_no_question_about_any_text(self):
+        """C1: what no container can be called is never asked about, so no caller writes into a prompt; the answer is that for an unknown one."""
+        bob, n = self.impostor('bob'), len(self.polkit.checks)
+        for text in ('0/any text', '0/', '0/a/b', f'{USERS["alice"]}/' + 'x' * 65, '0/\u2800'):
+            with self.subTest(text=text), self.refused('NoSuchContainer'):
+                bob.get_container(text)
+        with self.refused('UnknownObject'):
+            bob.call(f'{PATH}/container/0/any_20text', CONTAINER, 'Wait')
+        self.assertEqual(len(self.polkit.checks), n)
+
 
 class Exec(Case):
     starts_nothing = True

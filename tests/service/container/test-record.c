@@ -670,17 +670,22 @@ FIXTURE_TEST(temporary_symlink)
         g_assert_cmpuint(load(f), ==, 1);
 }
 
-/* Other names in the directory are not records and stay. */
+/* Other names in the directory are not records and stay, but for what a killed service was writing.
+ */
 FIXTURE_TEST(other_names)
 {
-        static const char *const names[] = {"7.conf.bad", "7.conf.new", "7.log", "a.conf",
-                                            ".conf",      "7.confx",    "7"};
+        static const char *const names[] = {"7.conf.bad", "7.log",   "a.conf",
+                                            ".conf",      "7.confx", "7"};
 
         for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
                 write_text(f, names[i], "[Container]\n");
+        write_text(f, "8.conf.new", "half");
+        write_text(f, "9.log.new", "half");
         g_assert_cmpuint(load(f), ==, 0);
         for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
                 g_assert_true(exists(f, names[i]));
+        g_assert_false(exists(f, "8.conf.new"));
+        g_assert_false(exists(f, "9.log.new"));
 }
 
 /* A directory that takes nothing is an error, and what was there is not damaged. */
