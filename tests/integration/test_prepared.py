@@ -60,7 +60,16 @@ class Prepared(Case):
         self.assertEqual(self.run_one(place, '/bin/true').wait(), ('success', 0))
         self.eventually(lambda: len(self.waiting(place)) == 1, what='a prepared sandbox')
         pid, = self.waiting(place)
+        self.eventually(lambda: self.is_known(place, pid), what="the maker's answer")
         return pid
+
+    def is_known(self, place, pid):
+        """Whether the service itself holds the process, by a pidfd: before that, the maker alone does."""
+        for fd in os.listdir(f'/proc/{place.process.pid}/fdinfo'):
+            with contextlib.suppress(OSError):
+                if f'Pid:\t{pid}\n' in read(f'/proc/{place.process.pid}/fdinfo/{fd}'):
+                    return True
+        return False
 
 
 class Use(Prepared):
