@@ -11,50 +11,11 @@
 #include "dbus/paths.h"
 #include "dbus/rules.h"
 
-/* -- dispatch: find, judge, call -- */
-
-static int unknown_object(sd_bus_message *message, sd_bus_error *ret_error)
-{
-        /* the same text as sd-bus has */
-        return sd_bus_error_setf(ret_error, SD_BUS_ERROR_UNKNOWN_OBJECT, "Unknown object '%s'.",
-                                 sd_bus_message_get_path(message));
-}
-
-static Container *find_by_path(Server *server, const char *path)
-{
-        g_autofree char *id = NULL;
-        uid_t owner;
-
-        return path_parse(path, &owner, &id) ? manager_find(server->manager, owner, id) : NULL;
-}
-
-/* Finds the container by its path at every step anew: it may be gone since the question was
- * asked. */
-static int call_method(Server *server, sd_bus_message *message, sd_bus_error *ret_error)
-{
-        Container *container = find_by_path(server, sd_bus_message_get_path(message));
-        GError *error = NULL;
-
-        if (!container)
-                return unknown_object(message, ret_error);
-        return container_method_call(server, container, message, &error)
-                       ? 1
-                       : error_map_set(ret_error, error);
-}
+/* -- dispatch: judge, call -- */
 
 static void on_may(Request *request, void *data)
 {
-        sd_bus_error error = SD_BUS_ERROR_NULL;
-        sd_bus_message *message = sd_bus_message_ref(request_message(request));
-        Server *server = data;
-
-        request_drop(request);
-        sd_bus_message_rewind(message, true);
-        int r = call_method(server, message, &error);
-        if (r < 0)
-                sd_bus_reply_method_errno(message, r, &error);
-        sd_bus_error_free(&error);
-        sd_bus_message_unref(message);
+        request_call_again(request, container_method_call);
 }
 
 /* A stranger learns nothing of another's container, not even that there is one. */
@@ -62,7 +23,7 @@ static void on_may_not(Request *request, void *data)
 {
         sd_bus_error error = SD_BUS_ERROR_NULL;
 
-        unknown_object(request_message(request), &error);
+        container_unknown(request_message(request), &error);
         sd_bus_reply_method_error(request_message(request), &error);
         sd_bus_error_free(&error);
         request_drop(request);
@@ -82,12 +43,14 @@ static int method(sd_bus_message *message, void *data, sd_bus_error *ret_error)
         if (!caller)
                 return error_map_set(ret_error, error);
         if (!rule || !path_parse(path, &owner, &id))
-                return unknown_object(message, ret_error);
+                return container_unknown(message, ret_error);
         if (rules_may_see(caller, owner) && (rule->owner_is_free || caller->uid == 0))
-                return call_method(server, message, ret_error);
-        Request *request = request_new(server->requests, message, caller, &error);
-        if (!request)
+                return container_method_call(message, server, ret_error);
+        Request *request;
+        if (!request_new(server->requests, message, caller, method, &request, &error))
                 return error_map_set(ret_error, error);
+        if (!request)
+                return 1;
         g_autofree char *owner_text = g_strdup_printf("%u", owner);
         const char *const details[] = {DETAIL_ID,           id,          DETAIL_OWNER,
                                        owner_text,          DETAIL_VERB, rule->member,
@@ -107,7 +70,7 @@ static int method(sd_bus_message *message, void *data, sd_bus_error *ret_error)
 static int get_property(sd_bus *bus, const char *path, const char *interface, const char *name,
                         sd_bus_message *reply, void *data, sd_bus_error *error)
 {
-        Container *container = find_by_path(data, path);
+        Container *container = container_at(data, path);
 
         return container ? container_property_append(reply, container_info(container), name)
                          : -ENOENT;

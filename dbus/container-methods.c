@@ -4,7 +4,9 @@
 #include <signal.h>
 #include <string.h>
 
+#include "dbus/connection/error-map.h"
 #include "dbus/methods.h"
+#include "dbus/paths.h"
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
 
@@ -41,11 +43,13 @@ static bool method_start(Server *server, Container *container, sd_bus_message *m
                          GError **error)
 {
         const Credentials *caller = callers_get(server->callers, message, error);
-        Request *request = caller ? request_new(server->requests, message, caller, error) : NULL;
+        Request *request;
 
-        if (!request)
+        if (!caller ||
+            !request_new(server->requests, message, caller, container_method_call, &request, error))
                 return false;
-        manager_start(server->manager, container, on_started, request);
+        if (request)
+                manager_start(server->manager, container, on_started, request);
         return true;
 }
 
@@ -246,8 +250,23 @@ static bool method_open_pidfd(Server *server, Container *container, sd_bus_messa
                      : true;
 }
 
-bool container_method_call(Server *server, Container *container, sd_bus_message *message,
-                           GError **error)
+Container *container_at(Server *server, const char *path)
+{
+        g_autofree char *id = NULL;
+        uid_t owner;
+
+        return path_parse(path, &owner, &id) ? manager_find(server->manager, owner, id) : NULL;
+}
+
+int container_unknown(sd_bus_message *message, sd_bus_error *ret_error)
+{
+        /* the same text as sd-bus has */
+        return sd_bus_error_setf(ret_error, SD_BUS_ERROR_UNKNOWN_OBJECT, "Unknown object '%s'.",
+                                 sd_bus_message_get_path(message));
+}
+
+static bool call_handler(Server *server, Container *container, sd_bus_message *message,
+                         GError **error)
 {
         static const struct {
                 const char *name;
@@ -264,4 +283,17 @@ bool container_method_call(Server *server, Container *container, sd_bus_message 
                 if (strcmp(methods[i].name, member) == 0)
                         return methods[i].handler(server, container, message, error);
         return error_set(error, RUNTIME_ERROR_FAILED, "no handler for %s", member);
+}
+
+/* Finds the container by its path at every step anew: it may be gone since the call came. */
+int container_method_call(sd_bus_message *message, void *data, sd_bus_error *ret_error)
+{
+        Server *server = data;
+        Container *container = container_at(server, sd_bus_message_get_path(message));
+        GError *error = NULL;
+
+        if (!container)
+                return container_unknown(message, ret_error);
+        return call_handler(server, container, message, &error) ? 1
+                                                                : error_map_set(ret_error, error);
 }

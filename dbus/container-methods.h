@@ -1,10 +1,12 @@
 #pragma once
 
-/* What the methods of a container do. container-api.c has found the container and seen to it that
- * the caller may call the method. */
+/* What the methods of a container do. container-api.c has seen to it that the caller may call the
+ * method. */
 
 #include "dbus/server.h"
 
-/* Calls the handler of the message's method. True: answered, or kept to be answered. */
-bool container_method_call(Server *server, Container *container, sd_bus_message *message,
-                           GError **error);
+Container *container_at(Server *server, const char *path);               /* NULL: there is none */
+int container_unknown(sd_bus_message *message, sd_bus_error *ret_error); /* "Unknown object" */
+
+/* Calls the handler of the message's method. A handler for sd-bus; `data` is the Server. */
+int container_method_call(sd_bus_message *message, void *data, sd_bus_error *ret_error);

@@ -89,9 +89,11 @@ static int method_get_container(sd_bus_message *message, void *data, sd_bus_erro
                 g_autofree char *path = path_of_container(container_info(container));
                 return sd_bus_reply_method_return(message, "o", path);
         }
-        Request *request = request_new(server->requests, message, caller, &error);
-        if (!request)
+        Request *request;
+        if (!request_new(server->requests, message, caller, method_get_container, &request, &error))
                 return error_map_set(ret_error, error);
+        if (!request)
+                return 1;
         const MethodRule *rule = rules_find(INTERFACE_MANAGER, sd_bus_message_get_member(message));
         g_autofree char *owner_text = g_strdup_printf("%u", owner);
         const char *const details[] = {DETAIL_ID,   id,           DETAIL_OWNER, owner_text,

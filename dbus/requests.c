@@ -1,19 +1,39 @@
 #include "dbus/requests.h"
 
 #include <stdarg.h>
+#include <sys/resource.h>
 
 #include "dbus/connection/error-map.h"
+#include "dbus/line/line.h"
+#include "dbus/line/weight.h"
 #include "dbus/log.h"
+#include "dbus/names.h"
 #include "dbus/uid-counts.h"
 #include "service/spec/limits.h"
+
+#define PLACE_BYTES                                                                                \
+        (LINE_BYTES_MAX / LINE_PLACES_MAX) /* what waits counts for at least this much */
 
 struct Requests {
         RequestsOptions options;
         GHashTable *all;      /* set of Request, borrowed: each is freed by its end */
         GHashTable *pending;  /* uid → count of Requests */
         GHashTable *refusals; /* uid → Refusals, owned */
+        unsigned of_users;    /* how many there are in `all` but for root's */
+        Line *line;           /* of Waiter */
+        guint turn;           /* lets one after another out of the line */
+        sd_bus_message *at_turn;
         bool refuses;
 };
+
+/* A call that waits for its turn. */
+typedef struct Waiter {
+        LinePlace place; /* first */
+        Requests *requests;
+        sd_bus_message *message;
+        sd_bus_message_handler_t again;
+        PeerWatch *watch;
+} Waiter;
 
 struct Request {
         Requests *requests;
@@ -46,27 +66,130 @@ static Refusals *refusals_of(Requests *requests, uid_t uid)
         return refusals;
 }
 
-Request *request_new(Requests *requests, sd_bus_message *message, const Credentials *caller,
-                     GError **error)
+/* -- the line -- */
+
+/* A user may have the fewer requests at work the fewer more there may be: so a few users whose
+ * questions nobody answers leave something for the next one. */
+static bool may_begin(uid_t uid, const void *data)
 {
-        if (requests->refuses) {
-                error_set(error, RUNTIME_ERROR_CANCELLED, "the service is stopping");
-                return NULL;
+        const Requests *requests = data;
+        unsigned own = uid_count(requests->pending, uid, 0);
+
+        return own < PENDING_PER_UID_MAX && own < PENDING_MAX - requests->of_users;
+}
+
+static void waiter_free(Waiter *waiter)
+{
+        peer_watch_free(waiter->watch);
+        sd_bus_message_unref(waiter->message);
+        activity_tell(&waiter->requests->options.activity);
+        g_free(waiter);
+}
+
+/* A caller who cannot be watched goes on waiting. */
+static void on_waiter_left(bool gone, void *data)
+{
+        Waiter *waiter = data;
+
+        if (!gone)
+                return;
+        line_leave(waiter->requests->line, &waiter->place);
+        waiter_free(waiter);
+}
+
+static void call_again(Requests *requests, sd_bus_message *message,
+                       sd_bus_message_handler_t handler)
+{
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+
+        sd_bus_message_rewind(message, true);
+        requests->at_turn = message;
+        int r = handler(message, requests->options.handler_data, &error);
+        requests->at_turn = NULL;
+        if (r < 0)
+                sd_bus_reply_method_errno(message, r, &error);
+        sd_bus_error_free(&error);
+}
+
+/* One in each turn of the loop: a request that is refused at once makes room for the next. */
+static gboolean on_turn(void *data)
+{
+        Requests *requests = data;
+        Waiter *waiter = (Waiter *) line_next(requests->line, may_begin, requests);
+
+        if (!waiter) {
+                requests->turn = 0;
+                return G_SOURCE_REMOVE;
         }
-        if (caller->uid != 0 && refusals_of(requests, caller->uid)->count >= REFUSALS_MAX) {
-                error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
-                          "%u requests of yours were refused within %u s: wait a little",
-                          REFUSALS_MAX, (unsigned) (REFUSALS_USEC / G_USEC_PER_SEC));
-                return NULL;
+        call_again(requests, waiter->message, waiter->again);
+        waiter_free(waiter);
+        return G_SOURCE_CONTINUE;
+}
+
+/* What may come with descriptors, as the bus's policy has it, weighs so much that all that waits
+ * can hold a quarter of the service's. */
+static size_t least_weight(sd_bus_message *message)
+{
+        const size_t place = LINE_BYTES_MAX / LINE_PLACES_MAX;
+        struct rlimit files = {0};
+
+        if (g_strcmp0(sd_bus_message_get_interface(message), INTERFACE_MANAGER) != 0)
+                return place;
+        getrlimit(RLIMIT_NOFILE, &files);
+        return MAX(place, LINE_BYTES_MAX / (files.rlim_cur / (4 * SPAWN_FDS_MAX) + 1));
+}
+
+static bool wait_in_line(Requests *requests, sd_bus_message *message, uid_t uid,
+                         sd_bus_message_handler_t again, GError **error)
+{
+        size_t weight = weight_of_message(message, LINE_MESSAGE_BYTES_MAX);
+
+        if (line_length(requests->line, uid) >= LINE_PER_UID_MAX)
+                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                                 "%u requests of yours wait for their turn already",
+                                 LINE_PER_UID_MAX);
+        if (weight > LINE_MESSAGE_BYTES_MAX)
+                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                                 "other requests of yours come first, and this one is too large to "
+                                 "wait for its turn");
+        Waiter *waiter = g_new0(Waiter, 1);
+        waiter->place = (LinePlace){.uid = uid, .weight = MAX(weight, least_weight(message))};
+        waiter->requests = requests;
+        waiter->message = sd_bus_message_ref(message);
+        waiter->again = again;
+        waiter->watch = peer_watch_new(requests->options.watches,
+                                       sd_bus_message_get_sender(message), on_waiter_left, waiter);
+        line_join(requests->line, &waiter->place);
+        while ((waiter = (Waiter *) line_surplus(requests->line))) {
+                g_autoptr(GError) full = NULL;
+                error_set(&full, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                          "too many requests wait for their turn, most of them yours");
+                error_map_reply(waiter->message, full);
+                waiter_free(waiter);
         }
-        if (caller->uid != 0 &&
-            (uid_count(requests->pending, caller->uid, 0) >= PENDING_PER_UID_MAX ||
-             g_hash_table_size(requests->all) >= PENDING_MAX)) {
-                error_set(
-                        error, RUNTIME_ERROR_LIMITS_EXCEEDED,
-                        "too many requests are waiting for an answer (%u for each user, %u in all)",
-                        PENDING_PER_UID_MAX, PENDING_MAX);
-                return NULL;
+        return true;
+}
+
+/* -- requests at work -- */
+
+bool request_new(Requests *requests, sd_bus_message *message, const Credentials *caller,
+                 sd_bus_message_handler_t again, Request **ret, GError **error)
+{
+        bool is_root = caller->uid == 0;
+
+        if (requests->refuses)
+                return error_set(error, RUNTIME_ERROR_CANCELLED, "the service is stopping");
+        if (!is_root && refusals_of(requests, caller->uid)->count >= REFUSALS_MAX)
+                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                                 "%u requests of yours were refused within %u s: wait a little",
+                                 REFUSALS_MAX, (unsigned) (REFUSALS_USEC / G_USEC_PER_SEC));
+        /* nobody overtakes who waits, neither of the same user nor in the moment of another's turn
+         */
+        if (!is_root && message != requests->at_turn &&
+            (requests->turn || line_length(requests->line, caller->uid) > 0 ||
+             !may_begin(caller->uid, requests))) {
+                *ret = NULL;
+                return wait_in_line(requests, message, caller->uid, again, error);
         }
         Request *request = g_new0(Request, 1);
         request->requests = requests;
@@ -74,7 +197,9 @@ Request *request_new(Requests *requests, sd_bus_message *message, const Credenti
         request->caller = credentials_copy(caller);
         g_hash_table_add(requests->all, request);
         uid_count(requests->pending, caller->uid, 1);
-        return request;
+        requests->of_users += !is_root;
+        *ret = request;
+        return true;
 }
 
 static void question_clear(Request *request)
@@ -96,6 +221,9 @@ static void request_free(Request *request)
         question_clear(request);
         g_hash_table_remove(requests->all, request);
         uid_count(requests->pending, request->caller->uid, -1);
+        requests->of_users -= request->caller->uid != 0;
+        if (!requests->turn && !line_is_empty(requests->line))
+                requests->turn = g_idle_add_full(G_PRIORITY_DEFAULT, on_turn, requests, NULL);
         sd_bus_message_unref(request->message);
         credentials_free(request->caller);
         g_free(request);
@@ -105,6 +233,16 @@ static void request_free(Request *request)
 void request_drop(Request *request)
 {
         request_free(request);
+}
+
+void request_call_again(Request *request, sd_bus_message_handler_t handler)
+{
+        Requests *requests = request->requests;
+        sd_bus_message *message = sd_bus_message_ref(request->message);
+
+        request_free(request);
+        call_again(requests, message, handler);
+        sd_bus_message_unref(message);
 }
 
 void request_refuse(Request *request, const GError *error)
@@ -164,6 +302,10 @@ void requests_refuse(Requests *requests, RequestFunc cancelled, void *data)
 
         requests->refuses = true;
         error_set(&error, RUNTIME_ERROR_CANCELLED, "the service is stopping");
+        for (Waiter *waiter; (waiter = (Waiter *) line_next(requests->line, NULL, NULL));) {
+                error_map_reply(waiter->message, error);
+                waiter_free(waiter);
+        }
         for (GList *link = all; link; link = link->next) {
                 cancelled(link->data, data);
                 request_fail(link->data, error);
@@ -257,7 +399,7 @@ void request_authorize(Request *request, const RequestQuestion *question)
 
 bool requests_is_idle(const Requests *requests)
 {
-        return g_hash_table_size(requests->all) == 0;
+        return g_hash_table_size(requests->all) == 0 && line_is_empty(requests->line);
 }
 
 Requests *requests_new(const RequestsOptions *options)
@@ -268,6 +410,7 @@ Requests *requests_new(const RequestsOptions *options)
         requests->all = g_hash_table_new(NULL, NULL);
         requests->pending = g_hash_table_new(NULL, NULL);
         requests->refusals = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+        requests->line = line_new(LINE_BYTES_MAX);
         return requests;
 }
 
@@ -275,6 +418,9 @@ void requests_free(Requests *requests)
 {
         if (!requests)
                 return;
+        if (requests->turn)
+                g_source_remove(requests->turn);
+        line_free(requests->line);
         g_hash_table_destroy(requests->all);
         g_hash_table_destroy(requests->pending);
         g_hash_table_destroy(requests->refusals);

@@ -34,6 +34,7 @@ Server *server_new(const ServerOptions *options)
                 .authority = server->authority,
                 .watches = server->watches,
                 .activity = options->activity,
+                .handler_data = server,
         });
         server->waiting = waiting_new(&(WaitingOptions){
                 .bus = options->bus,

@@ -194,19 +194,22 @@ static void on_tree(Place *found, GError *error, void *data)
 }
 
 /* Admits the order, which is consumed, and begins to look up its trees. */
-static int begin(Server *server, sd_bus_message *message, Order *consumed, sd_bus_error *ret_error)
+static int begin(Server *server, sd_bus_message *message, sd_bus_message_handler_t again,
+                 Order *consumed, sd_bus_error *ret_error)
 {
         g_autoptr(Order) order = consumed;
         GError *error = NULL;
         const Credentials *caller = callers_get(server->callers, message, &error);
-        Request *request = NULL;
+        Request *request;
 
         if (caller)
                 order->owner = credentials_copy(caller);
         /* an order that cannot be admitted is not worth a password */
         if (!caller || !manager_admit(server->manager, order, &error) ||
-            !(request = request_new(server->requests, message, caller, &error)))
+            !request_new(server->requests, message, caller, again, &request, &error))
                 return error_map_set(ret_error, error);
+        if (!request)
+                return 1;
         const TreeSpec *tree = &order->tree;
         RootfsSource sources[1 + MOUNTS_MAX] = {
                 {.path = tree->has_root_fd ? NULL : tree->rootfs, .fd = tree->root.fd}};
@@ -229,7 +232,7 @@ int spawn_method_run(sd_bus_message *message, void *data, sd_bus_error *ret_erro
         if (!spec_decode_run(message, &order, &error))
                 return error_map_set(ret_error, error);
         order->execute = true;
-        return begin(data, message, order, ret_error);
+        return begin(data, message, spawn_method_run, order, ret_error);
 }
 
 int spawn_method_spawn(sd_bus_message *message, void *data, sd_bus_error *ret_error)
@@ -240,5 +243,5 @@ int spawn_method_spawn(sd_bus_message *message, void *data, sd_bus_error *ret_er
         if (!spec_decode_spawn(message, &order, &error))
                 return error_map_set(ret_error, error);
         order->execute = strcmp(sd_bus_message_get_member(message), "Spawn") == 0;
-        return begin(data, message, order, ret_error);
+        return begin(data, message, spawn_method_spawn, order, ret_error);
 }

@@ -18,9 +18,19 @@
 #define MOUNTS_MAX          32u /* each is an fd in one message of the look-up, and one in a launch */
 #define SPAWN_FD_NUMBER_MAX 255u /* highest fd number a caller may ask for inside */
 
-#define PENDING_PER_UID_MAX    8u   /* waiting authorisations: a storm must not flood polkitd */
-#define PENDING_MAX            64u  /* dbus-daemon allows 128 pending replies a connection */
-#define WAITING_PER_UID_MAX    256u /* calls kept until a container ends; root is exempt */
+/* Requests of users at work. Root has no line: it is not asked, so polkit is not flooded. */
+#define PENDING_PER_UID_MAX 8u  /* a storm must not flood polkitd */
+#define PENDING_MAX         64u /* dbus-daemon allows 128 pending replies a connection */
+
+/* Requests that wait for those: each is its message, a Spawn with up to 16 file descriptors. So all
+ * of them together have 131,072, a quarter of what the unit lets the service open; where that is
+ * less, fewer wait. */
+#define LINE_PER_UID_MAX       1024u /* far more than make or xargs start at a time */
+#define LINE_PLACES_MAX        8192u
+#define LINE_BYTES_MAX         (64u * 1024 * 1024)
+#define LINE_MESSAGE_BYTES_MAX (4u * 1024 * 1024) /* twice what argv and environment may have */
+
+#define WAITING_PER_UID_MAX    1024u /* calls kept until a container ends: 16 for each of a user's */
 #define REFUSALS_MAX           100u /* refused requests of a user in REFUSALS_USEC; then it waits */
 #define REFUSALS_USEC          (20u * UINT64_C(1000000))
 #define CONTAINERS_PER_UID_MAX 64u   /* live ones, callers other than root */

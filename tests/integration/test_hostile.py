@@ -22,7 +22,7 @@ from harness.wire import NO_REPLY_EXPECTED, Writer, run_body, spawn_body
 from harness.world import USERS
 
 CALLS_AT_ONCE = 100     # a connection may have 128 calls without a reply
-WAITING_PER_UID = 256   # service/spec/limits.h
+WAITING_PER_UID = 1024  # service/spec/limits.h
 REFUSALS, REFUSALS_SECONDS = 100, 20
 TASKS_MAX = 4096        # the configuration's default
 
@@ -99,11 +99,11 @@ class Waits(Hostile):
         return names
 
     def test_bounded_for_each_user(self):
-        """N5: 256 calls of one user wait, the next are LimitsExceeded; root's, others' and new ones' are served."""
+        """N5: 1,024 calls of one user wait, the next are LimitsExceeded; root's, others' and new ones' are served."""
         alice, bob = self.user('alice'), self.user('bob')
         target = alice.spawn(self.rootfs_of('alice'), ['/bin/sleep', '60'])
         other = bob.spawn(self.rootfs_of('bob'), ['/bin/sleep', '60'])
-        connections = [self.wire('alice') for _ in range(3)]
+        connections = [self.wire('alice') for _ in range(11)]
         for connection in connections:
             for _ in range(CALLS_AT_ONCE):
                 connection.send(NAME, target.path, CONTAINER, 'Wait')
