@@ -12,14 +12,17 @@ from pathlib import Path
 import lintlib
 
 
-def is_formatted(root, path):
-    run = subprocess.run(['clang-format', '--dry-run', '--Werror', '--style=file', str(path)],
+def are_formatted(root, paths):
+    run = subprocess.run(['clang-format', '--dry-run', '--Werror', '--style=file', *map(str, paths)],
                          cwd=root, capture_output=True, text=True)
     return run.returncode == 0
 
 
 def check(root, paths):
-    return [f'{path}: not as clang-format has it' for path in paths if not is_formatted(root, path)]
+    """All in one process, which takes a tenth of the time, and one by one only to name what is wrong."""
+    if are_formatted(root, paths):
+        return []
+    return [f'{path}: not as clang-format has it' for path in paths if not are_formatted(root, [path])]
 
 
 def self_test(root):
