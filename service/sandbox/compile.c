@@ -71,10 +71,12 @@ Rights compile_rights(const LaunchInput *input)
         rights.capabilities |= process->capabilities;
         if (process->seccomp)
                 rights.filter = plants ? RIGHTS_FILTER_SET_ID_REFUSED : RIGHTS_FILTER_DEFAULT;
-        /* not where it plants: by these calls it could make namespaces of its own, and give
-         * capabilities to a file there */
-        if (rights.filter == RIGHTS_FILTER_DEFAULT && seccomp_opens(process->capabilities))
-                rights.filter_capabilities = process->capabilities;
+        /* where it plants, those for sockets alone: by the other calls it could make namespaces of
+         * its own, and give capabilities to a file there */
+        uint64_t opening = process->capabilities &
+                           (plants ? CAPABILITY(NET_ADMIN) | CAPABILITY(NET_RAW) : UINT64_MAX);
+        if (rights.filter != RIGHTS_FILTER_NONE && seccomp_opens(opening))
+                rights.filter_capabilities = opening;
         return rights;
 }
 
@@ -149,8 +151,10 @@ static bool write_rights(Writer *writer, const Profile *profile, const Rights *r
         plan->capabilities = rights->capabilities;
         plan->no_new_privileges = rights->no_new_privileges;
         if (rights->filter_capabilities) {
-                if (!seccomp_program_new(SECCOMP_SET_ID_ALLOWED, rights->filter_capabilities, &own,
-                                         error))
+                if (!seccomp_program_new(rights->filter == RIGHTS_FILTER_SET_ID_REFUSED
+                                                 ? SECCOMP_SET_ID_REFUSED
+                                                 : SECCOMP_SET_ID_ALLOWED,
+                                         rights->filter_capabilities, &own, error))
                         return false;
                 filter = own;
         }

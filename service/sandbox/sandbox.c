@@ -18,7 +18,8 @@
 #include "service/spec/error.h"
 #include "service/util/fd.h"
 
-#define TTY_GID 5
+#define TTY_GID        5
+#define PING_GROUP_MAX 0x7fffffffu
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008u
 #endif
@@ -217,6 +218,14 @@ static void list_early(const SandboxInput *input, const TheirFds *fds, EarlyMoun
                 early[EARLY_PTS].new.options[2] = (MountOption){NULL, NULL};
 }
 
+/* All groups of the container. The kernel takes only what the user namespace has. */
+static void write_ping_groups(const IdMap *map, char *text, size_t size)
+{
+        uint32_t n = id_map_size(map);
+
+        g_snprintf(text, size, "0 %u", n > 0 ? n - 1 : PING_GROUP_MAX);
+}
+
 static bool make_child(Sandbox *sandbox, const SandboxInput *input, GError **error)
 {
         const Profile *profile = input->profile;
@@ -224,13 +233,14 @@ static bool make_child(Sandbox *sandbox, const SandboxInput *input, GError **err
         int entries[CGROUP_ENTRY_FDS_MAX + 1];
         EarlyMount early[_EARLY_MAX];
         MountStep masks[PROFILE_MASKS_MAX];
-        char inner_map[32];
+        char inner_map[32], ping_groups[32];
 
         if (!make_their_fds(input, &sandbox->sync_fd, &fds, error))
                 return false;
         for (unsigned i = 0; i <= CGROUP_ENTRY_FDS_MAX; i++)
                 entries[i] = i < CGROUP_ENTRY_FDS_MAX ? cgroup_entry_fd(input->cgroup, i) : -1;
         g_snprintf(inner_map, sizeof inner_map, "0 0 %u", id_map_size(input->map));
+        write_ping_groups(input->map, ping_groups, sizeof ping_groups);
         list_early(input, &fds, early);
         g_assert(profile->n_masks <= PROFILE_MASKS_MAX);
         memcpy(masks, profile->masks, profile->n_masks * sizeof masks[0]);
@@ -250,6 +260,8 @@ static bool make_child(Sandbox *sandbox, const SandboxInput *input, GError **err
                 .cgroup_fds = entries,
                 .set_groups = id_map_allows_set_groups(input->map),
                 .raises_loopback = input->namespaces & CLONE_NEWNET,
+                .proc = EARLY_PROC,
+                .ping_groups = input->namespaces & CLONE_NEWNET ? ping_groups : NULL,
                 .leaves_host = input->announce,
                 .plan = sandbox->plan,
         };

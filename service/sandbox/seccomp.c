@@ -1,17 +1,13 @@
 #include "service/sandbox/seccomp.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/seccomp.h>
-#include <sched.h>
 #include <seccomp.h>
-#include <stddef.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "service/sandbox/argument-rules.h"
 #include "service/spec/error.h"
 #include "service/util/capability.h"
 #include "service/util/fd.h"
@@ -22,12 +18,9 @@
  * forbidden gets EPERM, the answer to a process without the capability, which programs can word.
  *
  * The program has two parts. The first decides, by their arguments, the few calls that are neither
- * good nor bad in themselves; it is made here, because libseccomp can compare the low half of an
- * argument for equality alone and cannot say "otherwise allow" beside a default of ENOSYS. (The
- * kernel takes an ioctl number, an address family and a personality as 32 bits; a filter that
- * compares 64 is passed by setting bit 32: CVE-2019-10063.) The second is libseccomp's: names to
- * numbers of this machine's architecture, as a binary tree. All jumps of classic BPF are relative
- * and forward, so the two are concatenated. */
+ * good nor bad in themselves (argument-rules.c). The second is libseccomp's: names to numbers of
+ * this machine's architecture, as a binary tree. All jumps of classic BPF are relative and forward,
+ * so the two are concatenated. */
 
 /* Allowed: acts on the caller's own process, memory, descriptors and files, or is guarded by the
  * kernel with a capability that the user namespace confines. Much as Docker's default. */
@@ -68,14 +61,14 @@ static const char *const allowed[] = {
         "getcpu", "getegid", "geteuid", "getgid", "getgroups", "getpgid", "getpgrp", "getpid",
         "getppid", "getpriority", "getresgid", "getresuid", "getrlimit", "getrusage", "getsid",
         "gettid", "getuid", "ioprio_get", "ioprio_set", "kill", "pause", "pidfd_open",
-        "pidfd_send_signal", "prctl", "prlimit64", "process_mrelease", "restart_syscall", "rseq",
+        "pidfd_send_signal", "prctl", "process_mrelease", "restart_syscall", "rseq",
         "rt_sigaction", "rt_sigpending", "rt_sigprocmask", "rt_sigqueueinfo", "rt_sigreturn",
         "rt_sigsuspend", "rt_sigtimedwait", "rt_tgsigqueueinfo", "sched_get_priority_max",
         "sched_get_priority_min", "sched_getaffinity", "sched_getattr", "sched_getparam",
         "sched_getscheduler", "sched_rr_get_interval", "sched_setaffinity", "sched_setattr",
         "sched_setparam", "sched_setscheduler", "sched_yield", "set_robust_list", "set_tid_address",
         "setfsgid", "setfsuid", "setgid", "setgroups", "setpgid", "setpriority", "setregid",
-        "setresgid", "setresuid", "setreuid", "setrlimit", "setsid", "setuid", "sigaltstack",
+        "setresgid", "setresuid", "setreuid", "setsid", "setuid", "sigaltstack",
         "tgkill", "tkill", "vfork", "wait4", "waitid",
         /* clocks, read and waited for; never set */
         "alarm", "clock_getres", "clock_gettime", "clock_nanosleep", "getitimer", "gettimeofday",
@@ -178,142 +171,6 @@ static const struct {
 };
 /* clang-format on */
 
-/* Decided by one argument: the first row of a call for which (low 32 bits & mask) == value decides,
- * and its last row always applies. A call's rows stand together. clone3 is not here, although it
- * makes threads: its flags lie in memory, where no filter can see them, so it gets ENOSYS by
- * default and libc falls back to clone. */
-typedef struct ArgumentRule {
-        const char *name;
-        unsigned int index;
-        uint32_t mask, value;
-        uint32_t action;
-} ArgumentRule;
-
-#define ALLOW      SECCOMP_RET_ALLOW
-#define REFUSE(e)  (SECCOMP_RET_ERRNO | (e))
-#define IS(v)      UINT32_MAX, (uint32_t) (v)
-#define NONE_OF(v) (uint32_t)(v), 0
-#define OTHERWISE  0, 0
-
-/* No CLONE_NEWTIME: in the flags of clone its bit is part of the exit signal; only unshare and
- * clone3 take it. */
-#define NAMESPACES                                                                                 \
-        (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
-         CLONE_NEWPID | CLONE_NEWNET)
-
-#ifdef __s390__
-#define CLONE_FLAGS 1 /* argument order of CONFIG_CLONE_BACKWARDS2 */
-#else
-#define CLONE_FLAGS 0
-#endif
-
-/* processes and threads, but no namespaces */
-static const ArgumentRule clone_rules[] = {
-        {"clone", CLONE_FLAGS, NONE_OF(NAMESPACES), ALLOW},
-        {"clone", CLONE_FLAGS, OTHERWISE, REFUSE(EPERM)},
-};
-
-static const ArgumentRule argument_rules[] = {
-        /* typing into the terminal of whoever started us, and switching its line discipline: a way
-         * out for a container that shares a caller's terminal (CVE-2017-5226, CVE-2023-28100) */
-        {"ioctl", 1, IS(TIOCSTI), REFUSE(EPERM)},
-        {"ioctl", 1, IS(TIOCLINUX), REFUSE(EPERM)},
-        {"ioctl", 1, IS(TIOCSETD), REFUSE(EPERM)},
-        {"ioctl", 1, OTHERWISE, ALLOW},
-
-        /* the families that programs use and a network namespace confines. Docker refuses AF_VSOCK
-         * alone, which reaches the hypervisor and its other guests past the namespace; the rest
-         * (AF_ALG, AF_RDS, AF_TIPC, AF_CAN...) load kernel modules at a container's wish.
-         * EAFNOSUPPORT is what a kernel without the family says */
-        {"socket", 0, IS(AF_UNIX), ALLOW},
-        {"socket", 0, IS(AF_INET), ALLOW},
-        {"socket", 0, IS(AF_INET6), ALLOW},
-        {"socket", 0, IS(AF_NETLINK), ALLOW},
-        {"socket", 0, IS(AF_PACKET), ALLOW},
-        {"socket", 0, OTHERWISE, REFUSE(EAFNOSUPPORT)},
-        {"socketpair", 0, IS(AF_UNIX), ALLOW},
-        {"socketpair", 0, OTHERWISE, REFUSE(EAFNOSUPPORT)},
-
-        /* what uname reports, and the query of the current value; not READ_IMPLIES_EXEC,
-         * ADDR_NO_RANDOMIZE and the like, which make a program easier to attack */
-        {"personality", 0, IS(0), ALLOW},          /* PER_LINUX */
-        {"personality", 0, IS(0x0008), ALLOW},     /* PER_LINUX32 */
-        {"personality", 0, IS(0x20000), ALLOW},    /* UNAME26 */
-        {"personality", 0, IS(0x20008), ALLOW},    /* both */
-        {"personality", 0, IS(0xffffffff), ALLOW}, /* the query */
-        {"personality", 0, OTHERWISE, REFUSE(EPERM)},
-};
-
-/* For a container whose files belong to the host's root: a set-id file made inside would be a
- * set-id file of the host. Looks at the arguments that systemd's RestrictSUIDSGID= looks at.
- * openat2 keeps its mode in memory, where no filter sees it, so libc has to do without. The kernel
- * reads a mode only where a file may be made. */
-#define SET_ID      (S_ISUID | S_ISGID)
-#define MAKES_FILES (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))
-static const ArgumentRule set_id_rules[] = {
-        {"chmod", 1, NONE_OF(SET_ID), ALLOW},      {"chmod", 1, OTHERWISE, REFUSE(EPERM)},
-        {"fchmod", 1, NONE_OF(SET_ID), ALLOW},     {"fchmod", 1, OTHERWISE, REFUSE(EPERM)},
-        {"fchmodat", 2, NONE_OF(SET_ID), ALLOW},   {"fchmodat", 2, OTHERWISE, REFUSE(EPERM)},
-        {"fchmodat2", 2, NONE_OF(SET_ID), ALLOW},  {"fchmodat2", 2, OTHERWISE, REFUSE(EPERM)},
-        {"mkdir", 1, NONE_OF(SET_ID), ALLOW},      {"mkdir", 1, OTHERWISE, REFUSE(EPERM)},
-        {"mkdirat", 2, NONE_OF(SET_ID), ALLOW},    {"mkdirat", 2, OTHERWISE, REFUSE(EPERM)},
-        {"mknod", 1, NONE_OF(SET_ID), ALLOW},      {"mknod", 1, OTHERWISE, REFUSE(EPERM)},
-        {"mknodat", 2, NONE_OF(SET_ID), ALLOW},    {"mknodat", 2, OTHERWISE, REFUSE(EPERM)},
-        {"creat", 1, NONE_OF(SET_ID), ALLOW},      {"creat", 1, OTHERWISE, REFUSE(EPERM)},
-        {"open", 1, NONE_OF(MAKES_FILES), ALLOW},  {"open", 2, NONE_OF(SET_ID), ALLOW},
-        {"open", 2, OTHERWISE, REFUSE(EPERM)},     {"openat", 2, NONE_OF(MAKES_FILES), ALLOW},
-        {"openat", 3, NONE_OF(SET_ID), ALLOW},     {"openat", 3, OTHERWISE, REFUSE(EPERM)},
-        {"openat2", 0, OTHERWISE, REFUSE(ENOSYS)},
-};
-
-#define LOAD(offset)      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (offset))
-#define AND(mask)         BPF_STMT(BPF_ALU | BPF_AND | BPF_K, (mask))
-#define SKIP_UNLESS(k, n) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (k), 0, (n))
-#define RETURN(action)    BPF_STMT(BPF_RET | BPF_K, (action))
-#define RULE_INSTRUCTIONS 4
-#define LOW_HALF(index)                                                                            \
-        (offsetof(struct seccomp_data, args) + (index) * sizeof(uint64_t) +                        \
-         (G_BYTE_ORDER == G_BIG_ENDIAN ? sizeof(uint32_t) : 0))
-
-static void append(GArray *code, struct sock_filter instruction)
-{
-        g_array_append_val(code, instruction);
-}
-
-static void append_rule(GArray *code, const ArgumentRule *rule)
-{
-        append(code, (struct sock_filter) LOAD(LOW_HALF(rule->index)));
-        append(code, (struct sock_filter) AND(rule->mask));
-        append(code, (struct sock_filter) SKIP_UNLESS(rule->value, 1));
-        append(code, (struct sock_filter) RETURN(rule->action));
-}
-
-/* Numbers of a foreign architecture mean other calls, so for those the whole part is passed over,
- * to meet libseccomp's check and be killed. */
-static void append_argument_rules(GArray *code, const ArgumentRule *rules, size_t n)
-{
-        size_t head = code->len + 1;
-
-        append(code, (struct sock_filter) LOAD(offsetof(struct seccomp_data, arch)));
-        append(code, (struct sock_filter) SKIP_UNLESS(seccomp_arch_native(), 0));
-        append(code, (struct sock_filter) LOAD(offsetof(struct seccomp_data, nr)));
-        for (size_t i = 0, next; i < n; i = next) {
-                int number = seccomp_syscall_resolve_name(rules[i].name);
-
-                for (next = i + 1; next < n; next++)
-                        if (!g_str_equal(rules[next].name, rules[i].name))
-                                break;
-                if (number < 0)
-                        continue; /* made through socketcall(), which is not allowed */
-                append(code, (struct sock_filter) SKIP_UNLESS((uint32_t) number,
-                                                              (next - i) * RULE_INSTRUCTIONS));
-                for (size_t k = i; k < next; k++)
-                        append_rule(code, &rules[k]);
-        }
-        g_assert(code->len - head - 1 <= UINT8_MAX);
-        g_array_index(code, struct sock_filter, head).jf = (uint8_t) (code->len - head - 1);
-}
-
 static bool is_opened(uint64_t capabilities, const char *name)
 {
         for (size_t i = 0; i < G_N_ELEMENTS(opened); i++)
@@ -327,7 +184,7 @@ bool seccomp_opens(uint64_t capabilities)
         for (size_t i = 0; i < G_N_ELEMENTS(opened); i++)
                 if (capabilities & opened[i].capability)
                         return true;
-        return false;
+        return argument_rules_open(capabilities);
 }
 
 static int add_names(scmp_filter_ctx filter, uint32_t action, const char *const *names, size_t n)
@@ -348,15 +205,12 @@ static int add_names(scmp_filter_ctx filter, uint32_t action, const char *const 
  * process: they are a second door to the kernel, and no native program makes one by mistake. */
 static int fill_filter(scmp_filter_ctx filter, uint64_t capabilities)
 {
-        static const char *const clone = "clone";
         int r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
         if (r >= 0)
                 r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
         if (r >= 0)
                 r = add_names(filter, SCMP_ACT_ALLOW, allowed, G_N_ELEMENTS(allowed));
-        if (r >= 0 && capabilities & CAPABILITY(SYS_ADMIN))
-                r = add_names(filter, SCMP_ACT_ALLOW, &clone, 1);
         for (size_t i = 0; i < G_N_ELEMENTS(refused) && r >= 0; i++)
                 r = add_names(filter,
                               is_opened(capabilities, refused[i]) ? SCMP_ACT_ALLOW
@@ -398,11 +252,7 @@ bool seccomp_program_new(SeccompSetId set_id, uint64_t capabilities, SeccompProg
 
         if (!filter)
                 return error_set(error, RUNTIME_ERROR_FAILED, "cannot begin a seccomp filter");
-        if (!(capabilities & CAPABILITY(SYS_ADMIN)))
-                append_argument_rules(code, clone_rules, G_N_ELEMENTS(clone_rules));
-        append_argument_rules(code, argument_rules, G_N_ELEMENTS(argument_rules));
-        if (set_id == SECCOMP_SET_ID_REFUSED)
-                append_argument_rules(code, set_id_rules, G_N_ELEMENTS(set_id_rules));
+        argument_rules_append(code, set_id, capabilities);
         int r = fill_filter(filter, capabilities);
         if (r >= 0)
                 r = append_exported(code, filter);

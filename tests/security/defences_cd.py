@@ -2,6 +2,7 @@
 
 AUTHORITY, CALLERS, REQUEST, MANAGER = 'polkit/authority.c', 'dbus/connection/callers.c', 'dbus/requests.c', 'dbus/manager-api.c'
 BUILD, SETTLE, CHILD, LAUNCH, SECCOMP = 'service/build.c', 'service/settle.c', 'service/sandbox/child/child.c', 'service/sandbox/launch.c', 'service/sandbox/seccomp.c'
+RULES = 'service/sandbox/argument-rules.c'
 PROFILE, MAP, RANGES, RECORD = 'service/sandbox/profile.c', 'service/rootfs/id-map.c', 'service/rootfs/id-ranges.c', 'service/container/record.c'
 
 DEFENCES = [
@@ -34,9 +35,9 @@ DEFENCES = [
      'test_c_answers.Answers.test_never'),
     ('C9', 'the hold on the name', BUILD, 'sd_bus_request_name(service->bus, BUS_NAME, 0)',
      'sd_bus_request_name(service->bus, BUS_NAME, SD_BUS_NAME_ALLOW_REPLACEMENT)', 'test_c_names.Name'),
-    ('D1', 'the refusal of TIOCSTI', SECCOMP, '{"ioctl", 1, IS(TIOCSTI), REFUSE(EPERM)},', '', 'test_d.Attempts'),
-    ('D1', 'the look at 32 bits of an ioctl alone', SECCOMP, 'append(code, (struct sock_filter) LOAD(LOW_HALF(rule->index)));',
-     'append(code, (struct sock_filter) LOAD(LOW_HALF(rule->index) + 4));', 'test_d.Attempts'),
+    ('D1', 'the refusal of TIOCSTI', RULES, '{"ioctl", {{LOW(1), IS(TIOCSTI)}}, REFUSE(EPERM)},', '', 'test_d.Attempts'),
+    ('D1', 'the look at 32 bits of an ioctl alone', RULES, 'append(code, (struct sock_filter) LOAD(PLACE_OF_HALF(comparison->half)));',
+     'append(code, (struct sock_filter) LOAD(PLACE_OF_HALF(comparison->half ^ 1)));', 'test_d.Attempts'),
     ('D2', 'the refusal of calls that nobody knows', SECCOMP, 'seccomp_init(SCMP_ACT_ERRNO(ENOSYS))',
      'seccomp_init(SCMP_ACT_LOG)', 'test_document'),
     ('D2', 'the end of calls by foreign doors', SECCOMP, 'SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS',
@@ -48,8 +49,8 @@ DEFENCES = [
     ('D4', 'the bounding set', 'service/sandbox/child/steps.c',
      'i <= plan->last_capability',
      'i < 0', 'test_document'),
-    ('D5', 'the refusal of namespaces to clone', SECCOMP, '{"clone", CLONE_FLAGS, OTHERWISE, REFUSE(EPERM)}',
-     '{"clone", CLONE_FLAGS, OTHERWISE, ALLOW}', 'test_d.Attempts.test_namespaces'),
+    ('D5', 'the refusal of namespaces to clone', RULES, '{"clone", OTHERWISE, REFUSE(EPERM), .without = ADMIN}',
+     '{"clone", OTHERWISE, ALLOW, .without = ADMIN}', 'test_d.Attempts.test_namespaces'),
     ('D6', 'the network namespace', 'service/sandbox/sandbox.h',
      ' | CLONE_NEWIPC | CLONE_NEWNET)',
      ' | CLONE_NEWIPC)', 'test_d.Attempts'),
@@ -80,6 +81,22 @@ DEFENCES = [
     ('D12', "the look at a recorded process's beginning", 'service/container/adoption.c', ' || start != info->start_time', '',
      'test_d.Records.test_number_of_another_process'),
     ('D12', 'the look at the state directory', BUILD, '(status.st_mode & 077)', 'false', 'test_d.Records.test_modes'),
+    ('E15', 'the list of families', RULES, '{"socket", OTHERWISE, REFUSE(EAFNOSUPPORT)}', '{"socket", OTHERWISE, ALLOW}',
+     'test_e_sockets.Sockets.test_families'),
+    ('E15', 'the one netlink protocol', RULES, 'PROTOCOL(NETLINK_ROUTE)}, ALLOW}', '{0, 0, 0}}, ALLOW}',
+     'test_e_sockets.Sockets.test_netlink'),
+    ('E27', 'a default without CAP_NET_RAW', 'service/util/capability.h', 'CAPABILITY(NET_BIND_SERVICE) |',
+     'CAPABILITY(NET_BIND_SERVICE) | CAPABILITY(NET_RAW) |', 'test_e_sockets.Sockets.test_uncounted'),
+    ('E28', 'the list of protocols', RULES, '{"socket", {INET_OR_INET6}, REFUSE(EINVAL)}', '{"socket", {INET_OR_INET6}, ALLOW}',
+     'test_e_sockets.Sockets.test_protocols'),
+    ('E28', 'the refusal of ioctls that load modules', RULES,
+     '{"ioctl", {{LOW(1), EITHER(SIOCGIFVLAN)}}, REFUSE(EPERM), .without = NET_ADMIN},', '',
+     'test_e_sockets.Sockets.test_ioctls'),
+    ('E29', 'the limit that setrlimit leaves', RULES, '{"setrlimit", {{LOW(0), IS(RLIMIT_CORE)}}, IGNORE},', '',
+     'test_e_sockets.CoreLimit'),
+    ('E29', 'the limit that prlimit64 leaves', RULES,
+     '{"prlimit64", {{LOW(1), IS(RLIMIT_CORE)}, {LOW(3), IS(0)}, {HIGH(3), IS(0)}}, IGNORE},',
+     '{"prlimit64", {{LOW(1), IS(RLIMIT_CORE)}, {LOW(3), IS(0)}, {HIGH(3), IS(0)}}, ALLOW},', 'test_e_sockets.CoreLimit'),
     ('D13', 'the limit of object paths', 'dbus/server.c', '> OBJECT_PATH_MAX', '> 1000000', 'test_d_input.Input.test_paths'),
 ]
 

@@ -74,6 +74,10 @@ static void set_up_early(const SandboxBase *base, Early *early)
         if (base->raises_loopback && !steps_raise_loopback())
                 report_failure(base, STAGE_LOOPBACK);
         root_make_early(base, early->mounts);
+        /* when there is a proc, and before its settings are read-only */
+        if (base->ping_groups && !steps_let_ping(base, early->mounts[base->proc]))
+                report_failure(base, STAGE_PING);
+        root_cover_early(base, early->mounts);
 }
 
 static _Noreturn void set_up_late(const SandboxBase *base, const Early *early)

@@ -40,10 +40,12 @@ typedef struct SandboxBase {
         const char *inner_map;     /* id map of that second user namespace: all ids of the first */
         const int *keep_fds;       /* sorted; every other fd is closed at once */
         size_t n_keep_fds;
-        const int *cgroup_fds; /* "0" written to each enters the v1 leaves; -1 ends the list */
-        bool set_groups;       /* the id map allows setgroups() */
-        bool raises_loopback;  /* the network namespace is its own */
-        bool leaves_host;      /* the host's tree, early: it may be long until the plan is there */
+        const int *cgroup_fds;   /* "0" written to each enters the v1 leaves; -1 ends the list */
+        bool set_groups;         /* the id map allows setgroups() */
+        bool raises_loopback;    /* the network namespace is its own */
+        int proc;                /* index of the proc through which it is set up */
+        const char *ping_groups; /* who in it may ping, first and last; NULL: it is not its own */
+        bool leaves_host; /* the host's tree, early: it may be long until the plan is there */
         const struct SandboxPlan *plan;
 } SandboxBase;
 

@@ -201,6 +201,10 @@ void root_make_early(const SandboxBase *base, int early[EARLY_MOUNTS_MAX])
                 if (early[i] < 0)
                         report_failure_at(base, STAGE_NEW_MOUNT, (uint32_t) i);
         }
+}
+
+void root_cover_early(const SandboxBase *base, const int *early)
+{
         walk(base, &(Stock){.early = early, .dev = early[base->dev]}, base->steps, base->n_steps);
         if (base->leaves_host)
                 leave_host(base);

@@ -21,4 +21,5 @@ int root_new_mount(const NewMount *what);
 /* Each ends the process with a report if a step fails. `early`: the detached mounts, by their place
  * in the base; `fds`: as they came with SANDBOX_GO. */
 void root_make_early(const SandboxBase *base, int early[EARLY_MOUNTS_MAX]);
+void root_cover_early(const SandboxBase *base, const int *early); /* the base's steps */
 void root_enter(const SandboxBase *base, const int *early, const int *fds);

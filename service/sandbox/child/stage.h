@@ -24,6 +24,7 @@
         X(STAGE_MOUNT, "mount what was asked for")                                                 \
         X(STAGE_HOSTNAME, "set the host name")                                                     \
         X(STAGE_LOOPBACK, "bring the loopback interface up")                                       \
+        X(STAGE_PING, "let everybody in the container ping")                                       \
         X(STAGE_TERMINAL, "open a terminal")                                                       \
         X(STAGE_STDIO, "place the file descriptors")                                               \
         X(STAGE_LIMITS, "reset process attributes")                                                \

@@ -12,6 +12,7 @@ bool steps_reset_signals(void);
 bool steps_reset_scheduling(void);
 bool steps_set_ids(const SandboxBase *base);
 bool steps_raise_loopback(void);
+bool steps_let_ping(const SandboxBase *base, int proc);
 /* steps_hold_inner() makes a process in a second user namespace, enters the namespaces that this
  * user namespace owns, and returns the pidfd of the process. steps_enter_inner() enters the user
  * namespace itself, once all is mounted. */

@@ -20,7 +20,7 @@ from .invariants import cgroup_roots
 from .world import SOURCE, World, mount
 
 TEST_TIMEOUT = int(os.environ.get('NAIVE_TEST_TIMEOUT', 120))  # for what hangs; emulated machines have more
-ROW = re.compile(r'[ABCDFN][0-9]{1,2}')
+ROW = re.compile(r'[ABCDEFN][0-9]{1,2}')
 
 
 def rows_of(sentence):

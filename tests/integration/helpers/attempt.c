@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -166,6 +168,106 @@ static void groups(void)
         report("setgroups", setgroups(2, wanted));
 }
 
+/* -- E15, E27, E28: sockets -- */
+
+static void sockets(void)
+{
+        static const struct {
+                const char *name;
+                int family, type, protocol;
+        } rows[] = {
+                {"unix", AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0},
+                {"tcp", AF_INET, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_TCP},
+                {"udp6", AF_INET6, SOCK_DGRAM, 0},
+                {"ping", AF_INET, SOCK_DGRAM, IPPROTO_ICMP},
+                {"ping6", AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6},
+                {"alg", 38, SOCK_SEQPACKET, 0},
+                {"vsock", 40, SOCK_STREAM, 0},
+                {"tipc", 30, SOCK_STREAM, 0},
+                {"netlink route", AF_NETLINK, SOCK_RAW, 0},
+                {"netlink usersock", AF_NETLINK, SOCK_RAW, 2},
+                {"netlink diag", AF_NETLINK, SOCK_DGRAM, 4},
+                {"netlink audit", AF_NETLINK, SOCK_RAW, 9},
+                {"netlink netfilter", AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 12},
+                {"netlink generic", AF_NETLINK, SOCK_RAW, 16},
+                {"packet", AF_PACKET, SOCK_RAW, 0},
+                {"raw", AF_INET, SOCK_RAW, IPPROTO_ICMP},
+                {"raw6", AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMPV6},
+                {"old packet", AF_INET, SOCK_PACKET, 0},
+                {"dccp by type", AF_INET, SOCK_DCCP, 0},
+                {"seqpacket", AF_INET, SOCK_SEQPACKET, 0},
+                {"sctp", AF_INET, SOCK_STREAM, 132},
+                {"sctp6", AF_INET6, SOCK_SEQPACKET, 132},
+                {"l2tp", AF_INET, SOCK_DGRAM, 115},
+                {"udplite", AF_INET, SOCK_DGRAM, 136},
+                {"smc", AF_INET, SOCK_STREAM, 256},
+                {"mptcp", AF_INET6, SOCK_STREAM, 262},
+        };
+        static const struct {
+                const char *name;
+                unsigned long number;
+        } requests[] = {
+                {"SIOCGIFBR", 0x8940},   {"SIOCSIFBR", 0x8941},   {"SIOCBRADDBR", 0x89a0},
+                {"SIOCBRDELBR", 0x89a1}, {"SIOCGIFVLAN", 0x8982}, {"SIOCSIFVLAN", 0x8983},
+        };
+        const unsigned long high = 1ul << 32;
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+                char name[64];
+
+                report(rows[i].name, socket(rows[i].family, rows[i].type, rows[i].protocol));
+                snprintf(name, sizeof name, "%s, high", rows[i].name);
+                report(name,
+                       syscall(SYS_socket, high | (unsigned) rows[i].family,
+                               high | (unsigned) rows[i].type, high | (unsigned) rows[i].protocol));
+        }
+        for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++)
+                report(requests[i].name,
+                       syscall(SYS_ioctl, fd, high | requests[i].number, (char[64]){0}));
+}
+
+/* Sends an echo request to the loopback address and waits for the answer. */
+static long ping(int family)
+{
+        const struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001)};
+        const struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr.s6_addr[15] = 1};
+        char packet[16] = {family == AF_INET ? 8 : (char) 128};
+        int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC,
+                        family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+
+        alarm(5);
+        if (fd < 0 ||
+            (family == AF_INET ? connect(fd, (const void *) &v4, sizeof v4)
+                               : connect(fd, (const void *) &v6, sizeof v6)) < 0 ||
+            send(fd, packet, sizeof packet, 0) < 0)
+                return -1;
+        return recv(fd, packet, sizeof packet, 0);
+}
+
+/* -- E29: the limit of core dumps -- */
+
+static void set_core(void)
+{
+        static const rlim_t wanted[][2] = {{0, 0}, {0, 1}, {0, 2}, {RLIM_INFINITY, RLIM_INFINITY}};
+        struct rlimit limit;
+
+        for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
+                for (unsigned long high = 0; high <= 1ul << 32; high += 1ul << 32) {
+                        const unsigned long core = high | RLIMIT_CORE;
+                        limit = (struct rlimit){wanted[i][0], wanted[i][1]};
+                        syscall(SYS_setrlimit, core, &limit);
+                        syscall(SYS_prlimit64, 0, core, &limit, NULL);
+                        syscall(SYS_prlimit64, getpid(), core, &limit, &(struct rlimit){0, 0});
+                        getrlimit(RLIMIT_CORE, &limit);
+                        printf("core: %ld %ld\n", (long) limit.rlim_cur, (long) limit.rlim_max);
+                }
+        limit = (struct rlimit){0, 0};
+        report("setrlimit", setrlimit(RLIMIT_CORE, &limit));
+        report("prlimit, old and new", prlimit(0, RLIMIT_CORE, &limit, &limit));
+        report("prlimit, another limit", prlimit(0, RLIMIT_FSIZE, &limit, &limit));
+}
+
 int main(int argc, char **argv)
 {
         const char *what = argc > 1 ? argv[1] : "";
@@ -182,6 +284,13 @@ int main(int argc, char **argv)
                 keys();
         else if (strcmp(what, "groups") == 0)
                 groups();
+        else if (strcmp(what, "sockets") == 0)
+                sockets();
+        else if (strcmp(what, "ping") == 0) {
+                report("ping", ping(AF_INET));
+                report("ping6", ping(AF_INET6));
+        } else if (strcmp(what, "core") == 0)
+                set_core();
         else if (strcmp(what, "crash") == 0)
                 raise(SIGSEGV);
         else

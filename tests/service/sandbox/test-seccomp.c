@@ -10,6 +10,8 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -23,6 +25,7 @@
 #include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -386,23 +389,152 @@ static int try_sockets(void)
         CHECK(socket(AF_INET, SOCK_DGRAM, 0) >= 0);
         CHECK(socket(AF_NETLINK, SOCK_RAW, 0) >= 0);
         CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+        CHECK(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP) >= 0);
+        CHECK(socket(AF_INET, SOCK_STREAM | 0x100, 0) < 0 && errno == EINVAL); /* the kernel's */
         CHECK(socket(AF_VSOCK, SOCK_STREAM, 0) < 0 && errno == EAFNOSUPPORT);
         CHECK(socket(AF_ALG, SOCK_SEQPACKET, 0) < 0 && errno == EAFNOSUPPORT);
         return 0;
 }
 
+static uint32_t decide_socket(long number, uint64_t family, uint64_t type, uint64_t protocol)
+{
+        struct seccomp_data data = {.nr = (int) number,
+                                    .arch = seccomp_arch_native(),
+                                    .args = {family, type, protocol}};
+
+        return evaluate(&data);
+}
+
+/* What socket() is expected to say, on purpose not in the filter's words. */
+static uint32_t expect_socket(unsigned family, unsigned type, unsigned protocol, bool raw,
+                              bool admin)
+{
+        const unsigned ping = family == AF_INET ? 1 : 58;
+
+        switch (family) {
+        case AF_UNIX:
+                return protocol <= 1 ? ALLOWED : REFUSED(EAFNOSUPPORT);
+        case AF_INET:
+        case AF_INET6:
+                if (type == SOCK_RAW)
+                        return raw ? ALLOWED : REFUSED(EPERM);
+                if ((type == SOCK_STREAM && (protocol == 0 || protocol == 6)) ||
+                    (type == SOCK_DGRAM && (protocol == 0 || protocol == 17 || protocol == ping)))
+                        return ALLOWED;
+                return REFUSED(EINVAL);
+        case AF_NETLINK:
+                return admin || protocol == 0 ? ALLOWED : REFUSED(EINVAL);
+        case AF_PACKET:
+                return raw ? ALLOWED : REFUSED(EPERM);
+        default:
+                return REFUSED(EAFNOSUPPORT);
+        }
+}
+
+/* Every family, type and protocol; SCTP is 132, L2TP 115, UDP-Lite 136, SMC 256, MPTCP 262. Flags
+ * of the type and upper halves, which the kernel does not look at, change nothing. */
+static void assert_sockets(bool raw, bool admin)
+{
+        for (unsigned family = 0; family < 50; family++)
+                for (unsigned type = 0; type < 16; type++)
+                        for (unsigned protocol = 0; protocol < 300; protocol++) {
+                                uint32_t expected =
+                                        expect_socket(family, type, protocol, raw, admin);
+                                g_assert_cmphex(decide_socket(SYS_socket, family, type, protocol),
+                                                ==, expected);
+                                g_assert_cmphex(decide_socket(SYS_socket, HIGH_BIT | family,
+                                                              HIGH_BIT | SOCK_CLOEXEC |
+                                                                      SOCK_NONBLOCK | type,
+                                                              HIGH_BIT | protocol),
+                                                ==, expected);
+                                expected = family == AF_UNIX && protocol <= 1
+                                                   ? ALLOWED
+                                                   : REFUSED(EAFNOSUPPORT);
+                                g_assert_cmphex(decide_socket(SYS_socketpair, HIGH_BIT | family,
+                                                              type, protocol),
+                                                ==, expected);
+                        }
+        g_assert_cmphex(decide_socket(SYS_socket, AF_INET, SOCK_STREAM, (uint64_t) -1), ==,
+                        REFUSED(EINVAL));
+}
+
 TEST(sockets)
 {
         behind_filter(try_sockets);
-        for (uint64_t family = 0; family < 64; family++) {
-                bool fine = family == AF_UNIX || family == AF_INET || family == AF_INET6 ||
-                            family == AF_NETLINK || family == AF_PACKET;
-                uint32_t expected = fine ? ALLOWED : REFUSED(EAFNOSUPPORT);
+        assert_sockets(false, false);
+}
 
-                g_assert_cmphex(decide_native(SYS_socket, 0, family), ==, expected);
-                g_assert_cmphex(decide_native(SYS_socket, 0, HIGH_BIT | family), ==, expected);
-                g_assert_cmphex(decide_native(SYS_socketpair, 0, HIGH_BIT | family), ==,
-                                family == AF_UNIX ? ALLOWED : REFUSED(EAFNOSUPPORT));
+/* ---- no ioctl of a socket makes the kernel load a module for bridges or VLANs ---- */
+
+TEST(module_ioctls)
+{
+        static const uint64_t loading[] = {SIOCGIFBR,   SIOCSIFBR,   SIOCBRADDBR,
+                                           SIOCBRDELBR, SIOCGIFVLAN, SIOCSIFVLAN};
+        static const uint64_t beside[] = {SIOCGIFBR - 1, SIOCSIFBR + 1,   SIOCBRADDBR - 1,
+                                          SIOCBRADDIF,   SIOCGIFVLAN - 1, SIOCSIFVLAN + 1,
+                                          SIOCGIFCONF,   SIOCGIFFLAGS,    SIOCETHTOOL};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(loading); i++) {
+                g_assert_cmphex(decide_native(SYS_ioctl, 1, loading[i]), ==, REFUSED(EPERM));
+                g_assert_cmphex(decide_native(SYS_ioctl, 1, HIGH_BIT | loading[i]), ==,
+                                REFUSED(EPERM));
+        }
+        for (size_t i = 0; i < G_N_ELEMENTS(beside); i++)
+                g_assert_cmphex(decide_native(SYS_ioctl, 1, beside[i]), ==, ALLOWED);
+}
+
+/* ---- the limit of core dumps is not set, and whoever sets it goes on ---- */
+
+FILTERED_TEST(core_limit)
+{
+        struct rlimit before, after, old = {7, 7}, new = {0, 0};
+        const long core = RLIMIT_CORE;
+
+        CHECK(getrlimit(RLIMIT_CORE, &before) == 0);
+        CHECK(before.rlim_max > 0); /* or nothing below could be seen */
+        CHECK(syscall(SYS_setrlimit, core, &new) == 0);
+        CHECK(syscall(SYS_setrlimit, HIGH_BIT | (unsigned long) core, &new) == 0);
+        CHECK(syscall(SYS_prlimit64, 0, core, &new, NULL) == 0);
+        CHECK(syscall(SYS_prlimit64, 0, HIGH_BIT | (unsigned long) core, &new, NULL) == 0);
+        CHECK(syscall(SYS_prlimit64, 0, core, &new, &old) < 0 && errno == EPERM);
+        CHECK(old.rlim_cur == 7);
+        CHECK(setrlimit(RLIMIT_CORE, &new) == 0);
+        CHECK(getrlimit(RLIMIT_CORE, &after) == 0);
+        CHECK(after.rlim_cur == before.rlim_cur && after.rlim_max == before.rlim_max);
+        CHECK(syscall(SYS_prlimit64, 0, core, NULL, &old) == 0 && old.rlim_cur == before.rlim_cur);
+        /* any other limit is its owner's */
+        CHECK(getrlimit(RLIMIT_NOFILE, &new) == 0 && prlimit(0, RLIMIT_NOFILE, &new, &old) == 0);
+        CHECK(setrlimit(RLIMIT_FSIZE, &(struct rlimit){1 << 20, 1 << 20}) == 0);
+        return 0;
+}
+
+/* A pointer counts with both halves: one that is a multiple of 2^32 is no NULL. */
+TEST(core_limit_pointers)
+{
+        static const struct {
+                uint64_t new, old;
+                uint32_t decision;
+        } rows[] = {
+                {0, 0, ALLOWED},
+                {0, 1, ALLOWED},
+                {0, HIGH_BIT, ALLOWED},
+                {1, 0, REFUSED(0)},
+                {HIGH_BIT, 0, REFUSED(0)},
+                {1, 1, REFUSED(EPERM)},
+                {1, HIGH_BIT, REFUSED(EPERM)},
+                {HIGH_BIT, 1, REFUSED(EPERM)},
+                {HIGH_BIT, HIGH_BIT, REFUSED(EPERM)},
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+                struct seccomp_data data = {
+                        .nr = SYS_prlimit64,
+                        .arch = seccomp_arch_native(),
+                        .args = {1, HIGH_BIT | RLIMIT_CORE, rows[i].new, rows[i].old}};
+
+                g_assert_cmphex(evaluate(&data), ==, rows[i].decision);
+                data.args[1] = RLIMIT_NOFILE;
+                g_assert_cmphex(evaluate(&data), ==, ALLOWED);
         }
 }
 
@@ -720,7 +852,7 @@ TEST(capabilities)
                 uint64_t capabilities;
                 const char *opened[8];
         } rows[] = {
-                {CAPABILITY(NET_ADMIN), {NULL}},
+                {CAPABILITY(NET_BIND_SERVICE), {NULL}},
                 {CAPABILITY(SYS_ADMIN),
                  {"mount", "umount2", "unshare", "setns", "clone", "fsopen", "sethostname"}},
                 {CAPABILITY(SYS_PTRACE), {"ptrace", "process_vm_readv", "kcmp"}},
@@ -745,6 +877,25 @@ TEST(capabilities)
                 for (size_t n = 0; n < G_N_ELEMENTS(never); n++)
                         g_assert_cmphex(decide_name(never[n]), ==, REFUSED(EPERM));
                 g_assert_cmphex(decide_native(SYS_clone3, 0, 0), ==, REFUSED(ENOSYS));
+        }
+        use_capabilities(0);
+}
+
+/* CAP_NET_RAW is for raw and packet sockets; CAP_NET_ADMIN for the kernel's other netlink families
+ * and the ioctls of bridges and VLANs. Neither is for protocols. */
+TEST(network_capabilities)
+{
+        for (unsigned i = 0; i < 4; i++) {
+                bool raw = i & 1, admin = i & 2;
+
+                use_capabilities((raw ? CAPABILITY(NET_RAW) : 0) |
+                                 (admin ? CAPABILITY(NET_ADMIN) : 0));
+                g_assert_true(seccomp_opens(raw ? CAPABILITY(NET_RAW) : 0) == raw);
+                g_assert_true(seccomp_opens(admin ? CAPABILITY(NET_ADMIN) : 0) == admin);
+                assert_sockets(raw, admin);
+                g_assert_cmphex(decide_native(SYS_ioctl, 1, SIOCGIFVLAN), ==,
+                                admin ? ALLOWED : REFUSED(EPERM));
+                g_assert_cmphex(decide_native(SYS_ioctl, 1, TIOCSTI), ==, REFUSED(EPERM));
         }
         use_capabilities(0);
 }
