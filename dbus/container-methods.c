@@ -113,7 +113,7 @@ static bool method_wait(Server *server, Container *container, sd_bus_message *me
 }
 
 typedef struct ReadOptions {
-        int replay, read_only, follow;
+        int replay, read_only, follow, hold, packets;
         uint64_t offset;
 } ReadOptions;
 
@@ -125,10 +125,9 @@ static bool read_options(sd_bus_message *message, const char *const *allowed, Re
         const struct {
                 const char *key, *type;
                 void *value;
-        } keys[] = {{"Replay", "b", &options->replay},
-                    {"ReadOnly", "b", &options->read_only},
-                    {"Follow", "b", &options->follow},
-                    {"Offset", "t", &options->offset}};
+        } keys[] = {{"Replay", "b", &options->replay},   {"ReadOnly", "b", &options->read_only},
+                    {"Follow", "b", &options->follow},   {"Hold", "b", &options->hold},
+                    {"Packets", "b", &options->packets}, {"Offset", "t", &options->offset}};
         int r = sd_bus_message_enter_container(message, 'a', "{sv}");
 
         while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
@@ -186,6 +185,7 @@ static bool method_attach(Server *server, Container *container, sd_bus_message *
                                          : output_log_end(output_log(container_output(container))),
                 .follow = true,
                 .writes = !options.read_only,
+                .holds = !options.read_only,
         };
         return open_output(server, container, &how, message, error);
 }
@@ -193,12 +193,19 @@ static bool method_attach(Server *server, Container *container, sd_bus_message *
 static bool method_open_log(Server *server, Container *container, sd_bus_message *message,
                             GError **error)
 {
-        static const char *const allowed[] = {"Follow", "Offset", NULL};
+        static const char *const allowed[] = {"Follow", "Offset", "Hold", "Packets", NULL};
+        const Credentials *caller = callers_get(server->callers, message, error);
         ReadOptions options = {0};
 
-        if (!read_options(message, allowed, &options, error))
+        if (!caller || !read_options(message, allowed, &options, error))
                 return false;
-        OutputReader how = {.offset = options.offset, .follow = options.follow};
+        if (options.hold && caller->uid != 0 && caller->uid != container_info(container)->owner)
+                return error_set(error, RUNTIME_ERROR_ACCESS_DENIED,
+                                 "Hold is for the container's owner and root");
+        OutputReader how = {.offset = options.offset,
+                            .follow = options.follow,
+                            .holds = options.hold,
+                            .packets = options.packets};
         return open_output(server, container, &how, message, error);
 }
 

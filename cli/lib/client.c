@@ -116,7 +116,13 @@ int client_complain_errno(const Client *client, const char *subject, int error)
  * messages have no destination. */
 static int open_embedded(Client *client)
 {
+        const char *lack = embedded_lacks();
         autofd int fd = -1;
+
+        if (lack) {
+                complain("--embedded cannot work here: the limit of %s", lack);
+                return -EMFILE;
+        }
         int r = embedded_start(&client->service, client->options->is_verbose, &fd);
 
         if (r < 0) {

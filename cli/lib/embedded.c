@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,6 +28,28 @@ static const char *service_program(void)
         const char *program = secure_getenv("NAIVE_RUNCD");
 
         return program && *program == '/' ? program : DAEMON_PATH;
+}
+
+const char *embedded_lacks(void)
+{
+        static const struct {
+                __rlimit_resource_t resource;
+                rlim_t least;
+                bool is_raised; /* the service raises the soft limit to the hard one */
+                const char *words;
+        } needs[] = {
+                /* the sandbox keeps its own fds above those of the command */
+                {RLIMIT_NOFILE, 512, true, "open files (ulimit -n) is less than 512"},
+                /* shared memory counts, and so do the service's messages */
+                {RLIMIT_FSIZE, 8 << 20, false, "a file's size (ulimit -f) is less than 8 MiB"},
+        };
+        struct rlimit limit;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(needs); i++)
+                if (getrlimit(needs[i].resource, &limit) == 0 &&
+                    (needs[i].is_raised ? limit.rlim_max : limit.rlim_cur) < needs[i].least)
+                        return needs[i].words;
+        return NULL;
 }
 
 int embedded_start(Embedded *embedded, bool shows_messages, int *ret_socket)

@@ -13,6 +13,10 @@ typedef struct {
         int messages; /* a file with all that it has printed; -1: that goes to our stderr */
 } Embedded;
 
+/* The words for a limit of this process's, which the service would inherit and could not work with;
+ * NULL if there is none. */
+const char *embedded_lacks(void);
+
 /* Starts the service and returns the connected socket in *ret_socket. 0, or -errno; `program` is
  * set in either case. Its messages go to our stderr with `shows_messages`, else into a file in
  * memory. */

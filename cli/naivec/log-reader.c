@@ -1,35 +1,40 @@
 #include "cli/naivec/log-reader.h"
 
+#include <errno.h>
+
 #include "service/spec/limits.h"
 
-/* Stop here, or a container that writes fast would keep us reading for ever. The service keeps
- * less, so all that was there at the beginning has been read by then. */
-#define READ_BYTES_MAX (2 * (size_t) LOG_BYTES_MAX)
-
-int log_read_available(Client *client, const char *path, uint64_t *offset, GString *text,
-                       sd_bus_error *error)
+int log_read(Client *client, const char *path, uint64_t *offset, LogPart *ret, sd_bus_error *error)
 {
-        size_t start = text->len;
+        g_autoptr(sd_bus_message) reply = NULL;
+        const void *data;
+        uint64_t next;
+        size_t length;
+        int r = client_call_container(client, path, "ReadLog", error, &reply, "tu", *offset,
+                                      (uint32_t) LOG_BYTES_MAX);
 
-        while (text->len - start < READ_BYTES_MAX) {
-                g_autoptr(sd_bus_message) reply = NULL;
-                const void *data;
-                size_t length;
-                int r = client_call_container(client, path, "ReadLog", error, &reply, "tu", *offset,
-                                              (uint32_t) LOG_BYTES_MAX);
-
-                if (r < 0)
-                        return r;
-                r = sd_bus_message_read(reply, "t", offset);
-                if (r >= 0)
-                        r = sd_bus_message_read_array(reply, 'y', &data, &length);
-                if (r < 0)
-                        return sd_bus_error_set_errno(error, r);
-                if (length == 0)
-                        return 0;
-                g_string_append_len(text, data, (gssize) length);
-        }
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read(reply, "t", &next);
+        if (r >= 0)
+                r = sd_bus_message_read_array(reply, 'y', &data, &length);
+        if (r >= 0 && (next < length || next - length < *offset))
+                r = -EBADMSG;
+        if (r < 0)
+                return sd_bus_error_set_errno(error, r);
+        *ret = (LogPart){
+                .text = g_string_new_len(data, (gssize) length),
+                .n_missed = next - length - *offset,
+        };
+        *offset = next;
         return 0;
+}
+
+void log_part_clear(LogPart *part)
+{
+        if (part->text)
+                g_string_free(part->text, TRUE);
+        *part = (LogPart){0};
 }
 
 size_t log_tail_start(const GString *text, uint64_t n)

@@ -21,6 +21,11 @@ void output_log_init(OutputLog *log);
 void output_log_clear(OutputLog *log); /* frees; an empty log again, as after init */
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OutputLog, output_log_clear)
 
+/* What this container wrote so far is lost with a service that was killed. Offsets go on with a
+ * number that is beyond all that it can have had, so that no reader takes new bytes for old ones.
+ */
+void output_log_lose(OutputLog *log);
+
 void output_log_append(OutputLog *log, const uint8_t *data, size_t n);
 
 uint64_t output_log_start(const OutputLog *log); /* offset of the oldest byte kept */

@@ -13,8 +13,10 @@
 #include "service/util/fd.h"
 #include "service/util/watch.h"
 
-#define CHUNK                (16u * 1024)
-#define BEHIND_MAX           (64u * 1024) /* how far a writing reader may be behind before reading stops */
+#define CHUNK (16u * 1024)
+#define BEHIND_MAX                                                                                 \
+        (64u * 1024) /* how far a reader that holds may be behind before reading stops             \
+                      */
 #define DRAIN_MAX            (1024u * 1024) /* for what somebody outside still writes at the end */
 #define LINGER_SEC           30  /* for readers that are behind when the container is gone */
 #define REOPEN_INTERVAL_MSEC 500 /* a terminal that nobody inside has open just now */
@@ -23,6 +25,7 @@ typedef struct Reader {
         Output *output;
         int fd;
         OutputReader how;
+        uint64_t end; /* of what is there now, for who does not follow */
         Watch *in_watch, *out_watch;
         char pending[4096]; /* typed, not yet taken by the terminal */
         size_t n_pending;
@@ -32,6 +35,7 @@ struct Output {
         OutputLog log;
         int source;
         bool terminal, finished, released;
+        bool is_cut; /* the service ends before the command does: this is no end of the output */
         Watch *source_watch, *write_watch;
         guint timer;
         GPtrArray *readers;
@@ -77,7 +81,7 @@ static bool is_held_back(const Output *output)
 {
         for (guint i = 0; i < output->readers->len; i++) {
                 const Reader *reader = output->readers->pdata[i];
-                if (reader->how.writes &&
+                if (reader->how.holds &&
                     output_log_end(&output->log) > reader->how.offset + BEHIND_MAX)
                         return true;
         }
@@ -222,6 +226,26 @@ static void on_reader_writable(int fd, GIOCondition condition, void *data)
         readers_changed(output);
 }
 
+static size_t reader_peek(Reader *reader, const uint8_t **ret_bytes)
+{
+        size_t n = output_log_peek(&reader->output->log, &reader->how.offset, ret_bytes);
+
+        return reader->how.offset >= reader->end ? 0 : MIN(n, reader->end - reader->how.offset);
+}
+
+/* How many of the bytes were sent, -1 on failure. A packet goes as a whole or not at all. */
+static ssize_t reader_send(const Reader *reader, const uint8_t *bytes, size_t n)
+{
+        uint64_t offset = reader->how.offset;
+        struct iovec parts[] = {{&offset, sizeof offset}, {(void *) bytes, MIN(n, CHUNK)}};
+        struct msghdr packet = {.msg_iov = parts, .msg_iovlen = G_N_ELEMENTS(parts)};
+
+        if (!reader->how.packets)
+                return send(reader->fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t sent = sendmsg(reader->fd, &packet, MSG_NOSIGNAL | MSG_DONTWAIT);
+        return sent < 0 ? sent : sent - (ssize_t) sizeof offset;
+}
+
 /* Sends what the socket takes. Frees the reader if it has failed, or has all that it asked for. */
 static void reader_serve(Reader *reader)
 {
@@ -229,8 +253,11 @@ static void reader_serve(Reader *reader)
         const uint8_t *bytes;
         size_t n;
 
-        while ((n = output_log_peek(&output->log, &reader->how.offset, &bytes)) > 0) {
-                ssize_t sent = send(reader->fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+        /* with packets, once more at the end: the offset alone */
+        while ((n = reader_peek(reader, &bytes)) > 0 ||
+               (reader->how.packets && !output->is_cut &&
+                (output->finished || !reader->how.follow))) {
+                ssize_t sent = reader_send(reader, bytes, n);
                 if (sent < 0 && errno == EAGAIN) {
                         if (!reader->out_watch)
                                 reader->out_watch =
@@ -242,6 +269,8 @@ static void reader_serve(Reader *reader)
                         return;
                 }
                 reader->how.offset += (uint64_t) sent;
+                if (n == 0)
+                        break;
         }
         if (output->finished || !reader->how.follow)
                 g_ptr_array_remove_fast(output->readers, reader);
@@ -254,7 +283,8 @@ bool output_attach(Output *output, const OutputReader *how, int *ret_fd, GError 
         if (output->readers->len >= ATTACHMENTS_MAX)
                 return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
                                  "%u readers are attached already", ATTACHMENTS_MAX);
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0)
+        if (socketpair(AF_UNIX, (how->packets ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_CLOEXEC, 0,
+                       sockets) < 0)
                 return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
                                        "cannot make a socket");
         fcntl(sockets[0], F_SETFL, O_NONBLOCK);
@@ -262,6 +292,7 @@ bool output_attach(Output *output, const OutputReader *how, int *ret_fd, GError 
         reader->output = output;
         reader->fd = sockets[0];
         reader->how = *how;
+        reader->end = how->follow ? UINT64_MAX : output_log_end(&output->log);
         if (how->writes)
                 reader->in_watch = watch_new(reader->fd, G_IO_IN, on_reader_input, reader);
         else {
@@ -299,7 +330,7 @@ void output_free(Output *output)
 {
         if (!output)
                 return;
-        output_finish(output);
+        output_release(output);
         output->sink = NULL;
         output->released = true;
         if (output->readers->len == 0)
@@ -368,6 +399,12 @@ void output_finish(Output *output)
         fd_clear(&output->source);
         output->finished = true;
         serve_all(output);
+}
+
+void output_release(Output *output)
+{
+        output->is_cut = output->is_cut || !output->finished;
+        output_finish(output);
 }
 
 void output_set_sink(Output *output, OutputFunc function, void *data)

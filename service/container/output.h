@@ -35,6 +35,9 @@ void output_set_sink(Output *output, OutputFunc function, void *data);
 /* The command has ended: takes what is still in the source and closes it; readers see the end. */
 void output_finish(Output *output);
 
+/* The service ends before the command: as output_finish(), but readers are not told an end. */
+void output_release(Output *output);
+
 /* The log itself: to read, to save, or to fill from what was saved. */
 OutputLog *output_log(Output *output);
 
@@ -46,7 +49,11 @@ typedef struct OutputReader {
         uint64_t offset; /* where to begin; moved to the oldest byte kept */
         bool follow;     /* go on until the command ends, not only to what is there now */
         bool writes;     /* what the reader sends goes to the terminal */
+        bool holds;      /* the command waits when the reader is behind; else bytes are skipped */
+        bool packets; /* each packet begins with the offset of its bytes, so that what was skipped
+                       * shows; at the end comes an offset without bytes */
 } OutputReader;
 
-/* *ret_fd: a stream socket (owned by the caller, CLOEXEC), which gives the log and then ends. */
+/* *ret_fd: a socket (owned by the caller, CLOEXEC), which gives the log and then ends: a stream, or
+ * with `packets` SOCK_SEQPACKET. */
 bool output_attach(Output *output, const OutputReader *how, int *ret_fd, GError **error);

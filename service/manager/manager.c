@@ -321,7 +321,7 @@ static void release(Manager *manager)
                 if (info->state != CONTAINER_RUNNING)
                         continue;
                 /* also reads what still waits in the pipe */
-                output_finish(container_output(slot->container));
+                output_release(container_output(slot->container));
                 record_save_log(manager->options.records, info->serial,
                                 output_log(container_output(slot->container)), NULL);
                 container_release(slot->container);

@@ -45,8 +45,10 @@ static void take_record(ContainerInfo *info, void *data)
         slot->is_seen = true;
         manager->seen++;
         if (is_ours) {
-                record_load_log(manager->options.records, container_info(slot->container)->serial,
-                                output_log(container_output(slot->container)), NULL);
+                OutputLog *log = output_log(container_output(slot->container));
+                if (!record_load_log(manager->options.records,
+                                     container_info(slot->container)->serial, log, NULL))
+                        output_log_lose(log);
                 /* from here on the log is in memory: after a crash this copy must not be read
                  * again */
                 record_delete_log(manager->options.records,

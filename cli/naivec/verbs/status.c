@@ -98,14 +98,15 @@ static void append_summary(GString *text, Client *client, const Properties *prop
 
 static int append_log(GString *text, Client *client, const char *path, uint64_t n_lines)
 {
-        g_autoptr(GString) log = g_string_new(NULL);
+        g_auto(LogPart) part = {0};
         g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
         uint64_t offset = 0;
 
         if (n_lines == 0)
                 return EXIT_SUCCESS;
-        if (log_read_available(client, path, &offset, log, &error) < 0)
+        if (log_read(client, path, &offset, &part, &error) < 0)
                 return client_complain(client, "its output", &error);
+        const GString *log = part.text;
         size_t start = log_tail_start(log, n_lines);
         g_autofree char *tail = text_escape_bytes(log->str + start, log->len - start, true);
         if (*tail)

@@ -243,10 +243,10 @@ bool steps_reset_scheduling(void)
 {
         struct sched_param normal = {0};
 
-        /* Refused where the service itself has less than normal priority: then the container has as
-         * little. */
+        /* Both are refused where the service itself has less than normal priority, or SCHED_IDLE:
+         * then the container has as little. */
         setpriority(PRIO_PROCESS, 0, 0);
-        return sched_setscheduler(0, SCHED_OTHER, &normal) == 0;
+        return sched_setscheduler(0, SCHED_OTHER, &normal) == 0 || errno == EPERM;
 }
 
 bool steps_set_attributes(const SandboxPlan *plan)

@@ -104,7 +104,8 @@ static int attach(Fixture *f, uint64_t offset, bool follow, bool writes)
 {
         g_autoptr(GError) error = NULL;
         int fd = -1;
-        const OutputReader how = {.offset = offset, .follow = follow, .writes = writes};
+        const OutputReader how = {
+                .offset = offset, .follow = follow, .writes = writes, .holds = writes};
 
         g_assert_true(output_attach(f->output, &how, &fd, &error));
         g_assert_no_error(error);
@@ -190,6 +191,82 @@ FIXTURE_TEST(follow)
         assert_gets(reader, "def");
         output_finish(f->output);
         assert_gets(reader, "|");
+}
+
+/* In packets each piece has its offset, also behind what is kept no longer; an offset alone is the
+ * end. */
+FIXTURE_TEST(packets)
+{
+        g_autoptr(GError) error = NULL;
+        const OutputReader how = {.offset = 1, .follow = true, .packets = true};
+        struct {
+                uint64_t offset;
+                char bytes[65536];
+        } packet;
+        autofd int reader = -1;
+
+        put(f->theirs, "abc");
+        settle();
+        g_assert_true(output_attach(f->output, &how, &reader, &error));
+        g_assert_cmpint(recv(reader, &packet, sizeof packet, MSG_DONTWAIT), ==, 8 + 2);
+        g_assert_cmpuint(packet.offset, ==, 1);
+        g_assert_cmpmem(packet.bytes, 2, "bc", 2);
+        /* the reader takes nothing, and the log turns over */
+        g_assert_cmpuint(flood(f, 4 * LOG_BYTES_MAX), ==, 4 * LOG_BYTES_MAX);
+        output_finish(f->output);
+        uint64_t expected = 3, missed = 0, got = 0;
+        for (ssize_t n; (n = recv(reader, &packet, sizeof packet, MSG_DONTWAIT)) > 0; settle()) {
+                g_assert_cmpuint(packet.offset, >=, expected);
+                missed += packet.offset - expected;
+                got += (uint64_t) n - 8;
+                expected = packet.offset + (uint64_t) n - 8;
+        }
+        g_assert_cmpuint(packet.offset, ==, 3 + 4 * LOG_BYTES_MAX);
+        g_assert_cmpuint(missed, >, 0);
+        g_assert_cmpuint(got + missed, ==, 4 * LOG_BYTES_MAX);
+}
+
+/* When the service ends before the command, no packet says that this is the end. */
+FIXTURE_TEST(packets_cut)
+{
+        g_autoptr(GError) error = NULL;
+        const OutputReader how = {.follow = true, .packets = true};
+        char packet[64];
+        autofd int reader = -1;
+
+        g_assert_true(output_attach(f->output, &how, &reader, &error));
+        put(f->theirs, "abc");
+        output_release(f->output);
+        g_assert_cmpint(recv(reader, packet, sizeof packet, MSG_DONTWAIT), ==, 8 + 3);
+        g_assert_cmpint(recv(reader, packet, sizeof packet, MSG_DONTWAIT), ==, 0);
+}
+
+/* A reader that holds is never farther behind than what is kept: the command waits. */
+FIXTURE_TEST(hold)
+{
+        g_autoptr(GError) error = NULL;
+        const OutputReader how = {.follow = true, .holds = true};
+        autofd int reader = -1;
+
+        g_assert_true(output_attach(f->output, &how, &reader, &error));
+        size_t written = flood(f, 4 * LOG_BYTES_MAX);
+        g_assert_cmpuint(written, <, 4 * LOG_BYTES_MAX);
+        g_assert_cmpuint(output_log_start(output_log(f->output)), <=, written);
+        size_t got = 0;
+        for (g_autofree char *text = get(reader); *text; g_free(text), text = get(reader))
+                got += strlen(text);
+        g_assert_cmpuint(got, ==, written);
+}
+
+/* A reader that does not follow gets what there is now, and the end, whatever comes meanwhile. */
+FIXTURE_TEST(no_follow_fast)
+{
+        g_assert_cmpuint(flood(f, LOG_BYTES_MAX), ==, LOG_BYTES_MAX);
+        autofd int reader = attach(f, LOG_BYTES_MAX - 100000, false, false);
+
+        g_assert_cmpuint(flood(f, 100000), ==, 100000);
+        g_autofree char *text = get(reader);
+        g_assert_cmpuint(strlen(text), ==, 100000 + 1);
 }
 
 /* A reader that does not follow gets what there is now, and the end. */
