@@ -1,6 +1,7 @@
 #include "service/settle.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/ioprio.h>
 #include <sched.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "service/spec/error.h"
+#include "service/util/fd.h"
 
 /* Resets what containers would inherit from whoever started the service: an administrator's shell
  * perhaps, or a unit with a Nice= of its own. The service resets it, because in the sandbox the
@@ -35,6 +37,21 @@ static void reset_attributes(void)
         setpriority(PRIO_PROCESS, 0, 0);
 }
 
+/* To a socket the kernel (since Linux 6.16) sends a core whatever the limit is. It would spare what
+ * is not dumpable, but whoever executes a file that it may read is dumpable again. */
+static void warn_of_core_socket(void)
+{
+        char pattern[128];
+
+        if (fd_read_file_at(AT_FDCWD, "/proc/sys/kernel/core_pattern", pattern, sizeof pattern) >
+                    0 &&
+            pattern[0] == '@')
+                g_warning(
+                        "kernel.core_pattern is a socket (%s): what crashes in a container goes to "
+                        "the handler there, which no limit prevents",
+                        g_strchomp(pattern));
+}
+
 bool settle_process(bool is_embedded, int *ret_signals, GError **error)
 {
         sigset_t signals;
@@ -44,10 +61,12 @@ bool settle_process(bool is_embedded, int *ret_signals, GError **error)
         /* No core dumps, neither of the service nor of the containers, which inherit the limit: the
          * host's core handler would run as the host's root on their behalf (CVE-2025-4598). A limit
          * of 0 does not keep the kernel from piping a core to a handler. A limit of 1 does: by it
-         * the kernel recognises a crash of the handler itself. */
+         * the kernel recognises a crash of the handler itself. The filter keeps it so. */
         setrlimit(RLIMIT_CORE, &(struct rlimit){1, 1});
-        if (!is_embedded)
+        if (!is_embedded) {
                 reset_attributes();
+                warn_of_core_socket();
+        }
         /* Whoever started the service may have ignored signals. Failures do not matter: SIGKILL,
          * SIGSTOP and signals of libc itself cannot be set. */
         for (int i = 1; i < _NSIG; i++)

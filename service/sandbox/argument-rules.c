@@ -7,6 +7,7 @@
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
@@ -36,6 +37,10 @@ typedef struct ArgumentRule {
         uint32_t action;
         uint64_t with, without; /* capabilities: the row counts with one of these, without those */
 } ArgumentRule;
+
+#ifndef TCP_AO_ADD_KEY
+#define TCP_AO_ADD_KEY 38 /* since Linux 6.7 */
+#endif
 
 #define LOW(index)  (2u * (index))
 #define HIGH(index) (2u * (index) + 1)
@@ -131,6 +136,12 @@ static const ArgumentRule usual_rules[] = {
         {"socket", OTHERWISE, REFUSE(EAFNOSUPPORT)},
         {"socketpair", {{FAMILY, IS(AF_UNIX)}, {LOW(2), NONE_OF(~(uint32_t) PF_UNIX)}}, ALLOW},
         {"socketpair", OTHERWISE, REFUSE(EAFNOSUPPORT)},
+
+        /* a key of TCP-AO names a hash, whichever, and the kernel loads it: what AF_ALG is refused
+         * for. ENOPROTOOPT is what a kernel without TCP-AO says */
+        {"setsockopt", {{LOW(1), IS(IPPROTO_TCP)}, {LOW(2), IS(TCP_AO_ADD_KEY)}}, REFUSE(ENOPROTOOPT),
+         .without = NET_ADMIN},
+        {"setsockopt", OTHERWISE, ALLOW},
 
         /* The limit of core dumps stays 1: with any other number, 0 included, a crash starts the
          * host's handler (settle.c). Whoever may set it today may lower it, and asks for what holds

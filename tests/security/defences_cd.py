@@ -92,6 +92,7 @@ DEFENCES = [
     ('E28', 'the refusal of ioctls that load modules', RULES,
      '{"ioctl", {{LOW(1), EITHER(SIOCGIFVLAN)}}, REFUSE(EPERM), .without = NET_ADMIN},', '',
      'test_e_sockets.Sockets.test_ioctls'),
+    ('E29', 'the warning of a socket for cores', SETTLE, "pattern[0] == '@'", 'false', 'test_e_sockets.CoreLimit.test_socket'),
     ('E29', 'the limit that setrlimit leaves', RULES, '{"setrlimit", {{LOW(0), IS(RLIMIT_CORE)}}, IGNORE},', '',
      'test_e_sockets.CoreLimit'),
     ('E29', 'the limit that prlimit64 leaves', RULES,

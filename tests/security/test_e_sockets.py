@@ -1,6 +1,10 @@
 """Rows E15 and E27 to E29: what the filter says to sockets, and to the limit of core dumps."""
 
+import os
+
 from harness.case import Case
+from harness.files import write
+from harness.place import Place
 
 
 class Attempting(Case):
@@ -64,6 +68,18 @@ class Sockets(Attempting):
 
 
 class CoreLimit(Attempting):
+    def test_socket(self):
+        """E29: where a socket takes the machine's cores, which no limit prevents, the service says so when it starts."""
+        for pattern, warns in (('@/run/cores\n', True), ('@@/run/cores\n', True), ('|/bin/handler %P\n', False), ('core\n', False)):
+            with self.subTest(pattern=pattern):
+                name = f'cores{len(pattern)}'
+                path = f'{self.world.directory}/{name}-pattern'
+                write(path, pattern)
+                self.addCleanup(os.unlink, path)
+                place = Place(self, name, prefix=(
+                    'unshare', '-m', '/bin/sh', '-c', f'mount --bind {path} /proc/sys/kernel/core_pattern && exec "$0" "$@"'))
+                self.assertEqual(f'kernel.core_pattern is a socket ({pattern.strip()})' in place.words(), warns)
+
     def test_stays(self):
         """E29 CVE-2025-4598: no call and no number changes the limit; who lowers it is told nothing and can go on."""
         outcomes = self.attempt('core')

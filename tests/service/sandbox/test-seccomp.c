@@ -143,6 +143,15 @@ static uint32_t decide_native(long number, unsigned int index, uint64_t argument
         return decide(seccomp_arch_native(), number, index, argument);
 }
 
+static void use_capabilities(uint64_t capabilities)
+{
+        g_autoptr(GError) error = NULL;
+
+        seccomp_program_free(g_steal_pointer(&filter));
+        seccomp_program_new(SECCOMP_SET_ID_ALLOWED, capabilities, &filter, &error);
+        g_assert_no_error(error);
+}
+
 #define ALLOWED    SECCOMP_RET_ALLOW
 #define REFUSED(e) (SECCOMP_RET_ERRNO | (uint32_t) (e))
 
@@ -481,6 +490,27 @@ TEST(module_ioctls)
         }
         for (size_t i = 0; i < G_N_ELEMENTS(beside); i++)
                 g_assert_cmphex(decide_native(SYS_ioctl, 1, beside[i]), ==, ALLOWED);
+}
+
+/* ---- no key of TCP-AO, which would name a hash for the kernel to load ---- */
+
+TEST(tcp_keys)
+{
+        struct seccomp_data data = {.nr = SYS_setsockopt,
+                                    .arch = seccomp_arch_native(),
+                                    .args = {3, HIGH_BIT | IPPROTO_TCP, HIGH_BIT | 38}};
+
+        g_assert_cmphex(evaluate(&data), ==, REFUSED(ENOPROTOOPT));
+        for (data.args[2] = 0; data.args[2] < 100; data.args[2]++)
+                if (data.args[2] != 38)
+                        g_assert_cmphex(evaluate(&data), ==, ALLOWED);
+        data.args[1] = SOL_SOCKET; /* SO_MAX_PACING_RATE and the like have the same numbers */
+        data.args[2] = 38;
+        g_assert_cmphex(evaluate(&data), ==, ALLOWED);
+        use_capabilities(CAPABILITY(NET_ADMIN));
+        data.args[1] = IPPROTO_TCP;
+        g_assert_cmphex(evaluate(&data), ==, ALLOWED);
+        use_capabilities(0);
 }
 
 /* ---- the limit of core dumps is not set, and whoever sets it goes on ---- */
@@ -830,15 +860,6 @@ TEST(set_id_differs_in_nothing_else)
 }
 
 /* ---- what capabilities open ---- */
-
-static void use_capabilities(uint64_t capabilities)
-{
-        g_autoptr(GError) error = NULL;
-
-        seccomp_program_free(g_steal_pointer(&filter));
-        seccomp_program_new(SECCOMP_SET_ID_ALLOWED, capabilities, &filter, &error);
-        g_assert_no_error(error);
-}
 
 static uint32_t decide_name(const char *name)
 {
