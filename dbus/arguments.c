@@ -1,5 +1,6 @@
 #include "dbus/arguments.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "service/spec/error.h"
@@ -99,4 +100,18 @@ bool arguments_read_word(sd_bus_message *message, const char *what, const char *
         all = g_strjoinv("', '", (char **) words);
         return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "%s is '%s', not one of '%s'", what,
                          word, all);
+}
+
+bool arguments_read_fd(sd_bus_message *message, const char *what, int *ret, GError **error)
+{
+        int r = sd_bus_message_read_basic(message, 'h', ret);
+
+        /* The message holds an index into what came with it; many libraries send the index alone.
+         */
+        if (r == -EBADMSG)
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "the descriptor of %s did not come with the message: does your "
+                                 "D-Bus library pass file descriptors?",
+                                 what);
+        return r < 0 ? arguments_malformed(error, r, what) : true;
 }

@@ -25,3 +25,5 @@ bool arguments_read_bool(sd_bus_message *message, const char *what, bool *ret, G
 /* An `s` that is one of `words`, NULL-terminated; *ret is its place among them. */
 bool arguments_read_word(sd_bus_message *message, const char *what, const char *const *words,
                          unsigned *ret, GError **error);
+/* An `h`: borrowed, open as long as the message. */
+bool arguments_read_fd(sd_bus_message *message, const char *what, int *ret, GError **error);

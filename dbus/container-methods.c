@@ -161,12 +161,11 @@ static bool open_output(Server *server, Container *container, const OutputReader
         Output *output;
         autofd int fd = -1;
 
-        if (!manager_load_output(server->manager, container, &output, error) ||
-            !output_attach(output, how, &fd, error))
-                return false;
-        int r = sd_bus_reply_method_return(message, "h", fd);
-        return r < 0 ? error_set_errno(error, RUNTIME_ERROR_FAILED, -r, "cannot pass the fd")
-                     : true;
+        return fd_replies_may(server->fd_replies, message, error) &&
+               manager_load_output(server->manager, container, &output, error) &&
+               output_attach(output, how, &fd, error) &&
+               fd_replies_send(server->fd_replies, message, fd, container_info(container)->id,
+                               error);
 }
 
 static bool method_attach(Server *server, Container *container, sd_bus_message *message,
@@ -247,14 +246,13 @@ static bool method_resize_terminal(Server *server, Container *container, sd_bus_
 static bool method_open_pidfd(Server *server, Container *container, sd_bus_message *message,
                               GError **error)
 {
-        int r;
+        const char *id = container_info(container)->id;
 
         if (!container_is_live(container))
                 return error_set(error, RUNTIME_ERROR_INVALID_STATE,
-                                 "container '%s' has no process", container_info(container)->id);
-        r = sd_bus_reply_method_return(message, "h", container_pidfd(container));
-        return r < 0 ? error_set_errno(error, RUNTIME_ERROR_FAILED, -r, "cannot pass the pidfd")
-                     : true;
+                                 "container '%s' has no process", id);
+        return fd_replies_may(server->fd_replies, message, error) &&
+               fd_replies_send(server->fd_replies, message, container_pidfd(container), id, error);
 }
 
 Container *container_at(Server *server, const char *path)

@@ -24,6 +24,9 @@
         X(Mounts, "a(ayaysas)", "volume", "SRC:DST[:OPTIONS]",                                     \
           "bind a file or directory into the container; options ro, rw, noexec; may be repeated")  \
         X(RootFD, "h", "", "", "the root file system as a directory that the caller holds")        \
+        X(StandardInput, "h", "", "", "file descriptor 0, for clients that cannot send a{uh}")     \
+        X(StandardOutput, "h", "", "", "file descriptor 1")                                        \
+        X(StandardError, "h", "", "", "file descriptor 2")                                         \
         X(Terminal, "b", "tty", "BOOL", "give the container a terminal of its own")                \
         X(ReadOnlyRoot, "b", "read-only", "BOOL",                                                  \
           "mount the root file system read-only (default: yes)")                                   \

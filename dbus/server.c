@@ -27,6 +27,7 @@ Server *server_new(const ServerOptions *options)
         server->options = *options;
         server->callers = callers_new(options->bus, options->peer);
         server->watches = peer_watches_new(options->bus);
+        server->fd_replies = fd_replies_new(options->bus);
         server->lookups = rootfs_lookups_new();
         if (!options->peer)
                 server->authority = authority_new(options->bus, AUTHORITY_TIMEOUT_USEC);
@@ -70,6 +71,7 @@ void server_free(Server *server)
         waiting_free(server->waiting);
         callers_free(server->callers);
         peer_watches_free(server->watches);
+        fd_replies_free(server->fd_replies);
         rootfs_lookups_free(server->lookups);
         g_free(server);
 }

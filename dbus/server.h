@@ -13,6 +13,7 @@
 
 #include "dbus/activity.h"
 #include "dbus/connection/callers.h"
+#include "dbus/connection/fd-replies.h"
 #include "dbus/connection/peer-watch.h"
 #include "dbus/requests.h"
 #include "dbus/signals.h"
@@ -37,6 +38,7 @@ typedef struct Server {
         Manager *manager; /* borrowed */
         Callers *callers;
         PeerWatches *watches;
+        FdReplies *fd_replies;
         RootfsLookups *lookups;
         Authority *authority; /* NULL on a private connection */
         Requests *requests;

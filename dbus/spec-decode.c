@@ -4,12 +4,60 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "dbus/arguments.h"
 #include "dbus/options.h"
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
 #include "service/util/capability.h"
+
+/* -- one fd -- */
+
+/* Refuses an fd by which more can be reached than the fd itself gives: a directory, or a mere path.
+ * Does not ask the file system, which might never answer: the kernel knows the type. */
+static bool check_fd(int fd, const char *what, GError **error)
+{
+        struct statx status;
+        int flags = fcntl(fd, F_GETFL);
+
+        if (flags < 0 || statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0)
+                return error_set_errno(error, RUNTIME_ERROR_INVALID_ARGS, errno, "%s", what);
+        if (flags & O_PATH)
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "%s is open as a path only, not to read or write", what);
+        if (S_ISDIR(status.stx_mode))
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "%s is a directory", what);
+        return true;
+}
+
+static bool has_fd(const Order *order, unsigned target)
+{
+        for (size_t i = 0; i < order->n_fds; i++)
+                if (order->fds[i].target == (int) target)
+                        return true;
+        return false;
+}
+
+/* Reads an fd that becomes `target` inside. */
+static bool take_fd(sd_bus_message *message, Order *order, unsigned target, const char *what,
+                    GError **error)
+{
+        int fd;
+
+        if (!arguments_read_fd(message, what, &fd, error))
+                return false;
+        if (order->n_fds == SPAWN_FDS_MAX)
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "more than the %u fds allowed",
+                                 SPAWN_FDS_MAX);
+        if (!check_fd(fd, what, error))
+                return false;
+        if ((fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)) < 0)
+                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
+                                       "cannot keep %s", what);
+        order_add_fd(order, fd, (int) target);
+        return true;
+}
 
 /* -- options -- */
 
@@ -126,16 +174,37 @@ static bool decode_Mounts(sd_bus_message *message, Order *order, GError **error)
  * answer. */
 static bool decode_RootFD(sd_bus_message *message, Order *order, GError **error)
 {
-        int fd, r = sd_bus_message_read_basic(message, 'h', &fd);
+        int fd;
 
-        if (r < 0)
-                return arguments_malformed(error, r, "RootFD");
+        if (!arguments_read_fd(message, "RootFD", &fd, error))
+                return false;
         if ((order->tree.root.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)) < 0)
                 return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
                                        "cannot keep RootFD");
         order->tree.has_root_fd = true;
         return true;
 }
+
+/* The fds have been read before the options. */
+static bool take_standard_fd(sd_bus_message *message, Order *order, unsigned target,
+                             const char *what, GError **error)
+{
+        return has_fd(order, target)
+                       ? error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                   "%s and fd %u are both given: they are the same descriptor",
+                                   what, target)
+                       : take_fd(message, order, target, what, error);
+}
+
+#define DECODE_STANDARD(Key, target)                                                               \
+        static bool decode_##Key(sd_bus_message *message, Order *order, GError **error)            \
+        {                                                                                          \
+                return take_standard_fd(message, order, target, #Key, error);                      \
+        }
+
+DECODE_STANDARD(StandardInput, STDIN_FILENO)
+DECODE_STANDARD(StandardOutput, STDOUT_FILENO)
+DECODE_STANDARD(StandardError, STDERR_FILENO)
 
 static bool decode_UserNamespace(sd_bus_message *message, Order *order, GError **error)
 {
@@ -248,47 +317,22 @@ static bool read_options(sd_bus_message *message, Order *order, GError **error)
 
 /* -- fds -- */
 
-/* Refuses an fd by which more can be reached than the fd itself gives: a directory, or a mere path.
- * Does not ask the file system, which might never answer: the kernel knows the type. */
-static bool check_fd(int fd, unsigned target, GError **error)
-{
-        struct statx status;
-        int flags = fcntl(fd, F_GETFL);
-
-        if (flags < 0 || statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0)
-                return error_set_errno(error, RUNTIME_ERROR_INVALID_ARGS, errno, "fd %u", target);
-        if (flags & O_PATH)
-                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                 "fd %u is open as a path only, not to read or write", target);
-        if (S_ISDIR(status.stx_mode))
-                return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "fd %u is a directory", target);
-        return true;
-}
-
 static bool read_fd(sd_bus_message *message, Order *order, GError **error)
 {
+        char what[16];
         uint32_t target;
-        int fd, r = sd_bus_message_read(message, "uh", &target, &fd);
+        int r = sd_bus_message_read_basic(message, 'u', &target);
 
         if (r < 0)
                 return arguments_malformed(error, r, "fds");
-        if (order->n_fds == SPAWN_FDS_MAX)
-                return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "more than the %u fds allowed",
-                                 SPAWN_FDS_MAX);
         if (target > SPAWN_FD_NUMBER_MAX)
                 return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "fd number %u is above %u",
                                  target, SPAWN_FD_NUMBER_MAX);
-        for (size_t i = 0; i < order->n_fds; i++)
-                if (order->fds[i].target == (int) target)
-                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                         "fd number %u is given twice", target);
-        if (!check_fd(fd, target, error))
-                return false;
-        if ((fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)) < 0)
-                return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
-                                       "cannot keep fd %u", target);
-        order_add_fd(order, fd, (int) target);
-        return true;
+        if (has_fd(order, target))
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "fd number %u is given twice",
+                                 target);
+        g_snprintf(what, sizeof what, "fd %u", target);
+        return take_fd(message, order, target, what, error);
 }
 
 static bool read_fds(sd_bus_message *message, Order *order, GError **error)

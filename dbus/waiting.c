@@ -128,15 +128,43 @@ static void on_waiter_left(bool gone, void *data)
                 g_ptr_array_remove_fast(call->bond->calls, call);
 }
 
+/* Puts `message` in the place of the same connection's older call of the same method, if there is
+ * such a call. A client that gives up on a call and calls again tells nobody: the older call would
+ * count among the unanswered ones of its connection until the container ends, and dbus-daemon lets
+ * a connection that has 128 of them call nobody any more. */
+static bool supersede(Bond *bond, sd_bus_message *message)
+{
+        const char *member = sd_bus_message_get_member(message);
+
+        for (guint i = 0; bond->calls && i < bond->calls->len; i++) {
+                KeptCall *call = bond->calls->pdata[i];
+                g_autoptr(GError) error = NULL;
+                if (strcmp(sd_bus_message_get_member(call->message), member) != 0 ||
+                    g_strcmp0(sd_bus_message_get_sender(call->message),
+                              sd_bus_message_get_sender(message)) != 0)
+                        continue;
+                error_set(&error, RUNTIME_ERROR_NO_REPLY, "superseded by a later %s", member);
+                error_map_reply(call->message, error);
+                sd_bus_message_unref(call->message);
+                call->message = sd_bus_message_ref(message);
+                return true;
+        }
+        return false;
+}
+
 bool waiting_keep(Waiting *waiting, Container *container, sd_bus_message *message, GError **error)
 {
         const Credentials *caller = callers_get(waiting->options.callers, message, error);
 
-        if (!caller || !waiting_has_room(waiting, message, error))
+        if (!caller)
                 return false;
         if (sd_bus_message_get_expect_reply(message) <= 0)
                 return true; /* nobody to answer */
         Bond *bond = bond_of(waiting, container);
+        if (supersede(bond, message))
+                return true;
+        if (!waiting_has_room(waiting, message, error))
+                return false;
         if (!bond->calls)
                 bond->calls = g_ptr_array_new_with_free_func(kept_call_free);
         KeptCall *call = g_new0(KeptCall, 1);

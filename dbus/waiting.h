@@ -27,7 +27,8 @@ bool waiting_is_idle(const Waiting *waiting); /* no call is kept */
 
 /* May the caller have one more call kept? */
 bool waiting_has_room(Waiting *waiting, sd_bus_message *message, GError **error);
-/* Keeps `message` to be answered when the container ends. */
+/* Keeps `message` to be answered when the container ends. A connection has at most one call of each
+ * method kept for a container: the older one is answered with NoReply. */
 bool waiting_keep(Waiting *waiting, Container *container, sd_bus_message *message, GError **error);
 /* Answers all calls that were kept for the container, and forgets it. */
 void waiting_answer(Waiting *waiting, Container *container);

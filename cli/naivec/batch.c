@@ -120,6 +120,17 @@ static bool drain_to(Batch *batch, unsigned n)
         return false;
 }
 
+/* Who names a container twice means it once: the service would answer the first call that a later
+ * one has taken its place. */
+static bool is_called(const Batch *batch, const char *path)
+{
+        for (guint i = 0; i < batch->items->len; i++)
+                if (strcmp(sd_bus_message_get_path(((Item *) batch->items->pdata[i])->call),
+                           path) == 0)
+                        return true;
+        return false;
+}
+
 void batch_call(Batch *batch, const char *id, const char *path, const char *types, ...)
 {
         g_autoptr(sd_bus_message) call = NULL;
@@ -142,6 +153,8 @@ void batch_call(Batch *batch, const char *id, const char *path, const char *type
                 batch->status = client_complain_errno(batch->client, id, r);
                 return;
         }
+        if (is_called(batch, found))
+                return;
         item = g_new(Item, 1);
         *item = (Item){.batch = batch, .id = g_strdup(id), .call = g_steal_pointer(&call)};
         g_ptr_array_add(batch->items, item);

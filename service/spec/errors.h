@@ -19,6 +19,7 @@
         X(NO_MEMORY, ERROR_OF_BUS "NoMemory", "the kernel has none left")                          \
         X(FAILED, ERROR_OF_BUS "Failed", "trouble of the service's own: a bus call, its files")    \
         X(CANCELLED, ERROR_OF_BUS "Cancelled", "the service stops, or the caller left")            \
+        X(NO_REPLY, ERROR_OF_BUS "NoReply", "a later call has taken the place of this one")        \
         X(CONTAINER_EXISTS, ERROR_OF_SERVICE "ContainerExists", "the id is taken")                 \
         X(NO_SUCH_CONTAINER, ERROR_OF_SERVICE "NoSuchContainer", "none that the caller may see")   \
         X(INVALID_STATE, ERROR_OF_SERVICE "InvalidState", "not in this state of the container")    \

@@ -276,7 +276,7 @@ FIXTURE_TEST(every_option)
         mount_words(f, "", "/scratch", "tmpfs", (const char *[]){"size=1k", "mode=700", NULL});
         close_mounts(f);
         assert_accepted(f);
-        g_assert_cmpuint(n, ==, 19); /* a new one belongs into this test */
+        g_assert_cmpuint(n, ==, 22); /* a new one belongs into this test, but for fds */
         g_assert_cmpstr(f->order->id, ==, "web");
         g_assert_cmpuint(f->order->resources.memory_max, ==, 10485760);
         g_assert_cmpuint(f->order->resources.memory_swap_max, ==, 4096);
@@ -790,6 +790,53 @@ FIXTURE_TEST(fd_path)
                 spawn_with_fd(f, 3, path);
                 assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "fd 3 is open as a path only");
         }
+}
+
+/* StandardInput and its kin are the descriptors 0, 1 and 2 of who cannot send a{uh}. */
+FIXTURE_TEST(standard_fds)
+{
+        static const char *const keys[] = {"StandardInput", "StandardOutput", "StandardError"};
+
+        for (int target = 0; target < 3; target++) {
+                clear_result(f);
+                spawn_with(f, "{sv}", keys[target], "h", f->null);
+                assert_accepted(f);
+                g_assert_cmpuint(f->order->n_fds, ==, 1);
+                g_assert_cmpint(f->order->fds[0].target, ==, target);
+        }
+}
+
+/* Such an option beside the same number in fds is refused by both names; beside another, not. */
+FIXTURE_TEST(standard_fd_twice)
+{
+        for (unsigned target = 0; target < 3; target++) {
+                new_message(f);
+                clear_result(f);
+                command(f);
+                open_fds(f);
+                fd_entry(f, target, f->null);
+                close_list(f);
+                open_options(f);
+                must(sd_bus_message_append(f->message, "{sv}", "StandardOutput", "h", f->null));
+                close_list(f);
+                if (target == 1)
+                        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS,
+                                       "StandardOutput and fd 1 are both given");
+                else
+                        assert_accepted(f);
+        }
+}
+
+/* The options are no way around what is refused in fds. */
+FIXTURE_TEST(standard_fd_directory)
+{
+        autofd int directory = open("/", O_PATH | O_CLOEXEC);
+
+        spawn_with(f, "{sv}", "StandardError", "h", directory);
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "StandardError is open as a path only");
+        clear_result(f);
+        spawn_with(f, "{sv}{sv}", "StandardInput", "h", f->null, "Terminal", "b", 1);
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "Terminal and fd 0 exclude");
 }
 
 /* A terminal is the container's 0, 1 and 2: none of them can be given beside it, any other can. */

@@ -1,11 +1,13 @@
 """The same Run from clients that nobody here wrote."""
 
 import json
+import os
 import re
 import sys
 
 from harness.case import Case
-from harness.client import Container, PATH
+from harness.client import CONTAINER, MANAGER, NAME, PATH, Container, GLib
+from harness.wire import Wire, Writer, spawn_body
 from harness.world import SOURCE
 
 PATTERN = r'/org/naive/Runc/container/0/[A-Za-z0-9_]+'
@@ -86,3 +88,60 @@ class Clients(Case):
         self.assertEqual((name, state, owner), ('listed', 'created', 0))
         self.assertGreater(created, 1_500_000_000_000_000)
         self.assertTrue(path.startswith('/org/naive/Runc/container/0/'))
+
+
+class Descriptors(Case):
+    """What clients do that do not pass file descriptors."""
+
+    def wire(self, **kwargs):
+        wire = Wire(self.world.address, **kwargs)
+        self.addCleanup(wire.close)
+        return wire
+
+    def test_missing(self):
+        """An index without a descriptor is InvalidArgs, and the words ask the right question."""
+        wire = self.wire()
+        serial = wire.send(NAME, PATH, MANAGER, 'Spawn', 'ayaaya{uh}a{sv}', spawn_body(self.rootfs, [(1, 0)]))
+        while (answer := wire.receive())[1] != serial:
+            pass
+        self.assertEqual(answer[2], 'org.freedesktop.DBus.Error.InvalidArgs')
+        self.assertIn(b'the descriptor of fd 1 did not come with the message: '
+                      b'does your D-Bus library pass file descriptors?', answer[3])
+        with self.refused('InvalidArgs', text='the descriptor of StandardError did not come with the message'):
+            self.root.spawn(self.rootfs, ['/bin/true'], StandardError=GLib.Variant('h', 0))
+
+    def test_options(self):
+        """StandardInput, StandardOutput and StandardError are the descriptors 0, 1 and 2."""
+        (stdin, writer), (reader, stdout), (errors, stderr) = (os.pipe() for _ in range(3))
+        os.write(writer, b'read\n')
+        os.close(writer)
+        arguments = GLib.Variant('(ayaaya{uh}a{sv})', (
+            os.fsencode(self.rootfs), [b'/bin/sh', b'-c', b'cat; echo wrong >&2'], {},
+            {key: GLib.Variant('h', i) for i, key in enumerate(('StandardInput', 'StandardOutput', 'StandardError'))}))
+        path, = self.root.invoke(PATH, MANAGER, 'Spawn', arguments, 20, 0, (stdin, stdout, stderr), NAME)
+        for fd in stdin, stdout, stderr:
+            os.close(fd)
+        self.assertEqual(Container(self.root, path).wait(), ('success', 0))
+        for fd, said in (reader, b'read\n'), (errors, b'wrong\n'):
+            with open(fd, 'rb') as f:
+                self.assertEqual(f.read(), said)
+        self.assertEqual(Container(self.root, path).log(), b'')
+
+    def test_reply_that_is_dropped(self):
+        """A client that cannot take descriptors gets no answer to OpenLog; the log says so once, and the next such call
+        is NotSupported."""
+        path = self.root.spawn(self.rootfs, ['/bin/sleep', '60'], Id='c').path
+        mark = self.log_mark()
+        wire = self.wire(takes_fds=False)
+        open_log = (NAME, path, CONTAINER, 'OpenLog', 'a{sv}', bytes(Writer().array(8, [], None).data))
+        wire.send(*open_log)
+        wire.send(*open_log)
+        self.eventually(lambda: b'cannot take file descriptors' in self.log_since(mark))
+        for call in open_log, (NAME, path, CONTAINER, 'OpenPIDFD'):
+            self.assertEqual(wire.call(*call), 'org.freedesktop.DBus.Error.NotSupported')
+        self.assertRegex(self.log_since(mark).decode(),
+                         ':[0-9.]+ cannot take file descriptors: OpenLog of c got no answer')
+        self.assertEqual(self.log_since(mark).count(b'cannot take file descriptors'), 1)
+        self.assertIsNone(wire.call(NAME, path, CONTAINER, 'ReadLog', 'tu', bytes(Writer().t(0).u(100).data)))
+        self.root.call(path, CONTAINER, 'OpenLog', 'a{sv}', ({},))  # others are answered
+        os.close(self.root.fds.pop())

@@ -101,13 +101,14 @@ class Waits(Hostile):
     def test_bounded_for_each_user(self):
         """N5: 1,024 calls of one user wait, the next are LimitsExceeded; root's, others' and new ones' are served."""
         alice, bob = self.user('alice'), self.user('bob')
-        target = alice.spawn(self.rootfs_of('alice'), ['/bin/sleep', '60'])
+        targets = [alice.spawn(self.rootfs_of('alice'), ['/bin/sleep', '60']) for _ in range(50)]
+        target = targets[0]
         other = bob.spawn(self.rootfs_of('bob'), ['/bin/sleep', '60'])
-        connections = [self.wire('alice') for _ in range(11)]
+        connections = [self.wire('alice') for _ in range(22)]
         for connection in connections:
-            for _ in range(CALLS_AT_ONCE):
-                connection.send(NAME, target.path, CONTAINER, 'Wait')
-        surplus = len(connections) * CALLS_AT_ONCE - WAITING_PER_UID
+            for waited_for in targets:
+                connection.send(NAME, waited_for.path, CONTAINER, 'Wait')
+        surplus = len(connections) * len(targets) - WAITING_PER_UID
         errors = self.errors(connections, surplus + 1)
         self.assertEqual([name for name, _ in errors], ['org.freedesktop.DBus.Error.LimitsExceeded'] * surplus)
         self.assertIn('waiting', errors[0][1])
@@ -117,7 +118,8 @@ class Waits(Hostile):
         roots = self.root.call_async(target.path, CONTAINER, 'Wait')
         other.stop(timeout=0.2)
         self.assertEqual(other.wait(), ('timeout', 9))
-        Container(self.root, target.path).stop(timeout=0.2)
+        for waited_for in targets:
+            Container(self.root, waited_for.path).kill()
         self.assertTrue(pump(lambda: roots))
         self.assertEqual(len(self.errors(connections, WAITING_PER_UID)), WAITING_PER_UID)  # all answered now
         self.assertEqual(self.spawn_output(['/bin/echo', 'x'], client=alice, rootfs=self.rootfs_of('alice')), 'x\n')

@@ -6,7 +6,7 @@ import signal
 import time
 
 from harness.case import Case
-from harness.client import CONTAINER, MANAGER, PATH, Container, GLib, pump
+from harness.client import CONTAINER, MANAGER, PATH, BusError, Container, GLib, pump
 from harness.files import read, read_bytes, write
 from harness.wire import Wire, run_body
 
@@ -130,13 +130,44 @@ class Waiting(Case):
     def test_many_waiters(self):
         """Many may wait; one that leaves does no harm."""
         container = self.root.spawn(self.rootfs, ['/bin/sleep', '60'])
-        waiters = [self.root.call_async(container.path, CONTAINER, 'Wait') for _ in range(10)]
+        waiters = [self.another_client().call_async(container.path, CONTAINER, 'Wait') for _ in range(10)]
         leaver = self.another_client()
         leaver.call_async(container.path, CONTAINER, 'Wait')
         leaver.close()
         container.kill()
         self.assertTrue(pump(lambda: all(waiters)))
         self.assertEqual([w[0] for w in waiters], [('signal', 9)] * 10)
+
+    def test_superseded(self):
+        """A later Wait of a connection on a container answers its older one, and nothing else: not that of another
+        connection, not that on another container, not a Stop, which in turn takes the place of a Stop."""
+        one, other = (self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'trap "" TERM; sleep 60']) for _ in range(2))
+        kept = [client.call_async(container.path, CONTAINER, 'Wait')
+                for client, container in ((self.another_client(), one), (self.root, other))]
+        waits = [self.root.call_async(one.path, CONTAINER, 'Wait') for _ in range(3)]
+        stops = [self.root.call_async(one.path, CONTAINER, 'Stop', 'it', (15, 60_000_000)) for _ in range(2)]
+        self.assertTrue(pump(lambda: waits[0] and waits[1] and stops[0]))
+        for (answer,), method in ((waits[0], 'Wait'), (waits[1], 'Wait'), (stops[0], 'Stop')):
+            self.assertEqual(str(answer), f'org.freedesktop.DBus.Error.NoReply: superseded by a later {method}')
+        self.assertFalse(pump(lambda: waits[2] or stops[1] or any(kept), timeout=0.3))
+        one.kill()
+        other.kill()
+        self.assertTrue(pump(lambda: waits[2] and stops[1] and all(kept)))
+        self.assertEqual([*kept[0], *kept[1], *waits[2], *stops[1]], [('signal', 9)] * 3 + [()])
+
+    def test_waits_that_were_given_up(self):
+        """300 Waits of a connection with a limit of 20 ms each, and then it can still call: a Ping and a Wait."""
+        client = self.another_client()
+        container = Container(client, self.root.spawn(self.rootfs, ['/bin/sleep', '60']).path)
+        for _ in range(300):
+            with self.assertRaises(BusError) as caught:
+                container.wait(timeout=0.02)
+            self.assertIn(caught.exception.name, ('local.Timeout', 'org.freedesktop.DBus.Error.NoReply'))
+        client.ping()
+        last = client.call_async(container.path, CONTAINER, 'Wait')
+        self.root.get_container(container.id).kill()
+        self.assertTrue(pump(lambda: last))
+        self.assertEqual(last, [('signal', 9)])
 
     def test_wait_on_created(self):
         """Wait on a created container waits through its start."""
@@ -315,12 +346,13 @@ class Callers(Case):
 
 class Waits(Case):
     def test_left_ones_are_forgotten(self):
-        """Waits of clients that have left do not count: four times 100 of them lock nobody out."""
-        container = self.user('alice').spawn(self.rootfs_of('alice'), ['/bin/sleep', '60'])
-        for _ in range(4):
+        """Waits of clients that have left do not count: eight times 40 of them lock nobody out."""
+        containers = [self.user('alice').spawn(self.rootfs_of('alice'), ['/bin/sleep', '60']) for _ in range(40)]
+        container = containers[0]
+        for _ in range(8):
             alice = self.impostor('alice')
-            for _ in range(100):
-                alice.call_async(container.path, CONTAINER, 'Wait')
+            for waited_for in containers:
+                alice.call_async(waited_for.path, CONTAINER, 'Wait')
             alice.ping()
             alice.close()
             time.sleep(0.1)

@@ -88,17 +88,18 @@ def header(kind, flags, serial, body_length, fields):
 
 
 class Wire:
-    def __init__(self, address):
+    def __init__(self, address, takes_fds=True):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.connect(address.split('path=')[1].split(',')[0])
         self.socket.settimeout(60)
         self.buffer = b''
         self.serial = 0
         uid = str(os.getuid()).encode().hex().encode()
-        self.socket.sendall(b'\0AUTH EXTERNAL ' + uid + b'\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n')
-        while self.buffer.count(b'\r\n') < 2:
+        negotiate = b'NEGOTIATE_UNIX_FD\r\n' if takes_fds else b''
+        self.socket.sendall(b'\0AUTH EXTERNAL ' + uid + b'\r\n' + negotiate + b'BEGIN\r\n')
+        while self.buffer.count(b'\r\n') < 1 + takes_fds:
             self._fill()
-        self.buffer = self.buffer.split(b'\r\n', 2)[2]
+        self.buffer = self.buffer.split(b'\r\n', 1 + takes_fds)[-1]
         self.bus('Hello')
 
     def _fill(self):
