@@ -346,16 +346,16 @@ class Callers(Case):
 
 class Waits(Case):
     def test_left_ones_are_forgotten(self):
-        """Waits of clients that have left do not count: eight times 40 of them lock nobody out."""
-        containers = [self.user('alice').spawn(self.rootfs_of('alice'), ['/bin/sleep', '60']) for _ in range(40)]
+        """Waits of clients that have left do not count: 24 times 50 of them lock nobody out."""
+        containers = [self.user('alice').spawn(self.rootfs_of('alice'), ['/bin/sleep', '60']) for _ in range(50)]
         container = containers[0]
-        for _ in range(8):
+        for _ in range(24):
             alice = self.impostor('alice')
             for waited_for in containers:
                 alice.call_async(waited_for.path, CONTAINER, 'Wait')
             alice.ping()
             alice.close()
-            time.sleep(0.1)
+            time.sleep(0.05)
         again = Container(self.user('alice'), container.path)
         again.stop(timeout=0)
         self.assertEqual(again.state, 'stopped')
