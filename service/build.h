@@ -15,7 +15,7 @@
 typedef struct ServiceOptions {
         char *address;       /* NULL: the system bus. Borrowed, as are all of these */
         char *state_dir;     /* NULL: the default */
-        char *cgroup_parent; /* NULL: the unit's own cgroup */
+        char *cgroup_parent; /* NULL: that of the containers' unit */
         int embedded;        /* fd of a private connection, to serve instead; -1: none */
         Activity activity;   /* may be called while the service is opened or closed, too */
         void (*bus_lost)(int error, void *data);

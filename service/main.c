@@ -114,7 +114,7 @@ static bool parse_options(Program *program, int argc, char **argv, GError **erro
                 {"config", 0, 0, G_OPTION_ARG_FILENAME, &program->config,
                  "Configuration file (default: " CONFIG_PATH ")", "FILE"},
                 {"cgroup-parent", 0, 0, G_OPTION_ARG_STRING, &options->cgroup_parent,
-                 "Where the containers' cgroups go (default: the unit's own)", "PATH"},
+                 "Where the containers' cgroups go (default: the containers' unit)", "PATH"},
                 {"idle-timeout", 0, 0, G_OPTION_ARG_INT, &program->idle_timeout,
                  "Exit after so long without work; 0: never", "SECONDS"},
                 {"embedded", 0, 0, G_OPTION_ARG_INT, &options->embedded,

@@ -122,4 +122,6 @@ void cgroup_tree_set_ceilings(CgroupTree *tree, const CgroupLimits *ceilings)
                         (void) cgroup_cap_owner(
                                 tree, (uid_t) g_ascii_strtoull(owners->pdata[k], NULL, 10), NULL);
         }
+        if (tree->before)
+                cgroup_tree_set_ceilings(tree->before, ceilings);
 }

@@ -87,6 +87,8 @@ bool cgroup_open(CgroupTree *tree, uid_t owner, uint64_t serial, Cgroup **ret, G
                                              O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
                 found = found || cgroup->leaf_fds[i] >= 0;
         }
+        if (!found && tree->before)
+                return cgroup_open(tree->before, owner, serial, ret, error);
         if (!found)
                 return error_set(error, RUNTIME_ERROR_CGROUP_FAILED, "there is no cgroup leaf %s",
                                  cgroup->name);

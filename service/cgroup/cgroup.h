@@ -31,10 +31,11 @@ typedef struct CgroupTree CgroupTree;
 
 /* Looks at /proc/self/mountinfo and /proc/self/cgroup, makes the parent in each hierarchy that
  * serves a limit, and keeps directory fds. `parent` is a path such as
- * "/system.slice/naive-runc.service". NULL: the unit's own cgroup if systemd started this process
- * in the leaf "supervisor" of it (Delegate= and DelegateSubgroup=supervisor, systemd 254); under an
- * older systemd with v2 controllers "/system.slice/naive-runc-containers", since it cannot start a
- * unit again whose own cgroup hands controllers down to containers that still run; else the path
+ * "/system.slice/naive-runc.service". NULL: the cgroup of naive-runc-containers.service, if systemd
+ * started this process in naive-runc.service beside it; in another unit that unit's own, if systemd
+ * started this process in the leaf "supervisor" of it (DelegateSubgroup=); else, under systemd with
+ * v2 controllers, "/system.slice/naive-runc-containers", for systemd cannot start a unit again
+ * whose own cgroup hands controllers down to containers that still run; else the path
  * above. A machine without cgroups, or without the right to them, is no error here: the mode says
  * so, and cgroup_new() refuses limits, naming what is missing and why. */
 CgroupTree *cgroup_tree_new(const char *parent);

@@ -16,9 +16,6 @@
 
 #include "service/cgroup/cgroup.h"
 
-#define CGROUP_PARENT_DEFAULT  "/system.slice/naive-runc.service"
-#define CGROUP_PARENT_BESIDE   "/system.slice/naive-runc-containers"
-#define CGROUP_SUPERVISOR      "supervisor"
 #define CGROUP_HIERARCHIES_MAX 3u /* v2, and one for each controller that it may lack */
 
 typedef enum CgroupController {
@@ -63,6 +60,7 @@ struct CgroupTree {
         GHashTable *capped; /* set of the owners whose directories have the ceilings */
         int tracking;       /* the hierarchy in which every container has a leaf, or -1 */
         bool is_copy;       /* another process makes what is above the leaves */
+        CgroupTree *before; /* where a version before has left containers, or NULL */
 };
 
 /* -- procs.c: what is the same in both versions -- */

@@ -44,6 +44,8 @@ void cgroup_tree_foreach_leaf(CgroupTree *tree, CgroupLeafFunc function, void *d
                 function((uid_t) g_ascii_strtoull(name, NULL, 10),
                          g_ascii_strtoull(serial, NULL, 10), populated != NULL, data);
         }
+        if (tree->before)
+                cgroup_tree_foreach_leaf(tree->before, function, data);
 }
 
 static void remove_if_empty(uid_t owner, uint64_t serial, bool populated, void *data)
@@ -65,4 +67,6 @@ void cgroup_tree_sweep(CgroupTree *tree)
                         (void) unlinkat(h->parent_fd, owners->pdata[k], AT_REMOVEDIR);
                 cgroup_hierarchy_remove_parent(h);
         }
+        if (tree->before)
+                cgroup_tree_sweep(tree->before);
 }

@@ -24,6 +24,12 @@
 #include "service/util/mountinfo.h"
 #include "service/util/proc.h"
 
+#define PARENT_DEFAULT  "/system.slice/naive-runc.service"
+#define PARENT_BESIDE   "/system.slice/naive-runc-containers"
+#define SERVICE_UNIT    "naive-runc.service"
+#define CONTAINERS_UNIT "naive-runc-containers.service"
+#define SUPERVISOR      "supervisor"
+
 const char *cgroup_mode_to_string(CgroupMode mode)
 {
         static const char *const names[] = {"none", "unified", "hybrid", "legacy"};
@@ -102,12 +108,12 @@ static void hand_down(CgroupHierarchy *h, int dirfd)
                 (void) cgroup_unified_enable(dirfd, 1u << CGROUP_MEMORY | 1u << CGROUP_PIDS, NULL);
 }
 
-/* Makes one level, unless it is there, and moves `dirfd` on to it. */
+/* Makes one level, unless it is there or is systemd's, and moves `dirfd` on to it. */
 static bool descend(CgroupHierarchy *h, int *dirfd, const char *name)
 {
-        if (mkdirat(*dirfd, name, 0755) == 0)
+        if (!h->is_delegated && mkdirat(*dirfd, name, 0755) == 0)
                 h->parent_made++;
-        else if (errno != EEXIST)
+        else if (!h->is_delegated && errno != EEXIST)
                 return false;
         int fd = openat(*dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
@@ -183,8 +189,9 @@ static char *own_directory(const MountInfo *mount)
 /* A directory is ours to divide only if systemd has left its mark of delegation on it. Its name
  * says nothing: a program that is started by hand inside some other service is in a directory of
  * that service's name. */
-static bool is_delegated(const char *directory)
+static bool is_delegated(const MountInfo *mount, const char *path)
 {
+        g_autofree char *directory = g_strconcat(mount->point, path, NULL);
         char mark[2];
 
         return access(directory, W_OK) == 0 &&
@@ -193,23 +200,28 @@ static bool is_delegated(const char *directory)
                mark[0] == '1';
 }
 
-/* The delegated parent below the mount point of v2, or NULL. It is ours only if systemd itself
- * started us in the leaf "supervisor" of it (DelegateSubgroup=, since 254). An older systemd puts
- * the service right into the delegated directory; the kernel refuses that (EBUSY, exit 219/CGROUP)
- * as long as the directory hands controllers down. A service that moved itself away from there
- * could not be started again while a container runs. */
+/* The delegated parent below the mount point of v2, or NULL. If systemd started us in the service's
+ * unit, it is the directory of the containers' unit, which lies beside: systemd could not start us
+ * again in a directory that hands controllers down (EBUSY). In another unit it is the directory
+ * above the leaf "supervisor" that we are in (DelegateSubgroup=, since 254). */
 static char *find_delegated(const MountInfo *mount)
 {
-        g_autofree char *own = mount ? own_directory(mount) : NULL;
+        g_autofree char *unit = mount ? own_directory(mount) : NULL;
+        bool in_leaf = unit && g_str_has_suffix(unit, ".service/" SUPERVISOR);
 
-        if (!own || !g_str_has_suffix(own, ".service/" CGROUP_SUPERVISOR))
-                return NULL;
-        *strrchr(own, '/') = '\0';
-        g_autofree char *directory = g_strconcat(mount->point, own, NULL);
-        return is_delegated(directory) ? g_steal_pointer(&own) : NULL;
+        if (in_leaf)
+                *strrchr(unit, '/') = '\0';
+        if (unit && g_str_has_suffix(unit, "/" SERVICE_UNIT)) {
+                g_autofree char *slice = g_path_get_dirname(unit);
+                g_autofree char *beside = g_build_filename(slice, CONTAINERS_UNIT, NULL);
+                if (is_delegated(mount, beside))
+                        return g_steal_pointer(&beside);
+        }
+        return in_leaf && is_delegated(mount, unit) ? g_steal_pointer(&unit) : NULL;
 }
 
-/* Beside the unit's own directory where systemd could not start the unit otherwise, see above. */
+/* Without the containers' unit: beside the unit's own directory where systemd could not start the
+ * unit otherwise, see above. */
 static const char *default_parent(const MountInfo *mount)
 {
         autofd int fd = mount ? open_mount(mount) : -1;
@@ -217,8 +229,8 @@ static const char *default_parent(const MountInfo *mount)
 
         if (access("/run/systemd/system", F_OK) == 0 && fd >= 0 &&
             fd_read_file_at(fd, "cgroup.controllers", controllers, sizeof controllers) > 1)
-                return CGROUP_PARENT_BESIDE;
-        return CGROUP_PARENT_DEFAULT;
+                return PARENT_BESIDE;
+        return PARENT_DEFAULT;
 }
 
 /* -- putting it together -- */
@@ -323,6 +335,25 @@ static CgroupMode judge_mode(const CgroupTree *tree)
         return tree->n_hierarchies == 1 ? CGROUP_MODE_UNIFIED : CGROUP_MODE_HYBRID;
 }
 
+/* Where a version before this one, or one without the containers' unit, has made cgroups under
+ * systemd: what runs there stays there until it ends. */
+static void find_before(CgroupTree *tree, const MountInfo *mount)
+{
+        static const char *const places[] = {PARENT_DEFAULT, PARENT_BESIDE};
+        CgroupTree **last = &tree->before;
+
+        for (size_t i = 0; i < G_N_ELEMENTS(places); i++) {
+                g_autofree char *path = g_strconcat(mount->point, places[i], NULL);
+                autofd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                CgroupHierarchy place = {.parent_fd = fd};
+                g_autoptr(GPtrArray) owners = cgroup_list_owners(&place);
+                if (owners->len == 0)
+                        continue;
+                *last = cgroup_tree_new(places[i]);
+                last = &(*last)->before;
+        }
+}
+
 CgroupTree *cgroup_tree_new(const char *parent)
 {
         static const CgroupController order[] = {CGROUP_FREEZER, CGROUP_PIDS, CGROUP_MEMORY};
@@ -338,9 +369,9 @@ CgroupTree *cgroup_tree_new(const char *parent)
         g_autofree char *delegated = parent ? NULL : find_delegated(unified);
 
         if (!parent)
-                parent = default_parent(unified);
+                parent = delegated ? delegated : default_parent(unified);
         if (unified)
-                add_unified(tree, unified, delegated ? delegated : parent, delegated != NULL);
+                add_unified(tree, unified, parent, delegated != NULL);
         for (unsigned i = 0; i < G_N_ELEMENTS(order); i++) {
                 if (tree->serving[order[i]] < 0 &&
                     (order[i] != CGROUP_FREEZER || tree->tracking < 0))
@@ -349,6 +380,8 @@ CgroupTree *cgroup_tree_new(const char *parent)
                         tree->tracking = tree->serving[order[i]];
         }
         tree->mode = judge_mode(tree);
+        if (delegated && g_str_has_suffix(delegated, "/" CONTAINERS_UNIT))
+                find_before(tree, unified);
         return tree;
 }
 
@@ -361,5 +394,6 @@ void cgroup_tree_free(CgroupTree *tree)
         for (unsigned i = 0; i < _CGROUP_CONTROLLER_MAX; i++)
                 g_free(tree->missing[i]);
         g_hash_table_destroy(tree->capped);
+        cgroup_tree_free(tree->before);
         g_free(tree);
 }
