@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "service/cgroup/internal.h"
@@ -931,6 +932,116 @@ TEST(ceilings_after_sweep)
         g_assert_cmpuint(owner_memory(OWNER), ==, 32 * MIB);
         finish(cgroup);
         set_ceilings(CGROUP_NO_LIMIT, CGROUP_NO_LIMIT);
+}
+
+/* -- systemd's units -- */
+
+/* The parent that a service would have below `top` if it were started in `unit`, in v2. */
+static char *parent_in(const char *unit)
+{
+        const CgroupHierarchy *v2 = &tree->hierarchies[0];
+        g_autofree char *procs = g_strconcat(v2->mount_point, top, unit, "/cgroup.procs", NULL);
+        char text[512] = "";
+        int words[2];
+
+        g_assert_cmpint(pipe2(words, O_CLOEXEC), ==, 0);
+        pid_t pid = fork();
+        if (pid == 0) {
+                autofd int fd = open(procs, O_WRONLY | O_CLOEXEC);
+                if (write(fd, "0", 1) != 1)
+                        _exit(99);
+                CgroupTree *own = cgroup_tree_new(NULL);
+                dprintf(words[1], "%s", own->hierarchies[0].parent);
+                for (unsigned i = 0; i < own->n_hierarchies; i++)
+                        cgroup_hierarchy_remove_parent(&own->hierarchies[i]);
+                _exit(0);
+        }
+        fd_close(words[1]);
+        g_assert_cmpint(wait_for(pid), ==, 0);
+        g_assert_cmpint(read(words[0], text, sizeof text - 1), >=, 0);
+        fd_close(words[0]);
+        return g_strdup(g_str_has_prefix(text, top) ? text + strlen(top) : "elsewhere");
+}
+
+static void make_unit(const char *name, const char *mark)
+{
+        g_autofree char *path = g_strconcat(tree->hierarchies[0].mount_point, top, name, NULL);
+
+        g_assert_cmpint(mkdir(path, 0755), ==, 0);
+        if (mark)
+                g_assert_cmpint(setxattr(path, "trusted.delegate", mark, strlen(mark), 0), ==, 0);
+}
+
+static void remove_unit(const char *name)
+{
+        g_autofree char *path = g_strconcat(tree->hierarchies[0].mount_point, top, name, NULL);
+
+        g_assert_cmpint(rmdir(path), ==, 0);
+}
+
+/* The containers' unit is found beside the service's, by its name and systemd's mark of delegation;
+ * without the mark it is not taken, nor for a service in another unit. */
+TEST(containers_unit)
+{
+        if (tree->hierarchies[0].backend != &cgroup_unified) {
+                g_test_skip("there is no v2 hierarchy");
+                return;
+        }
+        make_unit("/naive-runc.service", NULL);
+        make_unit("/naive-runc.service/supervisor", NULL);
+        make_unit("/other.service", NULL);
+        make_unit("/naive-runc-containers.service", NULL);
+        g_autofree char *unmarked = parent_in("/naive-runc.service");
+        g_assert_cmpstr(unmarked, ==, "elsewhere");
+        remove_unit("/naive-runc-containers.service");
+        make_unit("/naive-runc-containers.service", "1");
+        g_autofree char *marked = parent_in("/naive-runc.service");
+        g_assert_cmpstr(marked, ==, "/naive-runc-containers.service");
+        g_autofree char *in_leaf = parent_in("/naive-runc.service/supervisor");
+        g_assert_cmpstr(in_leaf, ==, "/naive-runc-containers.service");
+        g_autofree char *other = parent_in("/other.service");
+        g_assert_cmpstr(other, ==, "elsewhere");
+        remove_unit("/naive-runc.service/supervisor");
+        remove_unit("/naive-runc.service");
+        remove_unit("/other.service");
+        remove_unit("/naive-runc-containers.service");
+}
+
+/* A leaf that a version before has made elsewhere is told, limited with its owner's others, opened
+ * and removed there. */
+TEST(leaf_of_before)
+{
+        g_autofree char *old = g_strconcat(top, "-before", NULL);
+        CgroupLimits limits = {64 * MIB, CGROUP_NO_LIMIT, 10};
+        CgroupTree *now = tree;
+        Cgroup *cgroup = NULL;
+
+        NEED(CGROUP_MEMORY)
+        NEED(CGROUP_PIDS)
+        tree = now->before = cgroup_tree_new(old);
+        Cgroup *first = make(1, &limits);
+        pid_t pid = spawn(first, sleep_forever);
+        tree = now;
+        cgroup_free(make(2, &limits));
+        set_ceilings(32 * MIB, 20);
+        cgroup_tree_sweep(tree);
+        look();
+        g_assert_cmpuint(seen_populated, ==, 1);
+        g_assert_cmpuint(seen_other, ==, 0);
+        tree = now->before;
+        g_assert_cmpuint(owner_memory(OWNER), ==, 32 * MIB);
+        tree = now;
+        g_assert_true(cgroup_open(tree, OWNER, 1, &cgroup, NULL));
+        g_assert_nonnull(strstr(cgroup_path(cgroup), old));
+        g_assert_true(cgroup_kill(cgroup, NULL));
+        wait_for(pid);
+        finish(cgroup);
+        cgroup_free(first);
+        set_ceilings(CGROUP_NO_LIMIT, CGROUP_NO_LIMIT);
+        cgroup_tree_sweep(tree);
+        g_autofree char *left = listing(old);
+        g_assert_cmpstr(left, ==, "");
+        cgroup_tree_free(g_steal_pointer(&now->before));
 }
 
 int main(int argc, char **argv)

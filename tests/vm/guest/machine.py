@@ -15,6 +15,7 @@ from harness import record, rootfs
 from harness.client import Container, RootClient
 
 UNIT = 'naive-runc.service'
+CONTAINERS = 'naive-runc-containers.service'
 NAME, PATH = 'org.naive.Runc', '/org/naive/Runc'
 ROOTFS = '/srv/rootfs'
 CONFIG = '/etc/naive-runc.conf'
@@ -127,12 +128,16 @@ def switch_to_broker():
 
 
 # -- the service -----------------------------------------------------------------------------------------
-def unit(property):
-    return output('systemctl', 'show', '-P', property, UNIT)
+def unit(property, name=UNIT):
+    return output('systemctl', 'show', '-P', property, name)
 
 
-def is_active():
-    return unit('ActiveState') == 'active'
+def is_active(name=UNIT):
+    return unit('ActiveState', name) == 'active'
+
+
+def systemd_version():
+    return int(output('systemctl', '--version').split()[1].split('~')[0])
 
 
 def stop_service():
@@ -164,8 +169,8 @@ def leaves():
     """{cgroup: whether something lives in it} of all containers' leaves, by the kernel's own word."""
     result = {}
     # A level for each owner, which may stay, then a leaf for each container.
-    for directory in (glob.glob(f'{CGROUPS}/system.slice/{UNIT}/*/*/') +
-                      glob.glob(f'{CGROUPS}/system.slice/naive-runc-containers/*/*/')):
+    for directory in (path for place in (CONTAINERS, UNIT, 'naive-runc-containers')
+                      for path in glob.glob(f'{CGROUPS}/system.slice/{place}/*/*/')):
         with contextlib.suppress(OSError), open(f'{directory}cgroup.events') as f:
             if not is_prepared(directory):
                 result[directory.removeprefix(CGROUPS).rstrip('/')] = 'populated 1' in f.read()

@@ -6,12 +6,17 @@ import subprocess
 import time
 
 import machine
-from machine import CGROUPS, ROOTFS, UNIT, Case, naivec, output, run, wait_until
+from machine import CGROUPS, CONTAINERS, ROOTFS, UNIT, Case, naivec, output, run, wait_until
 
 
 def read(group, file):
     with open(f'{CGROUPS}{group}/{file}') as f:
         return f.read().strip()
+
+
+def own_group(pid):
+    with open(f'/proc/{pid}/cgroup') as f:
+        return f.read().strip().removeprefix('0::')
 
 
 class Leaf(Case):
@@ -21,22 +26,28 @@ class Leaf(Case):
                                 'CgroupMode'), 's "unified"')
 
     def test_below_the_unit(self):
-        """a container has a leaf of its own in the delegated tree, beside the service's"""
+        """a container has a leaf of its own below the containers' unit, which alone is delegated, beside the keeper's"""
         name = naivec('run', '-d', ROOTFS, '/bin/sleep', '60')
         container = self.container(name)
         group, pid = container.prop('ControlGroup'), container.pid
-        systemd = int(output('systemctl', '--version').split()[1])
-        top = f'/system.slice/{UNIT}/' if systemd >= 254 else '/system.slice/naive-runc-containers/'
-        self.assertTrue(group.startswith(top), group)
-        with open(f'/proc/{pid}/cgroup') as f:
-            self.assertEqual(f.read().strip(), f'0::{group}')
+        top = f'/system.slice/{CONTAINERS}'
+        self.assertTrue(group.startswith(top + '/'), group)
+        self.assertEqual(own_group(pid), group)
         self.assertEqual(read(group, 'cgroup.procs').split(), [str(pid)])
-        with open(f'/proc/{machine.unit("MainPID")}/cgroup') as f:
-            own = f.read().strip().removeprefix('0::')
-        self.assertTrue(own.startswith(f'/system.slice/{UNIT}'), own)
-        self.assertFalse(group.startswith(own + '/'), 'a process and controllers in one cgroup')
-        if systemd >= 254:
-            self.assertEqual(machine.unit('Delegate'), 'yes')
+        self.assertEqual(own_group(machine.unit('MainPID')), f'/system.slice/{UNIT}')
+        self.assertEqual(own_group(machine.unit('MainPID', CONTAINERS)), f'{top}/keeper')
+        self.assertEqual(read(top, 'cgroup.procs'), '')
+        self.assertEqual([machine.unit('Delegate', name) for name in (UNIT, CONTAINERS)], ['no', 'yes'])
+
+    def test_keeper_is_small(self):
+        """the keeper has 200 KiB of memory of its own at most, and no rights"""
+        machine.start_service()
+        pid = machine.unit('MainPID', CONTAINERS)
+        with open(f'/proc/{pid}/smaps_rollup') as f:
+            own = sum(int(size) for size in re.findall(r'^Private_\w+: +(\d+) kB', f.read(), re.MULTILINE))
+        self.assertLessEqual(own, 200)
+        with open(f'/proc/{pid}/status') as f:
+            self.assertIn('CapEff:\t0000000000000000\n', f.read())
 
     def test_limits_before_exec(self):
         """memory, swap and task limits are in place before the command's exec"""

@@ -2,12 +2,14 @@
 
 import glob
 import os
+import shutil
 import subprocess
 
 import machine
-from machine import ROOTFS, UNIT, Case, naivec, output, run, wait_until
+from machine import CONTAINERS, ROOTFS, UNIT, Case, naivec, output, run, wait_until
 
 COUNT = 10
+UPGRADE = '/run/systemd/system/naive-runc.service.d/upgrade.conf'
 
 
 def start_time(pid):
@@ -25,12 +27,16 @@ class Survival(Case):
     def setUp(self):
         super().setUp()
         machine.start_service()
+        self.start()
+
+    def start(self):
         # It waits without a process for each wait: ten of these are too much for an emulated machine.
-        script = ('mkfifo /tmp/never; exec 3<>/tmp/never; '
+        script = ('mkfifo /tmp/never; exec 3<>/tmp/never; trap "exec /bin/touchmem 64" USR1; '
                   'while :; do i=$((i+1)); echo tick $i; read -t 0.5 x <&3; done')
         for number in range(COUNT):
             name = f'c{number}'
-            naivec('run', '-d', f'--name={name}', *(['-t'] if number == 1 else []), ROOTFS, '/bin/sh', '-c', script)
+            naivec('run', '-d', '--memory=24M', f'--name={name}', *(['-t'] if number == 1 else []), ROOTFS, '/bin/sh',
+                   '-c', script)
         self.before = self.look()
         self.assertEqual(len(self.before), COUNT)
 
@@ -62,6 +68,13 @@ class Survival(Case):
             last = len(naivec('logs', name).splitlines())
             wait_until(lambda: len(naivec('logs', name).splitlines()) > last + 1, what=f'more output of {name}')
 
+    def limits_hold(self):
+        """The last of the ten may not have 64 MiB, and neither may a new one."""
+        naivec('kill', '-s', 'USR1', f'c{COUNT - 1}')
+        self.assertEqual(naivec('wait', f'c{COUNT - 1}', check=False), f'c{COUNT - 1} oom-kill 9')
+        naivec('run', '-d', '--memory=24M', '--name=new', ROOTFS, '/bin/touchmem', '64')
+        self.assertEqual(naivec('wait', 'new', check=False), 'new oom-kill 9')
+
     def outcome(self, name):
         container = self.container(name)
         return container.state, container.prop('Result'), container.prop('ExitCode')
@@ -77,6 +90,46 @@ class Survival(Case):
         run('systemctl', 'restart', UNIT)
         self.assertNotEqual(machine.unit('MainPID'), old)
         self.all_as_before()
+        self.limits_hold()
+
+    def test_daemon_reexec(self):
+        """systemctl daemon-reload and daemon-reexec change nothing, and the unit can be restarted afterwards"""
+        old = machine.unit('MainPID')
+        run('systemctl', 'daemon-reload')
+        run('systemctl', 'daemon-reexec')
+        self.assertEqual(machine.unit('MainPID'), old)
+        self.all_as_before()
+        run('systemctl', 'restart', UNIT)
+        self.all_as_before()
+        self.limits_hold()
+
+    def test_keeper_killed(self):
+        """kill -9 of the keeper: all ten go on, also when the service is restarted; the last one's end ends both units, and
+        the next call starts both"""
+        os.kill(int(machine.unit('MainPID', CONTAINERS)), 9)
+        wait_until(lambda: machine.unit('MainPID', CONTAINERS) == '0', what="the keeper's end")
+        self.all_as_before()
+        run('systemctl', 'restart', UNIT)
+        self.all_as_before()
+        self.limits_hold()
+        naivec('stop', '--all', '--time=0')
+        wait_until(lambda: not machine.is_active() and not machine.is_active(CONTAINERS), what='the end of both units')
+        self.both_come_back()
+
+    def test_stop_of_containers(self):
+        """systemctl stop of the containers' unit ends all ten and the service; the next call starts both"""
+        run('systemctl', 'stop', CONTAINERS)
+        self.assertEqual((machine.is_active(), machine.is_active(CONTAINERS)), (False, False))
+        self.assertEqual([pid for pid, begun, _ in self.before.values() if start_time(pid) == begun], [])
+        self.both_come_back()
+        self.assertEqual(self.look(), {})
+        for name in self.before:
+            self.ends_truthfully(name, ('signal', 9))
+
+    def both_come_back(self):
+        self.assertEqual(naivec('run', '--memory=24M', ROOTFS, '/bin/echo', 'back'), 'back')
+        self.assertEqual((machine.is_active(), machine.is_active(CONTAINERS)), (True, True))
+        self.assertNotEqual(machine.unit('MainPID', CONTAINERS), '0')
 
     def test_stop_then_call(self):
         """systemctl stop leaves them running; the next call starts a service that knows them"""
@@ -84,8 +137,8 @@ class Survival(Case):
         for name, (pid, begun, _) in self.before.items():
             self.assertEqual(start_time(pid), begun, name)
         # Before 254 systemd keeps no descriptors of a stopped unit: its terminals hang up.
-        systemd = int(output('systemctl', '--version').split()[1])
-        self.all_as_before(terminal=systemd >= 254)
+        self.all_as_before(terminal=machine.systemd_version() >= 254)
+        self.limits_hold()
 
     def test_kill_9(self):
         """kill -9 of the service: the one that systemd starts then knows all ten"""
@@ -93,10 +146,11 @@ class Survival(Case):
         os.kill(int(old), 9)
         wait_until(lambda: machine.is_active() and machine.unit('MainPID') not in ('0', old), what='another service')
         self.all_as_before()
+        self.limits_hold()
 
     def test_upgrade(self):
-        """apt install of a newer build: the new program serves the containers of the old one"""
-        old = machine.unit('MainPID')
+        """apt install of a newer build: the new program serves the containers of the old one, whose keeper stays"""
+        old, keeper = machine.unit('MainPID'), machine.unit('MainPID', CONTAINERS)
         machine.install(newer=True)
         try:
             self.assertIn('newer', output('dpkg-query', '-Wf', '${Version}', 'naive-runc'))
@@ -108,7 +162,55 @@ class Survival(Case):
             done = machine.apt('install', '--allow-downgrades', machine.package())
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.all_as_before()
+        self.assertEqual(machine.unit('MainPID', CONTAINERS), keeper)
+        self.limits_hold()
     test_upgrade.limit = machine.APT_LIMIT
+
+    def test_upgrade_from_one_unit(self):
+        """an upgrade from a version without the containers' unit: what runs below the service's own unit, or beside it
+        under an old systemd, stays there, served and limited"""
+        version = machine.systemd_version()
+        old_unit = f'/etc/systemd/system/{UNIT}'
+        naivec('stop', '--all', '--time=0')
+        naivec('delete', *self.before)
+        run('systemctl', 'stop', CONTAINERS)
+        shutil.copy(f'/usr/lib/systemd/system/{UNIT}', old_unit)
+        self.addCleanup(lambda: os.path.exists(old_unit) and os.remove(old_unit))
+        machine.edit(old_unit, '^BindsTo=.*$', '')
+        machine.edit(old_unit, f' {CONTAINERS}$', '')
+        machine.edit(old_unit, r'^KillMode=', 'Delegate=yes\nDelegateSubgroup=supervisor\nKillMode=')
+        run('systemctl', 'daemon-reload')
+        self.start()
+        place = UNIT if version >= 254 else 'naive-runc-containers'
+        for _, _, group in self.before.values():
+            self.assertTrue(group.startswith(f'/system.slice/{place}/'), group)
+        self.assertFalse(machine.is_active(CONTAINERS))
+        old = machine.unit('MainPID')
+        os.remove(old_unit)
+        machine.install(newer=True)
+        try:
+            self.assertEqual(machine.unit('MainPID') == old, version >= 258)
+            self.assertEqual(os.path.exists(UPGRADE), version >= 254)
+            self.all_as_before()
+            if version < 258:
+                run('systemctl', 'restart', UNIT)
+                self.all_as_before()
+            self.limits_hold()
+            naivec('stop', '--all', '--time=0')
+            run('systemctl', 'stop', UNIT)
+            if version >= 254:
+                os.remove(UPGRADE)  # as the next boot does
+                run('systemctl', 'daemon-reload')
+            self.both_come_back()
+            self.assertIn(f'/{CONTAINERS}/', self.group_of_another())
+        finally:
+            done = machine.apt('install', '--allow-downgrades', machine.package())
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+    test_upgrade_from_one_unit.limit = machine.APT_LIMIT
+
+    def group_of_another(self):
+        naivec('run', '-d', '--name=another', ROOTFS, '/bin/sleep', '1000')
+        return self.container('another').prop('ControlGroup')
 
     def test_verbs_afterwards(self):
         """stop, kill and delete work on containers that were taken over"""
