@@ -34,8 +34,7 @@ static int complain(const char *what, const char *which)
         return EXIT_FAILURE;
 }
 
-/* The path of our v2 cgroup; "" if there is no v2 hierarchy. It is the last line that the kernel
- * writes. */
+/* The path of our v2 cgroup; "" if there is no v2 hierarchy, "/" if it is not systemd's. */
 static bool read_own_cgroup(char *path, size_t size)
 {
         char text[PATH_MAX * 2];
@@ -118,7 +117,7 @@ int main(void)
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
         if (!read_own_cgroup(cgroup, sizeof cgroup))
                 return complain("read ", "/proc/self/cgroup");
-        if (*cgroup) {
+        if (*cgroup && strcmp(cgroup, "/") != 0) {
                 int mount = open_unified();
                 if (mount < 0)
                         return complain("find the v2 hierarchy in ", "/sys/fs/cgroup");
