@@ -33,7 +33,7 @@
  * and after "go":
  *  19. become root               setgroups, setresgid, setresuid; keyctl
  *  20. new mounts                fsopen, fsconfig, fsmount of proc, sysfs, devpts, two tmpfs,
- * mqueue
+ *                                mqueue; openat, write of proc's setting for ping
  *  21. the root                  move_mount, fchdir, pivot_root, umount2(detach), chdir
  *  22. attach the mounts         openat2(no links), move_mount, each
  *  23. mask                      what the kernel has of it: empty tmpfs, /dev/null, read-only binds
