@@ -20,7 +20,7 @@ def describe(interface):
             default = 'in' if member.tag == 'method' else 'out'
             details = tuple((a.get('direction', default), a.get('type'), a.get('name')) for a in member.iter('arg'))
         notes = tuple(sorted((a.get('name'), a.get('value')) for a in member.findall('annotation')
-                             if not a.get('name').startswith('org.gtk') and 'Doc' not in a.get('name')))
+                             if a.get('name').startswith('org.freedesktop.')))  # sd-bus tells no others
         result[member.tag, member.get('name')] = details, notes
     return result
 

@@ -1,8 +1,13 @@
 """Who may do what: a real polkitd judges, with rules in harness/test.rules."""
 
+import os
+import re
+import time
+
 from harness.case import Case
-from harness.client import INTERACTIVE
-from harness.world import USERS
+from harness.client import INTERACTIVE, BusError
+from harness.files import write
+from harness.world import SOURCE, USERS
 
 
 class Refused(Case):
@@ -100,3 +105,38 @@ class Privileged(Case):
         """A rule that says no is AccessDenied."""
         with self.refused('AccessDenied'):
             self.user('dave').spawn(self.rootfs_of('dave'), ['/bin/true'], Seccomp='unconfined')
+
+
+class Examples(Case):
+    """The rules in texts for readers, with a place and a group that are there."""
+
+    def test_rules(self):
+        """The rules in README and manual are what polkit reads, and allow what they say."""
+        rules = '/etc/polkit-1/rules.d/20-example.rules'
+        carol, home = self.user('carol'), f'{self.world.directory}/carol'
+        for path, pattern in (('README.md', r'```javascript\n(.*?)```'),
+                              ('service/naive-runcd.8', r'\n(polkit\.addRule.*?)\.Ed')):
+            with self.subTest(text=path):
+                with open(f'{SOURCE}/{path}') as f:
+                    rule = re.search(pattern, f.read(), re.DOTALL).group(1).replace('\\e', '\\')
+                for old, new in (('\\/srv\\/images', home.replace('/', '\\/')), ('"builders"', '"carol"')):
+                    self.assertIn(old, rule)
+                    rule = rule.replace(old, new)
+                with self.refused('InteractiveAuthorizationRequired'):
+                    carol.run(f'{home}/rootfs', 0, ['/bin/true'])
+                write(rules, rule)
+                try:
+                    self.eventually(self.runs, 20, 'the rule')
+                    with self.refused('InteractiveAuthorizationRequired'):
+                        carol.run(self.rootfs, 0, ['/bin/true'])
+                finally:
+                    os.unlink(rules)
+                self.eventually(lambda: not self.runs(), 20, "the rule's end")
+
+    def runs(self):
+        time.sleep(0.3)  # refused requests are counted
+        try:
+            self.user('carol').run(self.rootfs_of('carol'), 0, ['/bin/true']).wait()
+            return True
+        except BusError:
+            return False

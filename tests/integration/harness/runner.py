@@ -149,16 +149,21 @@ def is_wanted(test, patterns):
                                for p in patterns)
 
 
-def inside(where, arguments):
-    from .case import Case
+def move_in(directory):
+    """What the world stands on, once in its namespaces."""
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)  # started in the background it ignores them, and so would what it starts
-    directory = os.environ['NAIVE_TEST_DIRECTORY']
     # before Linux 6.3 a tmpfs cannot be id-mapped: then the directory is one on the disk
     if tuple(int(n) for n in os.uname().release.split('.')[:2]) >= (6, 3):
         mount('-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', directory)
         mount('--make-shared', directory)  # as all is with systemd: what leaked out of a container would show
     os.chmod(directory, 0o755)
+
+
+def inside(where, arguments):
+    from .case import Case
+    directory = os.environ['NAIVE_TEST_DIRECTORY']
+    move_in(directory)
     if arguments.legacy:
         hide_unified()
     result = Result(arguments.report)
