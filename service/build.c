@@ -137,7 +137,9 @@ static bool open_ids(Service *service, GError **error)
 
         if (!is_embedded)
                 count = id_ranges_of_service(count);
-        else if (service->is_root && !claim_ids(service, &start, &count, error))
+        else if (!service->is_root)
+                count = 0;
+        else if (!claim_ids(service, &start, &count, error))
                 return false;
         service->ranges = id_ranges_new(start, count);
         return is_embedded || id_ranges_keep(service->ranges, service->state_dir, error);

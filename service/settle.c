@@ -15,7 +15,19 @@
 #include <unistd.h>
 
 #include "service/spec/error.h"
+#include "service/spec/limits.h"
 #include "service/util/fd.h"
+
+/* As far as the hard limit allows, where we have no right to raise that. */
+static void set_limit(__rlimit_resource_t resource, rlim_t value)
+{
+        struct rlimit limit = {value, value};
+
+        if (setrlimit(resource, &limit) < 0 && getrlimit(resource, &limit) == 0) {
+                limit.rlim_cur = limit.rlim_max;
+                setrlimit(resource, &limit);
+        }
+}
 
 /* Resets what containers would inherit from whoever started the service: an administrator's shell
  * perhaps, or a unit with a Nice= of its own. The service resets it, because in the sandbox the
@@ -23,9 +35,21 @@
  * have chosen them. */
 static void reset_attributes(void)
 {
+        /* The first three are also what all of a container has together, whatever its users: the
+         * kernel notes them when a user namespace is made. */
+        static const struct {
+                __rlimit_resource_t resource;
+                rlim_t value;
+        } limits[] = {{RLIMIT_MSGQUEUE, MESSAGE_QUEUE_BYTES_MAX},
+                      {RLIMIT_SIGPENDING, PENDING_SIGNALS_MAX},
+                      {RLIMIT_MEMLOCK, LOCKED_BYTES_MAX},
+                      {RLIMIT_NICE, 0},
+                      {RLIMIT_RTPRIO, 0}};
         struct sched_param normal = {0};
         cpu_set_t all;
 
+        for (size_t i = 0; i < G_N_ELEMENTS(limits); i++)
+                set_limit(limits[i].resource, limits[i].value);
         memset(&all, 0xff, sizeof all);
         personality(PER_LINUX);
         prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);

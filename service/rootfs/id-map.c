@@ -18,8 +18,9 @@
 
 struct IdMap {
         IdRanges *ranges;
-        IdRange *range; /* NULL: self or host */
-        IdRange copy;   /* id_map_copy(): `range` points here, and belongs to no `ranges` */
+        IdRange *range;  /* NULL: self or host */
+        IdRange *unseen; /* self: not mapped, but one of its ids owns the user namespace */
+        IdRange copy;    /* id_map_copy(): `range` points here, and belongs to no `ranges` */
         bool is_host;
         uid_t uid;
         gid_t gid;
@@ -58,10 +59,12 @@ bool id_map_new(IdRanges *ranges, UserNamespaceMode mode, const Credentials *own
         map->ranges = ranges;
         map->is_host = mode == USER_NAMESPACE_HOST;
         id_map_settle(map, owner, tree_gid);
-        if (mode == USER_NAMESPACE_AUTO) {
-                map->range = id_ranges_take(ranges, map->uid, map->gid, error);
-                if (!map->range)
+        if (mode == USER_NAMESPACE_AUTO ||
+            (mode == USER_NAMESPACE_SELF && id_ranges_has_any(ranges))) {
+                IdRange *range = id_ranges_take(ranges, map->uid, map->gid, error);
+                if (!range)
                         return false;
+                *(mode == USER_NAMESPACE_AUTO ? &map->range : &map->unseen) = range;
         }
         *ret = g_steal_pointer(&map);
         return true;
@@ -105,6 +108,8 @@ void id_map_free(IdMap *map)
                 fd_close(map->copy.mount_namespace);
         else if (map->range)
                 id_ranges_give_back(map->ranges, map->range);
+        if (map->unseen)
+                id_ranges_give_back(map->ranges, map->unseen);
         g_free(map);
 }
 
@@ -116,6 +121,14 @@ bool id_map_shows_root(const IdMap *map)
 uint32_t id_map_size(const IdMap *map)
 {
         return map->is_host ? 0 : map->range ? ID_RANGE_SIZE : 1;
+}
+
+/* The last id, which no image has a user for: as 16 bits it would be -1. */
+uid_t id_map_namespace_owner(const IdMap *map)
+{
+        const IdRange *range = map->range ? map->range : map->unseen;
+
+        return range ? range->base + ID_RANGE_SIZE - 1 : 0;
 }
 
 uid_t id_map_root_uid(const IdMap *map)

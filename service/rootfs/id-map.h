@@ -60,5 +60,8 @@ bool id_map_shows_root(
 uint32_t id_map_size(const IdMap *map);  /* how many ids the container has; 0: all of the host's */
 uid_t id_map_root_uid(const IdMap *map); /* who the container's root is on the host */
 gid_t id_map_root_gid(const IdMap *map);
+/* Who is to own the container's user namespace on the host: an id that nobody has. 0: whoever makes
+ * it, for want of such ids. */
+uid_t id_map_namespace_owner(const IdMap *map);
 bool id_map_allows_set_groups(const IdMap *map);
 bool id_map_has_gid(const IdMap *map, gid_t gid);

@@ -215,6 +215,11 @@ IdRange *id_ranges_take(IdRanges *ranges, uid_t owner, gid_t gid, GError **error
         return range_new(base, owner);
 }
 
+bool id_ranges_has_any(const IdRanges *ranges)
+{
+        return ranges->total > 0;
+}
+
 bool id_ranges_has_plenty(IdRanges *ranges, uid_t owner)
 {
         return stack_of(ranges, owner)->len > 0 || ranges->used < ranges->total / 2;

@@ -41,6 +41,8 @@ bool id_ranges_keep(IdRanges *ranges, int directory, GError **error);
 /* Takes a free range of the owner's (best one with a mount namespace for `gid`), else a new range.
  * LimitsExceeded when none is left. No range is given out that could not be written down. */
 IdRange *id_ranges_take(IdRanges *ranges, uid_t owner, gid_t gid, GError **error);
+/* None: the service has no right to map ids of the host. */
+bool id_ranges_has_any(const IdRanges *ranges);
 /* Can a range be taken that nobody will miss: a free one of the owner's, or one of many new
  * ones? */
 bool id_ranges_has_plenty(IdRanges *ranges, uid_t owner);

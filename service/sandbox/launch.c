@@ -24,6 +24,7 @@ static bool make_sandbox(const LaunchInput *input, Sandbox **ret, GError **error
                 .profile = input->profile,
                 .map = input->made->map,
                 .cgroup = input->made->cgroup,
+                .owner = input->order->owner->uid,
                 .namespaces = compile_namespaces(input->order),
                 .inner_namespaces = compile_inner_namespaces(input->order),
         };

@@ -111,6 +111,7 @@ static bool make(const MakerOptions *options, const MakerRequest *request, Birth
             !sandbox_new(&(SandboxInput){.profile = options->profile,
                                          .map = map,
                                          .cgroup = cgroup,
+                                         .owner = request->uid,
                                          .namespaces = SANDBOX_NAMESPACES,
                                          .announce = (pid_t *) &birth->pid},
                          &sandbox, &error)) {

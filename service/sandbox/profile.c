@@ -12,6 +12,7 @@
 
 #include "service/sandbox/seccomp.h"
 #include "service/spec/error.h"
+#include "service/spec/limits.h"
 #include "service/util/capability.h"
 #include "service/util/fd.h"
 
@@ -42,7 +43,10 @@ const NewMount profile_file_systems[_EARLY_MAX] = {
         [EARLY_PROC] = {"proc", {{NULL}}, SAFE},
         [EARLY_SYS] = {"sysfs", {{NULL}}, SAFE | MOUNT_ATTR_RDONLY},
         [EARLY_PTS] = {"devpts",
-                       {{"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}},
+                       {{"ptmxmode", "0666"},
+                        {"mode", "0620"},
+                        {"max", G_STRINGIFY(TERMINALS_MAX)},
+                        {"gid", "5"}}, /* the last: not every container has the group */
                        MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC},
         [EARLY_SHM] = {"tmpfs", {{"mode", "1777"}, {"size", "65536k"}}, SAFE},
         [EARLY_MQUEUE] = {"mqueue", {{NULL}}, SAFE},
@@ -161,18 +165,44 @@ static int mount_dev(void)
         return steal_fd(&mount);
 }
 
+static int make_directory(int parent, const char *name)
+{
+        if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
+                return -1;
+        return openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+/* The /dev of one owner's containers. A lock or a watch belongs to the file, whatever mount leads
+ * there: with one /dev for all, a container would see when another user's opens /dev/urandom. */
+static bool open_owners_dev(const Profile *profile, uid_t owner, int *ret_fd, GError **error)
+{
+        char name[16];
+
+        g_snprintf(name, sizeof name, "%u", (unsigned) owner);
+        autofd int dir = make_directory(profile->dev_fd, name);
+        if (dir < 0)
+                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
+                                       "cannot make a directory for the containers' /dev");
+        /* a directory that was filled half lacks what is made last */
+        if (faccessat(dir, directories[G_N_ELEMENTS(directories) - 1], F_OK, 0) < 0 &&
+            !fill_dev(dir, false, error))
+                return false;
+        *ret_fd = steal_fd(&dir);
+        return true;
+}
+
+/* Makes root's /dev at once: a service that cannot make one says so at its start. */
 static bool open_dev(Profile *profile, int state_dir, GError **error)
 {
+        autofd int roots = -1;
+
         profile->dev_in_mount_namespace = state_dir < 0;
-        if (state_dir < 0)
-                profile->dev_fd = mount_dev();
-        else if (mkdirat(state_dir, "dev", 0755) == 0 || errno == EEXIST)
-                profile->dev_fd =
-                        openat(state_dir, "dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        profile->dev_fd = state_dir < 0 ? mount_dev() : make_directory(state_dir, "dev");
         if (profile->dev_fd < 0)
                 return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
                                        "cannot make a directory for the containers' /dev");
-        return fill_dev(profile->dev_fd, state_dir < 0, error);
+        return state_dir < 0 ? fill_dev(profile->dev_fd, true, error)
+                             : open_owners_dev(profile, 0, &roots, error);
 }
 
 /* Keeps the masks whose paths this kernel has; a path that goes later is no error. */
@@ -198,7 +228,7 @@ static void probe_masks(Profile *profile)
         }
 }
 
-/* Since Linux 6.15 a mount can be put on one that is itself attached nowhere yet. */
+/* Since Linux 6.15 a mount that is attached nowhere yet can be cloned, and one can be put on it. */
 static bool can_mount_on_detached(void)
 {
         autofd int fs = (int) syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
@@ -209,7 +239,9 @@ static bool can_mount_on_detached(void)
         below = (int) syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0);
         above = (int) syscall(SYS_open_tree, AT_FDCWD, DEV_MOUNT_POINT,
                               OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-        return below >= 0 && above >= 0 &&
+        autofd int copy = (int) syscall(SYS_open_tree, below, "",
+                                        OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+        return below >= 0 && above >= 0 && copy >= 0 &&
                syscall(SYS_move_mount, above, "", below, "",
                        MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0;
 }
@@ -277,7 +309,7 @@ void profile_free(Profile *profile)
         g_free(profile);
 }
 
-bool profile_clone_dev(const Profile *profile, int *ret_mount, GError **error)
+bool profile_clone_dev(const Profile *profile, uid_t owner, int *ret_mount, GError **error)
 {
         struct mount_attr attributes = {
                 .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
@@ -287,12 +319,16 @@ bool profile_clone_dev(const Profile *profile, int *ret_mount, GError **error)
                 .propagation = MOUNT_PRIVATE,
         };
         unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
+        autofd int own = -1;
 
+        if (!profile->dev_in_mount_namespace && !open_owners_dev(profile, owner, &own, error))
+                return false;
         if (profile->dev_in_mount_namespace) {
                 flags |= AT_RECURSIVE;
                 attributes.attr_clr = 0; /* the kernel locks the host's flags on bound nodes */
         }
-        autofd int mount = (int) syscall(SYS_open_tree, profile->dev_fd, "", flags);
+        autofd int mount =
+                (int) syscall(SYS_open_tree, own >= 0 ? own : profile->dev_fd, "", flags);
         if (mount < 0 ||
             syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH | (flags & AT_RECURSIVE),
                     &attributes, sizeof attributes) < 0)

@@ -1,11 +1,12 @@
 #pragma once
 
-/* What every container shares, made once at the start because nothing of it depends on a call. The
- * /dev that is cloned read-only for each, the seccomp programs, the default capabilities, and the
- * paths of /proc and /sys to cover (those that this kernel has). */
+/* What containers share, made once because nothing of it depends on a call: the seccomp programs,
+ * the default capabilities, the paths of /proc and /sys to cover (those that this kernel has), and,
+ * among the containers of one owner, the /dev that is cloned read-only for each. */
 
 #include <glib.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "service/sandbox/child/plan.h"
 
@@ -28,8 +29,9 @@ extern const NewMount profile_file_systems[_EARLY_MAX];
 extern const MountStep profile_steps[PROFILE_STEPS];
 
 typedef struct Profile {
-        int dev_fd; /* directory of the /dev template, to be cloned */
-        /* /dev is a tmpfs in our mount namespace with nodes bound in, for lack of mknod. */
+        int dev_fd; /* the directory of the owners' /dev, each named by a uid and to be cloned */
+        /* For lack of mknod, dev_fd is the only /dev: a tmpfs in our mount namespace with nodes
+         * bound in. */
         bool dev_in_mount_namespace;
         /* The OOM killer spares the service, and so each child, whose score must be put back to
          * 0. */
@@ -54,7 +56,7 @@ bool profile_new(int state_dir, Profile **ret, GError **error);
 void profile_free(Profile *profile);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Profile, profile_free)
 
-/* A detached read-only clone of /dev for one container. */
-bool profile_clone_dev(const Profile *profile, int *ret_mount, GError **error);
+/* A detached read-only clone of the owner's /dev for one container. */
+bool profile_clone_dev(const Profile *profile, uid_t owner, int *ret_mount, GError **error);
 /* A detached read-only sysfs of the host's network, for a container that has it. */
 bool profile_make_host_sys(int *ret_mount, GError **error);

@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -58,6 +60,42 @@ bool sandbox_masks_late(const Profile *profile, uint64_t namespaces)
         return profile->masks_late || !(namespaces & CLONE_NEWNET);
 }
 
+/* Becomes `uid` and keeps all capabilities: some systems let nobody without CAP_SYS_ADMIN make a
+ * user namespace. */
+static bool become(uid_t uid, uint64_t capabilities)
+{
+        struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+        const uint32_t low = (uint32_t) capabilities, high = (uint32_t) (capabilities >> 32);
+        const struct __user_cap_data_struct data[2] = {{low, low, 0}, {high, high, 0}};
+
+        /* raw: libc's wrapper signals other threads, and the maker, a cloned copy, has none */
+        return syscall(SYS_setresuid, -1, uid, -1) == 0 &&
+               syscall(SYS_capset, &header, data) == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
+}
+
+/* Whoever makes a user namespace owns it: whatever is used inside, the kernel counts as the owner's
+ * too (inotify instances, queued signals, bytes of message queues), and the owner has all
+ * capabilities in it. Root's share of the host would be what the containers leave of it. So for
+ * this one call we are somebody whom there is not. */
+static pid_t clone_as(uid_t owner, const Profile *profile, struct clone_args *args)
+{
+        int signal = 0, saved;
+        pid_t pid = -1;
+
+        if (owner == 0)
+                return (pid_t) syscall(SYS_clone3, args, sizeof *args);
+        prctl(PR_GET_PDEATHSIG, &signal, 0, 0, 0); /* a change of ids clears it */
+        if (become(owner, profile->own_capabilities))
+                pid = (pid_t) syscall(SYS_clone3, args, sizeof *args);
+        if (pid == 0)
+                return 0;
+        saved = errno;
+        if (!become(0, profile->own_capabilities) || prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0) < 0)
+                g_error("cannot become root again: %s", g_strerror(errno));
+        errno = saved;
+        return pid;
+}
+
 static pid_t clone_child(const SandboxInput *input, const SandboxBase *base, int *ret_pidfd)
 {
         struct clone_args args = {
@@ -80,7 +118,9 @@ static pid_t clone_child(const SandboxInput *input, const SandboxBase *base, int
         }
         if (!input->announce)
                 memory_hide_heap(true);
-        pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
+        pid_t pid =
+                clone_as(input->namespaces & CLONE_NEWUSER ? id_map_namespace_owner(input->map) : 0,
+                         input->profile, &args);
         if (pid == 0)
                 sandbox_child(base);
         if (!input->announce)
@@ -159,7 +199,7 @@ static bool make_their_fds(const SandboxInput *input, int *ret_sync, TheirFds *f
                                        "cannot make a socket");
         *ret_sync = sockets[0];
         theirs = sockets[1];
-        if (!profile_clone_dev(input->profile, &dev, error) ||
+        if (!profile_clone_dev(input->profile, input->owner, &dev, error) ||
             (!(input->namespaces & CLONE_NEWNET) && !profile_make_host_sys(&sys, error)) ||
             !lift(fds, theirs, &fds->sync, error) || !lift(fds, dev, &fds->dev, error) ||
             (sys >= 0 && !lift(fds, sys, &fds->sys, error)))
@@ -214,8 +254,8 @@ static void list_early(const SandboxInput *input, const TheirFds *fds, EarlyMoun
                 early[i] = (EarlyMount){-1, profile_file_systems[i]};
         early[EARLY_DEV].fd = fds->dev;
         early[EARLY_SYS].fd = fds->sys;
-        if (!id_map_has_gid(input->map, TTY_GID)) /* options[2] of devpts is the group */
-                early[EARLY_PTS].new.options[2] = (MountOption){NULL, NULL};
+        if (!id_map_has_gid(input->map, TTY_GID)) /* options[3] of devpts is the group */
+                early[EARLY_PTS].new.options[3] = (MountOption){NULL, NULL};
 }
 
 /* All groups of the container. The kernel takes only what the user namespace has. */

@@ -39,6 +39,7 @@ typedef struct SandboxInput {
         const Profile *profile; /* borrowed, as all of these */
         const IdMap *map;
         Cgroup *cgroup;
+        uid_t owner;
         /* The namespaces of its own, of SANDBOX_NAMESPACES; all others are the host's. */
         uint64_t namespaces;
         /* Those of `namespaces` that a second user namespace owns, which keeps a command with

@@ -37,6 +37,15 @@
 #define CONTAINERS_MAX         1024u /* live ones in total, root's included */
 #define STOPPED_PER_UID_MAX    64u   /* stopped ones kept for reading; the oldest go first */
 #define TASKS_MAX_DEFAULT      4096u /* a fork bomb ends here */
+/* Pseudo-terminals of one container: with CONTAINERS_PER_UID_MAX containers a user has two thirds
+ * of the 3072 that the kernel leaves to what has a devpts of its own (kernel.pty.max less reserve).
+ */
+#define TERMINALS_MAX 32
+/* As systemd's services have them; of signals, as many as the kernel allows with 4 GiB of memory.
+ */
+#define PENDING_SIGNALS_MAX     16384u             /* and timers, for each keeps room for one */
+#define MESSAGE_QUEUE_BYTES_MAX 819200u            /* POSIX message queues */
+#define LOCKED_BYTES_MAX        (8u * 1024 * 1024) /* of shared memory, and of one process */
 #define USER_TASKS_MAX_DEFAULT                                                                     \
         16384u /* of all containers of a user: half of what pid_max is by default */
 

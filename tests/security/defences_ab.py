@@ -41,6 +41,8 @@ DEFENCES = [
     ('A10', 'the change to a mapped user id', 'service/sandbox/child/steps.c',
      '&& syscall(SYS_setresuid, 0, 0, 0) == 0',
      '', 'test_a_process.Identity.test_ids'),
+    ('A10', 'an owner of the namespaces that nobody is', 'service/sandbox/sandbox.c', 'if (owner == 0)', 'if (true)',
+     'test_a_process.Identity.test_ids'),
     ('A11', 'the refusal of magic links as a command', CHILD, 'steps_is_magic_command(plan)', 'false',
      'test_a_process.Program.test_as_the_command'),
     ('A12', 'the cgroup namespace', CHILD, 'unshare(CLONE_NEWCGROUP) < 0', 'false', 'test_a_mounts.Cgroups'),

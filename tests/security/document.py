@@ -17,6 +17,7 @@ STATUS = {'ids': 'Uid Gid Groups', 'rights': 'CapInh CapPrm CapEff CapBnd CapAmb
 LIMITS = {name[7:]: getattr(resource, name) for name in dir(resource)
           if name.startswith('RLIMIT_') and name != 'RLIMIT_OFILE'}
 NATIVE = {'x86_64': 0xC000003E, 'aarch64': 0xC00000B7}
+OWN_LIMITS = 'CORE MEMLOCK MSGQUEUE NICE RTPRIO SIGPENDING'.split()  # whatever the service was started with
 
 # Newer than the oldest libseccomp; a new call has the same number on every architecture.
 NEW_CALLS = dict(enumerate(
@@ -72,7 +73,7 @@ def load(text, limits, cpus):
         document['namespaces'] = {name: 'host' if os.readlink(f'/proc/self/ns/{name}') == target else 'own'
                                   for name, target in document['namespaces'].items()}
     for name, values in document.get('rlimits', {}).items():
-        if limits.get(name) == values:
+        if limits.get(name) == values and name not in OWN_LIMITS:
             document['rlimits'][name] = 'inherited'
     if 'scheduling' in document and document['scheduling']['cpus'] == cpus:
         document['scheduling']['cpus'] = 'all'

@@ -125,7 +125,7 @@ class Identity(Hostile):
     NS_GET_OWNER_UID = 0xb704
 
     def test_ids(self):
-        """A10 CVE-2020-5291 CVE-2016-8659: root owns the namespaces; all four ids are mapped ones, and no group is left."""
+        """A10 CVE-2020-5291 CVE-2016-8659: nobody owns the namespaces; all four ids are mapped ones, and no group is left."""
         for state in ('created', 'running'):
             for namespace in ('auto', 'self'):
                 with self.subTest(state=state, namespace=namespace):
@@ -141,12 +141,16 @@ class Identity(Hostile):
                     self.assertEqual(status['Groups'].split(), [])
                     self.assertEqual(status['CapPrm'], status['CapBnd'])
                     self.assertEqual(status['CapInh'], f'{0:016x}')
-                    self.check_owner(container.pid)
+                    self.check_owner(container.pid, base if namespace == 'auto' else None)
 
-    def check_owner(self, pid):
+    def check_owner(self, pid, base):
+        """The last id of a range of the service's: of the container's own one if it has one."""
         with open(f'/proc/{pid}/ns/user') as namespace:
-            owner = fcntl.ioctl(namespace, self.NS_GET_OWNER_UID, bytes(4))
-            self.assertEqual(struct.unpack('I', owner), (0,))
+            owner, = struct.unpack('I', fcntl.ioctl(namespace, self.NS_GET_OWNER_UID, bytes(4)))
+        self.assertEqual((owner - 0x70000000) % 65536, 65535)
+        self.assertGreater(owner, 0x70000000)
+        if base:
+            self.assertEqual(owner, base + 65535)
         done = self.command(sys.executable, '-c', f'''
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)

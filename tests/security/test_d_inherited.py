@@ -28,6 +28,8 @@ must(libc.prctl(41, 1, 0, 0, 0))           # PR_SET_THP_DISABLE
 must(libc.prctl(29, 1, 0, 0, 0))           # PR_SET_TIMERSLACK
 must(libc.prctl(36, 1, 0, 0, 0))           # PR_SET_CHILD_SUBREAPER
 resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2)
+for limit in resource.RLIMIT_MSGQUEUE, resource.RLIMIT_SIGPENDING, resource.RLIMIT_MEMLOCK:
+    resource.setrlimit(limit, (9999, resource.getrlimit(limit)[1]))
 for number in range(1, 65):
     if number not in (9, 19, 32, 33):
         signal.signal(number, signal.SIG_IGN)

@@ -15,7 +15,7 @@ typedef struct MountOption {
 } MountOption;
 
 /* A new file system. */
-#define MOUNT_OPTIONS_MAX 3u
+#define MOUNT_OPTIONS_MAX 4u
 typedef struct NewMount {
         const char *type;
         MountOption options[MOUNT_OPTIONS_MAX]; /* the first without a key ends them */
@@ -34,7 +34,7 @@ typedef enum MountKind {
         MOUNT_EARLY,          /* attaches an early mount */
         MOUNT_TREE,           /* attaches a tree that came with SANDBOX_GO, detached, id-mapped */
         MOUNT_NEW,            /* attaches a new file system */
-        MOUNT_MASK_FILE,      /* covers the target with /dev/null */
+        MOUNT_MASK_FILE,      /* covers the target with an empty file or /dev/null */
         MOUNT_MASK_DIRECTORY, /* covers the target with an empty directory */
         MOUNT_READ_ONLY,      /* covers the target with itself, read-only */
 } MountKind;

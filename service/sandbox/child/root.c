@@ -68,27 +68,45 @@ static bool attach(int mount, int dir, const MountStep *step)
 /* What the steps work on. */
 typedef struct Stock {
         const int *early, *fds;
-        int dev;       /* the mount of our /dev */
-        bool has_root; /* late: the root is in place, and the host's /dev out of reach */
+        int dev;    /* the mount of our /dev */
+        int covers; /* early: an empty file and an empty directory to cover others; -1: late */
 } Stock;
 
-/* Makes the mount that covers a path of our own proc or sysfs: an empty tmpfs, /dev/null (ours, or
- * the host's before the pivot), or the path itself; never a file of the root tree. */
+/* What covers files and directories before the pivot, while our /dev cannot be cloned from here.
+ * Not the host's /dev/null: by a lock or a watch on what covers /proc/kcore a container would then
+ * see who opens /dev/null on the host. */
+static int make_covers(void)
+{
+        const NewMount room = {
+                "tmpfs", {{"size", "4096"}, {"mode", "0555"}}, SEALED & ~MOUNT_ATTR_RDONLY};
+        int covers = root_new_mount(&room), file;
+
+        if (covers < 0 || syscall(SYS_mkdirat, covers, "directory", 0555) < 0 ||
+            (file = (int) syscall(SYS_openat, covers, "file", O_CREAT | O_CLOEXEC, 0444)) < 0)
+                return -1;
+        root_close(file);
+        return covers;
+}
+
+/* Makes the mount that covers a path of our own proc or sysfs: something empty, our own /dev/null,
+ * or the path itself; never a file of the root tree. */
 static int make_cover(const Stock *stock, const MountStep *step, int dir)
 {
         const NewMount empty = {"tmpfs", {{"size", "4096"}, {"mode", "0555"}}, SEALED};
         struct mount_attr attributes = {.attr_set = SEALED & ~(uint64_t) MOUNT_ATTR_NODEV};
         const unsigned clone = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+        bool is_directory = step->kind == MOUNT_MASK_DIRECTORY;
         int mount;
 
-        if (step->kind == MOUNT_MASK_DIRECTORY)
-                return root_new_mount(&empty);
         if (step->kind == MOUNT_READ_ONLY)
                 mount = (int) syscall(SYS_open_tree, dir, step->target, clone);
-        else if (stock->has_root)
-                mount = (int) syscall(SYS_open_tree, stock->dev, "null", clone);
+        else if (stock->covers >= 0)
+                mount = (int) syscall(SYS_open_tree, stock->covers,
+                                      is_directory ? "directory" : "file", clone);
+        else if (is_directory)
+                return root_new_mount(&empty);
         else
-                mount = (int) syscall(SYS_open_tree, AT_FDCWD, "/dev/null", clone);
+                mount = (int) syscall(SYS_open_tree, stock->dev, "null", clone);
         if (mount < 0 || syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attributes,
                                  sizeof attributes) < 0)
                 return -1;
@@ -205,7 +223,13 @@ void root_make_early(const SandboxBase *base, int early[EARLY_MOUNTS_MAX])
 
 void root_cover_early(const SandboxBase *base, const int *early)
 {
-        walk(base, &(Stock){.early = early, .dev = early[base->dev]}, base->steps, base->n_steps);
+        if (base->n_steps > 0) {
+                int covers = make_covers();
+                if (covers < 0)
+                        report_failure(base, STAGE_MASK);
+                walk(base, &(Stock){.early = early, .covers = covers}, base->steps, base->n_steps);
+                root_close(covers);
+        }
         if (base->leaves_host)
                 leave_host(base);
 }
@@ -215,7 +239,7 @@ void root_cover_early(const SandboxBase *base, const int *early)
 void root_enter(const SandboxBase *base, const int *early, const int *fds)
 {
         const SandboxPlan *plan = base->plan;
-        const Stock stock = {early, fds, early[base->dev], true};
+        const Stock stock = {early, fds, early[base->dev], -1};
 
         if (base->leaves_host)
                 cover_root(base, fds[0]);

@@ -143,7 +143,7 @@ class Snapshot:
     def __init__(self, world, trees=True):
         self.mounts = world.mountinfo()
         self.trees = {path: rootfs.fingerprint(path) for path in world.watched_trees()} if trees else None
-        self.nodes = device_nodes('/dev', f'{world.state_dir}/dev')
+        self.nodes = device_nodes('/dev', f'{world.state_dir}/dev/0')
         self.prepared = Prepared(world)
         # A user namespace stays open for each range of ids that was ever in use: kept for the next container.
         self.fds = sorted(target for target in self.prepared.own_fds(world)
@@ -155,7 +155,8 @@ class Snapshot:
         self.children -= self.prepared.processes
         self.strangers = world.strangers()
         self.service = world.service_pid if world.service_alive() else 0
-        self.state = file_list(world.state_dir)
+        # An owner's /dev stays for the owner's next container.
+        self.state = {name for name in file_list(world.state_dir) if not re.match('dev/[0-9]', name)}
         self.threads = len(os.listdir(f'/proc/{world.service_pid}/task')) if world.service_alive() else 0
         self.names = world.bus_names()
 

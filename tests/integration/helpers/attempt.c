@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -268,6 +270,48 @@ static void set_core(void)
         report("prlimit, another limit", prlimit(0, RLIMIT_FSIZE, &limit, &limit));
 }
 
+/* -- E30 … E32: kernel objects that are not in any namespace -- */
+
+/* Takes as many as there are, and keeps them until it is killed. */
+static void take(const char *what)
+{
+        struct rlimit files;
+        unsigned n = 0;
+
+        getrlimit(RLIMIT_NOFILE, &files);
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+        for (;; n++)
+                if (strcmp(what, "inotify") == 0 ? inotify_init1(IN_CLOEXEC) < 0
+                                                 : open("/dev/ptmx", O_RDWR | O_NOCTTY) < 0)
+                        break;
+        printf("%s: %u\nready\n", what, n);
+        fflush(stdout);
+        pause();
+}
+
+/* Locks the files, says who opens them, until it is killed. */
+static void watch(char **paths)
+{
+        char buffer[4096];
+        int watches = inotify_init1(IN_CLOEXEC);
+
+        for (char **path = paths; *path; path++) {
+                int fd = open(*path, O_RDONLY | O_CLOEXEC);
+                if (fd >= 0)
+                        printf("%s %s\n",
+                               flock(fd, LOCK_EX | LOCK_NB) < 0 ? "is locked:" : "locks:", *path);
+        }
+        for (char **path = paths; *path; path++)
+                inotify_add_watch(watches, *path, IN_OPEN);
+        printf("ready\n");
+        fflush(stdout);
+        while (read(watches, buffer, sizeof buffer) > 0) {
+                printf("saw somebody\n");
+                fflush(stdout);
+        }
+}
+
 int main(int argc, char **argv)
 {
         const char *what = argc > 1 ? argv[1] : "";
@@ -291,6 +335,10 @@ int main(int argc, char **argv)
                 report("ping6", ping(AF_INET6));
         } else if (strcmp(what, "core") == 0)
                 set_core();
+        else if (strcmp(what, "take") == 0 && argc == 3)
+                take(argv[2]);
+        else if (strcmp(what, "watch") == 0)
+                watch(argv + 2);
         else if (strcmp(what, "crash") == 0)
                 raise(SIGSEGV);
         else

@@ -1,0 +1,20 @@
+"""Rows E30 to E32: kernel objects that are in no namespace."""
+
+DEFENCES = [
+    ('E30', 'an owner of the namespaces that is not root', 'service/rootfs/id-map.c',
+     'return range ? range->base + ID_RANGE_SIZE - 1 : 0;', 'return 0 * range->base;',
+     'test_e_kernel.Shared.test_inotify'),
+    ('E31', 'the limit of terminals', 'service/sandbox/profile.c',
+     '                        {"max", G_STRINGIFY(TERMINALS_MAX)},\n', '', 'test_e_kernel.Shared.test_terminals'),
+    ('E32', 'a /dev for each owner', 'service/sandbox/profile.c',
+     'g_snprintf(name, sizeof name, "%u", (unsigned) owner);', 'g_snprintf(name, sizeof name, "%u", 0u * owner);',
+     'test_e_kernel.Shared.test_devices'),
+    ('E32', "covers that are not the host's", 'service/sandbox/child/root.c',
+     'mount = (int) syscall(SYS_open_tree, stock->covers,\n'
+     '                                      is_directory ? "directory" : "file", clone);',
+     'mount = (int) syscall(SYS_open_tree, is_directory ? stock->covers : -100,\n'
+     '                                      is_directory ? "directory" : "/dev/null", clone);',
+     'test_e_kernel.Shared.test_covers'),
+]
+
+LASTING = {}
