@@ -104,8 +104,10 @@ int cgroup_birth_fd(const Cgroup *cgroup)
 {
         int index = cgroup->tree->tracking;
 
-        return index < 0 || cgroup_is_legacy(cgroup, (unsigned) index) ? -1
-                                                                       : cgroup->leaf_fds[index];
+        return index < 0 || cgroup_is_legacy(cgroup, (unsigned) index) ||
+                               cgroup->tree->kills_at_birth
+                       ? -1
+                       : cgroup->leaf_fds[index];
 }
 
 int cgroup_entry_fd(const Cgroup *cgroup, unsigned index)

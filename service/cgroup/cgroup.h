@@ -83,14 +83,14 @@ bool cgroup_open(CgroupTree *tree, uid_t owner, uint64_t serial, Cgroup **ret, G
 void cgroup_free(Cgroup *cgroup);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Cgroup, cgroup_free)
 
-/* The v2 directory for clone3's CLONE_INTO_CGROUP, or -1 where there is no v2 tree. Borrowed. */
+/* The v2 directory for clone3's CLONE_INTO_CGROUP, or -1 where nothing can be born. Borrowed. */
 int cgroup_birth_fd(const Cgroup *cgroup);
 
-/* The v1 leaves are entered by the child itself: it writes "0" into each of these fds (files named
- * "tasks", opened by the service, whose rights count) before anything else. Borrowed; -1 ends the
- * list. Measured: 6 us, where a write of the pid from outside takes the lock that stops all forks
- * of the machine and so waits for an RCU grace period, 5 to 11 ms. Only one thread of the child may
- * exist then. */
+/* The other leaves are entered by the child itself: it writes "0" into each of these fds (files
+ * named "tasks" or "cgroup.procs", opened by the service, whose rights count) before anything else.
+ * Borrowed; -1 ends the list. Measured: 6 us, where a write of the pid from outside takes the lock
+ * that stops all forks of the machine and so waits for an RCU grace period, 5 to 11 ms. Only one
+ * thread of the child may exist then. */
 #define CGROUP_ENTRY_FDS_MAX 3u
 int cgroup_entry_fd(const Cgroup *cgroup, unsigned index);
 void cgroup_close_entries(Cgroup *cgroup); /* once the child has its own copies */

@@ -176,9 +176,11 @@ bool cgroup_limit(Cgroup *cgroup, const CgroupLimits *limits, GError **error)
 static bool open_entries(Cgroup *cgroup, GError **error)
 {
         for (unsigned i = 0; i < CGROUP_HIERARCHIES_MAX; i++) {
-                if (cgroup->leaf_fds[i] < 0 || !cgroup_is_legacy(cgroup, i))
+                bool is_legacy = cgroup->leaf_fds[i] >= 0 && cgroup_is_legacy(cgroup, i);
+                if (cgroup->leaf_fds[i] < 0 || (!is_legacy && !cgroup->tree->kills_at_birth))
                         continue;
-                int fd = openat(cgroup->leaf_fds[i], "tasks", O_WRONLY | O_CLOEXEC);
+                int fd = openat(cgroup->leaf_fds[i], is_legacy ? "tasks" : "cgroup.procs",
+                                O_WRONLY | O_CLOEXEC);
                 if (fd < 0)
                         return cgroup_fail(cgroup, i, "open the tasks of", errno, error);
                 cgroup->entry_fds[cgroup->n_entries++] = fd;

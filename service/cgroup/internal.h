@@ -57,10 +57,11 @@ struct CgroupTree {
         int serving[_CGROUP_CONTROLLER_MAX];   /* index of the hierarchy, or -1 */
         char *missing[_CGROUP_CONTROLLER_MAX]; /* why it is -1 */
         CgroupLimits ceilings;                 /* of an owner's directory */
-        GHashTable *capped; /* set of the owners whose directories have the ceilings */
-        int tracking;       /* the hierarchy in which every container has a leaf, or -1 */
-        bool is_copy;       /* another process makes what is above the leaves */
-        CgroupTree *before; /* where a version before has left containers, or NULL */
+        GHashTable *capped;  /* set of the owners whose directories have the ceilings */
+        int tracking;        /* the hierarchy in which every container has a leaf, or -1 */
+        bool is_copy;        /* another process makes what is above the leaves */
+        bool kills_at_birth; /* so the child enters its v2 leaf by itself, as it does those of v1 */
+        CgroupTree *before;  /* where a version before has left containers, or NULL */
 };
 
 /* -- procs.c: what is the same in both versions -- */
@@ -98,11 +99,12 @@ bool cgroup_kill_listed(int leaf, bool (*freeze)(int leaf), void (*thaw)(int lea
 /* Removes the sub-cgroups, depth-first, bounded. 0 or -errno. */
 int cgroup_remove_children(int dirfd);
 
-/* -- v2.c -- */
+/* -- birth.c, v2.c -- */
 
 /* Enables controllers (bits) for the children of a v2 directory. Returns the bits that are enabled
  * then; `reasons` (one for each controller, may be NULL) says why others are not. */
 unsigned cgroup_unified_enable(int dirfd, unsigned wanted, char **reasons);
+bool cgroup_kills_at_birth(const CgroupHierarchy *hierarchy); /* what we clone into a v2 leaf */
 
 /* -- ceilings.c -- */
 

@@ -282,6 +282,7 @@ static void add_unified(CgroupTree *tree, const MountInfo *mount, const char *pa
         if (index >= 0) {
                 int fd = tree->hierarchies[index].parent_fd;
                 tree->tracking = index;
+                tree->kills_at_birth = cgroup_kills_at_birth(&tree->hierarchies[index]);
                 unsigned enabled = cgroup_unified_enable(
                         fd, 1u << CGROUP_MEMORY | 1u << CGROUP_PIDS, tree->missing);
                 for (unsigned i = 0; i < _CGROUP_CONTROLLER_MAX; i++)

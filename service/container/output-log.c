@@ -20,7 +20,14 @@ typedef struct FileHeader {
         uint64_t start, length;
 } FileHeader;
 
-static const char file_magic[8] = {'n', 'r', 'u', 'n', 'c', 'l', 'o', 1};
+static const char file_magic[8] = {'n', 'r', 'u', 'n', 'c', 'l', 'o', 2};
+
+#define VERSION_WITHOUT_SUM 1 /* the version before is read: an upgrade loses no output */
+
+/* Behind the header: over the file's name, the header and the bytes. */
+typedef struct FileSum {
+        uint8_t bytes[32];
+} FileSum;
 
 void output_log_init(OutputLog *log)
 {
@@ -134,7 +141,24 @@ static int write_all(int fd, const void *data, size_t n)
         return 0;
 }
 
-static int write_log(const OutputLog *log, int fd)
+static FileSum sum_of(const OutputLog *log, const FileHeader *header, const char *name)
+{
+        g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
+        uint64_t offset = header->start;
+        const uint8_t *run;
+        FileSum sum;
+        size_t n;
+        gsize size = sizeof sum.bytes;
+
+        g_checksum_update(checksum, (const guchar *) name, (gssize) strlen(name) + 1);
+        g_checksum_update(checksum, (const guchar *) header, sizeof *header);
+        for (; (n = output_log_peek(log, &offset, &run)) > 0; offset += n)
+                g_checksum_update(checksum, run, (gssize) n);
+        g_checksum_get_digest(checksum, sum.bytes, &size);
+        return sum;
+}
+
+static int write_log(const OutputLog *log, int fd, const char *name)
 {
         FileHeader header = {.start = output_log_start(log), .length = log->length};
         uint64_t offset = header.start;
@@ -142,7 +166,10 @@ static int write_log(const OutputLog *log, int fd)
         size_t n;
 
         memcpy(header.magic, file_magic, sizeof header.magic);
+        FileSum sum = sum_of(log, &header, name);
         int r = write_all(fd, &header, sizeof header);
+        if (r == 0)
+                r = write_all(fd, &sum, sizeof sum);
         while (r == 0 && (n = output_log_peek(log, &offset, &run)) > 0) {
                 r = write_all(fd, run, n);
                 offset += n;
@@ -161,7 +188,7 @@ bool output_log_save(const OutputLog *log, int dirfd, const char *name, GError *
         if (fd < 0)
                 return error_set_errno(error, RUNTIME_ERROR_FAILED, errno,
                                        "cannot create the log file '%s'", beside);
-        int r = write_log(log, fd);
+        int r = write_log(log, fd, name);
         if (r == 0 && renameat(dirfd, beside, dirfd, name) < 0)
                 r = -errno;
         if (r < 0) {
@@ -191,16 +218,17 @@ static int read_all(int fd, void *data, size_t n)
 
 /* `start` leaves the upper half of its type unused, so that no later append makes `end`
  * overflow. */
-static bool header_fits(const FileHeader *header, const struct stat *st)
+static bool header_fits(const FileHeader *header, size_t sum_size, const struct stat *st)
 {
-        return memcmp(header->magic, file_magic, sizeof file_magic) == 0 &&
+        return memcmp(header->magic, file_magic, sizeof file_magic - 1) == 0 &&
                header->length <= LOG_BYTES_MAX && header->start <= INT64_MAX &&
-               st->st_size == (off_t) (sizeof *header + header->length);
+               st->st_size == (off_t) (sizeof *header + sum_size + header->length);
 }
 
-static int read_log(OutputLog *log, int fd)
+static int read_log(OutputLog *log, int fd, const char *name)
 {
         FileHeader header;
+        FileSum sum = {0};
         struct stat st;
 
         if (fstat(fd, &st) < 0)
@@ -210,15 +238,21 @@ static int read_log(OutputLog *log, int fd)
         int r = read_all(fd, &header, sizeof header);
         if (r < 0)
                 return r;
-        if (!header_fits(&header, &st))
+        char version = header.magic[sizeof header.magic - 1];
+        bool has_sum = version != VERSION_WITHOUT_SUM;
+        if (!header_fits(&header, has_sum ? sizeof sum : 0, &st) ||
+            (has_sum && version != file_magic[sizeof file_magic - 1]))
                 return -EBADMSG;
+        if (has_sum && (r = read_all(fd, &sum, sizeof sum)) < 0)
+                return r;
         reserve(log, (size_t) header.length);
         r = read_all(fd, log->bytes, (size_t) header.length);
         if (r < 0)
                 return r;
         log->length = (size_t) header.length;
         log->end = header.start + header.length;
-        return 0;
+        FileSum found = has_sum ? sum_of(log, &header, name) : sum;
+        return memcmp(&found, &sum, sizeof sum) == 0 ? 0 : -EBADMSG;
 }
 
 bool output_log_load(OutputLog *log, int dirfd, const char *name, GError **error)
@@ -226,8 +260,11 @@ bool output_log_load(OutputLog *log, int dirfd, const char *name, GError **error
         g_auto(OutputLog) loaded = {0};
         /* O_NONBLOCK: a fifo in the file's place must not hold up the service's start */
         autofd int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        int r = fd < 0 ? -errno : read_log(&loaded, fd);
+        int r = fd < 0 ? -errno : read_log(&loaded, fd, name);
 
+        if (r == -EBADMSG)
+                return error_set(error, RUNTIME_ERROR_FAILED,
+                                 "the log file '%s' is damaged: it is not what was written", name);
         if (r < 0)
                 return error_set_errno(error, RUNTIME_ERROR_FAILED, -r,
                                        "cannot load the log file '%s'", name);

@@ -45,5 +45,6 @@ size_t output_log_read(const OutputLog *log, uint64_t *offset, uint8_t *buffer, 
 bool output_log_save(const OutputLog *log, int dirfd, const char *name, GError **error);
 
 /* Replaces the contents of `log`, or leaves them alone and fails with RUNTIME_ERROR_FAILED: no
- * file, a link, not a regular file, or not exactly what output_log_save() writes. */
+ * file, a link, not a regular file, or not exactly what output_log_save() wrote under this name,
+ * as far as the version that wrote it kept a checksum. */
 bool output_log_load(OutputLog *log, int dirfd, const char *name, GError **error);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "service/spec/error.h"
+#include "service/spec/limits.h"
 #include "service/spec/order.h"
 #include "service/util/fd.h"
 #include "service/util/proc.h"
@@ -305,10 +306,61 @@ static void take(int dirfd, const char *name, RecordFunc function, void *data)
         container_info_clear(&info);
 }
 
+/* The names in the directory, each with what becomes of it. */
+typedef struct Names {
+        GPtrArray *records, *logs, *aside;
+} Names;
+
+static void sort_name(int dirfd, const char *name, const char *rest, const Names *names)
+{
+        if (strcmp(rest, ".conf") == 0)
+                g_ptr_array_add(names->records, g_strdup(name));
+        else if (strcmp(rest, ".log") == 0)
+                g_ptr_array_add(names->logs, g_strdup(name));
+        else if (strcmp(rest, ".conf.bad") == 0)
+                g_ptr_array_add(names->aside, g_strdup(name));
+        else if (g_str_has_suffix(rest, ".new"))
+                unlinkat(dirfd, name, 0); /* half-written by a killed service */
+}
+
+/* A service that was killed between log and record has left a log that is nobody's. */
+static void drop_lone_logs(int dirfd, const GPtrArray *logs)
+{
+        char record[32];
+
+        for (guint i = 0; i < logs->len; i++) {
+                record_name(g_ascii_strtoull(logs->pdata[i], NULL, 10), record);
+                if (faccessat(dirfd, record, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+                        unlinkat(dirfd, logs->pdata[i], 0);
+        }
+}
+
+static gint compare_serials(gconstpointer a, gconstpointer b)
+{
+        uint64_t one = g_ascii_strtoull(*(char *const *) a, NULL, 10);
+        uint64_t other = g_ascii_strtoull(*(char *const *) b, NULL, 10);
+
+        return one < other ? -1 : one > other;
+}
+
+/* What was set aside is for an administrator to look at, until there is too much of it. */
+static void drop_aside(int dirfd, GPtrArray *aside)
+{
+        g_ptr_array_sort(aside, compare_serials);
+        for (guint i = 0; i + RECORDS_ASIDE_MAX < aside->len; i++) {
+                g_message("record %s: removed, since %u newer ones are set aside",
+                          (char *) aside->pdata[i], RECORDS_ASIDE_MAX);
+                unlinkat(dirfd, aside->pdata[i], 0);
+        }
+}
+
 uint64_t record_load_all(int dirfd, RecordFunc function, void *data)
 {
         /* the names first: what is written while a directory is read may be found twice */
-        g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+        g_autoptr(GPtrArray) records = g_ptr_array_new_with_free_func(g_free);
+        g_autoptr(GPtrArray) logs = g_ptr_array_new_with_free_func(g_free);
+        g_autoptr(GPtrArray) aside = g_ptr_array_new_with_free_func(g_free);
+        const Names names = {records, logs, aside};
         uint64_t highest = 0;
         int copy = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         DIR *directory = copy >= 0 ? fdopendir(copy) : NULL;
@@ -317,18 +369,26 @@ uint64_t record_load_all(int dirfd, RecordFunc function, void *data)
                 char *end;
                 uint64_t serial = g_ascii_strtoull(entry->d_name, &end, 10);
                 highest = MAX(highest, serial);
-                if (end != entry->d_name && strcmp(end, ".conf") == 0)
-                        g_ptr_array_add(names, g_strdup(entry->d_name));
-                else if (end != entry->d_name && g_str_has_suffix(end, ".new"))
-                        unlinkat(dirfd, entry->d_name, 0); /* half-written by a killed service */
+                if (end != entry->d_name)
+                        sort_name(dirfd, entry->d_name, end, &names);
         }
         if (directory)
                 closedir(directory);
         else
                 fd_close(copy);
-        for (guint i = 0; i < names->len; i++)
-                take(dirfd, names->pdata[i], function, data);
+        drop_lone_logs(dirfd, logs);
+        drop_aside(dirfd, aside);
+        for (guint i = 0; i < records->len; i++)
+                take(dirfd, records->pdata[i], function, data);
         return highest;
+}
+
+bool record_has_log(int dirfd, uint64_t serial)
+{
+        char name[32];
+
+        log_name(serial, name);
+        return faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 bool record_load_log(int dirfd, uint64_t serial, OutputLog *log, GError **error)

@@ -20,10 +20,12 @@ void record_delete_log(int dirfd, uint64_t serial);
 /* Calls back with each record, whose `info` the callee takes over. A container that lived in
  * another boot is stopped, with a result that is unknown. A record of the version before is read as
  * well, and written anew. What is malformed or of any other version is set aside as <name>.bad and
- * told of on the log; its output is deleted, for nobody is known to own it. Returns the highest
+ * told of on the log; its output is deleted, for nobody is known to own it. What a service that
+ * was killed has left half-written goes, too. Returns the highest
  * serial in the name of any file, or 0: a new container with a serial that a file has could get the
  * output of another. */
 typedef void (*RecordFunc)(ContainerInfo *info, void *data);
 uint64_t record_load_all(int dirfd, RecordFunc function, void *data);
 
+bool record_has_log(int dirfd, uint64_t serial); /* damaged or not */
 bool record_load_log(int dirfd, uint64_t serial, OutputLog *log, GError **error);

@@ -26,6 +26,23 @@ static bool find_running(Manager *manager, ContainerInfo *info, ContainerAdoptio
         return false;
 }
 
+/* From here on the log is in memory: after a crash the copy on disk must not be read again. */
+static void take_log(Manager *manager, const Slot *slot)
+{
+        const ContainerInfo *info = container_info(slot->container);
+        OutputLog *log = output_log(container_output(slot->container));
+        int records = manager->options.records;
+        g_autoptr(GError) error = NULL;
+
+        if (!record_load_log(records, info->serial, log, &error)) {
+                if (record_has_log(records, info->serial))
+                        g_warning("container %s of user %u: %s; its output until now is lost",
+                                  info->id, info->owner, error->message);
+                output_log_lose(log);
+        }
+        record_delete_log(records, info->serial);
+}
+
 static void take_record(ContainerInfo *info, void *data)
 {
         Manager *manager = data;
@@ -45,14 +62,7 @@ static void take_record(ContainerInfo *info, void *data)
         slot->is_seen = true;
         manager->seen++;
         if (is_ours) {
-                OutputLog *log = output_log(container_output(slot->container));
-                if (!record_load_log(manager->options.records,
-                                     container_info(slot->container)->serial, log, NULL))
-                        output_log_lose(log);
-                /* from here on the log is in memory: after a crash this copy must not be read
-                 * again */
-                record_delete_log(manager->options.records,
-                                  container_info(slot->container)->serial);
+                take_log(manager, slot);
                 container_adopt(slot->container, &adoption);
                 manager->live++;
                 slot->owner->live++;

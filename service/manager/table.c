@@ -101,9 +101,11 @@ static bool save(Slot *slot, GError **error)
                                          "cannot read the start time of its process");
                 return record_save(records, &info, NULL, error);
         }
-        /* output that only the old record has must not be lost by writing the record anew */
-        manager_load_output(slot->manager, slot->container, &output, NULL);
-        return record_save(records, &info, output_log(output), error);
+        /* output that only the old record has must not be lost by writing the record anew, and a
+         * damaged log not become a whole one without words */
+        bool is_whole = manager_load_output(slot->manager, slot->container, &output, NULL) ||
+                        !record_has_log(records, info.serial);
+        return record_save(records, &info, is_whole ? output_log(output) : NULL, error);
 }
 
 void slot_save(Slot *slot)

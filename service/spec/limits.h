@@ -49,8 +49,9 @@
 #define USER_TASKS_MAX_DEFAULT                                                                     \
         16384u /* of all containers of a user: half of what pid_max is by default */
 
-#define LOG_BYTES_MAX   (256u * 1024) /* output kept of one container; the oldest bytes go */
-#define ATTACHMENTS_MAX 16u           /* readers of one container's output */
+#define LOG_BYTES_MAX     (256u * 1024) /* output kept of one container; the oldest bytes go */
+#define RECORDS_ASIDE_MAX 16u           /* records that could not be read, kept to be looked at */
+#define ATTACHMENTS_MAX   16u           /* readers of one container's output */
 
 /* A user's lines in the journal in JOURNAL_USEC: half of what the journal takes of a unit by
  * default, so that one user who prints much keeps no other's lines out, nor the service's own. Two

@@ -204,3 +204,41 @@ class IdleExit(Case):
         print(f'(the service ended within {met} of {places * rounds} bursts)', end=' ')
         if not met:
             self.skipTest('no idle exit fell into a burst: nothing was tried')
+
+
+class KilledBefore(Case):
+    """A service in a cgroup that was once written to cgroup.kill: Linux kills what it clones into a leaf."""
+
+    def setUp(self):
+        super().setUp()
+        with open('/proc/self/mountinfo') as f:
+            points = [line.split()[4] for line in f if ' - cgroup2 ' in line]
+        if not points:
+            self.skipTest('no cgroup v2')
+        self.group = f'{points[0]}{self.world.cgroup_parent}-once'
+        os.mkdir(self.group)
+        self.addCleanup(self.remove)
+        write(f'{self.group}/cgroup.kill', '1')
+
+    def remove(self):
+        self.eventually(lambda: not read(f'{self.group}/cgroup.procs'), what='the end of what is in the cgroup')
+        os.rmdir(self.group)
+
+    def inside(self, *command):
+        return ['/bin/sh', '-c', f'echo $$ > {self.group}/cgroup.procs; exec "$@"', 'sh', *command]
+
+    def test_embedded(self):
+        """naivec --embedded runs a command from such a cgroup."""
+        done = self.command(*self.inside(self.world.naivec, '--embedded', 'run', self.rootfs, '/bin/echo', 'born'),
+                            env={'NAIVE_RUNCD': self.world.daemon})
+        self.assertEqual((done.returncode, done.stdout), (0, b'born\n'), done.stderr)
+
+    def test_service(self):
+        """A service in such a cgroup runs commands, prepared or not, each in its own leaf, and ends them."""
+        place = Place(self, 'killed', prefix=self.inside())
+        for _ in range(4):
+            container = place.client.spawn(self.rootfs, ['/bin/sleep', '60'], MemoryMax=32 << 20)
+            leaf = container.prop('ControlGroup')
+            self.assertIn(f'0::{leaf}\n', read(f'/proc/{container.pid}/cgroup'))
+            self.assertEqual(container.end(), ('signal', 9))
+            time.sleep(0.05)

@@ -71,8 +71,12 @@ DEFENCES = [
     ('A17', 'the lock on the mounts', 'service/sandbox/child/steps.c',
      ' || unshare(CLONE_NEWNS) < 0',
      '', 'test_rights.Unmaking'),
-    ('A11', 'the read-only mount of the program', 'service/main.c', '!program_protect(arguments, &error)', 'false',
+    ('A11', 'the read-only mount of the program', 'service/program.c', '!restrict_mount(mount, MOUNT_ATTR_RDONLY) ||', '',
      'test_a_process.Program'),
+    ('E12', 'the mount of the program', 'service/main.c', '!program_protect(arguments, &error)', 'false',
+     'test_a_process.Program'),
+    ('E12', 'the mount from which nothing is executed', 'service/program.c', '(void) restrict_mount(mount, MOUNT_ATTR_NOEXEC)',
+     '(void) 0', 'test_a_process.Program'),
     ('B1', 'a tree that is mounted by the fd that was judged', CLONE, '(int) syscall(SYS_open_tree, tree->fd, "",\n'
      '                              OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE)',
      '(int) syscall(SYS_open_tree, AT_FDCWD, tree->path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE)',

@@ -4,3 +4,4 @@ ROWS = [f'{letter}{number}' for letter, last in (('A', 17), ('B', 14), ('C', 9),
         for number in range(1, last + 1)] + ['E15', 'E27', 'E28', 'E29', 'E30', 'E31', 'E32', 'E35']
 
 NOT_APPLICABLE = {}
+ROWS += ['E12', 'E34']

@@ -17,7 +17,8 @@ from .world import USERS
 ERROR_PREFIX = {
     'InvalidArgs': 'org.freedesktop.DBus.Error.', 'AccessDenied': 'org.freedesktop.DBus.Error.',
     'InteractiveAuthorizationRequired': 'org.freedesktop.DBus.Error.',
-    'LimitsExceeded': 'org.freedesktop.DBus.Error.', 'NotSupported': 'org.freedesktop.DBus.Error.',
+    'LimitsExceeded': 'org.freedesktop.DBus.Error.', 'Failed': 'org.freedesktop.DBus.Error.',
+    'NotSupported': 'org.freedesktop.DBus.Error.',
     'NoMemory': 'org.freedesktop.DBus.Error.', 'UnknownObject': 'org.freedesktop.DBus.Error.',
     'UnknownMethod': 'org.freedesktop.DBus.Error.', 'PropertyReadOnly': 'org.freedesktop.DBus.Error.',
 }

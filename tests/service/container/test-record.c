@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "service/spec/error.h"
+#include "service/spec/limits.h"
 #include "service/util/fd.h"
 #include "service/util/proc.h"
 #include "tests/lib/case.h"
@@ -670,22 +671,39 @@ FIXTURE_TEST(temporary_symlink)
         g_assert_cmpuint(load(f), ==, 1);
 }
 
-/* Other names in the directory are not records and stay, but for what a killed service was writing.
- */
+/* Other names in the directory are not records and stay, but for what a killed service was writing
+ * and a log without a record. */
 FIXTURE_TEST(other_names)
 {
-        static const char *const names[] = {"7.conf.bad", "7.log",   "a.conf",
+        static const char *const names[] = {"7.conf.bad", "a.log",   "a.conf",
                                             ".conf",      "7.confx", "7"};
+        static const char *const strays[] = {"8.conf.new", "9.log.new", "10.log"};
 
         for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
                 write_text(f, names[i], "[Container]\n");
-        write_text(f, "8.conf.new", "half");
-        write_text(f, "9.log.new", "half");
+        for (size_t i = 0; i < G_N_ELEMENTS(strays); i++)
+                write_text(f, strays[i], "half");
         g_assert_cmpuint(load(f), ==, 0);
         for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
                 g_assert_true(exists(f, names[i]));
-        g_assert_false(exists(f, "8.conf.new"));
-        g_assert_false(exists(f, "9.log.new"));
+        for (size_t i = 0; i < G_N_ELEMENTS(strays); i++)
+                g_assert_false(exists(f, strays[i]));
+}
+
+/* Of what was set aside the newest RECORDS_ASIDE_MAX stay to be looked at. */
+FIXTURE_TEST(much_set_aside)
+{
+        char name[32];
+
+        for (unsigned i = 1; i <= RECORDS_ASIDE_MAX + 2; i++) {
+                g_snprintf(name, sizeof name, "%u.conf.bad", i);
+                write_text(f, name, "damaged");
+        }
+        load(f);
+        g_assert_false(exists(f, "1.conf.bad"));
+        g_assert_false(exists(f, "2.conf.bad"));
+        g_assert_true(exists(f, "3.conf.bad"));
+        g_assert_true(exists(f, "18.conf.bad"));
 }
 
 /* A directory that takes nothing is an error, and what was there is not damaged. */
