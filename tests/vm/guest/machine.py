@@ -23,7 +23,7 @@ BUS = 'unix:path=/run/dbus/system_bus_socket'
 CGROUPS = '/sys/fs/cgroup'
 PACKAGES = '/vm/package'
 USERS = {'alice': 1000, 'bob': 1001, 'carol': 1002}
-APT_LIMIT = 480  # seconds for a test that calls apt, which may take 150 each time
+APT_LIMIT = 1200  # seconds for a test that calls apt, which may take 400 each time
 
 
 def run(*argv, check=True, timeout=60, input='', user=None):
@@ -77,7 +77,7 @@ def package(newer=False):
 
 
 def apt(*arguments):
-    return run('apt-get', '-qy', '-o', 'Dpkg::Use-Pty=0', '-o', 'APT::Sandbox::User=root', *arguments, timeout=150,
+    return run('apt-get', '-qy', '-o', 'Dpkg::Use-Pty=0', '-o', 'APT::Sandbox::User=root', *arguments, timeout=400,
                check=False)
 
 

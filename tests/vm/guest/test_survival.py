@@ -71,7 +71,8 @@ class Survival(Case):
     def limits_hold(self):
         """The last of the ten may not have 64 MiB, and neither may a new one."""
         naivec('kill', '-s', 'USR1', f'c{COUNT - 1}')
-        self.assertEqual(naivec('wait', f'c{COUNT - 1}', check=False), f'c{COUNT - 1} oom-kill 9')
+        # An older kernel tells only the parent the exit code.
+        self.assertIn(naivec('wait', f'c{COUNT - 1}', check=False), [f'c{COUNT - 1} oom-kill {code}' for code in (0, 9)])
         naivec('run', '-d', '--memory=24M', '--name=new', ROOTFS, '/bin/touchmem', '64')
         self.assertEqual(naivec('wait', 'new', check=False), 'new oom-kill 9')
 
