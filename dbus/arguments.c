@@ -36,35 +36,49 @@ bool arguments_read_bytes(sd_bus_message *message, char type, const char *what, 
         return true;
 }
 
-/* Four million empty strings are read no further than the limit. */
+/* `bytes`: n strings, each with its NUL. */
+static char **make_list(const GByteArray *bytes, size_t n)
+{
+        char **list = g_malloc((n + 1) * sizeof *list + bytes->len);
+        char *at = (char *) (list + n + 1);
+
+        if (bytes->len > 0)
+                memcpy(at, bytes->data, bytes->len);
+        for (size_t i = 0; i < n; i++) {
+                list[i] = at;
+                at += strlen(at) + 1;
+        }
+        list[n] = NULL;
+        return list;
+}
+
+/* Four million empty strings are read no further than the limit. A string of its own would take
+ * four times the memory for each short one. */
 bool arguments_read_list(sd_bus_message *message, const char *element, const char *what,
                          char ***ret, GError **error)
 {
-        g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(g_free);
-        size_t total = 0;
+        g_autoptr(GByteArray) bytes = g_byte_array_new();
+        size_t n = 0;
         int r = sd_bus_message_enter_container(message, 'a', element);
 
         if (r < 0)
                 return arguments_malformed(error, r, what);
         while ((r = sd_bus_message_at_end(message, false)) == 0) {
-                char *string = NULL;
-                if (list->len == ARGV_MAX)
-                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                         "%s has more than the %u strings allowed", what, ARGV_MAX);
+                g_autofree char *string = NULL;
                 if (!arguments_read_bytes(message, strcmp(element, "s") == 0 ? 's' : 'a', what,
                                           &string, error))
                         return false;
-                g_ptr_array_add(list, string);
-                total += strlen(string) + 1;
-                if (total > ARGV_BYTES_MAX)
+                size_t size = strlen(string) + 1;
+                if (bytes->len + size + ++n * sizeof(char *) > ARGV_BYTES_MAX)
                         return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                         "%s has more than the %u bytes allowed", what,
-                                         ARGV_BYTES_MAX);
+                                         "%s has more than the %u bytes that the kernel takes, "
+                                         "a pointer for each string included",
+                                         what, ARGV_BYTES_MAX);
+                g_byte_array_append(bytes, (const guint8 *) string, (guint) size);
         }
         if (r < 0 || (r = sd_bus_message_exit_container(message)) < 0)
                 return arguments_malformed(error, r, what);
-        g_ptr_array_add(list, NULL);
-        *ret = (char **) g_ptr_array_steal(list, NULL);
+        *ret = make_list(bytes, n);
         return true;
 }
 

@@ -16,7 +16,8 @@ bool arguments_malformed(GError **error, int r, const char *what);
  * byte strings carry it. */
 bool arguments_read_bytes(sd_bus_message *message, char type, const char *what, char **ret,
                           GError **error);
-/* `as` or `aay` (element "s" or "ay"), owned; at most ARGV_MAX strings and ARGV_BYTES_MAX bytes. */
+/* `as` or `aay` (element "s" or "ay"), in one block of memory to be freed by g_free(); at most
+ * ARGV_BYTES_MAX bytes, pointers included. */
 bool arguments_read_list(sd_bus_message *message, const char *element, const char *what,
                          char ***ret, GError **error);
 bool arguments_read_uint64(sd_bus_message *message, const char *what, uint64_t *ret,

@@ -66,7 +66,12 @@ static bool method_stop(Server *server, Container *container, sd_bus_message *me
                 signal = SIGTERM;
         if (timeout == UINT64_MAX)
                 timeout = STOP_TIMEOUT_USEC;
-        return check_signal(signal, error) && waiting_has_room(server->waiting, message, error) &&
+        if (!check_signal(signal, error))
+                return false;
+        /* it has ended, perhaps a moment ago: what the caller wants is so */
+        if (container_info(container)->state == CONTAINER_STOPPED)
+                return answer(message);
+        return waiting_has_room(server->waiting, message, error) &&
                container_stop(container, signal, timeout, error) &&
                waiting_keep(server->waiting, container, message, error);
 }

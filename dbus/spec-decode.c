@@ -133,7 +133,7 @@ static bool decode_UMask(sd_bus_message *message, Order *order, GError **error)
 static bool read_mount(sd_bus_message *message, MountSpec *ret, GError **error)
 {
         g_autofree char *source = NULL, *target = NULL, *type = NULL;
-        g_auto(GStrv) options = NULL;
+        g_autofree char **options = NULL;
         int r = sd_bus_message_enter_container(message, 'r', "ayaysas");
 
         if (r < 0)
@@ -235,7 +235,7 @@ static bool decode_Network(sd_bus_message *message, Order *order, GError **error
 /* What is in the default set anyway adds nothing. */
 static bool decode_Capabilities(sd_bus_message *message, Order *order, GError **error)
 {
-        g_auto(GStrv) names = NULL;
+        g_autofree char **names = NULL;
         uint64_t bit;
 
         if (!arguments_read_list(message, "s", "Capabilities", &names, error))

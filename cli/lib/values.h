@@ -11,10 +11,11 @@ bool value_parse_bool(const char *text, bool *ret);
 /* A decimal number from `min` to `max`. */
 bool value_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
 
-/* Seconds with or without a fraction, in microseconds; below a thousand years. */
+/* Seconds with or without a fraction, or a time as systemd.time(7) writes it: "90s", "1min 30s". In
+ * microseconds, at most a thousand years, which "infinity" is, too. */
 bool value_parse_seconds(const char *text, uint64_t *ret_usec);
 
-/* "TERM", "SIGTERM", "15", "RTMIN+3". */
+/* "TERM", "SIGTERM", "term", "15", "RTMIN+3", as kill(1) takes them. */
 bool value_parse_signal(const char *text, int *ret);
 
 /* `path` made absolute. Symlinks and ".." stay: the service resolves them with the caller's

@@ -15,6 +15,7 @@ struct Batch {
         BatchReply on_reply;
         void *data;
         GPtrArray *items;
+        bool takes_gone;
         unsigned n_pending;
         int status;
 };
@@ -22,6 +23,7 @@ struct Batch {
 typedef struct {
         Batch *batch;
         char *id;
+        bool is_own; /* so an unknown object is one that has gone */
         sd_bus_message *call;
 } Item;
 
@@ -52,6 +54,11 @@ void batch_free(Batch *batch)
         g_free(batch);
 }
 
+void batch_take_gone(Batch *batch)
+{
+        batch->takes_gone = true;
+}
+
 void batch_on_reply(Batch *batch, BatchReply on_reply, void *data)
 {
         batch->on_reply = on_reply;
@@ -78,6 +85,9 @@ static void take_refusal(Item *item, const sd_bus_error *error)
         Batch *batch = item->batch;
         sd_bus_message *again = NULL;
 
+        if (batch->takes_gone && item->is_own &&
+            sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_OBJECT))
+                return;
         if (!client_repeat_call(batch->client, item->call, error, &again)) {
                 batch->status = client_complain(batch->client, item->id, error);
                 return;
@@ -156,7 +166,12 @@ void batch_call(Batch *batch, const char *id, const char *path, const char *type
         if (is_called(batch, found))
                 return;
         item = g_new(Item, 1);
-        *item = (Item){.batch = batch, .id = g_strdup(id), .call = g_steal_pointer(&call)};
+        *item = (Item){
+                .batch = batch,
+                .id = g_strdup(id),
+                .is_own = path || !strchr(id, '/'),
+                .call = g_steal_pointer(&call),
+        };
         g_ptr_array_add(batch->items, item);
         send_item(item);
         drain_to(batch, PENDING_CALLS_MAX - 1);

@@ -16,6 +16,9 @@ Batch *batch_new(Client *client, const char *member);
 void batch_free(Batch *batch);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Batch, batch_free)
 
+/* A container of the caller's that goes while it is called has what the caller wants. */
+void batch_take_gone(Batch *batch);
+
 void batch_on_reply(Batch *batch, BatchReply on_reply, void *data);
 
 /* Calls the method on container `id`, with arguments as for sd_bus_message_append(). If `path` is

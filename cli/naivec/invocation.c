@@ -6,13 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/lib/nearest.h"
 #include "cli/lib/text.h"
 
-/* The id of a global flag is GLOBAL plus its letter, so that it differs from that of a verb's flag
- * with the same letter: -v of `run` is --volume. Ids from GLOBAL + 128 on are of flags without a
- * letter. */
+/* The ids of global flags: GLOBAL plus a letter, or one of these. */
 enum {
-        GLOBAL = 256,
+        GLOBAL = FLAG_GLOBAL,
         GLOBAL_VERSION = GLOBAL + 128,
         GLOBAL_ADDRESS,
         GLOBAL_EMBEDDED,
@@ -38,88 +37,6 @@ static const Flag global_flags[] = {
         {0},
 };
 
-/* The two tables of getopt_long(), made from lists of Flag. */
-typedef struct FlagParser {
-        const Flag *own; /* the verb's flags, NULL for none */
-        GArray *options;
-        GString *letters;
-} FlagParser;
-
-static void flag_parser_free(FlagParser *parser)
-{
-        if (!parser)
-                return;
-        g_array_unref(parser->options);
-        g_string_free(parser->letters, TRUE);
-        g_free(parser);
-}
-
-/* The letter of a flag, or 0 if it has none. */
-static int letter_of(const Flag *flag)
-{
-        int letter = flag->id >= GLOBAL ? flag->id - GLOBAL : flag->id;
-
-        return letter <= 127 ? letter : 0;
-}
-
-static bool has_letter(const Flag *flags, int letter)
-{
-        for (; flags && flags->name; flags++)
-                if (flags->id == letter)
-                        return true;
-        return false;
-}
-
-static bool has_optional_value(const Flag *flag)
-{
-        return flag->metavar && g_str_has_prefix(flag->metavar, "[=");
-}
-
-static void flag_parser_add(FlagParser *parser, const Flag *flags)
-{
-        for (; flags && flags->name; flags++) {
-                struct option option = {.name = flags->name, .val = flags->id};
-                int letter = letter_of(flags);
-
-                if (!*flags->name)
-                        continue;
-                if (flags->metavar)
-                        option.has_arg =
-                                has_optional_value(flags) ? optional_argument : required_argument;
-                g_array_append_val(parser->options, option);
-                if (!letter || (letter != flags->id && has_letter(parser->own, letter)))
-                        continue;
-                g_string_append_c(parser->letters, (char) letter);
-                /* A short form whose value may be left out takes none: `-t` means `-t yes`. */
-                if (option.has_arg == required_argument)
-                        g_string_append_c(parser->letters, ':');
-        }
-}
-
-static FlagParser *flag_parser_new(const Verb *verb)
-{
-        FlagParser *parser = g_new0(FlagParser, 1);
-
-        parser->own = verb && verb->flags ? verb->flags() : NULL;
-        parser->options = g_array_new(TRUE, TRUE, sizeof(struct option));
-        /* '+': our flags end at the first word that is no flag, which is the verb or the rootfs. */
-        parser->letters = g_string_new(!verb || verb->stops_at_argument ? "+" : "");
-        flag_parser_add(parser, global_flags);
-        flag_parser_add(parser, parser->own);
-        return parser;
-}
-
-/* The id of the next flag; -1 at the end, '?' for a wrong flag, which getopt_long() has complained
- * about. */
-static int flag_parser_next(FlagParser *parser, int argc, char **argv)
-{
-        int id = getopt_long(argc, argv, parser->letters->str,
-                             (const struct option *) (void *) parser->options->data, NULL);
-
-        return id > 0 && id < GLOBAL && id != '?' && !has_letter(parser->own, id) ? GLOBAL + id
-                                                                                  : id;
-}
-
 /* Prints two columns. printf() pads by bytes, but the width of the first column is in characters.
  */
 static void print_row(const char *indent, const char *left, int width, const char *right)
@@ -133,8 +50,8 @@ static void print_row(const char *indent, const char *left, int width, const cha
 static void print_flags(const Flag *flags, const Flag *others)
 {
         for (; flags && flags->name; flags++) {
-                bool has_equals = flags->metavar && !has_optional_value(flags);
-                int letter = letter_of(flags);
+                bool has_equals = flags->metavar && !flag_has_optional_value(flags);
+                int letter = flag_letter(flags);
                 g_autofree char *form =
                         g_strdup_printf("--%s%s%s", flags->name, has_equals ? "=" : "",
                                         flags->metavar ? flags->metavar : "");
@@ -142,7 +59,7 @@ static void print_flags(const Flag *flags, const Flag *others)
 
                 if (!*flags->name)
                         continue;
-                if (letter && !has_letter(others, letter))
+                if (letter && !flag_has_letter(others, letter))
                         g_snprintf(short_form, sizeof short_form, "  -%c, ", letter);
                 print_row(short_form, form, 25, flags->help);
         }
@@ -216,6 +133,17 @@ int invocation_usage(Invocation *invocation, const char *format, ...)
                 hint("'naivec --help' lists the commands");
         invocation->status = EXIT_USAGE;
         return EXIT_USAGE;
+}
+
+/* The id of the next flag; -1 at the end, '?' after a complaint about a wrong flag. */
+static int next_flag(Invocation *invocation, int argc, char **argv)
+{
+        g_autofree char *wrong = NULL;
+        int id = flag_parser_next(invocation->parser, argc, argv, &wrong);
+
+        if (wrong)
+                invocation_usage(invocation, "%s", wrong);
+        return id;
 }
 
 static int stop_with(Invocation *invocation, int status)
@@ -312,10 +240,8 @@ static bool take_arguments(Invocation *invocation)
 
 int invocation_next(Invocation *invocation, const char **ret_value)
 {
-        FlagParser *parser = invocation->parser;
-
         for (;;) {
-                int id = flag_parser_next(parser, invocation->argc, invocation->argv);
+                int id = next_flag(invocation, invocation->argc, invocation->argv);
 
                 if (id == -1)
                         return take_arguments(invocation) ? FLAG_END : FLAG_STOP;
@@ -346,10 +272,8 @@ static const Verb *verb_find(const Verb *verbs, const char *name)
 /* Takes the flags before the verb; false if naivec has to exit because of a flag. */
 static bool take_leading_flags(Invocation *invocation, const Verb *verbs, int argc, char **argv)
 {
-        FlagParser *parser = invocation->parser;
-
         for (;;) {
-                int id = flag_parser_next(parser, argc, argv);
+                int id = next_flag(invocation, argc, argv);
 
                 if (id == -1)
                         return true;
@@ -365,9 +289,24 @@ static bool take_leading_flags(Invocation *invocation, const Verb *verbs, int ar
         }
 }
 
+static void complain_unknown_verb(Invocation *invocation, const Verb *verbs, const char *name)
+{
+        g_autoptr(GPtrArray) names = g_ptr_array_new();
+
+        for (; verbs->name; verbs++)
+                g_ptr_array_add(names, (void *) (uintptr_t) verbs->name);
+        g_ptr_array_add(names, NULL);
+        const char *nearest = nearest_name(name, (const char *const *) names->pdata);
+        if (nearest)
+                invocation_usage(invocation, "there is no command '%s'; is it '%s'?", name,
+                                 nearest);
+        else
+                invocation_usage(invocation, "there is no command '%s'", name);
+}
+
 bool invocation_find_verb(Invocation *invocation, const Verb *verbs, int argc, char **argv)
 {
-        invocation->parser = flag_parser_new(NULL);
+        invocation->parser = flag_parser_new(global_flags, NULL, true);
         optind = 0;
         if (!take_leading_flags(invocation, verbs, argc, argv))
                 return false;
@@ -381,14 +320,15 @@ bool invocation_find_verb(Invocation *invocation, const Verb *verbs, int argc, c
         }
         const Verb *verb = verb_find(verbs, argv[optind]);
         if (!verb) {
-                invocation_usage(invocation, "unknown command '%s'", argv[optind]);
+                complain_unknown_verb(invocation, verbs, argv[optind]);
                 return false;
         }
         flag_parser_free(invocation->parser);
         invocation->verb = verb;
         invocation->argc = argc - optind;
         invocation->argv = argv + optind;
-        invocation->parser = flag_parser_new(verb);
+        invocation->parser = flag_parser_new(global_flags, verb->flags ? verb->flags() : NULL,
+                                             verb->stops_at_argument);
         /* getopt_long() prints argv[0] in its messages; with optind 0 it starts anew. */
         invocation->argv[0] = argv[0];
         optind = 0;

@@ -8,6 +8,7 @@
 
 #include "cli/lib/client.h"
 #include "cli/lib/json.h"
+#include "cli/naivec/flag-parser.h"
 
 #define EXIT_USAGE 2
 
@@ -17,13 +18,6 @@ typedef struct {
         bool has_pager;
         JsonMode json;
 } Settings;
-
-typedef struct {
-        const char *name;    /* the long form; "" is skipped, NULL ends a list */
-        const char *metavar; /* NULL: takes no value; "[=…]": the value may be left out */
-        const char *help;
-        int id; /* what invocation_next() returns: the letter, else a number from FLAG_OF_VERB on */
-} Flag;
 
 typedef struct Invocation Invocation;
 
@@ -46,7 +40,7 @@ struct Invocation {
         int status; /* the exit status after FLAG_STOP */
         int argc;
         char **argv; /* the verb first */
-        struct FlagParser *parser;
+        FlagParser *parser;
 };
 
 enum { FLAG_END = -1, FLAG_STOP = -2, FLAG_OF_VERB = 1000, FLAG_OF_SPAWN = 2000 };

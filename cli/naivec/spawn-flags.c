@@ -49,7 +49,7 @@ static const struct {
         const char *wanted;
 } types[] = {
         {"b", is_truth, "'yes' or 'no'"},
-        {"t", is_size, "a number, with K, M, G or T after it, or 'infinity'"},
+        {"t", is_size, "a number, such as 64M or 1.5G, or 'infinity'"},
         {"s", is_utf8, "valid UTF-8"},
 };
 
@@ -64,12 +64,18 @@ static char *take_value(SpawnRequest *request, SpawnOption option, const char *t
 
 /* -- values that need a function of their own -- */
 
-/* 0 means no limit, as in podman. */
+/* -1 means no limit, as in podman. */
+static char *take_swap(SpawnRequest *request, SpawnOption option, const char *text)
+{
+        return take_value(request, option, g_str_equal(text, "-1") ? "infinity" : text);
+}
+
+/* So does 0. */
 static char *take_limit(SpawnRequest *request, SpawnOption option, const char *text)
 {
         uint64_t limit;
 
-        return take_value(request, option, size_parse(text, &limit) && !limit ? "infinity" : text);
+        return take_swap(request, option, size_parse(text, &limit) && !limit ? "-1" : text);
 }
 
 /* NAME=VALUE, or NAME to pass on the value that the variable has here, if it is set. */
@@ -153,6 +159,7 @@ static const struct {
         [SPAWN_Capabilities] = {.take = take_capability},
         [SPAWN_Environment] = {.letter = 'e', .take = take_variable},
         [SPAWN_MemoryMax] = {.letter = 'm', .take = take_limit},
+        [SPAWN_MemorySwapMax] = {.take = take_swap},
         [SPAWN_Mounts] = {.letter = 'v', .take = take_volume},
         [SPAWN_TasksMax] = {.take = take_limit},
         [SPAWN_Terminal] = {.letter = 't'},

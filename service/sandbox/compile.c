@@ -126,12 +126,17 @@ static bool write_strv(Writer *writer, char *const *strv, char ***ret)
 {
         guint n = g_strv_length((char **) strv);
         char **copy = reserve(writer, (n + 1) * sizeof *copy);
+        size_t size = 0;
 
-        if (!copy)
-                return false;
         for (guint i = 0; i < n; i++)
-                if (!write_string(writer, strv[i], (const char **) &copy[i]))
-                        return false;
+                size += strlen(strv[i]) + 1;
+        char *at = copy ? reserve(writer, size) : NULL;
+        if (!at)
+                return false;
+        for (guint i = 0; i < n; i++) {
+                copy[i] = theirs(writer, at);
+                at = stpcpy(at, strv[i]) + 1;
+        }
         copy[n] = NULL;
         *ret = theirs(writer, copy);
         return true;

@@ -183,8 +183,11 @@ static void exec_error(int errnum, const Order *order, GError **error)
                           command, rootfs);
                 break;
         case E2BIG:
-                error_set_errno(error, RUNTIME_ERROR_INVALID_ARGS, errnum,
-                                "argv and Environment of command '%s'", command);
+                error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                          "argv and Environment of command '%s' are longer than the kernel takes: "
+                          "a quarter of the limit of the stack (2 MiB of 8), a pointer for each "
+                          "string included",
+                          command);
                 break;
         default:
                 error_set_errno(error, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE, errnum,

@@ -19,7 +19,7 @@
 
 /* The plan and all that it points to: strings up to ARGV_BYTES_MAX, candidates along PATH. Only
  * what is written to takes memory. */
-#define SANDBOX_PLAN_SIZE (3u * 512 * 1024)
+#define SANDBOX_PLAN_SIZE (3u * 1024 * 1024)
 
 typedef struct Sandbox {
         pid_t pid;

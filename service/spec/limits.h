@@ -6,11 +6,12 @@
 
 #include <stdint.h>
 
-#define ROOTFS_PATH_MAX     4095u             /* PATH_MAX without its NUL */
-#define ARGV_MAX            1024u             /* strings in argv, and in the environment */
-#define ARG_LENGTH_MAX      (128u * 1024 - 1) /* the kernel's MAX_ARG_STRLEN without its NUL */
-#define ARGV_BYTES_MAX      (1024u * 1024)    /* argv and environment together */
-#define EXEC_PATHS_MAX      256u              /* directories of a PATH that are tried */
+#define ROOTFS_PATH_MAX 4095u             /* PATH_MAX without its NUL */
+#define ARG_LENGTH_MAX  (128u * 1024 - 1) /* the kernel's MAX_ARG_STRLEN without its NUL */
+/* argv and environment together, counted as the kernel does, a pointer for each string included:
+ * what it takes with a stack of 8 MiB */
+#define ARGV_BYTES_MAX      (2u * 1024 * 1024)
+#define EXEC_PATHS_MAX      256u /* directories of a PATH that are tried */
 #define ID_LENGTH_MAX       64u
 #define HOSTNAME_LENGTH_MAX 64u  /* the kernel's __NEW_UTS_LEN */
 #define OBJECT_PATH_MAX     512u /* no object has a path of half that length */

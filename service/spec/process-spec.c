@@ -21,8 +21,8 @@ void process_spec_init(ProcessSpec *spec)
 
 void process_spec_clear(ProcessSpec *spec)
 {
-        g_strfreev(spec->argv);
-        g_strfreev(spec->environment);
+        g_free(spec->argv);
+        g_free(spec->environment);
         g_free(spec->working_directory);
         *spec = (ProcessSpec){0};
 }
@@ -47,23 +47,19 @@ static bool check_sizes(const ProcessSpec *spec, GError **error)
         size_t total = 0;
 
         for (size_t l = 0; l < G_N_ELEMENTS(lists); l++) {
-                size_t i = 0;
-                for (; lists[l] && lists[l][i]; i++) {
+                for (size_t i = 0; lists[l] && lists[l][i]; i++) {
                         size_t length = strlen(lists[l][i]);
                         if (length > ARG_LENGTH_MAX)
                                 return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
                                                  "%s[%zu] has %zu bytes, more than the %u allowed",
                                                  names[l], i, length, ARG_LENGTH_MAX);
-                        total += length + 1;
+                        total += length + 1 + sizeof(char *);
                 }
-                if (i > ARGV_MAX)
-                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                         "%s has more than the %u strings allowed", names[l],
-                                         ARGV_MAX);
         }
         if (total > ARGV_BYTES_MAX)
                 return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                 "argv and Environment have %zu bytes, more than the %u allowed",
+                                 "argv and Environment have %zu bytes, a pointer for each string "
+                                 "included, more than the %u that the kernel takes",
                                  total, ARGV_BYTES_MAX);
         return true;
 }

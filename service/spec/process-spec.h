@@ -10,6 +10,7 @@
 #include "service/spec/attributes.h"
 
 typedef struct ProcessSpec {
+        /* each in one block of memory */
         char **argv;        /* any bytes */
         char **environment; /* NAME=VALUE, any bytes; added to the defaults, or in their place */
         char *working_directory; /* NULL: "/" */

@@ -9,6 +9,7 @@
  * nothing moved, if there are none or the number is too large. */
 bool size_parse_digits(const char **text, uint64_t *ret);
 
-/* Decimal, with K, M, G or T for powers of 1024. "infinity" and "max" are UINT64_MAX. `ret` is
+/* Decimal, with K, M, G, T, P or E for powers of 1024, in the spellings that systemd and podman
+ * take: "64M", "64m", "64mb", "64MiB", "0.5G", "64b". "infinity" and "max" are UINT64_MAX. `ret` is
  * untouched on failure. */
 bool size_parse(const char *text, uint64_t *ret);

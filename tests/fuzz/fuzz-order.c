@@ -8,6 +8,7 @@
 #include "service/spec/limits.h"
 #include "service/spec/order.h"
 #include "tests/fuzz/target.h"
+#include "tests/lib/strv.h"
 
 typedef struct Input {
         const char *at, *end;
@@ -96,8 +97,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         order->process.working_directory = flags & 4 ? take_text(&input) : NULL;
         order->id = flags & 8 ? take_text(&input) : NULL;
         order->tree.hostname = flags & 16 ? take_text(&input) : NULL;
-        order->process.argv = take_list(&input);
-        order->process.environment = take_list(&input);
+        order->process.argv = strv_pack(take_list(&input));
+        order->process.environment = strv_pack(take_list(&input));
         bool accepted = order_validate(order, &error);
         g_assert_true(accepted == !error);
         if (accepted)

@@ -51,12 +51,15 @@ static int parse(Invocation *invocation, Control *control)
                 switch (id) {
                 case 's':
                         if (!value_parse_signal(value, &control->signal))
-                                return invocation_usage(invocation, "'%s' is no signal", value);
+                                return invocation_usage(invocation,
+                                                        "--signal=%s: it takes TERM, SIGTERM or 15",
+                                                        value);
                         break;
                 case 'T':
                         if (!value_parse_seconds(value, &control->usec))
-                                return invocation_usage(invocation, "--time=%s: it takes seconds",
-                                                        value);
+                                return invocation_usage(
+                                        invocation, "--time=%s: it takes seconds, or '2min 30s'",
+                                        value);
                         break;
                 case FLAG_ALL:
                         control->all = true;
@@ -81,6 +84,8 @@ static int call_each(Invocation *invocation, const char *member)
         if (!client)
                 return EXIT_FAILURE;
         batch = batch_new(client, member);
+        if (!strcmp(member, "Delete"))
+                batch_take_gone(batch);
         for (char **id = invocation->arguments; *id; id++)
                 batch_call(batch, *id, NULL, "");
         return batch_finish(batch);
@@ -96,11 +101,28 @@ int verb_delete(Invocation *invocation)
         return call_each(invocation, "Delete");
 }
 
+/* `-9` and `-KILL`, as kill(1) has them: made `--signal=…`. -HUP is no host. */
+static void take_signals(Invocation *invocation)
+{
+        int signal;
+
+        for (int i = 1; i < invocation->argc && strcmp(invocation->argv[i], "--") != 0; i++) {
+                const char *word = invocation->argv[i];
+
+                if (word[0] == '-' && (g_ascii_isdigit(word[1]) || g_ascii_isupper(word[1])) &&
+                    value_parse_signal(word + 1, &signal)) {
+                        g_autofree char *flag = g_strconcat("--signal=", word + 1, NULL);
+                        invocation->argv[i] = (char *) g_intern_string(flag);
+                }
+        }
+}
+
 int verb_kill(Invocation *invocation)
 {
         g_autoptr(Client) client = NULL;
         g_autoptr(Batch) batch = NULL;
         Control control = {.signal = SIGTERM};
+        take_signals(invocation);
         int status = parse(invocation, &control);
 
         if (status >= 0)
@@ -155,6 +177,7 @@ int verb_stop(Invocation *invocation)
         if (!client)
                 return EXIT_FAILURE;
         batch = batch_new(client, "Stop");
+        batch_take_gone(batch);
         if (control.all)
                 return stop_all(client, batch, &control);
         for (char **id = invocation->arguments; *id; id++)

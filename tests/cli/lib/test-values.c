@@ -29,6 +29,18 @@ TEST(size)
                 {"max", UINT64_MAX},
                 {"18446744073709551615", UINT64_MAX},
                 {"16777215T", UINT64_C(16777215) << 40},
+                {"64b", 64},
+                {"64kb", 65536},
+                {"64mb", 64 << 20},
+                {"64MB", 64 << 20},
+                {"64MiB", 64 << 20},
+                {"64mib", 64 << 20},
+                {"0.5g", 512 << 20},
+                {"1.5G", UINT64_C(3) << 29},
+                {"0.1k", 102},
+                {"2.0M", 2 << 20},
+                {"1P", UINT64_C(1) << 50},
+                {"15E", UINT64_C(15) << 60},
         };
 
         for (unsigned i = 0; i < G_N_ELEMENTS(good); i++) {
@@ -43,9 +55,31 @@ TEST(size)
 TEST(bad_size)
 {
         static const char *const bad[] = {
-                "",          "K",    "-1",   "+1",  " 1",       "1 ",   "1KB",
-                "1Q",        "1.5G", "0x10", "1e3", "Infinity", "max1", "18446744073709551616",
-                "16777216T", "1\n",
+                "",
+                "K",
+                "-1",
+                "+1",
+                " 1",
+                "1 ",
+                "1KK",
+                "1Q",
+                "1.5",
+                "1.5b",
+                ".5G",
+                "1.G",
+                "1.5.5G",
+                "1ib",
+                "1i",
+                "1KBb",
+                "b",
+                "16E",
+                "0x10",
+                "1e3",
+                "Infinity",
+                "max1",
+                "18446744073709551616",
+                "16777216T",
+                "1\n",
         };
 
         for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
@@ -96,8 +130,13 @@ TEST(truth)
 /* Seconds with a fraction; no signs, no exponents, nothing beyond reason. */
 TEST(seconds)
 {
-        static const char *const bad[] = {"",    ".",   "-1", "1e9",   "inf",
-                                          "nan", "0x1", "1s", "1.2.3", "99999999999999"};
+        static const char *const bad[] = {"",      ".",
+                                          "-1",    "1e9",
+                                          "inf",   "nan",
+                                          "0x1",   "1x",
+                                          "1.2.3", "99999999999999",
+                                          "s",     "1 minutes ago",
+                                          "-5s",   "5s,"};
         uint64_t usec = 42;
 
         for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++)
@@ -111,17 +150,50 @@ TEST(seconds)
         g_assert_cmpuint(usec, ==, 30000000);
 }
 
+/* Times as systemd.time(7) writes them. */
+TEST(times)
+{
+        static const struct {
+                const char *text;
+                uint64_t usec;
+        } good[] = {
+                {"90s", 90000000},
+                {"90 sec", 90000000},
+                {"2min", 120000000},
+                {"1m", 60000000},
+                {"1min 30s", 90000000},
+                {"1min30", 90000000},
+                {"500ms", 500000},
+                {"7us", 7},
+                {"1.5h", UINT64_C(5400000000)},
+                {"1d", UINT64_C(86400000000)},
+                {"1 week", UINT64_C(604800000000)},
+        };
+        uint64_t usec = 0;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(good); i++) {
+                g_test_message("%s", good[i].text);
+                g_assert_true(value_parse_seconds(good[i].text, &usec));
+                g_assert_cmpuint(usec, ==, good[i].usec);
+        }
+        g_assert_true(value_parse_seconds("infinity", &usec));
+        g_assert_cmpuint(usec, >, UINT64_C(86400000000) * 365 * 999);
+        g_assert_cmpuint(usec, <, UINT64_MAX);
+}
+
 /* Signals by name, with SIG or without, by number, and the realtime ones by distance. */
 TEST(signal)
 {
-        static const char *const bad[] = {"",       "0",        "65",    "-9", "SIG",
-                                          "NOSUCH", "RTMIN+99", "RTMIN", "9x"};
+        static const char *const bad[] = {"",        "0",      "65",       "-9",
+                                          "SIG",     "NOSUCH", "RTMIN+99", "RTMIN-1",
+                                          "RTMAX+1", "RTMINx", "9x"};
         static const struct {
                 const char *text;
                 int signal;
         } good[] = {{"TERM", SIGTERM}, {"SIGTERM", SIGTERM}, {"sigkill", SIGKILL},
                     {"9", SIGKILL},    {"WINCH", SIGWINCH},  {"USR1", SIGUSR1},
-                    {"64", 64}};
+                    {"64", 64},        {"term", SIGTERM},    {"SigTerm", SIGTERM},
+                    {"IOT", SIGABRT},  {"CLD", SIGCHLD},     {"IO", SIGPOLL}};
         int signal = 42;
 
         for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
@@ -137,6 +209,10 @@ TEST(signal)
         g_assert_cmpint(signal, ==, SIGRTMIN + 3);
         g_assert_true(value_parse_signal("SIGRTMAX-1", &signal));
         g_assert_cmpint(signal, ==, SIGRTMAX - 1);
+        g_assert_true(value_parse_signal("sigrtmin+0", &signal));
+        g_assert_cmpint(signal, ==, SIGRTMIN);
+        g_assert_true(value_parse_signal("RTMAX", &signal));
+        g_assert_cmpint(signal, ==, SIGRTMAX);
 }
 
 /* A path is made absolute and otherwise left as it is: links and dots are the service's to follow.

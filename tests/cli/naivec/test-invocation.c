@@ -149,6 +149,36 @@ TEST(wrong)
         assert_wrong("naivec --json=xml list");
         assert_wrong("naivec --embedded --address=x list");
         assert_wrong("naivec -H a list -M b");
+        assert_wrong("naivec list -x");
+        assert_wrong("naivec logs --short=1 x");
+}
+
+/* Nothing but a whole name is one: what begins like a flag may be podman's flag, or a later one of
+ * ours. */
+TEST(no_abbreviations)
+{
+        assert_wrong("naivec --verb list");
+        assert_wrong("naivec --no-p list");
+        assert_wrong("naivec logs x --sho");
+        assert_wrong("naivec logs x --lon=5");
+        assert_wrong("naivec logs --lon 5 x");
+        assert_wrong("naivec run --may=yes /r");
+        assert_wrong("naivec run --ma /r");
+        assert_wrong("naivec run --ver /r");
+        assert_wrong("naivec logs --long");
+}
+
+/* What follows ROOTFS, or "--", is not ours, whatever it looks like. */
+TEST(not_ours)
+{
+        g_auto(Parsed) command, words;
+
+        parse(&command, "naivec run --long 5 /r --lon --nonsense");
+        g_assert_cmpint(command.end, ==, FLAG_END);
+        g_assert_cmpint(command.invocation.n_arguments, ==, 3);
+        parse(&words, "naivec logs -- --lon");
+        g_assert_cmpint(words.end, ==, FLAG_END);
+        g_assert_cmpstr(words.invocation.arguments[0], ==, "--lon");
 }
 
 /* No global flag has the id of a verb's: each would be taken for the other. */

@@ -167,7 +167,7 @@ TEST(values)
         assert_message("naivec run -m 1M --memory=2M -- /r x", "/r [x] [] [MemoryMax t 2097152]");
         assert_message("naivec run --umask=0077 /r x", "/r [x] [] [UMask u 63]");
         assert_message("naivec run -e NAIVEC_TEST_UNSET /r x", "/r [x] [] []");
-        assert_message("naivec run --memory=0 --memory-swap-max=0 --pids-limit=max /r x",
+        assert_message("naivec run --memory=0 --memory-swap-max=0 --pids-limit=-1 /r x",
                        "/r [x] [] [MemoryMax t 18446744073709551615 MemorySwapMax t 0 "
                        "TasksMax t 18446744073709551615]");
         assert_message("naivec run --rm --rm=off --read-only /r x",
@@ -258,7 +258,7 @@ TEST(refusals)
 {
         static const char *const rows[][2] = {
                 {"umask", "0o22"},    {"umask", "00000"},   {"memory", "lots"},
-                {"memory", ""},       {"pids-limit", "-1"}, {"tty", "perhaps"},
+                {"memory", ""},       {"pids-limit", "-2"}, {"tty", "perhaps"},
                 {"hostname", "\xff"}, {"name", "a\xc3"},    {"cap-add", "SYS_NOTHING"},
                 {"cap-add", ""},      {"env", "=x"},        {"env", ""},
                 {"volume", "/a"},     {"volume", ":/a"},    {"volume", "/a:"},

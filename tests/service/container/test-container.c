@@ -18,6 +18,7 @@
 #include "tests/lib/fake-launch.h"
 #include "tests/lib/fds.h"
 #include "tests/lib/loop.h"
+#include "tests/lib/strv.h"
 
 typedef struct Fixture {
         IdRanges *ranges;
@@ -86,7 +87,7 @@ static void make_container(Fixture *f)
         Order *order = order_new();
 
         order->tree.rootfs = g_strdup("/tree");
-        order->process.argv = g_strsplit("cmd", " ", -1);
+        order->process.argv = strv_pack(g_strsplit("cmd", " ", -1));
         f->container = container_new(&info, order, &hooks, f);
         g_assert_null(info.id); /* consumed */
 }
@@ -273,7 +274,7 @@ TEST(every_stage)
 
         order->tree.rootfs = g_strdup("/tree");
         order->process.working_directory = g_strdup("/work");
-        order->process.argv = g_strsplit("cmd", " ", -1);
+        order->process.argv = strv_pack(g_strsplit("cmd", " ", -1));
         for (uint32_t stage = 0; stage < _STAGE_MAX; stage++) {
                 g_autoptr(GError) error = NULL;
                 const SandboxReport report = {.stage = stage, .error = EPERM};

@@ -19,6 +19,7 @@
 #include "tests/lib/fake-launch.h"
 #include "tests/lib/loop.h"
 #include "tests/lib/sealed-record.h"
+#include "tests/lib/strv.h"
 
 #define ALICE 1000u
 #define BOB   1001u
@@ -165,7 +166,7 @@ static Order *new_spec(const char *id)
         Order *order = order_new();
 
         order->tree.rootfs = g_strdup("/tree");
-        order->process.argv = g_strsplit("cmd", " ", -1);
+        order->process.argv = strv_pack(g_strsplit("cmd", " ", -1));
         order->id = g_strdup(id);
         return order;
 }

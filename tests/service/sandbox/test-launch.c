@@ -27,6 +27,7 @@
 #include "tests/lib/case.h"
 #include "tests/lib/fds.h"
 #include "tests/lib/loop.h"
+#include "tests/lib/strv.h"
 
 #define USER 54321u
 
@@ -191,7 +192,7 @@ static void renew_order(Fixture *f)
         order_free(f->order);
         f->order = order_new();
         f->order->tree.rootfs = g_strdup(f->path);
-        f->order->process.argv = g_strsplit("helper", " ", -1);
+        f->order->process.argv = strv_pack(g_strsplit("helper", " ", -1));
         f->order->resources.tasks_max = UINT64_MAX;
 }
 
@@ -229,8 +230,8 @@ static void tear_down(Fixture *f, const void *unused)
 
 static void set_command(Fixture *f, const char *words)
 {
-        g_strfreev(f->order->process.argv);
-        f->order->process.argv = g_strsplit(words, " ", -1);
+        g_free(f->order->process.argv);
+        f->order->process.argv = strv_pack(g_strsplit(words, " ", -1));
 }
 
 static bool begin(Fixture *f, GError **error)
@@ -441,7 +442,8 @@ FIXTURE_TEST(command_path)
 /* A directory of PATH that is missing, or no directory, does not end the search. */
 FIXTURE_TEST(path_search)
 {
-        f->order->process.environment = g_strsplit("PATH=/nope:/bin/helper:/bin", " ", -1);
+        f->order->process.environment =
+                strv_pack(g_strsplit("PATH=/nope:/bin/helper:/bin", " ", -1));
         set_command(f, "helper exit 9");
         assert_runs(f, RESULT_EXIT_CODE, 9);
 }
@@ -451,7 +453,7 @@ FIXTURE_TEST(path_search_goes_on)
 {
         make_directory(f, "first");
         make_file(f, "first/helper", "no program", 0644);
-        f->order->process.environment = g_strsplit("PATH=/first:/bin", " ", -1);
+        f->order->process.environment = strv_pack(g_strsplit("PATH=/first:/bin", " ", -1));
         set_command(f, "helper exit 9");
         assert_runs(f, RESULT_EXIT_CODE, 9);
 }
@@ -593,7 +595,7 @@ ROW_TEST(command, commands)
         set_command(f, command->argv);
         if (command->path) {
                 g_autofree char *pair = g_strconcat("PATH=", command->path, NULL);
-                f->order->process.environment = g_strsplit(pair, " ", -1);
+                f->order->process.environment = strv_pack(g_strsplit(pair, " ", -1));
         }
         assert_fails(f, command->code, command->words);
         g_assert_nonnull(strstr(f->error->message, f->path));
