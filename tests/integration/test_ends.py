@@ -152,8 +152,9 @@ class Spelled(Naivec):
 
 
 class LongLists(Naivec):
-    def check(self, client, rootfs, argv, **options):
-        self.assertEqual(self.said(client.spawn(rootfs, argv, **options)), f'{len(argv) - 4}\n')
+    # by Run: in Python, strings are made into a message at once, and the bytes of Spawn one by one
+    def check(self, client, rootfs, argv):
+        self.assertEqual(self.said(client.run(rootfs, 0, argv)), f'{len(argv) - 4}\n')
 
     def test_many(self):
         """Argument lists as scripts make them: as many strings as the kernel takes."""
@@ -162,17 +163,17 @@ class LongLists(Naivec):
             self.check(self.root, self.rootfs, [*line, 'sh', *words])
         self.check(self.user('alice'), self.rootfs_of('alice'), [*line, 'sh', *(['x'] * 100000)])
         self.assertEqual(self.said(self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'env | grep -c ^V'], Environment=[
-            f'V{i}=x' for i in range(50000)])), '50000\n')
+            f'V{i}=x' for i in range(5000)])), '5000\n')
 
     def test_too_long(self):
         """What the kernel would not take is InvalidArgs, with the kernel's limit in its words, and nothing runs."""
         for words in (['x'] * 300000, ['y' * 131071] * 17, ['y' * 131072]):
             with self.refused('InvalidArgs'):
-                self.root.spawn(self.rootfs, ['/bin/true', *words])
+                self.root.run(self.rootfs, 0, ['/bin/true', *words])
         # within our limit, but with PATH, HOME and the file's name beyond the kernel's
         words = ['z' * 1015] * 2047
         with self.refused('InvalidArgs', text='kernel'):
-            self.root.spawn(self.rootfs, ['/bin/true', *words, 'z' * 950])
+            self.root.run(self.rootfs, 0, ['/bin/true', *words, 'z' * 950])
 
     def test_naivec(self):
         """naivec and --embedded pass on what the shell could pass to naivec."""
