@@ -134,8 +134,9 @@ static bool write_strv(Writer *writer, char *const *strv, char ***ret)
         if (!at)
                 return false;
         for (guint i = 0; i < n; i++) {
+                size = strlen(strv[i]) + 1;
                 copy[i] = theirs(writer, at);
-                at = stpcpy(at, strv[i]) + 1;
+                at = (char *) memcpy(at, strv[i], size) + size;
         }
         copy[n] = NULL;
         *ret = theirs(writer, copy);

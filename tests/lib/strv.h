@@ -15,8 +15,9 @@ static inline char **strv_pack(char **strv)
         char **list = g_malloc((n + 1) * sizeof *list + size);
         char *at = (char *) (list + n + 1);
         for (gsize i = 0; i < n; i++) {
+                size = strlen(strv[i]) + 1;
                 list[i] = at;
-                at = stpcpy(at, strv[i]) + 1;
+                at = (char *) memcpy(at, strv[i], size) + size;
         }
         list[n] = NULL;
         g_strfreev(strv);
