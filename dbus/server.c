@@ -1,33 +1,21 @@
 #include "dbus/server.h"
 
-#include <string.h>
-
 #include "service/spec/limits.h"
-
-/* Sees every message before its handler does. By the count the idle exit knows that a call came. */
-static int on_message(sd_bus_message *message, void *data, sd_bus_error *error)
-{
-        Server *server = data;
-
-        if (sd_bus_message_is_method_call(message, NULL, NULL) <= 0)
-                return 0;
-        server->calls++;
-        activity_tell(&server->options.activity);
-        /* sd-bus looks up every prefix of a path: 30,000 elements take 4 s, in which nobody else is
-         * served */
-        if (strlen(sd_bus_message_get_path(message)) > OBJECT_PATH_MAX)
-                return sd_bus_error_set(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "Unknown object.");
-        return 0;
-}
 
 Server *server_new(const ServerOptions *options)
 {
         Server *server = g_new0(Server, 1);
 
         server->options = *options;
-        server->callers = callers_new(options->bus, options->peer);
         server->watches = peer_watches_new(options->bus);
         server->fd_replies = fd_replies_new(options->bus);
+        server->callers = callers_new(options->bus, server->watches, options->peer);
+        server->intake = intake_new(&(IntakeOptions){
+                .bus = options->bus,
+                .callers = server->callers,
+                .is_private = options->peer,
+                .activity = options->activity,
+        });
         server->lookups = rootfs_lookups_new();
         if (!options->peer)
                 server->authority = authority_new(options->bus, AUTHORITY_TIMEOUT_USEC);
@@ -50,9 +38,9 @@ Server *server_new(const ServerOptions *options)
 bool server_attach(Server *server, Manager *manager, GError **error)
 {
         server->manager = manager;
-        int r = sd_bus_add_filter(server->options.bus, NULL, on_message, server);
-        if (r < 0)
-                return error_set_errno(error, RUNTIME_ERROR_FAILED, -r, "cannot watch the bus");
+        if (!intake_start(server->intake, error) ||
+            (!server->options.peer && !peer_watches_start(server->watches, error)))
+                return false;
         g_autoptr(GPtrArray) adopted = manager_list(manager, UID_ANY);
         for (guint i = 0; i < adopted->len; i++)
                 if (container_is_live(adopted->pdata[i]))
@@ -69,6 +57,7 @@ void server_free(Server *server)
         requests_free(server->requests);
         authority_free(server->authority);
         waiting_free(server->waiting);
+        intake_free(server->intake);
         callers_free(server->callers);
         peer_watches_free(server->watches);
         fd_replies_free(server->fd_replies);
@@ -78,12 +67,13 @@ void server_free(Server *server)
 
 bool server_is_idle(const Server *server)
 {
-        return requests_is_idle(server->requests) && waiting_is_idle(server->waiting);
+        return intake_is_idle(server->intake) && requests_is_idle(server->requests) &&
+               waiting_is_idle(server->waiting);
 }
 
 uint64_t server_calls(const Server *server)
 {
-        return server->calls;
+        return intake_calls(server->intake);
 }
 
 static void on_request_cancelled(Request *request, void *data)
@@ -105,4 +95,5 @@ void server_cancel(Server *server)
         server_refuse(server);
         error_set(&error, RUNTIME_ERROR_CANCELLED, "the service is stopping");
         waiting_cancel(server->waiting, error);
+        intake_cancel(server->intake, error);
 }

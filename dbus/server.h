@@ -14,6 +14,7 @@
 #include "dbus/activity.h"
 #include "dbus/connection/callers.h"
 #include "dbus/connection/fd-replies.h"
+#include "dbus/connection/intake.h"
 #include "dbus/connection/peer-watch.h"
 #include "dbus/requests.h"
 #include "dbus/signals.h"
@@ -44,7 +45,7 @@ typedef struct Server {
         Requests *requests;
         Waiting *waiting;
         Signals *signals; /* data of signals_events, for the manager */
-        uint64_t calls;
+        Intake *intake;
 } Server;
 
 Server *server_new(const ServerOptions *options);
@@ -55,7 +56,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Server, server_free)
  * half-built service: the bus name comes last. */
 bool server_attach(Server *server, Manager *manager, GError **error);
 
-bool server_is_idle(const Server *server);   /* no request, no question, no wait is pending */
+bool server_is_idle(const Server *server);   /* no call, no request, no question is pending */
 uint64_t server_calls(const Server *server); /* method calls that have come in so far */
 void server_refuse(Server *server); /* answers pending and new requests: the service stops */
 void server_cancel(Server *server); /* the same, and the calls that wait for an end */

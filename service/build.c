@@ -261,6 +261,8 @@ static bool serve(Service *service, GError **error)
                 return false;
         service->source = bus_source_attach(service->bus, NULL, service->options.bus_lost,
                                             service->options.data);
+        const BusTurn turn = intake_turn(service->server->intake);
+        bus_source_set_turn(service->source, &turn);
         if (service_is_embedded(service))
                 return true;
         int r = sd_bus_request_name(service->bus, BUS_NAME, 0);

@@ -16,6 +16,7 @@ typedef struct BusSource {
         sd_bus *bus;
         GPollFD pollfd;    /* fd -1: not polled */
         uint64_t deadline; /* absolute, monotonic, usec; UINT64_MAX: none */
+        BusTurn turn;
         BusLostFunc lost;
         void *data;
 } BusSource;
@@ -65,6 +66,8 @@ static gboolean bus_source_prepare(GSource *source, int *timeout)
         }
         watch_fd(self, fd);
         self->pollfd.events = (gushort) events;
+        if (self->turn.is_due && self->turn.is_due(self->turn.data))
+                self->deadline = 0;
         if (self->deadline == UINT64_MAX) {
                 *timeout = -1;
                 return FALSE;
@@ -85,13 +88,14 @@ static gboolean bus_source_check(GSource *source)
         return (self->pollfd.fd >= 0 && self->pollfd.revents != 0) || deadline_passed(self, &left);
 }
 
-/* One message, not all of them: what is queued comes back as a deadline of 0, behind other sources.
+/* Not all that there is: what is left comes back as a deadline of 0, behind other sources.
  * A failing handler never makes sd_bus_process() fail, so a negative result is the connection's
  * end. */
 static gboolean bus_source_dispatch(GSource *source, GSourceFunc callback, void *data)
 {
         BusSource *self = (BusSource *) source;
-        int r = sd_bus_process(self->bus, NULL);
+        int r = self->turn.take ? self->turn.take(self->turn.data)
+                                : sd_bus_process(self->bus, NULL);
 
         /* A bus with two fds processes well but cannot be polled: end it here rather than spin. */
         if (r >= 0 && sd_bus_get_fd(self->bus) == -EPERM)
@@ -138,4 +142,9 @@ GSource *bus_source_attach(sd_bus *bus, GMainContext *context, BusLostFunc lost,
         g_source_set_can_recurse(source, TRUE);
         g_source_attach(source, context);
         return source;
+}
+
+void bus_source_set_turn(GSource *source, const BusTurn *turn)
+{
+        ((BusSource *) source)->turn = *turn;
 }

@@ -1,11 +1,12 @@
 #pragma once
 
-/* One sd_bus connection as a source of a GLib main loop. It owns a reference to the bus and is the
- * only caller of sd_bus_process(). It knows nothing of what travels over the bus.
+/* One sd_bus connection as a source of a GLib main loop. It owns a reference to the bus and says
+ * when sd_bus_process() is called. It knows nothing of what travels over the bus.
  *
  * The bus must use one fd for both directions, as every connection to an address does. */
 
 #include <glib.h>
+#include <stdbool.h>
 #include <systemd/sd-bus.h>
 
 /* The connection has ended: `error` is a positive errno. Called once, from the main loop, after
@@ -20,3 +21,11 @@ typedef void (*BusLostFunc)(int error, void *data);
  * gives the reference back. With the last reference the bus is closed and not flushed, since
  * flushing can block: a tidy shutdown drains the bus first. */
 GSource *bus_source_attach(sd_bus *bus, GMainContext *context, BusLostFunc lost, void *data);
+
+/* What is done in a turn, in place of one sd_bus_process(). */
+typedef struct BusTurn {
+        int (*take)(void *data);    /* negative: as of sd_bus_process() */
+        bool (*is_due)(void *data); /* is there more to do than the bus knows of? */
+        void *data;
+} BusTurn;
+void bus_source_set_turn(GSource *source, const BusTurn *turn);

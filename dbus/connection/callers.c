@@ -3,27 +3,45 @@
 #include <errno.h>
 #include <string.h>
 
-#define CACHE_MAX    1024u
+#include "service/util/bus-auto.h"
+
 #define TIMEOUT_USEC (5u * G_USEC_PER_SEC)
+
+typedef struct Caller {
+        Callers *callers;
+        char *name;
+        Credentials *credentials; /* NULL: the bus has not answered yet */
+        sd_bus_slot *query;
+        PeerWatch *watch;
+} Caller;
 
 struct Callers {
         sd_bus *bus;
+        PeerWatches *watches;
         Credentials *peer;
-        GHashTable *known; /* unique name → Credentials, owned */
+        CallersEvents events;
+        GHashTable *known; /* unique name → Caller, owned; those that have left are not in it */
 };
 
-static void free_value(void *data)
+static void caller_free(void *data)
 {
-        credentials_free(data);
+        Caller *caller = data;
+
+        sd_bus_slot_unref(caller->query);
+        peer_watch_free(caller->watch);
+        credentials_free(caller->credentials);
+        g_free(caller->name);
+        g_free(caller);
 }
 
-Callers *callers_new(sd_bus *bus, const Credentials *peer)
+Callers *callers_new(sd_bus *bus, PeerWatches *watches, const Credentials *peer)
 {
         Callers *callers = g_new0(Callers, 1);
 
         callers->bus = bus;
+        callers->watches = watches;
         callers->peer = peer ? credentials_copy(peer) : NULL;
-        callers->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_value);
+        callers->known = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, caller_free);
         return callers;
 }
 
@@ -34,6 +52,11 @@ void callers_free(Callers *callers)
         credentials_free(callers->peer);
         g_hash_table_destroy(callers->known);
         g_free(callers);
+}
+
+void callers_listen(Callers *callers, const CallersEvents *events)
+{
+        callers->events = *events;
 }
 
 /* Reads the a{sv} of GetConnectionCredentials. False without UnixUserID: then nobody is named. */
@@ -68,47 +91,78 @@ static bool parse(sd_bus_message *reply, Credentials *credentials)
         return r >= 0 && has_uid;
 }
 
-static const Credentials *ask(Callers *callers, const char *name, GError **error)
+static void forget(Caller *caller)
 {
+        g_hash_table_remove(caller->callers->known, caller->name);
+}
+
+static void on_left(bool gone, void *data)
+{
+        Caller *caller = data;
+        const CallersEvents *events = &caller->callers->events;
+
+        if (events->left)
+                events->left(caller->name, events->data);
+        forget(caller);
+}
+
+static int on_answer(sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+        Caller *caller = data;
+        const CallersEvents *events = &caller->callers->events;
         g_autoptr(Credentials) credentials = g_new0(Credentials, 1);
-        sd_bus_message *call = NULL, *reply = NULL;
-        sd_bus_error failure = SD_BUS_ERROR_NULL;
 
         credentials->uid = (uid_t) -1;
+        caller->query = sd_bus_slot_unref(caller->query);
+        bool is_known = !sd_bus_message_is_method_error(reply, NULL) && parse(reply, credentials);
+        caller->credentials = is_known ? g_steal_pointer(&credentials) : NULL;
+        if (events->learned)
+                events->learned(caller->name, caller->credentials, events->data);
+        if (!is_known)
+                forget(caller);
+        return 0;
+}
+
+bool callers_ask(Callers *callers, const char *name)
+{
+        g_autoptr(sd_bus_message) call = NULL;
+
+        if (g_hash_table_contains(callers->known, name))
+                return true;
+        Caller *caller = g_new0(Caller, 1);
+        caller->callers = callers;
+        caller->name = g_strdup(name);
+        g_hash_table_insert(callers->known, caller->name, caller);
+        caller->watch = peer_watch_new_sender(callers->watches, name, on_left, caller);
         int r = sd_bus_message_new_method_call(callers->bus, &call, "org.freedesktop.DBus",
                                                "/org/freedesktop/DBus", "org.freedesktop.DBus",
                                                "GetConnectionCredentials");
         if (r >= 0)
                 r = sd_bus_message_append(call, "s", name);
         if (r >= 0)
-                r = sd_bus_call(callers->bus, call, TIMEOUT_USEC, &failure, &reply);
-        bool is_known = r >= 0 && parse(reply, credentials);
-        sd_bus_message_unref(call);
-        sd_bus_message_unref(reply);
-        sd_bus_error_free(&failure);
-        if (!is_known) {
-                error_set(error, RUNTIME_ERROR_ACCESS_DENIED,
-                          "the bus does not say who the caller is");
-                return NULL;
-        }
-        if (g_hash_table_size(callers->known) >= CACHE_MAX)
-                g_hash_table_remove_all(callers->known);
-        const Credentials *kept = credentials;
-        g_hash_table_insert(callers->known, g_strdup(name), g_steal_pointer(&credentials));
-        return kept;
+                r = sd_bus_call_async(callers->bus, &caller->query, call, on_answer, caller,
+                                      TIMEOUT_USEC);
+        if (r < 0)
+                forget(caller);
+        return r >= 0;
 }
 
-const Credentials *callers_get(Callers *callers, sd_bus_message *message, GError **error)
+const Credentials *callers_find(const Callers *callers, const char *name)
+{
+        const Caller *caller = g_hash_table_lookup(callers->known, name);
+
+        return caller ? caller->credentials : NULL;
+}
+
+const Credentials *callers_get(const Callers *callers, sd_bus_message *message, GError **error)
 {
         const char *name = sd_bus_message_get_sender(message);
-        const Credentials *known;
 
         if (callers->peer)
                 return callers->peer;
-        if (!name || name[0] != ':') {
-                error_set(error, RUNTIME_ERROR_ACCESS_DENIED, "the message has no sender");
-                return NULL;
-        }
-        known = g_hash_table_lookup(callers->known, name);
-        return known ? known : ask(callers, name, error);
+        const Credentials *caller = name ? callers_find(callers, name) : NULL;
+        if (!caller)
+                error_set(error, RUNTIME_ERROR_ACCESS_DENIED,
+                          "the bus does not say who the caller is");
+        return caller;
 }

@@ -1,21 +1,22 @@
 #include "dbus/connection/peer-watch.h"
 
-#define RESTING_MAX 16u
+#define LEFT                                                                                       \
+        "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"            \
+        "member='NameOwnerChanged',arg2=''"
 
 typedef struct Peer {
         PeerWatches *watches;
         char *name;
-        sd_bus_slot *match, *query;
+        sd_bus_slot *query;
         GQueue watching; /* PeerWatch, borrowed */
-        GList link;      /* in `resting`, while `is_resting` */
-        bool telling, is_present, is_resting;
-        guint failed; /* tells the watches, later, that the rule could not even be asked for */
+        bool telling, is_present;
+        guint failed; /* tells the watches, later, that the bus could not even be asked */
 } Peer;
 
 struct PeerWatches {
         sd_bus *bus;
+        sd_bus_slot *match;
         GHashTable *peers; /* name → Peer, owned */
-        GQueue resting;    /* Peer, borrowed: watched by nobody, the longest so first */
 };
 
 struct PeerWatch {
@@ -30,12 +31,9 @@ static void peer_free(void *data)
 {
         Peer *peer = data;
 
-        if (peer->is_resting)
-                g_queue_unlink(&peer->watches->resting, &peer->link);
         if (peer->failed)
                 g_source_remove(peer->failed);
         sd_bus_slot_unref(peer->query);
-        sd_bus_slot_unref(peer->match);
         g_free(peer->name);
         g_free(peer);
 }
@@ -43,19 +41,6 @@ static void peer_free(void *data)
 static void drop(Peer *peer)
 {
         g_hash_table_remove(peer->watches->peers, peer->name);
-}
-
-/* The rule stays for a while when nobody needs it: a caller often calls again, and asking for a
- * rule, asking for the name and taking the rule back cost together as much as the rest of a
- * call. */
-static void rest(Peer *peer)
-{
-        GQueue *resting = &peer->watches->resting;
-
-        peer->is_resting = true;
-        g_queue_push_tail_link(resting, &peer->link);
-        if (resting->length > RESTING_MAX)
-                drop(resting->head->data);
 }
 
 /* Takes each watch out of the list before telling it, so that its owner may free it and others, or
@@ -89,71 +74,35 @@ static void tell_present(Peer *peer)
                 }
         }
         peer->telling = false;
-        if (!peer->watching.head && !peer->is_resting)
-                rest(peer);
+        if (!peer->watching.head)
+                drop(peer);
 }
 
-static int on_owner_changed(sd_bus_message *message, void *data, sd_bus_error *error)
+static int on_left(sd_bus_message *message, void *data, sd_bus_error *error)
 {
+        PeerWatches *watches = data;
         const char *name, *old_owner, *new_owner;
 
         /* from the bus itself: sd-bus does not check the sender of what passes a match */
         if (g_strcmp0(sd_bus_message_get_sender(message), "org.freedesktop.DBus") != 0 ||
             sd_bus_message_read(message, "sss", &name, &old_owner, &new_owner) < 0 || *new_owner)
                 return 0;
-        return tell(data, true);
+        Peer *peer = g_hash_table_lookup(watches->peers, name);
+        return peer ? tell(peer, true) : 0;
 }
 
 static int on_reply(sd_bus_message *message, void *data, sd_bus_error *error)
 {
+        Peer *peer = data;
         int has_owner = 0;
 
+        peer->query = sd_bus_slot_unref(peer->query);
         if (sd_bus_message_is_method_error(message, NULL) ||
             sd_bus_message_read(message, "b", &has_owner) < 0)
-                return tell(data, false);
-        if (!has_owner)
-                return tell(data, true);
-        tell_present(data);
-        return 0;
-}
-
-static int on_installed(sd_bus_message *message, void *data, sd_bus_error *error);
-
-static bool install(Peer *peer)
-{
-        g_autofree char *rule = g_strdup_printf(
-                "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
-                "member='NameOwnerChanged',arg0='%s'",
-                peer->name);
-
-        peer->match = sd_bus_slot_unref(peer->match);
-        return sd_bus_add_match_async(peer->watches->bus, &peer->match, rule, on_owner_changed,
-                                      on_installed, peer) >= 0;
-}
-
-/* False: there was none. */
-static bool drop_resting(PeerWatches *watches)
-{
-        bool any = watches->resting.head;
-
-        while (watches->resting.head)
-                drop(watches->resting.head->data);
-        return any;
-}
-
-static int on_installed(sd_bus_message *message, void *data, sd_bus_error *error)
-{
-        Peer *peer = data;
-
-        /* perhaps the bus has one rule too many of us: drop those that rest, and try again */
-        if (sd_bus_message_is_method_error(message, NULL) && !peer->is_resting &&
-            drop_resting(peer->watches) && install(peer))
-                return 0;
-        if (sd_bus_message_is_method_error(message, NULL) ||
-            sd_bus_call_method_async(peer->watches->bus, &peer->query, "org.freedesktop.DBus",
-                                     "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                     "NameHasOwner", on_reply, peer, "s", peer->name) < 0)
                 return tell(peer, false);
+        if (!has_owner)
+                return tell(peer, true);
+        tell_present(peer);
         return 0;
 }
 
@@ -172,28 +121,51 @@ static Peer *peer_new(PeerWatches *watches, const char *name)
 
         peer->watches = watches;
         peer->name = g_strdup(name);
-        peer->link.data = peer;
         g_hash_table_insert(watches->peers, peer->name, peer);
-        if (!install(peer))
-                peer->failed = g_idle_add(on_failed, peer);
         return peer;
+}
+
+static void ask(Peer *peer)
+{
+        if (sd_bus_call_method_async(peer->watches->bus, &peer->query, "org.freedesktop.DBus",
+                                     "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                     "NameHasOwner", on_reply, peer, "s", peer->name) < 0)
+                peer->failed = g_idle_add(on_failed, peer);
+}
+
+static PeerWatch *watch_peer(Peer *peer, PeerWatchFunc function, void *data)
+{
+        PeerWatch *watch = g_new0(PeerWatch, 1);
+
+        watch->peer = peer;
+        watch->function = function;
+        watch->data = data;
+        watch->link.data = watch;
+        g_queue_push_tail_link(&peer->watching, &watch->link);
+        return watch;
 }
 
 PeerWatch *peer_watch_new(PeerWatches *watches, const char *name, PeerWatchFunc function,
                           void *data)
 {
-        PeerWatch *watch = g_new0(PeerWatch, 1);
         Peer *peer = g_hash_table_lookup(watches->peers, name);
 
-        if (peer && peer->is_resting) {
-                g_queue_unlink(&watches->resting, &peer->link);
-                peer->is_resting = false;
+        if (!peer) {
+                peer = peer_new(watches, name);
+                ask(peer);
         }
-        watch->peer = peer ? peer : peer_new(watches, name);
-        watch->function = function;
-        watch->data = data;
-        watch->link.data = watch;
-        g_queue_push_tail_link(&watch->peer->watching, &watch->link);
+        return watch_peer(peer, function, data);
+}
+
+PeerWatch *peer_watch_new_sender(PeerWatches *watches, const char *name, PeerWatchFunc function,
+                                 void *data)
+{
+        Peer *peer = g_hash_table_lookup(watches->peers, name);
+        PeerWatch *watch = watch_peer(peer ? peer : peer_new(watches, name), function, data);
+
+        watch->peer->query = sd_bus_slot_unref(watch->peer->query);
+        if (!watch->peer->is_present)
+                tell_present(watch->peer);
         return watch;
 }
 
@@ -212,9 +184,17 @@ void peer_watch_free(PeerWatch *watch)
         if (watch->peer) {
                 g_queue_unlink(&watch->peer->watching, &watch->link);
                 if (!watch->peer->watching.head && !watch->peer->telling)
-                        rest(watch->peer);
+                        drop(watch->peer);
         }
         g_free(watch);
+}
+
+bool peer_watches_start(PeerWatches *watches, GError **error)
+{
+        int r = sd_bus_add_match(watches->bus, &watches->match, LEFT, on_left, watches);
+
+        return r >= 0 ||
+               error_set_errno(error, RUNTIME_ERROR_FAILED, -r, "the bus does not tell who leaves");
 }
 
 PeerWatches *peer_watches_new(sd_bus *bus)
@@ -230,6 +210,7 @@ void peer_watches_free(PeerWatches *watches)
 {
         if (!watches)
                 return;
+        sd_bus_slot_unref(watches->match);
         g_hash_table_destroy(watches->peers);
         g_free(watches);
 }

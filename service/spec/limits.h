@@ -19,6 +19,12 @@
 #define MOUNTS_MAX          32u /* each is an fd in one message of the look-up, and one in a launch */
 #define SPAWN_FD_NUMBER_MAX 255u /* highest fd number a caller may ask for inside */
 
+/* Calls that were taken off the bus and wait to be served. No legitimate caller comes near. */
+#define QUEUED_PER_UID_MAX       4096u
+#define QUEUED_BYTES_PER_UID_MAX (33u * 1024 * 1024)  /* a little over the bus's largest message */
+#define QUEUED_BYTES_MAX         (128u * 1024 * 1024) /* of all users together, */
+#define QUEUED_BYTES_ALWAYS      (64u * 1024)         /* which each user may have beyond */
+
 /* Requests of users at work. Root has no line: it is not asked, so polkit is not flooded. */
 #define PENDING_PER_UID_MAX 8u  /* a storm must not flood polkitd */
 #define PENDING_MAX         64u /* dbus-daemon allows 128 pending replies a connection */

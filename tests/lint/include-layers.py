@@ -56,7 +56,7 @@ LAYERS = [
     (r'polkit/.*', r'polkit/.*|service/spec/(error|limits)\.h|service/util/.*', ANY,
      'asks the authority, knows no container'),
     *step_rows(),
-    (r'dbus/connection/.*', rf'dbus/connection/.*|{BELOW_DBUS}', ANY, 'serves a connection, whatever travels over it'),
+    (r'dbus/connection/.*', rf'dbus/connection/.*|dbus/activity\.h|{BELOW_DBUS}', ANY, 'serves a connection, whatever travels over it'),
     (r'dbus/line/.*', r'dbus/line/.*', ANY, 'who waits for a turn: it knows no request'),
     (r'cli/lib/.*', rf'cli/lib/.*|{CLIENT}', ANY,
      'shared by every command line: it knows none of them, and of the service what the bus says'),

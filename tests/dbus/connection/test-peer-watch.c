@@ -66,6 +66,7 @@ static void set_up(Fixture *f, const void *unused)
         f->source = bus_source_attach(f->service, NULL, NULL, NULL);
         f->client = private_bus_connect(f->bus);
         f->watches = peer_watches_new(f->service);
+        g_assert_true(peer_watches_start(f->watches, NULL));
         f->first.fixture = f->second.fixture = f;
         g_assert_cmpint(sd_bus_get_unique_name(f->client, &f->client_name), >=, 0);
 }
@@ -163,12 +164,15 @@ FIXTURE_TEST(present_already)
         g_assert_cmpuint(f->second.n_present, ==, 1);
 }
 
-/* One that had left, or leaves meanwhile, is never there. */
+/* One that had left is never there. */
 FIXTURE_TEST(present_never)
 {
-        watch(f);
-        peer_watch_await(f->first.watch, on_present);
+        g_autofree char *name = g_strdup(f->client_name);
+
         sd_bus_close(f->client);
+        loop_for(50);
+        watch_client(&f->first, name);
+        peer_watch_await(f->first.watch, on_present);
         assert_told_once(&f->first, true);
         g_assert_cmpuint(f->first.n_present, ==, 0);
 }
@@ -345,103 +349,97 @@ static void use_rules(Fixture *f, unsigned n)
         }
 }
 
-/* All watches of one client share a rule: with one left there may be any number, but of no other
- * client. */
-FIXTURE_TEST(share_a_rule)
+/* Any number of clients cost the bus no rule: with none left, each is watched. */
+FIXTURE_TEST(no_rule_each)
 {
-        Watcher other = {.fixture = f};
+        enum { CLIENTS = 40 };
+        sd_bus *clients[CLIENTS];
+        Watcher watchers[CLIENTS] = {0};
+        const char *name;
+
+        use_rules(f, MATCH_RULES_MAX - 1);
+        for (unsigned i = 0; i < CLIENTS; i++) {
+                clients[i] = private_bus_connect(f->bus);
+                watchers[i].fixture = f;
+                g_assert_cmpint(sd_bus_get_unique_name(clients[i], &name), >=, 0);
+                watch_client(&watchers[i], name);
+        }
+        loop_for(100);
+        for (unsigned i = 0; i < CLIENTS; i++) {
+                g_assert_cmpuint(watchers[i].n_told, ==, 0);
+                sd_bus_close_unref(clients[i]);
+        }
+        for (unsigned i = 0; i < CLIENTS; i++) {
+                assert_told_once(&watchers[i], true);
+                peer_watch_free(watchers[i].watch);
+        }
+}
+
+/* A bus that refuses the one rule is an error at the start. */
+FIXTURE_TEST(refused_rule)
+{
+        g_autoptr(PeerWatches) watches = peer_watches_new(f->service);
+        g_autoptr(GError) error = NULL;
+
+        use_rules(f, MATCH_RULES_MAX - 1);
+        g_assert_false(peer_watches_start(watches, &error));
+        g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_FAILED);
+}
+
+static int on_call(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+        Fixture *f = data;
+
+        if (!sd_bus_message_is_method_call(message, "test.Watch", "Hello"))
+                return 0;
+        f->first.watch = peer_watch_new_sender(f->watches, sd_bus_message_get_sender(message),
+                                               on_left, &f->first);
+        peer_watch_await(f->first.watch, on_present);
+        return 1;
+}
+
+static void call_service(Fixture *f)
+{
         const char *service_name;
 
         g_assert_cmpint(sd_bus_get_unique_name(f->service, &service_name), >=, 0);
-        use_rules(f, MATCH_RULES_MAX - 1);
-        watch(f);
+        g_assert_cmpint(sd_bus_call_method_async(f->client, NULL, service_name, "/watch",
+                                                 "test.Watch", "Hello", NULL, NULL, NULL),
+                        >=, 0);
+        g_assert_cmpint(sd_bus_flush(f->client), >=, 0);
+}
+
+/* The sender of the message that is being read is there, though it has left already; that is told
+ * after. */
+FIXTURE_TEST(sender)
+{
+        g_autoptr(sd_bus_slot) object = NULL;
+
+        g_assert_cmpint(sd_bus_add_object(f->service, &object, "/watch", on_call, f), >=, 0);
+        call_service(f);
+        sd_bus_close(f->client);
+        g_usleep(50 * 1000); /* both lie in the socket */
+        g_assert_true(loop_until(&f->first.n_present, 1, 2000));
+        assert_told_once(&f->first, true);
+}
+
+/* A sender about whom the bus is asked still is there as well. */
+FIXTURE_TEST(sender_asked)
+{
+        g_autoptr(sd_bus_slot) object = NULL;
+
+        g_assert_cmpint(sd_bus_add_object(f->service, &object, "/watch", on_call, f), >=, 0);
+        call_service(f);
+        g_usleep(50 * 1000);
         watch_client(&f->second, f->client_name);
+        peer_watch_await(f->second.watch, on_present);
+        g_assert_true(loop_until(&f->first.n_present, 1, 2000));
+        g_assert_cmpuint(f->second.n_present, ==, 1);
         loop_for(50);
-        g_assert_cmpuint(f->first.n_told + f->second.n_told, ==, 0);
-        watch_client(&other, service_name);
-        assert_told_once(&other, false);
-        peer_watch_free(other.watch);
+        g_assert_cmpuint(f->second.n_present, ==, 1);
         sd_bus_close(f->client);
         assert_told_once(&f->first, true);
         assert_told_once(&f->second, true);
-}
-
-/* The rule stands in nobody's way when a client is watched no more: another client can have it. */
-FIXTURE_TEST(rule_is_returned)
-{
-        const char *service_name;
-
-        g_assert_cmpint(sd_bus_get_unique_name(f->service, &service_name), >=, 0);
-        use_rules(f, MATCH_RULES_MAX - 1);
-        for (unsigned i = 0; i < 4; i++) {
-                watch(f);
-                watch_client(&f->second, f->client_name);
-                loop_for(20);
-                peer_watch_free(g_steal_pointer(&f->first.watch));
-                peer_watch_free(g_steal_pointer(&f->second.watch));
-                watch_client(&f->first, service_name);
-                loop_for(20);
-                peer_watch_free(g_steal_pointer(&f->first.watch));
-        }
-        g_assert_cmpuint(f->first.n_told + f->second.n_told, ==, 0);
-}
-
-/* A client that is watched again was watched all the time: it is known to be there, and when it
- * left meanwhile, that is not. */
-FIXTURE_TEST(rested)
-{
-        g_autofree char *name = g_strdup(f->client_name);
-
-        watch(f);
-        loop_for(50);
-        peer_watch_free(g_steal_pointer(&f->first.watch));
-        loop_for(50);
-        watch(f);
-        peer_watch_await(f->first.watch, on_present);
-        g_assert_cmpuint(f->first.n_present, ==, 1);
-        peer_watch_free(g_steal_pointer(&f->first.watch));
-        sd_bus_close(f->client);
-        loop_for(50);
-        watch_client(&f->first, name);
-        peer_watch_await(f->first.watch, on_present);
-        assert_told_once(&f->first, true);
-        g_assert_cmpuint(f->first.n_present, ==, 1);
-}
-
-/* Of any number of clients only so many rest that others can still be watched. */
-FIXTURE_TEST(many_rest)
-{
-        enum { CLIENTS = 40, SPARE = 20 };
-        sd_bus *clients[CLIENTS];
-        const char *name;
-
-        use_rules(f, MATCH_RULES_MAX - SPARE);
-        for (unsigned i = 0; i < CLIENTS; i++) {
-                clients[i] = private_bus_connect(f->bus);
-                g_assert_cmpint(sd_bus_get_unique_name(clients[i], &name), >=, 0);
-                watch_client(&f->first, name);
-                loop_for(5);
-                peer_watch_free(g_steal_pointer(&f->first.watch));
-        }
-        use_rules(f, 2);
-        watch(f);
-        loop_for(50);
-        g_assert_cmpuint(f->first.n_told, ==, 0);
-        for (unsigned i = 0; i < CLIENTS; i++)
-                sd_bus_close_unref(clients[i]);
-        sd_bus_close(f->client);
-        assert_told_once(&f->first, true);
-}
-
-/* A rule that the bus refuses is said, to all who wait for it, and not as if the client had left.
- */
-FIXTURE_TEST(refused_rule)
-{
-        use_rules(f, MATCH_RULES_MAX);
-        watch(f);
-        watch_client(&f->second, f->client_name);
-        assert_told_once(&f->first, false);
-        assert_told_once(&f->second, false);
 }
 
 /* Without a connection nobody can be watched: said from the loop as well. */

@@ -1,0 +1,259 @@
+#include "dbus/connection/intake.h"
+
+#include <byteswap.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "dbus/connection/call-queue.h"
+#include "dbus/connection/error-map.h"
+#include "service/spec/limits.h"
+#include "service/util/bus-auto.h"
+
+#define TURN_MESSAGES 64u /* that are taken in a turn: about a millisecond */
+#define TURNS_MAX     64u /* in which nothing but messages is taken, while more lie there */
+#define UNSENT_MAX    16u /* answers that the bus has not taken yet */
+#define MESSAGE_MAX   ((size_t) 128 * 1024 * 1024) /* the protocol's */
+
+struct Intake {
+        IntakeOptions options;
+        sd_bus_slot *filter;
+        CallQueue *queue;
+        uint64_t n_calls;
+        size_t next_size;       /* of the message that sd-bus reads next; 0: not known */
+        unsigned n_turns;       /* in which nothing but messages was taken */
+        uint64_t step_began;    /* microseconds, monotonic */
+        sd_bus_message *let_in; /* owned: on its way to its handler; NULL once it is there */
+        uid_t let_in_uid;
+};
+
+static uint64_t now_usec(void)
+{
+        return (uint64_t) g_get_monotonic_time();
+}
+
+static int set_full(sd_bus_error *error)
+{
+        return sd_bus_error_set_const(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
+                                      "too many calls of yours wait to be served");
+}
+
+static void set_unknown(GError **error)
+{
+        error_set(error, RUNTIME_ERROR_ACCESS_DENIED, "the bus does not say who the caller is");
+}
+
+/* -- calls that come in -- */
+
+/* What is refused, sd-bus answers with `error`, unless no answer is wanted. */
+static int take(Intake *intake, sd_bus_message *message, sd_bus_error *ret_error)
+{
+        Callers *callers = intake->options.callers;
+        const char *sender = sd_bus_message_get_sender(message);
+        g_autoptr(GError) error = NULL;
+
+        if (!sender || sender[0] != ':' || !callers_ask(callers, sender)) {
+                set_unknown(&error);
+                return error_map_set(ret_error, g_steal_pointer(&error));
+        }
+        return call_queue_push(intake->queue, message, callers_find(callers, sender),
+                               intake->next_size, now_usec() - intake->step_began)
+                       ? 1
+                       : set_full(ret_error);
+}
+
+/* Sees every message before its handler does. */
+static int on_message(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+        Intake *intake = data;
+        int r = 0;
+
+        if (message == intake->let_in) {
+                intake->let_in = sd_bus_message_unref(intake->let_in);
+                return 0;
+        }
+        if (sd_bus_message_is_method_call(message, NULL, NULL) > 0) {
+                intake->n_calls++;
+                /* sd-bus looks up every prefix of a path: 30,000 elements take 4 s, in which
+                 * nobody else is served */
+                if (strlen(sd_bus_message_get_path(message)) > OBJECT_PATH_MAX)
+                        r = sd_bus_error_set(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "Unknown object.");
+                else if (!intake->options.is_private)
+                        r = take(intake, message, error);
+                activity_tell(&intake->options.activity);
+        }
+        intake->next_size = 0;
+        return r;
+}
+
+/* -- who it was, and that it left -- */
+
+static void tell_idleness(Intake *intake)
+{
+        if (intake_is_idle(intake))
+                activity_tell(&intake->options.activity);
+}
+
+static void refuse_full(sd_bus_message *message, void *data)
+{
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+
+        set_full(&error);
+        sd_bus_reply_method_error(message, &error);
+}
+
+static void refuse(sd_bus_message *message, void *error)
+{
+        error_map_reply(message, error);
+}
+
+static void on_learned(const char *name, const Credentials *caller, void *data)
+{
+        Intake *intake = data;
+        g_autoptr(GError) error = NULL;
+
+        if (caller)
+                call_queue_meet(intake->queue, name, caller, refuse_full, NULL);
+        else {
+                set_unknown(&error);
+                call_queue_drop(intake->queue, name, refuse, error);
+        }
+        tell_idleness(intake);
+}
+
+static void on_left(const char *name, void *data)
+{
+        Intake *intake = data;
+
+        call_queue_drop(intake->queue, name, NULL, NULL);
+        tell_idleness(intake);
+}
+
+void intake_cancel(Intake *intake, const GError *error)
+{
+        call_queue_drop_all(intake->queue, refuse, (void *) error);
+}
+
+/* -- a turn of the loop -- */
+
+/* sd-bus does not say how large a message is. Its head does, while it lies in the socket: sd-bus
+ * reads no byte beyond the message that it makes. False: nothing lies there. */
+static bool look_ahead(Intake *intake)
+{
+        struct {
+                uint8_t endian, type, flags, version;
+                uint32_t body, serial, fields;
+        } head;
+        ssize_t n = recv(sd_bus_get_fd(intake->options.bus), &head, sizeof head,
+                         MSG_PEEK | MSG_DONTWAIT);
+
+        if (n == (ssize_t) sizeof head && intake->next_size == 0 &&
+            head.type == SD_BUS_MESSAGE_METHOD_CALL) {
+                bool is_swapped = (head.endian == 'B') != (G_BYTE_ORDER == G_BIG_ENDIAN);
+                size_t body = is_swapped ? bswap_32(head.body) : head.body;
+                size_t fields = is_swapped ? bswap_32(head.fields) : head.fields;
+                intake->next_size = MIN(sizeof head + fields + body, MESSAGE_MAX);
+        }
+        return n > 0;
+}
+
+/* What it costs to handle a call is known when it has been handled. */
+static int step(Intake *intake)
+{
+        bool is_letting_in = intake->let_in;
+
+        intake->step_began = now_usec();
+        int r = sd_bus_process(intake->options.bus, NULL);
+        if (is_letting_in && !intake->let_in) {
+                call_queue_charge(intake->queue, intake->let_in_uid,
+                                  now_usec() - intake->step_began);
+                tell_idleness(intake);
+        }
+        return r;
+}
+
+/* Not while the bus takes no answers: they would fill the memory in place of the calls. */
+static bool is_due(void *data)
+{
+        Intake *intake = data;
+        uint64_t unsent = 0;
+
+        return !intake->let_in && call_queue_n_due(intake->queue) > 0 &&
+               sd_bus_get_n_queued_write(intake->options.bus, &unsent) >= 0 && unsent < UNSENT_MAX;
+}
+
+/* sd-bus handles the call as if it had just been read. If it has something else to do first, it
+ * does so in the next turn. */
+static int let_in(Intake *intake)
+{
+        g_autoptr(sd_bus_message) call = call_queue_next(intake->queue, &intake->let_in_uid);
+        int r = sd_bus_enqueue_for_read(intake->options.bus, call);
+
+        if (r < 0)
+                return r;
+        intake->let_in = g_steal_pointer(&call);
+        return step(intake);
+}
+
+/* While there is more to take, a call waits for it if it is of the only user whose calls are known
+ * to wait: those to come may be of others. */
+static int turn(void *data)
+{
+        Intake *intake = data;
+        bool has_more = look_ahead(intake);
+        int r = step(intake);
+
+        for (unsigned n = 1; r >= 0 && n < TURN_MESSAGES && (has_more = look_ahead(intake)); n++)
+                r = step(intake);
+        intake->n_turns = has_more ? intake->n_turns + 1 : 0;
+        if (r < 0 || !is_due(intake) ||
+            (has_more && intake->n_turns < TURNS_MAX && call_queue_n_due(intake->queue) < 2))
+                return r;
+        intake->n_turns = 0;
+        return let_in(intake);
+}
+
+BusTurn intake_turn(Intake *intake)
+{
+        return intake->options.is_private
+                       ? (BusTurn){0}
+                       : (BusTurn){.take = turn, .is_due = is_due, .data = intake};
+}
+
+bool intake_is_idle(const Intake *intake)
+{
+        return !intake->let_in && call_queue_is_empty(intake->queue);
+}
+
+uint64_t intake_calls(const Intake *intake)
+{
+        return intake->n_calls;
+}
+
+bool intake_start(Intake *intake, GError **error)
+{
+        int r = sd_bus_add_filter(intake->options.bus, &intake->filter, on_message, intake);
+
+        return r >= 0 ||
+               error_set_errno(error, RUNTIME_ERROR_FAILED, -r, "cannot see the calls of the bus");
+}
+
+Intake *intake_new(const IntakeOptions *options)
+{
+        Intake *intake = g_new0(Intake, 1);
+
+        intake->options = *options;
+        intake->queue = call_queue_new();
+        callers_listen(options->callers, &(CallersEvents){on_learned, on_left, intake});
+        return intake;
+}
+
+void intake_free(Intake *intake)
+{
+        if (!intake)
+                return;
+        sd_bus_slot_unref(intake->filter);
+        callers_listen(intake->options.callers, &(CallersEvents){0});
+        sd_bus_message_unref(intake->let_in);
+        call_queue_free(intake->queue);
+        g_free(intake);
+}
