@@ -21,7 +21,7 @@
 
 /* Calls that were taken off the bus and wait to be served. No legitimate caller comes near. */
 #define QUEUED_PER_UID_MAX       4096u
-#define QUEUED_BYTES_PER_UID_MAX (33u * 1024 * 1024)  /* a little over the bus's largest message */
+#define QUEUED_BYTES_PER_UID_MAX (64u * 1024 * 1024)  /* twice the bus's largest message */
 #define QUEUED_BYTES_MAX         (128u * 1024 * 1024) /* of all users together, */
 #define QUEUED_BYTES_ALWAYS      (64u * 1024)         /* which each user may have beyond */
 

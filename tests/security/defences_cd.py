@@ -8,8 +8,9 @@ PROFILE, MAP, RANGES, RECORD = 'service/sandbox/profile.c', 'service/rootfs/id-m
 DEFENCES = [
     ('C1', "the connection as polkit's subject", AUTHORITY, '"(sa{sv})s", "system-bus-name"', '"(sa{sv})s", "unix-process"',
      'test_c.Subject'),
-    ('C2', 'nobody in the place of a caller who is gone', CALLERS, 'bool is_known = r >= 0 && parse(reply, credentials);',
-     'bool is_known = true;\n        if (r < 0 || !parse(reply, credentials))\n                credentials->uid = 0;',
+    ('C2', 'nobody in the place of a caller who is gone', CALLERS,
+     'bool is_known = !sd_bus_message_is_method_error(reply, NULL) && parse(reply, credentials);',
+     'bool is_known = true;\n        if (!parse(reply, credentials))\n                credentials->uid = 0;',
      'test_c.Vanishing.test_refused'),
     ('C2', "the bus's word beside polkit's", REQUEST, 'peer_watch_await(request->watch, on_present);',
      'on_present(request);', 'test_c.Vanishing.test_granted_too_late'),
@@ -98,7 +99,7 @@ DEFENCES = [
     ('E29', 'the limit that prlimit64 leaves', RULES,
      '{"prlimit64", {{LOW(1), IS(RLIMIT_CORE)}, {LOW(3), IS(0)}, {HIGH(3), IS(0)}}, IGNORE},',
      '{"prlimit64", {{LOW(1), IS(RLIMIT_CORE)}, {LOW(3), IS(0)}, {HIGH(3), IS(0)}}, ALLOW},', 'test_e_sockets.CoreLimit'),
-    ('D13', 'the limit of object paths', 'dbus/server.c', '> OBJECT_PATH_MAX', '> 1000000', 'test_d_input.Input.test_paths'),
+    ('D13', 'the limit of object paths', 'dbus/connection/intake.c', '> OBJECT_PATH_MAX', '> 1000000', 'test_d_input.Input.test_paths'),
 ]
 
 LASTING = {
