@@ -5,7 +5,7 @@ import time
 from harness.client import CONTAINER, MANAGER, NAME, PATH, Container, RootClient, UserClient, pump
 from harness.hostile import wire
 from harness.place import Place
-from harness.wire import NO_REPLY_EXPECTED, run_body
+from harness.wire import NO_REPLY_EXPECTED, Writer, run_body
 from harness.world import USERS
 from judged import Judged
 
@@ -24,6 +24,12 @@ class Intake(Judged):
         """So many calls at once that want no reply."""
         connection.socket.sendall(b''.join(connection.encode(*call, flags=NO_REPLY_EXPECTED) for _ in range(n)))
 
+    def monitor(self, rule):
+        monitor = self.wire('root')
+        monitor.call('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus.Monitoring', 'BecomeMonitor',
+                     'asu', bytes(Writer().array(4, [rule], Writer.s).u(0).data))
+        return monitor
+
     def has_answer(self, connection, seconds=0.0):
         connection.socket.settimeout(seconds)
         try:
@@ -40,16 +46,17 @@ class Intake(Judged):
         others = [self.wire(user) for user in ('bob', 'carol', 'root')]
         alice.call(*LIST)
         others[0].call(*LIST)  # the service knows one of them, and has to ask who the others are
+        monitor = self.monitor(f"type='method_return',sender='{NAME}'")
         with self.paused(self.place.process):
             self.flood(alice, 2000, *MANAGED)
             last = alice.send(*LIST)
             time.sleep(0.2)
             serials = [other.send(*LIST) for other in others]
             time.sleep(0.2)
-        for other, serial in zip(others, serials):
-            self.assertEqual(other.replies({serial}), {serial: None})
-        self.assertFalse(self.has_answer(alice), 'all others waited until the flood was through')
-        self.assertEqual(alice.replies({last}), {last: None})
+        order = []
+        while last not in order:
+            order.append(monitor.message()[0].get_reply_serial())
+        self.assertEqual(sorted(filter(None, order[:-1])), sorted(serials), 'others waited until the flood was through')
 
     def test_bounded(self):
         """E24: of a user's calls 4,096 wait, the next is LimitsExceeded; others are served, and so is the user again."""
