@@ -143,16 +143,6 @@ class Prompt(Session):
             self.assertIn('AUTHENTICATING', text)
             self.assertEqual(status, 0, text)
 
-    def test_sibling_of_who_was_asked(self):
-        """the next command of the same shell on the same terminal asks before polkit 127, and does not since"""
-        line = f'naivec run {self.rootfs} /bin/echo on'
-        is_shared = int(output('pkcheck', '--version').split()[-1].split('.')[0]) >= 127
-        text, status = self.login.run('/bin/sh', '-c', f'{line}; {line}; :',
-                                      dialogue=[['Password: ', 'alicealice\n']] * (1 if is_shared else 2))
-        self.assertEqual(status, 0, text)
-        self.assertEqual(text.count('AUTHENTICATING FOR org.naive.Runc.run '), 1 if is_shared else 2, text)
-        self.assertEqual(text.count('\non\n'), 2, text)
-
     def test_privileged_asks_every_time(self):
         """run-privileged is asked for every time, also of one process"""
         check = 'pkcheck --process $$ --allow-user-interaction --action-id org.naive.Runc.run-privileged'
