@@ -95,9 +95,14 @@ IdMap *id_map_copy(uint32_t base, uid_t uid, gid_t gid)
         return map;
 }
 
+static const IdRange *range_of(const IdMap *map)
+{
+        return map->range ? map->range : map->unseen;
+}
+
 uint32_t id_map_base(const IdMap *map)
 {
-        return map->range ? map->range->base : 0;
+        return range_of(map) ? range_of(map)->base : 0;
 }
 
 void id_map_free(IdMap *map)
@@ -126,7 +131,7 @@ uint32_t id_map_size(const IdMap *map)
 /* The last id, which no image has a user for: as 16 bits it would be -1. */
 uid_t id_map_namespace_owner(const IdMap *map)
 {
-        const IdRange *range = map->range ? map->range : map->unseen;
+        const IdRange *range = range_of(map);
 
         return range ? range->base + ID_RANGE_SIZE - 1 : 0;
 }

@@ -141,6 +141,10 @@ static const ArgumentRule usual_rules[] = {
          * for. ENOPROTOOPT is what a kernel without TCP-AO says */
         {"setsockopt", {{LOW(1), IS(IPPROTO_TCP)}, {LOW(2), IS(TCP_AO_ADD_KEY)}}, REFUSE(ENOPROTOOPT),
          .without = NET_ADMIN},
+        /* makes a socket of TCP another one: of SMC, which socket() refuses, or of TLS, whose keys
+         * name ciphers for the kernel to load; whoever tries it goes on without */
+        {"setsockopt", {{LOW(1), IS(IPPROTO_TCP)}, {LOW(2), IS(TCP_ULP)}}, REFUSE(ENOPROTOOPT),
+         .without = NET_ADMIN},
         {"setsockopt", OTHERWISE, ALLOW},
 
         /* The limit of core dumps stays 1: with any other number, 0 included, a crash starts the

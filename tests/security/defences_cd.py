@@ -90,6 +90,8 @@ DEFENCES = [
      'CAPABILITY(NET_BIND_SERVICE) | CAPABILITY(NET_RAW) |', 'test_e_sockets.Sockets.test_uncounted'),
     ('E28', 'the list of protocols', RULES, '{"socket", {INET_OR_INET6}, REFUSE(EINVAL)}', '{"socket", {INET_OR_INET6}, ALLOW}',
      'test_e_sockets.Sockets.test_protocols'),
+    ('E28', 'the refusal of protocols on top of TCP', RULES,
+     '{LOW(2), IS(TCP_ULP)}}, REFUSE(ENOPROTOOPT)', '{LOW(2), IS(TCP_ULP)}}, ALLOW', 'test_e_sockets.Sockets.test_options'),
     ('E28', 'the refusal of ioctls that load modules', RULES,
      '{"ioctl", {{LOW(1), EITHER(SIOCGIFVLAN)}}, REFUSE(EPERM), .without = NET_ADMIN},', '',
      'test_e_sockets.Sockets.test_ioctls'),

@@ -3,9 +3,11 @@
 import ctypes
 import fcntl
 import os
+import signal
 
 from harness.case import Case
 from harness.files import read
+from harness.place import Place
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -39,6 +41,22 @@ class Shared(Case):
                 self.assertEqual(other.log(), greedy.log())
                 other.end()
                 greedy.end()
+
+    def test_inotify_over_restarts(self):
+        """E30: nor does a container that outlives the service take them from its user's next one."""
+        place = Place(self, 'outlived')
+        first = place.client.spawn(self.rootfs, ['/bin/attempt', 'take', 'inotify'], UserNamespace='self')
+        self.eventually(lambda: b'ready' in first.log(), what='a container with all instances')
+        taken = first.log()
+        place.process.terminate()
+        place.process.wait()
+        place.start()
+        second = place.client.spawn(self.rootfs, ['/bin/attempt', 'take', 'inotify'])
+        self.eventually(lambda: b'ready' in second.log(), what='another one')
+        self.assertEqual(second.log(), taken)
+        for container in (first, second):
+            container.kill(signal.SIGKILL)
+            container.wait()
 
     def test_queues(self):
         """E30: how many signals and messages may be queued is the container's own limit, not the service's."""

@@ -52,6 +52,10 @@ class Sockets(Attempting):
         for options in ({}, {'Capabilities': ['CAP_NET_ADMIN', 'CAP_NET_RAW']}):
             self.assert_all(self.attempt('sockets', **options), names, 'EINVAL')
 
+    def test_options(self):
+        """E15, E28: no option makes a socket of TCP one of SMC, or of TLS, whose keys name ciphers that the kernel would load."""
+        self.assert_all(self.attempt('sockets'), ('smc by option', 'tls by option'), 'ENOPROTOOPT')
+
     def test_ioctls(self):
         """E28: nor is there an ioctl for which it would load those for bridges and VLANs."""
         names = ('SIOCGIFBR', 'SIOCSIFBR', 'SIOCBRADDBR', 'SIOCBRDELBR', 'SIOCGIFVLAN', 'SIOCSIFVLAN')

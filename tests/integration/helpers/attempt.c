@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -227,6 +228,9 @@ static void sockets(void)
         for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++)
                 report(requests[i].name,
                        syscall(SYS_ioctl, fd, high | requests[i].number, (char[64]){0}));
+        fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        report("smc by option", setsockopt(fd, IPPROTO_TCP, TCP_ULP, "smc", 4));
+        report("tls by option", setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", 4));
 }
 
 /* Sends an echo request to the loopback address and waits for the answer. */

@@ -319,6 +319,20 @@ TEST(namespace_self)
         g_assert_cmpint(open_namespace(map, getpid()), ==, -1);
 }
 
+/* The id that owns the namespace of `self` is no other container's, over a restart as well. */
+TEST(self_adopted)
+{
+        g_autoptr(IdRanges) ranges = id_ranges_new(START, 2 * ID_RANGE_SIZE);
+        g_autoptr(IdMap) map = make(ranges, USER_NAMESPACE_SELF, &alice, 0);
+        g_autoptr(IdRanges) later = id_ranges_new(START, 2 * ID_RANGE_SIZE);
+        g_autoptr(IdMap) adopted = NULL;
+
+        g_assert_cmpuint(id_map_base(map), ==, START);
+        g_assert_true(id_map_adopt(later, id_map_base(map), alice.uid, &adopted, NULL));
+        g_autoptr(IdMap) next = make(later, USER_NAMESPACE_AUTO, &alice, 0);
+        g_assert_cmpuint(id_map_namespace_owner(next), !=, id_map_namespace_owner(map));
+}
+
 /* Of root's container its own namespace serves: what is 0 on disk is 0 inside, and so on for all
  * ids. */
 TEST(namespace_root)
