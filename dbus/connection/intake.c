@@ -1,24 +1,26 @@
 #include "dbus/connection/intake.h"
 
-#include <byteswap.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "dbus/connection/call-queue.h"
 #include "dbus/connection/error-map.h"
+#include "dbus/connection/message-head.h"
 #include "service/spec/limits.h"
 #include "service/util/bus-auto.h"
 
-#define TURN_MESSAGES 64u /* that are taken in a turn: about a millisecond */
-#define TURNS_MAX     64u /* in which nothing but messages is taken, while more lie there */
-#define UNSENT_MAX    16u /* answers that the bus has not taken yet */
-#define MESSAGE_MAX   ((size_t) 128 * 1024 * 1024) /* the protocol's */
+#define TURN_MESSAGES 64u  /* that are taken in a turn: about a millisecond */
+#define TURNS_MAX     64u  /* in which nothing but messages is taken, while more lie there */
+#define UNSENT_MAX    16u  /* answers that the bus has not taken yet */
+#define HEAD_MAX      512u /* bytes of a message that tell what it brings; most need half of them */
 
 struct Intake {
         IntakeOptions options;
         sd_bus_slot *filter;
         CallQueue *queue;
         uint64_t n_calls;
+        size_t fd_weight;
         size_t next_size;       /* of the message that sd-bus reads next; 0: not known */
         unsigned n_turns;       /* in which nothing but messages was taken */
         uint64_t step_began;    /* microseconds, monotonic */
@@ -135,24 +137,21 @@ void intake_cancel(Intake *intake, const GError *error)
 
 /* -- a turn of the loop -- */
 
-/* sd-bus does not say how large a message is. Its head does, while it lies in the socket: sd-bus
- * reads no byte beyond the message that it makes. False: nothing lies there. */
+/* sd-bus reads no byte beyond the message that it makes, so what lies in the socket is the head of
+ * the next one, or the rest of one whose head was seen. A descriptor weighs as much as what it
+ * takes for all that waits to hold a quarter of those that the service may have. False: nothing
+ * lies there. */
 static bool look_ahead(Intake *intake)
 {
-        struct {
-                uint8_t endian, type, flags, version;
-                uint32_t body, serial, fields;
-        } head;
-        ssize_t n = recv(sd_bus_get_fd(intake->options.bus), &head, sizeof head,
+        uint8_t data[HEAD_MAX];
+        MessageHead head;
+        ssize_t n = recv(sd_bus_get_fd(intake->options.bus), data, sizeof data,
                          MSG_PEEK | MSG_DONTWAIT);
 
-        if (n == (ssize_t) sizeof head && intake->next_size == 0 &&
-            head.type == SD_BUS_MESSAGE_METHOD_CALL) {
-                bool is_swapped = (head.endian == 'B') != (G_BYTE_ORDER == G_BIG_ENDIAN);
-                size_t body = is_swapped ? bswap_32(head.body) : head.body;
-                size_t fields = is_swapped ? bswap_32(head.fields) : head.fields;
-                intake->next_size = MIN(sizeof head + fields + body, MESSAGE_MAX);
-        }
+        if (n > 0 && intake->next_size == 0 &&
+            message_head_read(data, (size_t) n, SPAWN_FDS_MAX, &head) &&
+            head.type == SD_BUS_MESSAGE_METHOD_CALL)
+                intake->next_size = head.size + head.n_fds * intake->fd_weight;
         return n > 0;
 }
 
@@ -237,12 +236,21 @@ bool intake_start(Intake *intake, GError **error)
                error_set_errno(error, RUNTIME_ERROR_FAILED, -r, "cannot see the calls of the bus");
 }
 
+static size_t fd_weight(void)
+{
+        struct rlimit files = {0};
+
+        getrlimit(RLIMIT_NOFILE, &files);
+        return MAX(QUEUED_FD_WEIGHT, QUEUED_BYTES_MAX / (files.rlim_cur / 4 + 1));
+}
+
 Intake *intake_new(const IntakeOptions *options)
 {
         Intake *intake = g_new0(Intake, 1);
 
         intake->options = *options;
         intake->queue = call_queue_new();
+        intake->fd_weight = fd_weight();
         callers_listen(options->callers, &(CallersEvents){on_learned, on_left, intake});
         return intake;
 }

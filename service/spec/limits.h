@@ -23,7 +23,8 @@
 #define QUEUED_PER_UID_MAX       4096u
 #define QUEUED_BYTES_PER_UID_MAX (64u * 1024 * 1024)  /* twice the bus's largest message */
 #define QUEUED_BYTES_MAX         (128u * 1024 * 1024) /* of all users together, */
-#define QUEUED_BYTES_ALWAYS      (64u * 1024)         /* which each user may have beyond */
+#define QUEUED_FD_WEIGHT         (16u * 1024) /* bytes that a descriptor counts for: 8192 in all */
+#define QUEUED_BYTES_ALWAYS      (64u * 1024) /* which each user may have beyond */
 
 /* Requests of users at work. Root has no line: it is not asked, so polkit is not flooded. */
 #define PENDING_PER_UID_MAX 8u  /* a storm must not flood polkitd */
