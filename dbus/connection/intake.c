@@ -13,7 +13,7 @@
 #define TURN_MESSAGES 64u  /* that are taken in a turn: about a millisecond */
 #define TURNS_MAX     64u  /* in which nothing but messages is taken, while more lie there */
 #define UNSENT_MAX    16u  /* answers that the bus has not taken yet */
-#define HEAD_MAX      512u /* bytes of a message that tell what it brings; most need half of them */
+#define HEAD_MAX      512u /* of a message that tell what it brings: most heads are half as long */
 
 struct Intake {
         IntakeOptions options;
