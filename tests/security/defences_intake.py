@@ -9,7 +9,7 @@ DEFENCES = [
      'test_e_intake.Intake.test_users_take_turns'),
     ('E24', "the bound of a user's calls", QUEUE, 'user->n_calls >= QUEUED_PER_UID_MAX', 'false',
      'test_e_intake.Intake.test_bounded'),
-    ('E24', "the bound of a user's bytes", INTAKE, 'intake->next_size = MIN(', 'intake->next_size = 0 * MIN(',
+    ('E24', "the bound of a user's bytes", INTAKE, 'intake->next_size = head.size +', 'intake->next_size = 0 * head.size +',
      'test_e_intake.Intake.test_large_ones'),
     ('E25', 'the end of the calls of who has left', INTAKE, 'call_queue_drop(intake->queue, name, NULL, NULL);', '',
      'test_e_intake.Intake.test_who_left'),
