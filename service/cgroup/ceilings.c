@@ -1,6 +1,7 @@
 /* Between our parent directory and the leaves each owner has a directory. Its limits are the
  * owner's ceilings: they bound what all containers of the owner have together. Root has no
- * ceilings, for it could take them away.
+ * ceilings, for it could take them away. Of the processors each directory has an equal share where
+ * they are all in use, root's too: the kernel's default for a directory of the cpu controller.
  *
  * An owner's directory outlives its last leaf and, with a leaf in it, the service. So each service
  * puts the ceilings of its own configuration there, once, and before that takes away those that an
@@ -108,6 +109,9 @@ static void lift(const CgroupHierarchy *h, const char *owner)
 void cgroup_tree_set_ceilings(CgroupTree *tree, const CgroupLimits *ceilings)
 {
         tree->ceilings = *ceilings;
+        if (tree->serving[CGROUP_CPU] < 0 && tree->mode != CGROUP_MODE_NONE)
+                g_message("a user's containers can take the processors from another's: %s",
+                          tree->missing[CGROUP_CPU]);
         g_hash_table_remove_all(tree->capped);
         for (unsigned i = 0; i < tree->n_hierarchies; i++) {
                 g_autoptr(GPtrArray) owners = cgroup_list_owners(&tree->hierarchies[i]);

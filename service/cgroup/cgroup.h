@@ -91,7 +91,7 @@ int cgroup_birth_fd(const Cgroup *cgroup);
  * Borrowed; -1 ends the list. Measured: 6 us, where a write of the pid from outside takes the lock
  * that stops all forks of the machine and so waits for an RCU grace period, 5 to 11 ms. Only one
  * thread of the child may exist then. */
-#define CGROUP_ENTRY_FDS_MAX 3u
+#define CGROUP_ENTRY_FDS_MAX 4u
 int cgroup_entry_fd(const Cgroup *cgroup, unsigned index);
 void cgroup_close_entries(Cgroup *cgroup); /* once the child has its own copies */
 

@@ -70,6 +70,8 @@ unsigned cgroup_choose_hierarchies(const CgroupTree *tree, uid_t owner, const Cg
         if (tree->serving[CGROUP_PIDS] >= 0 &&
             (!limits || limits_tasks(limits) || limits_tasks(&ceilings)))
                 chosen |= 1u << tree->serving[CGROUP_PIDS];
+        if (tree->serving[CGROUP_CPU] >= 0) /* in v2 that is the tracking one */
+                chosen |= 1u << tree->serving[CGROUP_CPU];
         return chosen;
 }
 
@@ -141,17 +143,19 @@ static bool hand_down(const Cgroup *cgroup, unsigned index, GError **error)
 {
         const CgroupHierarchy *h = &cgroup->tree->hierarchies[index];
         g_auto(GStrv) reasons = g_new0(char *, _CGROUP_CONTROLLER_MAX + 1);
-        const char *file = h->controllers & 1u << CGROUP_MEMORY ? "memory.max" : "pids.max";
+        /* processors are shared among owners: their directories have the controller already */
+        const unsigned wanted = h->controllers & ~(1u << CGROUP_CPU);
+        const char *file = wanted & 1u << CGROUP_MEMORY ? "memory.max" : "pids.max";
         char name[16];
 
-        if (cgroup_is_legacy(cgroup, index) || h->controllers == 0 ||
+        if (cgroup_is_legacy(cgroup, index) || wanted == 0 ||
             faccessat(cgroup->leaf_fds[index], file, F_OK, 0) == 0)
                 return true;
         snprintf(name, sizeof name, "%u", (unsigned) cgroup->owner);
         autofd int fd = openat(h->parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return cgroup_fail(cgroup, index, "open the parent of", errno, error);
-        if ((cgroup_unified_enable(fd, h->controllers, reasons) & h->controllers) == h->controllers)
+        if ((cgroup_unified_enable(fd, wanted, reasons) & wanted) == wanted)
                 return true;
         return error_set(error, RUNTIME_ERROR_CGROUP_FAILED,
                          "cannot hand controllers down to cgroup %s: %s", cgroup->path,

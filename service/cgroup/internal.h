@@ -16,11 +16,12 @@
 
 #include "service/cgroup/cgroup.h"
 
-#define CGROUP_HIERARCHIES_MAX 3u /* v2, and one for each controller that it may lack */
+#define CGROUP_HIERARCHIES_MAX 4u /* v2, and one for each controller that it may lack */
 
 typedef enum CgroupController {
         CGROUP_MEMORY,
         CGROUP_PIDS,
+        CGROUP_CPU,     /* no limit: one owner's containers together count as much as another's */
         CGROUP_FREEZER, /* v1 only, to end a container where there is no v2 tree */
         _CGROUP_CONTROLLER_MAX,
 } CgroupController;
@@ -84,8 +85,7 @@ bool cgroup_set_tasks(int leaf, uint64_t tasks_max, GError **error);
 /* For a kernel without the file that limits swap: an error if the machine has swap. */
 bool cgroup_swap_file_missing(const char *file, GError **error);
 
-/* The number behind "<key> " in a flat keyed file (cgroup.events, memory.events); 0 if there is
- * none. */
+/* The number behind "<key> " in a flat keyed file, such as cgroup.events; 0 if there is none. */
 uint64_t cgroup_keyed_value(const char *text, const char *key);
 
 /* Signals each process of a cgroup and of those below it. Returns how many there were. */

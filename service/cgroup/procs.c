@@ -31,7 +31,8 @@
 
 const char *cgroup_controller_name(CgroupController controller)
 {
-        static const char *const names[_CGROUP_CONTROLLER_MAX] = {"memory", "pids", "freezer"};
+        static const char *const names[_CGROUP_CONTROLLER_MAX] = {"memory", "pids", "cpu",
+                                                                  "freezer"};
 
         return names[controller];
 }

@@ -100,12 +100,14 @@ void cgroup_hierarchy_remove_parent(CgroupHierarchy *h)
                 *strrchr(path, '/') = '\0';
 }
 
+#define V2_CONTROLLERS (1u << CGROUP_MEMORY | 1u << CGROUP_PIDS | 1u << CGROUP_CPU)
+
 /* Outside systemd nobody hands the controllers down, so try at every level. A failure shows at the
  * last level: the controller is not there. */
 static void hand_down(CgroupHierarchy *h, int dirfd)
 {
         if (h->backend == &cgroup_unified && !h->is_delegated)
-                (void) cgroup_unified_enable(dirfd, 1u << CGROUP_MEMORY | 1u << CGROUP_PIDS, NULL);
+                (void) cgroup_unified_enable(dirfd, V2_CONTROLLERS, NULL);
 }
 
 /* Makes one level, unless it is there or is systemd's, and moves `dirfd` on to it. */
@@ -283,8 +285,7 @@ static void add_unified(CgroupTree *tree, const MountInfo *mount, const char *pa
                 int fd = tree->hierarchies[index].parent_fd;
                 tree->tracking = index;
                 tree->kills_at_birth = cgroup_kills_at_birth(&tree->hierarchies[index]);
-                unsigned enabled = cgroup_unified_enable(
-                        fd, 1u << CGROUP_MEMORY | 1u << CGROUP_PIDS, tree->missing);
+                unsigned enabled = cgroup_unified_enable(fd, V2_CONTROLLERS, tree->missing);
                 for (unsigned i = 0; i < _CGROUP_CONTROLLER_MAX; i++)
                         if (enabled & 1u << i)
                                 serve(tree, i, index);
@@ -357,7 +358,8 @@ static void find_before(CgroupTree *tree, const MountInfo *mount)
 
 CgroupTree *cgroup_tree_new(const char *parent)
 {
-        static const CgroupController order[] = {CGROUP_FREEZER, CGROUP_PIDS, CGROUP_MEMORY};
+        static const CgroupController order[] = {CGROUP_FREEZER, CGROUP_PIDS, CGROUP_MEMORY,
+                                                 CGROUP_CPU};
         CgroupTree *tree = g_new0(CgroupTree, 1);
 
         tree->tracking = -1;

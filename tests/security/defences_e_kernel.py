@@ -1,4 +1,4 @@
-"""Rows E30 to E32: kernel objects that are in no namespace."""
+"""Rows E30 to E33: what the kernel shares beside namespaces."""
 
 DEFENCES = [
     ('E30', 'an owner of the namespaces that is not root', 'service/rootfs/id-map.c',
@@ -18,6 +18,8 @@ DEFENCES = [
      'mount = (int) syscall(SYS_open_tree, is_directory ? stock->covers : -100,\n'
      '                                      is_directory ? "directory" : "/dev/null", clone);',
      'test_e_kernel.Shared.test_covers'),
+    ('E33', 'the controller of processors', 'service/cgroup/procs.c', '"memory", "pids", "cpu",',
+     '"memory", "pids", "none",', 'test_e_kernel.Shared.test_processors'),
 ]
 
 LASTING = {}

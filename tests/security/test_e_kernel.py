@@ -1,13 +1,15 @@
-"""Rows E30 to E32: kernel objects that are in no namespace, between a container and everybody else."""
+"""Rows E30 to E33: what the kernel shares beside namespaces, between a container and everybody else."""
 
 import ctypes
 import fcntl
+import glob
 import os
 import signal
 
 from harness.case import Case
 from harness.files import read
 from harness.place import Place
+from harness.world import USERS
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -100,3 +102,17 @@ class Shared(Case):
         self.assertNotIn(b'saw', spy.log())
         for container in (spy, other):
             container.end()
+
+    def test_processors(self):
+        """E33: the containers of each user are one group of the scheduler's, with the same weight as another user's."""
+        container = self.user('alice').spawn(self.rootfs_of('alice'), ['/bin/sleep', '60'])
+        paths = {controllers: path for _, controllers, path in
+                 (line.split(':', 2) for line in read(f'/proc/{container.pid}/cgroup').splitlines())}
+        legacy = [path for controllers, path in paths.items() if 'cpu' in controllers.split(',')]
+        path, file = (legacy[0], 'cpu.shares') if legacy else (paths[''], 'cpu.weight')
+        self.assertTrue(path.startswith(f'{self.world.cgroup_parent}/{USERS["alice"]}/'), path)
+        owner = os.path.dirname(path)
+        weights = {read(found).strip() for top in ('', '/cpu', '/cpu,cpuacct', '/unified')
+                   for found in glob.glob(f'/sys/fs/cgroup{top}{owner}/{file}')}
+        self.assertEqual(weights, {'1024' if legacy else '100'})
+        container.end()

@@ -48,6 +48,9 @@ typedef struct Early {
 static void set_up_early(const SandboxBase *base, Early *early)
 {
         prctl(PR_SET_NAME, SANDBOX_COMM, 0, 0, 0);
+        /* before it enters a cpu cgroup, which may take no real-time process */
+        if (!steps_reset_scheduling())
+                report_failure(base, STAGE_LIMITS);
         if (!steps_enter_cgroups(base))
                 report_failure(base, STAGE_CGROUP);
         if (!steps_close_others(base))
@@ -56,8 +59,6 @@ static void set_up_early(const SandboxBase *base, Early *early)
                 report_failure(base, STAGE_SIGNALS);
         if (setsid() < 0)
                 report_failure(base, STAGE_SESSION);
-        if (!steps_reset_scheduling())
-                report_failure(base, STAGE_LIMITS);
         /* all leaves are entered by now, so the namespace is rooted at them */
         if (unshare(CLONE_NEWCGROUP) < 0)
                 report_failure(base, STAGE_CGROUP_NAMESPACE);
