@@ -7,6 +7,8 @@ DEFENCES = [
     ('E30', 'a range that `self` keeps over a restart', 'service/rootfs/id-map.c',
      'return range_of(map) ? range_of(map)->base : 0;', 'return map->range ? map->range->base : 0;',
      'test_e_kernel.Shared.test_inotify_over_restarts'),
+    ('E30', 'no contexts of asynchronous I/O', 'service/sandbox/seccomp.c',
+     '"inotify_rm_watch", "pipe",', '"inotify_rm_watch", "io_setup", "pipe",', 'test_e_kernel.Shared.test_aio'),
     ('E31', 'the limit of terminals', 'service/sandbox/profile.c',
      '                        {"max", G_STRINGIFY(TERMINALS_MAX)},\n', '', 'test_e_kernel.Shared.test_terminals'),
     ('E32', 'a /dev for each owner', 'service/sandbox/profile.c',

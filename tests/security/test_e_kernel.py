@@ -68,6 +68,12 @@ class Shared(Case):
         self.assertRegex(limits, 'Max pending signals +16384 +16384 ')
         self.assertRegex(limits, 'Max msgqueue size +819200 +819200 ')
 
+    def test_aio(self):
+        """E30: a container takes nothing of fs.aio-max-nr, which is one number for the whole machine."""
+        greedy = self.hold('alice', 'take', 'aio')
+        self.assertEqual(greedy.log().split()[1], b'0')
+        greedy.end()
+
     def test_terminals(self):
         """E31: a container that opens all terminals leaves others theirs, and so would 64 of them."""
         greedy = self.hold('alice', 'take', 'terminals')

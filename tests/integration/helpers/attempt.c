@@ -10,6 +10,7 @@
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -276,6 +277,17 @@ static void set_core(void)
 
 /* -- E30 … E32: kernel objects that are not in any namespace -- */
 
+static bool take_one(const char *what)
+{
+        unsigned long context = 0;
+
+        if (strcmp(what, "aio") == 0)
+                return syscall(SYS_io_setup, 1024, &context) == 0;
+        if (strcmp(what, "inotify") == 0)
+                return inotify_init1(IN_CLOEXEC) >= 0;
+        return open("/dev/ptmx", O_RDWR | O_NOCTTY) >= 0;
+}
+
 /* Takes as many as there are, and keeps them until it is killed. */
 static void take(const char *what)
 {
@@ -285,10 +297,8 @@ static void take(const char *what)
         getrlimit(RLIMIT_NOFILE, &files);
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
-        for (;; n++)
-                if (strcmp(what, "inotify") == 0 ? inotify_init1(IN_CLOEXEC) < 0
-                                                 : open("/dev/ptmx", O_RDWR | O_NOCTTY) < 0)
-                        break;
+        while (take_one(what))
+                n++;
         printf("%s: %u\nready\n", what, n);
         fflush(stdout);
         pause();

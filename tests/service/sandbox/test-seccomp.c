@@ -62,9 +62,10 @@ static const char *const forbidden[] = {
 /* Decided by an argument, each with a test of its own; clone3 by default. */
 static const char *const conditional[] = {"clone", "ioctl", "socket", "socketpair", "personality"};
 
-/* Known by name, never implemented by the kernel: ENOSYS as anywhere. */
+/* Never implemented by the kernel, or not on every one and of the whole machine: ENOSYS. */
 /* clang-format off */
 static const char *const dead[] = {
+        "io_setup", "io_destroy", "io_submit", "io_cancel", "io_getevents", "io_pgetevents",
         "afs_syscall", "clone3", "epoll_ctl_old", "epoll_wait_old", "getpmsg", "putpmsg",
         "security", "tuxcall", "vserver",
 };
