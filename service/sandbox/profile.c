@@ -165,11 +165,12 @@ static int mount_dev(void)
         return steal_fd(&mount);
 }
 
+/* O_PATH: a watch on the directory, from inside, does not tell of it. */
 static int make_directory(int parent, const char *name)
 {
         if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
                 return -1;
-        return openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        return openat(parent, name, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 }
 
 /* The /dev of one owner's containers. A lock or a watch belongs to the file, whatever mount leads
