@@ -66,8 +66,8 @@ static gboolean bus_source_prepare(GSource *source, int *timeout)
         }
         watch_fd(self, fd);
         self->pollfd.events = (gushort) events;
-        if (self->turn.is_due && self->turn.is_due(self->turn.data))
-                self->deadline = 0;
+        if (self->turn.due_at)
+                self->deadline = MIN(self->deadline, self->turn.due_at(self->turn.data));
         if (self->deadline == UINT64_MAX) {
                 *timeout = -1;
                 return FALSE;

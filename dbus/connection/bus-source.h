@@ -6,7 +6,7 @@
  * The bus must use one fd for both directions, as every connection to an address does. */
 
 #include <glib.h>
-#include <stdbool.h>
+#include <stdint.h>
 #include <systemd/sd-bus.h>
 
 /* The connection has ended: `error` is a positive errno. Called once, from the main loop, after
@@ -24,8 +24,10 @@ GSource *bus_source_attach(sd_bus *bus, GMainContext *context, BusLostFunc lost,
 
 /* What is done in a turn, in place of one sd_bus_process(). */
 typedef struct BusTurn {
-        int (*take)(void *data);    /* negative: as of sd_bus_process() */
-        bool (*is_due)(void *data); /* is there more to do than the bus knows of? */
+        int (*take)(void *data); /* negative: as of sd_bus_process() */
+        /* When there is something to do that the bus does not know of: microseconds, monotonic;
+         * UINT64_MAX: never. */
+        uint64_t (*due_at)(void *data);
         void *data;
 } BusTurn;
 void bus_source_set_turn(GSource *source, const BusTurn *turn);

@@ -5,11 +5,16 @@
 /* What a user's calls have cost is halved with every second. */
 #define HALF_LIFE_USEC ((uint64_t) G_USEC_PER_SEC)
 
+/* A user who has cost so much rests after a call three times as long as that took. */
+#define MUCH_USEC ((uint64_t) G_USEC_PER_SEC / 5)
+#define RESTS     3u
+
 typedef struct User {
         uid_t uid;
         unsigned n_calls;
         size_t bytes;
         uint64_t cost, epoch; /* microseconds, as of the half-life that has this number */
+        uint64_t rested;      /* the moment from which on a call may be handed out */
         GQueue lines;         /* Line, borrowed: those with calls; the one whose turn it is first */
         GList link;           /* in `due`, while there are such lines */
 } User;
@@ -215,8 +220,20 @@ void call_queue_drop_all(CallQueue *queue, CallQueueFunc function, void *data)
                 drop_line(queue, link->data, function, data);
 }
 
+static bool has_others(const CallQueue *queue, const User *user)
+{
+        GHashTableIter iterator;
+        void *other;
+
+        g_hash_table_iter_init(&iterator, queue->users);
+        while (g_hash_table_iter_next(&iterator, NULL, &other))
+                if (other != user && cost_of(other) > 0)
+                        return true;
+        return false;
+}
+
 /* Of two that have cost the same, the one that was served longer ago. */
-static User *next_user(CallQueue *queue)
+static User *next_user(const CallQueue *queue)
 {
         User *best = NULL;
 
@@ -224,6 +241,15 @@ static User *next_user(CallQueue *queue)
                 if (!best || cost_of(link->data) < best->cost)
                         best = link->data;
         return best;
+}
+
+uint64_t call_queue_due_at(const CallQueue *queue)
+{
+        User *user = next_user(queue);
+
+        if (!user)
+                return UINT64_MAX;
+        return cost_of(user) > MUCH_USEC && has_others(queue, user) ? user->rested : 0;
 }
 
 sd_bus_message *call_queue_next(CallQueue *queue, uid_t *ret_uid)
@@ -243,7 +269,10 @@ sd_bus_message *call_queue_next(CallQueue *queue, uid_t *ret_uid)
 
 void call_queue_charge(CallQueue *queue, uid_t uid, uint64_t usec)
 {
-        charge(user_of(queue, uid), usec);
+        User *user = user_of(queue, uid);
+
+        charge(user, usec);
+        user->rested = (uint64_t) g_get_monotonic_time() + RESTS * usec;
 }
 
 bool call_queue_is_empty(const CallQueue *queue)
@@ -254,6 +283,13 @@ bool call_queue_is_empty(const CallQueue *queue)
 unsigned call_queue_n_due(const CallQueue *queue)
 {
         return queue->due.length;
+}
+
+bool call_queue_is_full(const CallQueue *queue, uid_t uid)
+{
+        const User *user = g_hash_table_lookup(queue->users, GUINT_TO_POINTER(uid));
+
+        return user && user->n_calls >= QUEUED_PER_UID_MAX;
 }
 
 CallQueue *call_queue_new(void)

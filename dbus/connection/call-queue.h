@@ -19,6 +19,12 @@ CallQueue *call_queue_new(void);
 void call_queue_free(CallQueue *queue);
 bool call_queue_is_empty(const CallQueue *queue);
 unsigned call_queue_n_due(const CallQueue *queue); /* users who are known, and whose calls wait */
+/* From when on a call may be handed out: microseconds of the monotonic clock, UINT64_MAX: no call.
+ * A user whose calls have cost much lately rests after each, while there are others to be served.
+ */
+uint64_t call_queue_due_at(const CallQueue *queue);
+
+bool call_queue_is_full(const CallQueue *queue, uid_t uid); /* so many calls of the user wait */
 
 /* Keeps a reference to `message`, of `size` bytes. False: there is no room for it. Its sender is a
  * stranger if `caller` is NULL, and then for all its calls until call_queue_meet(). `usec`: the

@@ -10,9 +10,10 @@
 #include "service/spec/limits.h"
 #include "service/util/bus-auto.h"
 
-#define TURN_MESSAGES 64u  /* that are taken in a turn: about a millisecond */
-#define TURNS_MAX     64u  /* in which nothing but messages is taken, while more lie there */
-#define UNSENT_MAX    16u  /* answers that the bus has not taken yet */
+#define TURN_MESSAGES 64u    /* that are taken in a turn: about a millisecond */
+#define TURNS_MAX     64u    /* in which nothing but messages is taken, while more lie there */
+#define SKIP_MAX      65536u /* bytes that are skipped at a time */
+#define UNSENT_MAX    16u    /* answers that the bus has not taken yet */
 #define HEAD_MAX      512u /* of a message that tell what it brings: most heads are half as long */
 
 struct Intake {
@@ -21,7 +22,8 @@ struct Intake {
         CallQueue *queue;
         uint64_t n_calls;
         size_t fd_weight;
-        size_t next_size;       /* of the message that sd-bus reads next; 0: not known */
+        bool is_at_head;        /* it is sure that the next message begins where the socket does */
+        size_t next_size;       /* what that message weighs; 0: not known */
         unsigned n_turns;       /* in which nothing but messages was taken */
         uint64_t step_began;    /* microseconds, monotonic */
         sd_bus_message *let_in; /* owned: on its way to its handler; NULL once it is there */
@@ -84,6 +86,7 @@ static int on_message(sd_bus_message *message, void *data, sd_bus_error *error)
                 activity_tell(&intake->options.activity);
         }
         intake->next_size = 0;
+        intake->is_at_head = true;
         return r;
 }
 
@@ -137,22 +140,64 @@ void intake_cancel(Intake *intake, const GError *error)
 
 /* -- a turn of the loop -- */
 
-/* sd-bus reads no byte beyond the message that it makes, so what lies in the socket is the head of
- * the next one, or the rest of one whose head was seen. A descriptor weighs as much as what it
- * takes for all that waits to hold a quarter of those that the service may have. False: nothing
- * lies there. */
+static ssize_t look(Intake *intake, uint8_t *data, size_t size)
+{
+        return recv(sd_bus_get_fd(intake->options.bus), data, size, MSG_PEEK | MSG_DONTWAIT);
+}
+
+/* A call that would be refused, and wants no answer. */
+static bool is_surplus(Intake *intake, const MessageHead *head)
+{
+        const Credentials *caller = callers_find(intake->options.callers, head->sender);
+
+        return head->type == SD_BUS_MESSAGE_METHOD_CALL && !head->wants_reply && head->n_fds == 0 &&
+               caller && call_queue_is_full(intake->queue, caller->uid);
+}
+
+/* Takes such calls out of the socket before they become messages, many at once: a user's flood
+ * comes as fast as the bus can pass it on, and all else that the bus has for us comes behind it. */
+static void skip_surplus(Intake *intake)
+{
+        static uint8_t data[SKIP_MAX];
+        MessageHead head;
+        ssize_t n = look(intake, data, sizeof data), skipped = 0;
+
+        while (skipped < n &&
+               message_head_read(data + skipped, (size_t) (n - skipped), SPAWN_FDS_MAX, &head) &&
+               head.size <= (size_t) (n - skipped) && is_surplus(intake, &head)) {
+                skipped += (ssize_t) head.size;
+                intake->n_calls++;
+        }
+        while (skipped > 0) {
+                n = recv(sd_bus_get_fd(intake->options.bus), data, (size_t) skipped, MSG_DONTWAIT);
+                if (n <= 0)
+                        break; /* the end of the connection, which sd-bus will meet */
+                skipped -= n;
+        }
+}
+
+/* sd-bus reads no byte beyond the message that it makes. So behind a message that lay there whole,
+ * and behind each one that we are shown, the head of the next one lies in the socket. A descriptor
+ * weighs as much as what it takes for all that waits to hold a quarter of those that the service
+ * may have. False: nothing lies there. */
 static bool look_ahead(Intake *intake)
 {
         uint8_t data[HEAD_MAX];
         MessageHead head;
-        ssize_t n = recv(sd_bus_get_fd(intake->options.bus), data, sizeof data,
-                         MSG_PEEK | MSG_DONTWAIT);
+        ssize_t n = look(intake, data, sizeof data);
 
-        if (n > 0 && intake->next_size == 0 &&
-            message_head_read(data, (size_t) n, SPAWN_FDS_MAX, &head) &&
-            head.type == SD_BUS_MESSAGE_METHOD_CALL)
-                intake->next_size = head.size + head.n_fds * intake->fd_weight;
-        return n > 0;
+        if (n <= 0 || !intake->is_at_head ||
+            !message_head_read(data, (size_t) n, SPAWN_FDS_MAX, &head))
+                return n > 0;
+        if (is_surplus(intake, &head)) {
+                skip_surplus(intake);
+                n = look(intake, data, sizeof data);
+                if (n <= 0 || !message_head_read(data, (size_t) n, SPAWN_FDS_MAX, &head))
+                        return n > 0;
+        }
+        intake->next_size = head.size + head.n_fds * intake->fd_weight;
+        intake->is_at_head = head.size <= (size_t) n;
+        return true;
 }
 
 /* What it costs to handle a call is known when it has been handled. */
@@ -171,13 +216,15 @@ static int step(Intake *intake)
 }
 
 /* Not while the bus takes no answers: they would fill the memory in place of the calls. */
-static bool is_due(void *data)
+static uint64_t due_at(void *data)
 {
         Intake *intake = data;
         uint64_t unsent = 0;
 
-        return !intake->let_in && call_queue_n_due(intake->queue) > 0 &&
-               sd_bus_get_n_queued_write(intake->options.bus, &unsent) >= 0 && unsent < UNSENT_MAX;
+        if (intake->let_in || sd_bus_get_n_queued_write(intake->options.bus, &unsent) < 0 ||
+            unsent >= UNSENT_MAX)
+                return UINT64_MAX;
+        return call_queue_due_at(intake->queue);
 }
 
 /* sd-bus handles the call as if it had just been read. If it has something else to do first, it
@@ -204,7 +251,7 @@ static int turn(void *data)
         for (unsigned n = 1; r >= 0 && n < TURN_MESSAGES && (has_more = look_ahead(intake)); n++)
                 r = step(intake);
         intake->n_turns = has_more ? intake->n_turns + 1 : 0;
-        if (r < 0 || !is_due(intake) ||
+        if (r < 0 || due_at(intake) > now_usec() ||
             (has_more && intake->n_turns < TURNS_MAX && call_queue_n_due(intake->queue) < 2))
                 return r;
         intake->n_turns = 0;
@@ -215,7 +262,7 @@ BusTurn intake_turn(Intake *intake)
 {
         return intake->options.is_private
                        ? (BusTurn){0}
-                       : (BusTurn){.take = turn, .is_due = is_due, .data = intake};
+                       : (BusTurn){.take = turn, .due_at = due_at, .data = intake};
 }
 
 bool intake_is_idle(const Intake *intake)

@@ -3,7 +3,9 @@
 #include <glib.h>
 #include <string.h>
 
+#define FIELD_SENDER   7
 #define FIELD_UNIX_FDS 9 /* the number of descriptors that come with the message */
+#define NO_REPLY       1 /* a flag */
 #define SIZE_MAX_EVER  ((size_t) 128 * 1024 * 1024) /* the protocol's bound */
 
 typedef struct Reader {
@@ -42,7 +44,7 @@ static bool skip(Reader *reader, size_t length)
 }
 
 /* One of the fields that a header has: its code, and a variant of one basic type. */
-static bool read_field(Reader *reader, unsigned *n_fds)
+static bool read_field(Reader *reader, MessageHead *head)
 {
         uint8_t code, length, type, end;
         uint32_t number;
@@ -55,9 +57,16 @@ static bool read_field(Reader *reader, unsigned *n_fds)
                 return read_byte(reader, &length) && skip(reader, length);
         if ((type != 's' && type != 'o' && type != 'u') || !read_number(reader, &number))
                 return false;
+        size_t at = reader->position;
         if (type == 'u' && code == FIELD_UNIX_FDS)
-                *n_fds = number;
-        return type == 'u' || skip(reader, number);
+                head->n_fds = number;
+        if (type == 'u')
+                return true;
+        if (!skip(reader, number))
+                return false;
+        if (code == FIELD_SENDER && number < sizeof head->sender)
+                memcpy(head->sender, reader->data + at, number);
+        return true;
 }
 
 bool message_head_read(const uint8_t *data, size_t size, unsigned most_fds, MessageHead *ret)
@@ -72,10 +81,12 @@ bool message_head_read(const uint8_t *data, size_t size, unsigned most_fds, Mess
         read_number(&reader, &serial);
         read_number(&reader, &fields);
         size_t end = MESSAGE_HEAD_SIZE + (size_t) fields;
-        *ret = (MessageHead){.type = data[1], .size = MIN(end + body, SIZE_MAX_EVER)};
+        *ret = (MessageHead){.type = data[1],
+                             .wants_reply = !(data[2] & NO_REPLY),
+                             .size = MIN(((end + 7) & ~(size_t) 7) + body, SIZE_MAX_EVER)};
         reader.size = MIN(size, end);
-        while (reader.position < end && ret->n_fds == 0)
-                if (!read_field(&reader, &ret->n_fds)) {
+        while (reader.position < end)
+                if (!read_field(&reader, ret)) {
                         ret->n_fds = most_fds;
                         break;
                 }

@@ -11,8 +11,10 @@
 
 typedef struct MessageHead {
         uint8_t type; /* as by sd_bus_message_get_type() */
-        size_t size;  /* in bytes, all of it */
+        bool wants_reply;
+        size_t size; /* in bytes, all of it */
         unsigned n_fds;
+        char sender[256]; /* empty: none, or it does not stand in `data` */
 } MessageHead;
 
 /* `data`: the first `size` bytes, or fewer than MESSAGE_HEAD_SIZE: then false. If they end before

@@ -58,7 +58,7 @@ class Intake(Judged):
             order.append(monitor.message()[0].get_reply_serial())
         self.assertEqual(sorted(filter(None, order[:-1])), sorted(serials), 'others waited until the flood was through')
 
-    def test_bounded(self):
+    def test_bounded_calls(self):
         """E24: of a user's calls 4,096 wait, the next is LimitsExceeded; others are served, and so is the user again."""
         alice, bob = self.wire('alice'), self.wire('bob')
         with self.paused(self.place.process):

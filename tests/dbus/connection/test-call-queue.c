@@ -244,3 +244,19 @@ FIXTURE_TEST(bounded_strangers)
         g_assert_cmpuint(f->n_refused, ==, 1);
         g_assert_cmpstr(drain(f, 0), ==, "A");
 }
+
+/* A user who has cost much rests after a call, if there are others; it is not held up otherwise. */
+FIXTURE_TEST(rest)
+{
+        uint64_t now = (uint64_t) g_get_monotonic_time();
+
+        g_assert_cmpuint(call_queue_due_at(f->queue), ==, UINT64_MAX);
+        push(f, ":1.1", ALICE, "A", 10);
+        call_queue_charge(f->queue, ALICE, G_USEC_PER_SEC * UINT64_C(1000));
+        g_assert_cmpuint(call_queue_due_at(f->queue), ==, 0);
+        call_queue_charge(f->queue, BOB, 1000);
+        g_assert_cmpuint(call_queue_due_at(f->queue), >, now + G_USEC_PER_SEC * UINT64_C(2000));
+        push(f, ":1.2", BOB, "B", 10);
+        g_assert_cmpuint(call_queue_due_at(f->queue), ==, 0);
+        g_assert_cmpstr(drain(f, 0), ==, "BA");
+}

@@ -30,6 +30,8 @@ static int on_call(sd_bus_message *message, void *data, sd_bus_error *error)
         Fixture *f = data;
 
         g_string_append(f->order, sd_bus_message_get_member(message));
+        if (strcmp(sd_bus_message_get_member(message), "Slow") == 0)
+                g_usleep(100);
         f->n_calls++;
         f->n_known += callers_get(f->callers, message, NULL) != NULL;
         return sd_bus_reply_method_return(message, NULL);
@@ -225,6 +227,44 @@ FIXTURE_TEST(long_path)
         call_path(f, f->client, path, "A");
         g_assert_true(loop_until(&f->n_replies, 2, 2000));
         g_assert_cmpuint(f->n_calls, ==, 0);
+}
+
+static void flood(Fixture *f, unsigned n)
+{
+        const char *name;
+
+        g_assert_cmpint(sd_bus_get_unique_name(f->service, &name), >=, 0);
+        for (unsigned i = 0; i < n; i++) {
+                g_autoptr(sd_bus_message) message = NULL;
+                g_assert_cmpint(sd_bus_message_new_method_call(f->second, &message, name, "/intake",
+                                                               "test.Intake", "Slow"),
+                                >=, 0);
+                g_assert_cmpint(sd_bus_message_set_expect_reply(message, false), >=, 0);
+                g_assert_cmpint(sd_bus_send(f->second, message, NULL), >=, 0);
+                if (i % 256 == 0)
+                        g_assert_cmpint(sd_bus_flush(f->second), >=, 0);
+        }
+        settle(f->second);
+}
+
+/* Of a flood of calls that want no reply a user's share is handled, the rest is skipped, and what
+ * comes behind and between is not. */
+FIXTURE_TEST(surplus)
+{
+        call(f, f->second, "K");
+        g_assert_true(loop_until(&f->n_calls, 1, 2000));
+        flood(f, QUEUED_PER_UID_MAX + 3000);
+        g_assert_true(loop_until(&f->n_calls, QUEUED_PER_UID_MAX + 1, 20000));
+        flood(f, 10);
+        call(f, f->client, "A");
+        g_assert_true(loop_until(&f->n_replies, 1, 20000));
+        g_assert_cmpuint(f->n_errors, ==, 0);
+        loop_for(100);
+        g_assert_cmpuint(intake_calls(f->intake), ==, QUEUED_PER_UID_MAX + 3012);
+        g_assert_cmpuint(f->n_calls, <, QUEUED_PER_UID_MAX + 3000);
+        g_assert_cmpuint(f->n_calls, ==, f->n_known);
+        g_assert_nonnull(strchr(f->order->str, 'A'));
+        g_assert_true(intake_is_idle(f->intake));
 }
 
 /* With a bus that hangs the loop goes on: the call of a client that is not known yet just waits. */

@@ -81,15 +81,25 @@ static void read_head(Fixture *f, size_t size)
         g_assert_true(message_head_read(copy, size, MOST, &f->head));
 }
 
-/* Type and size are told, and that no descriptors come. */
+/* Type, sender and size are told, and that no descriptors come. */
 FIXTURE_TEST(plain)
 {
         end_fields(f);
         read_head(f, f->size);
         g_assert_cmpuint(f->head.type, ==, SD_BUS_MESSAGE_METHOD_CALL);
-        g_assert_cmpuint(f->head.size, >=, f->size - 7 + 1000);
-        g_assert_cmpuint(f->head.size, <=, f->size + 1000);
+        g_assert_true(f->head.wants_reply);
+        g_assert_cmpuint(f->head.size, ==, f->size + 1000);
+        g_assert_cmpstr(f->head.sender, ==, ":1.42");
         g_assert_cmpuint(f->head.n_fds, ==, 0);
+}
+
+/* So is that no answer is wanted. */
+FIXTURE_TEST(no_reply)
+{
+        f->data[2] = 1;
+        end_fields(f);
+        read_head(f, f->size);
+        g_assert_false(f->head.wants_reply);
 }
 
 /* So are the descriptors, wherever among the fields their number stands. */
@@ -155,6 +165,7 @@ FIXTURE_TEST(nonsense)
                 f->data[15] = (uint8_t) g_rand_int_range(random, 0, 256);
                 read_head(f, size);
                 g_assert_cmpuint(f->head.n_fds, <=, MOST);
+                g_assert_nonnull(memchr(f->head.sender, '\0', sizeof f->head.sender));
                 g_assert_cmpuint(f->head.size, <=, 128u * 1024 * 1024);
         }
 }
