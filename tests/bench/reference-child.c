@@ -62,24 +62,47 @@ static bool attach(int mount, int dir, const char *path, uint64_t flags)
         return done;
 }
 
-/* `dir`: the mount of proc or sysfs. */
-static bool cover(const Mask *mask, int dir, int dev)
+static const char *const cover_options[] = {"size", "4096", "mode", "0555", NULL};
+#define SAFE (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+
+/* A tmpfs with an empty directory and an empty file, which are cloned over what is covered; -1
+ * before Linux 6.15, which clones nothing that is attached nowhere. */
+static int make_covers(void)
 {
-        static const char *const options[] = {"size", "4096", "mode", "0555", NULL};
+        const unsigned clone = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+        int covers = new_mount("tmpfs", cover_options, SAFE), copy;
+
+        if (covers < 0 || mkdirat(covers, "directory", 0555) < 0 ||
+            close(openat(covers, "file", O_CREAT | O_CLOEXEC, 0444)) < 0)
+                fail(C_MASK);
+        copy = (int) syscall(SYS_open_tree, covers, "directory", clone);
+        if (copy < 0) {
+                close(covers);
+                return -1;
+        }
+        close(copy);
+        return covers;
+}
+
+/* `dir`: the mount of proc or sysfs. */
+static bool cover(const Mask *mask, int dir, int dev, int covers)
+{
         struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
-        bool is_read_only = mask->kind == READ_ONLY;
+        const unsigned clone = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+        bool is_null = mask->kind == EMPTY_FILE && covers < 0;
         int mount;
 
-        if (mask->kind == EMPTY_DIRECTORY)
-                mount = new_mount("tmpfs", options,
-                                  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-                                          MOUNT_ATTR_NOEXEC);
+        if (mask->kind == READ_ONLY)
+                mount = (int) syscall(SYS_open_tree, dir, mask->path, clone);
+        else if (covers >= 0)
+                mount = (int) syscall(SYS_open_tree, covers,
+                                      mask->kind == EMPTY_DIRECTORY ? "directory" : "file", clone);
+        else if (is_null)
+                mount = (int) syscall(SYS_open_tree, dev, "null", clone);
         else
-                mount = (int) syscall(SYS_open_tree, is_read_only ? dir : dev,
-                                      is_read_only ? mask->path : "null",
-                                      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-        if (mount < 0 || (is_read_only && syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH,
-                                                  &attributes, sizeof attributes) < 0))
+                mount = new_mount("tmpfs", cover_options, SAFE | MOUNT_ATTR_RDONLY);
+        if (mount < 0 || (!is_null && syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH,
+                                              &attributes, sizeof attributes) < 0))
                 return false;
         return attach(mount, dir, mask->path, 0);
 }
@@ -96,29 +119,28 @@ static bool let_ping(int proc)
 
 static void mount_all(const Run *run)
 {
-        static const char *const pts_options[] = {"ptmxmode", "0666", "mode", "0620",
-                                                  "gid",      "5",    NULL};
+        static const char *const pts_options[] = {"ptmxmode", "0666", "mode", "0620", "max",
+                                                  "32",       "gid",  "5",    NULL};
         static const char *const shm_options[] = {"mode", "1777", "size", "65536k", NULL};
         static const char *const tmp_options[] = {"mode", "1777", NULL};
-        const unsigned safe = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-        int proc, sys, pts, shm, tmp, mqueue;
+        int proc, sys, pts, shm, tmp, mqueue, covers;
 
-        if ((proc = new_mount("proc", NULL, safe)) < 0 || !let_ping(proc))
+        if ((proc = new_mount("proc", NULL, SAFE)) < 0 || !let_ping(proc))
                 fail(C_PROC);
         mark(C_PROC);
-        if ((sys = new_mount("sysfs", NULL, safe | MOUNT_ATTR_RDONLY)) < 0)
+        if ((sys = new_mount("sysfs", NULL, SAFE | MOUNT_ATTR_RDONLY)) < 0)
                 fail(C_SYS);
         mark(C_SYS);
         if ((pts = new_mount("devpts", pts_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)) < 0)
                 fail(C_PTS);
         mark(C_PTS);
-        if ((shm = new_mount("tmpfs", shm_options, safe)) < 0)
+        if ((shm = new_mount("tmpfs", shm_options, SAFE)) < 0)
                 fail(C_SHM);
         mark(C_SHM);
         if ((tmp = new_mount("tmpfs", tmp_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)) < 0)
                 fail(C_TMP);
         mark(C_TMP);
-        if ((mqueue = new_mount("mqueue", NULL, safe)) < 0)
+        if ((mqueue = new_mount("mqueue", NULL, SAFE)) < 0)
                 fail(C_MQUEUE);
         mark(C_MQUEUE);
         if (syscall(SYS_move_mount, run->root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
@@ -139,8 +161,10 @@ static void mount_all(const Run *run)
             !attach(tmp, AT_FDCWD, "tmp", O_DIRECTORY))
                 fail(C_ATTACH);
         mark(C_ATTACH);
+        covers = make_covers();
         for (size_t i = 0; i < reference.n_masks; i++)
-                if (!cover(&reference.masks[i], reference.masks[i].in_sys ? sys : proc, run->dev) &&
+                if (!cover(&reference.masks[i], reference.masks[i].in_sys ? sys : proc, run->dev,
+                           covers) &&
                     errno != ENOENT)
                         fail(C_MASK);
         mark(C_MASK);

@@ -1,6 +1,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -108,10 +110,23 @@ static void make_leaves(Run *run)
         mark(P_LIMITS);
         watch_oom(run);
         mark(P_OOM);
-        for (int i = MEMORY; i <= PIDS; i++)
+        for (int i = MEMORY; i < _HIERARCHIES; i++)
                 if (run->leaves[i] >= 0)
                         run->tasks[i] = openat(run->leaves[i], "tasks", O_WRONLY | O_CLOEXEC);
         mark(P_ENTRIES);
+}
+
+/* With all capabilities. */
+static bool become(uid_t uid)
+{
+        struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+        struct __user_cap_data_struct data[2];
+
+        return syscall(SYS_capget, &header, data) == 0 &&
+               syscall(SYS_setresuid, -1, uid, -1) == 0 &&
+               (data[0].effective = data[0].permitted, data[1].effective = data[1].permitted,
+                true) &&
+               syscall(SYS_capset, &header, data) == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
 }
 
 static void start(Run *run)
@@ -128,10 +143,13 @@ static void start(Run *run)
             socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, run->sync) < 0)
                 err(1, "cannot make a pipe");
         mark(P_PIPES);
+        /* whoever makes a user namespace owns it: not root, whose share the kernel would count */
+        if (!become(ID_BASE + ID_COUNT - 1))
+                err(1, "cannot be nobody for a moment");
         run->pid = (pid_t) syscall(SYS_clone3, &arguments, sizeof arguments);
         if (run->pid == 0)
                 run_child(run);
-        if (run->pid < 0)
+        if (!become(0) || run->pid < 0)
                 err(1, "cannot clone");
         mark(P_CLONE);
 }
@@ -237,8 +255,8 @@ static void let_go(Run *run)
 Sample run_once(const ContainerOrder *order)
 {
         Run run = {.order = order,
-                   .leaves = {-1, -1, -1},
-                   .tasks = {-1, -1, -1},
+                   .leaves = {-1, -1, -1, -1},
+                   .tasks = {-1, -1, -1, -1},
                    .oom_event = -1,
                    .oom_control = -1};
         Sample sample = {0};

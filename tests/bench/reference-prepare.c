@@ -14,7 +14,7 @@
 
 #include "tests/bench/reference.h"
 
-Reference reference = {.parents = {-1, -1, -1},
+Reference reference = {.parents = {-1, -1, -1, -1},
                        .parent = "/naive-reference",
                        .state_directory = "/run",
                        .serial_step = 1};
@@ -29,6 +29,15 @@ const char *const step_words[] = {
 
 static char *parent_paths[_HIERARCHIES];
 
+/* One of words with commas between them: "cpu" is no part of "cpuset". */
+static bool has_word(char *words, const char *word)
+{
+        for (char *rest, *one = strtok_r(words, ",", &rest); one; one = strtok_r(NULL, ",", &rest))
+                if (strcmp(one, word) == 0)
+                        return true;
+        return false;
+}
+
 /* The mount point of a hierarchy: of v2 if `controller` is NULL. */
 static char *find_hierarchy(const char *controller)
 {
@@ -38,7 +47,7 @@ static char *find_hierarchy(const char *controller)
         while (file && !found && fgets(line, sizeof line, file)) {
                 if (sscanf(line, "%*s %4095s %63s %1023s", point, type, options) != 3)
                         continue;
-                if (controller ? strcmp(type, "cgroup") == 0 && strstr(options, controller)
+                if (controller ? strcmp(type, "cgroup") == 0 && has_word(options, controller)
                                : strcmp(type, "cgroup2") == 0)
                         found = strdup(point);
         }
@@ -77,11 +86,12 @@ static void open_parents(void)
         open_parent(V2, NULL);
         open_parent(MEMORY, "memory");
         open_parent(PIDS, "pids");
+        open_parent(CPU, "cpu");
         if (reference.parents[V2] < 0)
                 errx(77, "there is no cgroup2 mount: the reference needs it to be born into");
         if (reference.parents[MEMORY] >= 0 && reference.parents[PIDS] >= 0)
                 return;
-        write_text(reference.parents[V2], "cgroup.subtree_control", "+memory +pids");
+        write_text(reference.parents[V2], "cgroup.subtree_control", "+memory +pids +cpu");
         reference.controllers_in_v2 = true;
 }
 
@@ -186,6 +196,15 @@ Shared *shared_new(void)
 
 void prepare(void)
 {
+        /* the child has them from us, as a container from the service */
+        static const struct {
+                int resource;
+                struct rlimit limit;
+        } limits[] = {{RLIMIT_MSGQUEUE, {819200, 819200}},
+                      {RLIMIT_SIGPENDING, {16384, 16384}},
+                      {RLIMIT_MEMLOCK, {8388608, 8388608}},
+                      {RLIMIT_NICE, {0, 0}},
+                      {RLIMIT_RTPRIO, {0, 0}}};
         GError *error = NULL;
         struct rlimit files, no_core = {1, 1}; /* 1 keeps the kernel from piping to a handler */
 
@@ -198,6 +217,8 @@ void prepare(void)
         reference.files_soft = files.rlim_cur;
         reference.files_hard = files.rlim_max;
         setrlimit(RLIMIT_CORE, &no_core);
+        for (size_t i = 0; i < N(limits); i++)
+                setrlimit(limits[i].resource, &limits[i].limit);
         reference.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
         if (reference.null_fd < 0)
                 err(1, "cannot open /dev/null");

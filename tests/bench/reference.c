@@ -10,14 +10,14 @@
  *   1. open the root tree        openat2(O_PATH | O_DIRECTORY)
  *   2. clone its mount           open_tree(OPEN_TREE_CLONE, recursive)
  *   3. clone /dev, read-only     open_tree(OPEN_TREE_CLONE), mount_setattr
- *   4. make the leaves           mkdirat, openat in v2, v1 memory (if limited) and v1 pids
+ *   4. make the leaves           mkdirat, openat in v2, v1 memory (if limited), v1 pids, v1 cpu
  *   5. set the limits            v1: memory.limit_in_bytes, memory.memsw.limit_in_bytes, pids.max
  *                                v2: memory.max, memory.oom.group, memory.swap.max, pids.max
  *   6. watch for OOM             v1: eventfd, cgroup.event_control; v2: memory.events
- *   7. ways into the leaves      openat of both v1 `tasks`
+ *   7. ways into the leaves      openat of the v1 `tasks`
  *   8. output and sync           pipe2, socketpair
- *   9. be born                   clone3(user, mount, pid, uts, ipc, net namespaces, into the v2
- *                                leaf, pidfd)
+ *   9. be born                   setresuid, capset, prctl, and back; clone3(user, mount, pid, uts,
+ *                                ipc, net namespaces, into the v2 leaf, pidfd)
  *  10. map the ids               write uid_map, gid_map
  *  11. protect the root tree     openat ns/user, mount_setattr(read-only, nosuid, nodev, id-mapped,
  *                                private)
@@ -25,7 +25,7 @@
  *  13. await the end             poll, read of the output, waitid(P_PIDFD): the exit is known
  *  14. clean up                  rmdir of the leaves, close: nothing is left
  * In the child, beside 10 to 12:
- *  15. enter the v1 leaves       write "0" to both `tasks`
+ *  15. enter the v1 leaves       write "0" to the `tasks`
  *  16. cut what ties it to us    setsid, unshare(cgroup namespace), mount(slave, recursive)
  *  17. host name, loopback       sethostname, socket, ioctl(SIOCSIFFLAGS)
  *  18. attributes, stdio         umask, setpriority, setrlimit, sched_setscheduler, dup2; the
@@ -36,7 +36,8 @@
  *                                mqueue; openat, write of proc's setting for ping
  *  21. the root                  move_mount, fchdir, pivot_root, umount2(detach), chdir
  *  22. attach the mounts         openat2(no links), move_mount, each
- *  23. mask                      what the kernel has of it: empty tmpfs, /dev/null, read-only binds
+ *  23. mask                      what the kernel has of it: a tmpfs with an empty file and
+ * directory, clones of them, read-only binds
  *  24. capabilities, filter      prctl(ambient), capset; openat2 of "/", fchdir; faccessat;
  *                                no_new_privs, seccomp
  *  25. execute                   openat2 of the command, close_range, sigprocmask, execve

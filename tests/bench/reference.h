@@ -26,6 +26,7 @@
         X(P_LEAF_V2, "make the v2 leaf")                                                           \
         X(P_LEAF_MEMORY, "make the memory leaf")                                                   \
         X(P_LEAF_PIDS, "make the pids leaf")                                                       \
+        X(P_LEAF_CPU, "make the cpu leaf")                                                         \
         X(P_LIMITS, "set the limits")                                                              \
         X(P_OOM, "watch for OOM")                                                                  \
         X(P_ENTRIES, "open the tasks files")                                                       \
@@ -38,6 +39,7 @@
         X(P_RMDIR_V2, "remove the v2 leaf")                                                        \
         X(P_RMDIR_MEMORY, "remove the memory leaf")                                                \
         X(P_RMDIR_PIDS, "remove the pids leaf")                                                    \
+        X(P_RMDIR_CPU, "remove the cpu leaf")                                                      \
         X(P_CLOSE, "close all, unmount")
 #define CHILD_STEPS(X)                                                                             \
         X(C_BORN, "born (from clone3's begin)")                                                    \
@@ -86,7 +88,7 @@ static inline void mark(int step)
 
 /* -- what does not depend on the run -- */
 
-enum { V2, MEMORY, PIDS, _HIERARCHIES };
+enum { V2, MEMORY, PIDS, CPU, _HIERARCHIES };
 
 typedef struct Mask {
         const char *path; /* below /proc or /sys */

@@ -32,7 +32,7 @@ LIMITS = ('memory.limit_in_bytes', 'memory.memsw.limit_in_bytes', 'memory.max', 
 REPLACED = (
     (re.compile(r'^\d+ \d+ \d+:\d+ '), 'mount '),                         # mountinfo: numbers of mounts and devices
     (re.compile(r'^(mount) \S*/null (/proc/\w+ ro)\b.*'), r'\1 NULL \2'),   # of some /dev, that of the host as well
-    (re.compile(r'^mount \S*/(dev|reference-\w+)(?=/| )'), 'mount DEV'),   # where the templates of /dev lie
+    (re.compile(r'^mount \S*/(dev/\d+|reference-\w+)(?=/| )'), 'mount DEV'),   # where the templates of /dev lie
     (re.compile(r'^mount \S+ / '), 'mount ROOT / '),                       # where the root tree lies
     (re.compile(r'\b(0 +)\d+( +65536)\b'), r'\1BASE\2'),                 # maps
     (re.compile(r'\[\d+\]'), '[N]'),                                      # ns:[…]
