@@ -140,14 +140,14 @@ class Restart(Naivec):
 
     def test_follow_over_a_restart(self):
         """logs -f goes on with the next service, where the one before has ended."""
-        process = self.follow('restart', signal.SIGTERM)
+        process = self.follow('follow-restart', signal.SIGTERM)
         out, words = process.communicate(timeout=20)
         self.assertEqual((process.returncode, words), (0, b''))
         self.assertEqual(out.decode().splitlines(), [f'tick {i}' for i in range(2, 61)])
 
     def test_follow_over_a_crash(self):
         """A service that is killed loses output: logs -f says so, and goes on with what comes later."""
-        process = self.follow('crash', signal.SIGKILL)
+        process = self.follow('follow-crash', signal.SIGKILL)
         out, words = process.communicate(timeout=20)
         self.assertEqual(process.returncode, 0, words)
         self.assertIn(b'missing here', words)
