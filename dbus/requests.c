@@ -363,7 +363,7 @@ static void on_caller_left(bool gone, void *data)
                 return;
         }
         error_set(&error, RUNTIME_ERROR_LIMITS_EXCEEDED,
-                  "the bus lets the service watch no more callers");
+                  "the bus does not say whether the caller is still there");
         request_fail(request, error);
 }
 

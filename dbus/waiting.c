@@ -75,7 +75,7 @@ static void on_caller_left(bool gone, void *data)
         if (container_is_live(container)) {
                 log_container(container_info(container), NULL, "%s",
                               gone ? "ends: its caller left"
-                                   : "ends: the bus lets no more callers be watched");
+                                   : "ends: the bus does not say whether its caller is there");
                 container_kill(container, true, SIGKILL, NULL);
         }
 }

@@ -12,7 +12,7 @@ DEFENCES = [
     ('E24', "the bound of a user's bytes", INTAKE, 'intake->next_size = head.size +', 'intake->next_size = 0 * head.size +',
      'test_e_intake.Intake.test_large_ones'),
     ('E25', 'the end of the calls of who has left', INTAKE, 'call_queue_drop(intake->queue, name, NULL, NULL);', '',
-     'test_e_intake.Intake.test_who_left'),
+     'test_e_intake.Intake.test_room_of_who_left'),
     ('E26', 'the one rule for all', WATCH, "arg2=\'\'\"", "arg2=\'\',arg0=\':1.1\'\"",
      'test_e_intake.Intake.test_rules'),
 ]

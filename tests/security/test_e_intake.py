@@ -105,6 +105,19 @@ class Intake(Judged):
         self.place.client.ping()
         self.assertEqual(len(self.place.client.containers()), 1)
 
+    def test_room_of_who_left(self):
+        """E25: a client that has left with all the calls that a user may have waiting leaves room for the user's other clients."""
+        gone, stays = self.wire('alice'), self.wire('alice')
+        gone.call(*LIST)
+        stays.call(*LIST)
+        with self.paused(self.place.process):
+            self.flood(gone, QUEUED_PER_UID, *LIST)
+            gone.close()
+            time.sleep(0.3)
+            serial = stays.send(*LIST)
+            time.sleep(0.1)
+        self.assertEqual(stays.replies({serial}), {serial: None})
+
     def test_rules(self):
         """E26, N12, N8: with the bus's rules used up but for one, all callers are watched: a container ends with its caller, a user is served."""
         place = Place(self, 'rules', limits='<limit name="max_match_rules_per_connection">1</limit>')
