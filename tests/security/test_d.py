@@ -3,7 +3,6 @@
 import os
 import pty
 import re
-import resource
 import select
 import signal
 import socket
@@ -122,7 +121,8 @@ class Attempts(Case):
             self.assertEqual((container.wait(), container.log()), (('exit-code', 139), b'Segmentation fault\n'))
         # The machine's core_pattern is not the test's to set: by the limit that keeps the kernel from a pipe as well.
         container = self.root.spawn(self.rootfs, ['/bin/sleep', '60'])
-        self.assertEqual(resource.prlimit(container.pid, resource.RLIMIT_CORE), (1, 1))
+        with open(f'/proc/{container.pid}/limits') as f:
+            self.assertRegex(f.read(), r'Max core file size +1 +1 ')
 
 
 class Ranges(Case):
@@ -195,7 +195,7 @@ class Sizes(Case):
                 log = self.spawn_output(['/bin/sh', '-c', 'echo $#; env | grep -c ^V', 'sh', *['x'] * n],
                                         Environment=['PATH=/bin', *(f'V{i}=' for i in range(n))])
                 self.assertEqual(log, f'{n}\n{n}\n')
-        for words in (['x' * 131072], ['x' * 131071] * 9, ['x'] * 65537):
+        for words in (['x' * 131072], ['x' * 131071] * 17, ['x'] * 250000):
             with self.subTest(words=len(words)), self.refused('InvalidArgs'):
                 self.root.run(self.rootfs, 0, ['/bin/true', *words])
 
