@@ -1,6 +1,6 @@
 """Defences of rows C and D; see defences.py."""
 
-AUTHORITY, CALLERS, REQUEST, MANAGER = 'polkit/authority.c', 'dbus/connection/callers.c', 'dbus/requests.c', 'dbus/manager-api.c'
+AUTHORITY, REQUEST, MANAGER = 'polkit/authority.c', 'dbus/requests.c', 'dbus/manager-api.c'
 BUILD, SETTLE, CHILD, LAUNCH, SECCOMP = 'service/build.c', 'service/settle.c', 'service/sandbox/child/child.c', 'service/sandbox/launch.c', 'service/sandbox/seccomp.c'
 RULES = 'service/sandbox/argument-rules.c'
 PROFILE, MAP, RANGES, RECORD = 'service/sandbox/profile.c', 'service/rootfs/id-map.c', 'service/rootfs/id-ranges.c', 'service/container/record.c'
@@ -8,12 +8,6 @@ PROFILE, MAP, RANGES, RECORD = 'service/sandbox/profile.c', 'service/rootfs/id-m
 DEFENCES = [
     ('C1', "the connection as polkit's subject", AUTHORITY, '"(sa{sv})s", "system-bus-name"', '"(sa{sv})s", "unix-process"',
      'test_c.Subject'),
-    ('C2', 'nobody in the place of a caller who is gone', CALLERS,
-     'bool is_known = !sd_bus_message_is_method_error(reply, NULL) && parse(reply, credentials);',
-     'bool is_known = true;\n        if (!parse(reply, credentials))\n                credentials->uid = 0;',
-     'test_c.Vanishing.test_refused'),
-    ('C2', "the bus's word beside polkit's", REQUEST, 'peer_watch_await(request->watch, on_present);',
-     'on_present(request);', 'test_c.Vanishing.test_granted_too_late'),
     ('C2', 'the end of a question with its caller', REQUEST,
      'count++;\n                request_free(request);\n                return;', 'count++;\n                return;',
      'test_c_answers.Pending.test_caller_is_gone'),
