@@ -253,12 +253,14 @@ class Fds(Hostile):
     """N2, N3: file descriptors that nobody asked for."""
 
     def test_refused_by_the_bus(self):
-        """N2: fds reach only the interface that has a use for them; the bus itself refuses the other messages."""
+        """N2: fds reach only the members that have a use for them; the bus itself refuses the other messages."""
         carol = self.impostor('carol')
         for path, interface, member, signature, arguments in (
                 (PATH, RUNC, 'Run', 'stas', (self.rootfs, 0, ['/bin/true'])),
                 (f'{PATH}/container/20003/x', CONTAINER, 'Wait', '()', ()),
                 (PATH, PROPERTIES, 'GetAll', 's', (MANAGER,)),
+                (PATH, MANAGER, 'GetContainer', 's', ('20003/x',)),
+                (PATH, MANAGER, 'ListContainers', 'a{sv}', ({},)),
                 (PATH, 'org.freedesktop.DBus.Introspectable', 'Introspect', '()', ()),
                 (PATH, 'org.freedesktop.DBus.ObjectManager', 'GetManagedObjects', '()', ()),
                 (PATH, 'org.freedesktop.DBus.Peer', 'Ping', '()', ())):
