@@ -655,7 +655,7 @@ FIXTURE_TEST(four_million)
         guint64 before = memory("VmRSS:");
         gint64 start = g_get_monotonic_time();
         g_assert_false(spec_decode_spawn(f->message, &f->order, &f->error));
-        g_assert_cmpint(g_get_monotonic_time() - start, <, 200 * 1000);
+        g_assert_cmpint(g_get_monotonic_time() - start, <, 2000 * 1000); /* with ASan 800 */
         g_assert_cmpuint(memory("VmHWM:"), <, before + 4096);
         g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_INVALID_ARGS);
 }

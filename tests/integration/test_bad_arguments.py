@@ -69,6 +69,7 @@ class Command(Bad):
         array = b'\0' * (8 * count - 3)
         body = Writer().s(self.rootfs).t(0).u(len(array)).data + array
         wire = Wire(self.world.address)
+        wire.socket.settimeout(180)  # half a minute with ASan on a quiet machine
         name = wire.call('org.naive.Runc', PATH, RUNC, 'Run', 'stas', bytes(body))
         wire.close()
         self.assertIn(name, ('org.freedesktop.DBus.Error.InvalidArgs', 'org.freedesktop.DBus.Error.LimitsExceeded'))

@@ -88,7 +88,7 @@ class Waits(Hostile):
         """The names of the errors among the first `n` replies to what was sent on these connections."""
         names = []
         for connection in connections:
-            connection.socket.settimeout(0.3)
+            connection.socket.settimeout(1)
             try:
                 while len(names) < n:
                     _, reply, name, body = connection.receive()
@@ -101,9 +101,9 @@ class Waits(Hostile):
     def test_bounded_for_each_user(self):
         """N5: 1,024 calls of one user wait, the next are LimitsExceeded; root's, others' and new ones' are served."""
         alice, bob = self.user('alice'), self.user('bob')
-        targets = [alice.spawn(self.rootfs_of('alice'), ['/bin/sleep', '60']) for _ in range(50)]
+        targets = [alice.spawn(self.rootfs_of('alice'), ['/bin/sleep', '600']) for _ in range(50)]
         target = targets[0]
-        other = bob.spawn(self.rootfs_of('bob'), ['/bin/sleep', '60'])
+        other = bob.spawn(self.rootfs_of('bob'), ['/bin/sleep', '600'])
         connections = [self.wire('alice') for _ in range(22)]
         for connection in connections:
             for waited_for in targets:
