@@ -9,7 +9,7 @@ DEFENCES = [
      'g_checksum_update(checksum, (const guchar *) name, (gssize) strlen(name) + 1);', '',
      'test_e_records.Records.test_another_containers_log'),
     ('E34', 'a damaged log that stays damaged', 'service/manager/table.c', '!record_has_log(records, info.serial)', 'true',
-     'test_e_records.Records.test_damaged_log'),
+     'test_e_records.Records.test_damaged_log_of_what_ended'),
     ('E34', 'the end of what is half-written', RECORD, 'unlinkat(dirfd, name, 0); /* half-written by a killed service */', '{}',
      'test_e_records.Records.test_leftovers'),
     ('E34', 'the end of a log without a record', RECORD, 'drop_lone_logs(dirfd, logs);', '',

@@ -80,18 +80,19 @@ class Line(Judged):
         self.assertNotIsInstance(self.outcome(outcome), Exception)
 
     def test_who_leaves(self):
-        """E35: what waits goes with its caller, and costs no question."""
-        alice, gone = self.impostor('alice'), self.impostor('alice')
+        """E35: what waits goes with its caller, leaves its place to others, and costs no question."""
+        alice = self.impostor('alice')
         for _ in range(AT_WORK):
             self.run_async(alice, self.rootfs_of('alice'))
         self.settled(AT_WORK)
-        for _ in range(20):
-            self.run_async(gone, self.rootfs_of('alice'))
+        names = len(alice.bus('ListNames')[0])
+        gone = self.flood('alice', IN_LINE)  # the whole line
+        self.handled(gone)
+        for connection, _ in gone:
+            connection.close()
+        self.eventually(lambda: len(alice.bus('ListNames')[0]) == names, what='the end of the connections')
         last = self.run_async(alice, self.rootfs_of('alice'), ['/bin/echo', 'last'])
-        gone.ping()
         alice.ping()
-        gone.close()
-        time.sleep(0.2)
         for check in list(self.polkit.checks):
             self.polkit.answer(check, YES)
         self.settled(AT_WORK + 1)

@@ -83,6 +83,23 @@ class Records(Case):
         self.assertIn('its output until now is lost', self.place.words())
         container.end()
 
+    def test_damaged_log_of_what_ended(self):
+        """E34: the damaged log of what ended meanwhile is not written anew as an empty one."""
+        container = self.place.client.spawn(self.rootfs, ['/bin/sh', '-c', 'echo before; sleep 60'])
+        self.eventually(lambda: b'before' in container.log(), what='the output')
+        pid = container.pid
+
+        def damage():
+            name, = self.names('.log')
+            write(f'{self.directory}/{name}', read_bytes(f'{self.directory}/{name}')[:-1])
+            os.kill(pid, signal.SIGKILL)
+        for self.meanwhile in (damage, lambda: None):
+            self.again()
+            ended = Container(self.place.client, container.path)
+            self.assertEqual(ended.state, 'stopped')
+            with self.refused('Failed', text='damaged'):
+                ended.log()
+
     def test_leftovers(self):
         """E34: what a killed service was writing goes with the next start, at whichever step it was killed."""
         self.printed()
