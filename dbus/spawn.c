@@ -5,7 +5,7 @@
 #include "dbus/connection/error-map.h"
 #include "dbus/paths.h"
 #include "dbus/server.h"
-#include "dbus/spec-decode.h"
+#include "dbus/decode/spec-decode.h"
 #include "polkit/actions.h"
 #include "service/rootfs/id-map.h"
 #include "service/rootfs/lookup.h"

@@ -1,10 +1,10 @@
 #pragma once
 
 /* One request, said once: what is to run, where, and with how much. Whoever receives a request
- * makes its Order (dbus/spec-decode.c from a message), fills in what the caller said, then the
- * places that the look-up pinned, and hands it to manager_create(). The service fills in only what
- * the caller left open (user namespace, TasksMax, host name). The container owns the Order from
- * there on until exec, and the sandbox's plan is compiled from it. */
+ * makes its Order (dbus/decode/spec-decode.c from a message), fills in what the caller said, then
+ * the places that the look-up pinned, and hands it to manager_create(). The service fills in only
+ * what the caller left open (user namespace, TasksMax, host name). The container owns the Order
+ * from there on until exec, and the sandbox's plan is compiled from it. */
 
 #include <glib.h>
 #include <stdbool.h>

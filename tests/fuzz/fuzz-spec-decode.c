@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "dbus/options.h"
-#include "dbus/spec-decode.h"
+#include "dbus/decode/spec-decode.h"
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
 #include "service/util/bus-auto.h"

@@ -1,5 +1,5 @@
 """What cannot be run: each has its named error, nothing is started and nothing left behind. An example for each error;
-every single check of the arguments is shown in tests/dbus/test-spec-decode.c and tests/service/spec/test-run-spec.c."""
+every single check of the arguments is shown in tests/dbus/decode/test-spec-decode.c and tests/service/spec/test-run-spec.c."""
 
 import os
 import shutil

@@ -46,6 +46,12 @@ def macro(text, name):
     return found.group(1).replace('\\\n', ' ') if found else ''
 
 
+def macros(text, name):
+    """The same of a table that is put together of others."""
+    body = macro(text, name)
+    return body + ''.join(macros(text, part) for part in re.findall(r'\b(\w+)\(X\)', body))
+
+
 def section(text, name):
     """From a heading of a manual to the next one of the same or a higher kind."""
     kind = 'h' if f'\n.Sh {name}\n' in text else 'hs'
@@ -60,7 +66,7 @@ def entries(text):
 
 
 def check_options(tree):
-    wanted = dict(re.findall(r'\bX\((\w+),\s*"([^"]+)"', macro(tree['dbus/options.h'], 'SPAWN_OPTIONS')))
+    wanted = dict(re.findall(r'\bX\((\w+),\s*"([^"]+)"', macros(tree['dbus/options.h'], 'SPAWN_OPTIONS')))
     manual = section(tree[API], 'Options of Spawn and Create')
     yield from differ(API, dict(re.findall(r'^\.It Li (\w+) Pq (\S+)$', manual, re.MULTILINE)), wanted, 'option',
                       'dbus/options.h')
@@ -244,8 +250,8 @@ SAMPLE = {
     'meson.build': "project('x', 'c', version: '1.2')\n",
     'tests/security/test_a.py': '    """A1 CVE-2026-1, N6: it holds."""\n    """and A2: no citation."""\n'
                                 "    'I1 mounts'\n",
-    'dbus/options.h': '#define SPAWN_OPTIONS(X) \\\n X(Id, "s", "name", "NAME", "name") \\\n'
-                      ' X(Fd, "h", "", "", "fd")\n',
+    'dbus/options.h': '#define A_OPTIONS(X) \\\n X(Id, "s", "name", "NAME", "name")\n'
+                      '#define SPAWN_OPTIONS(X) A_OPTIONS(X) \\\n X(Fd, "h", "", "", "fd")\n',
     'dbus/names.h': '/* "org.naive.Runc.Error.Not" */\n#define OURS "org.naive.Runc.Error."\n'
                     '#define GONE OURS "Gone"\n#define ERRORS(X) \\\n X(LOST, OURS "Lost", "it is lost")\n',
     'dbus/methods.h': '#define MANAGER_METHODS(X) \\\n X(Spawn, ("s", a), ("o", b), spawn, ACTION_RUN, false)\n',
@@ -289,6 +295,7 @@ BAD = [
     changed('SECURITY.md', '| A1 |', '| A1 | x |\n| A3 |'),
     changed('tests/security/test_a.py', 'I1', 'I2'),
     changed('dbus/options.h', ' X(Id', ' X(New, "b", "", "", "new") \\\n X(Id'),
+    changed('dbus/options.h', 'A_OPTIONS(X) \\\n X(Fd', 'X(Fd'),
     changed('dbus/options.h', 'SPAWN_OPTIONS', 'OPTIONS'),
     changed('dbus/options.h', '"h"', '"u"'),
     changed('dbus/x.xml', ' Fd (h): fd.\n', ''),

@@ -4,7 +4,7 @@ MOUNTS = 'service/sandbox/child/root.c'
 CHILD, LAUNCH, MAP = 'service/sandbox/child/child.c', 'service/sandbox/launch.c', 'service/rootfs/id-map.c'
 ROOTFS, CLONE = 'service/rootfs/lookup.c', 'service/rootfs/mount.c'
 CALLER, CACHED, LOOKUP_CHILD = 'service/rootfs/caller.c', 'service/rootfs/cached.c', 'service/rootfs/lookup-child.c'
-PROFILE, DECODE, RULES = 'service/sandbox/profile.c', 'dbus/spec-decode.c', 'dbus/rules.c'
+PROFILE, DECODE, RULES = 'service/sandbox/profile.c', 'dbus/decode/fds-decode.c', 'dbus/rules.c'
 POLKIT, REQUEST = 'polkit/authority.c', 'dbus/requests.c'
 
 DEFENCES = [

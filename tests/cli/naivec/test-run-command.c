@@ -171,7 +171,7 @@ TEST(values)
                        "/r [x] [] [MemoryMax t 18446744073709551615 MemorySwapMax t 0 "
                        "TasksMax t 18446744073709551615]");
         assert_message("naivec run --rm --rm=off --read-only /r x",
-                       "/r [x] [] [ReadOnlyRoot b 1 Remove b 0]");
+                       "/r [x] [] [Remove b 0 ReadOnlyRoot b 1]");
 }
 
 /* Of a variable set twice the last counts. NAME alone passes on our value. TERM is passed on to a

@@ -1,6 +1,6 @@
 /* Messages made as a client would, sealed and read without a bus in between. */
 
-#include "dbus/spec-decode.h"
+#include "dbus/decode/spec-decode.h"
 
 #include <fcntl.h>
 #include <stdarg.h>

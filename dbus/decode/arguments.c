@@ -1,4 +1,4 @@
-#include "dbus/arguments.h"
+#include "dbus/decode/arguments.h"
 
 #include <errno.h>
 #include <string.h>
@@ -128,4 +128,20 @@ bool arguments_read_fd(sd_bus_message *message, const char *what, int *ret, GErr
                                  "D-Bus library pass file descriptors?",
                                  what);
         return r < 0 ? arguments_malformed(error, r, what) : true;
+}
+
+bool arguments_read_string(sd_bus_message *message, const char *what, char **ret, GError **error)
+{
+        return arguments_read_bytes(message, 's', what, ret, error);
+}
+
+bool arguments_read_path(sd_bus_message *message, const char *what, char **ret, GError **error)
+{
+        return arguments_read_bytes(message, 'a', what, ret, error);
+}
+
+bool arguments_read_byte_strings(sd_bus_message *message, const char *what, char ***ret,
+                                 GError **error)
+{
+        return arguments_read_list(message, "ay", what, ret, error);
 }

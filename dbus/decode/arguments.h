@@ -28,3 +28,9 @@ bool arguments_read_word(sd_bus_message *message, const char *what, const char *
                          unsigned *ret, GError **error);
 /* An `h`: borrowed, open as long as the message. */
 bool arguments_read_fd(sd_bus_message *message, const char *what, int *ret, GError **error);
+
+/* An `s`, an `ay` and an `aay`, as above; `ret` as a decoder of an option wants it. */
+bool arguments_read_string(sd_bus_message *message, const char *what, char **ret, GError **error);
+bool arguments_read_path(sd_bus_message *message, const char *what, char **ret, GError **error);
+bool arguments_read_byte_strings(sd_bus_message *message, const char *what, char ***ret,
+                                 GError **error);

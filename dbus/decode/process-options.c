@@ -1,0 +1,72 @@
+#include <unistd.h>
+
+#include "dbus/decode/arguments.h"
+#include "dbus/decode/decoders.h"
+#include "dbus/decode/fds-decode.h"
+#include "service/spec/error.h"
+#include "service/util/capability.h"
+
+DECODE(Environment, arguments_read_byte_strings, process.environment)
+DECODE(WorkingDirectory, arguments_read_path, process.working_directory)
+DECODE(Terminal, arguments_read_bool, process.attributes.terminal)
+DECODE(NoNewPrivileges, arguments_read_bool, process.no_new_privileges)
+
+bool decode_UMask(sd_bus_message *message, Order *order, GError **error)
+{
+        uint32_t *umask = &order->process.attributes.umask;
+        int r = sd_bus_message_read_basic(message, 'u', umask);
+
+        if (r < 0)
+                return arguments_malformed(error, r, "UMask");
+        return *umask <= 0777 ||
+               error_set(error, RUNTIME_ERROR_INVALID_ARGS, "UMask is 0%o, not 0 to 0777", *umask);
+}
+
+/* The fds have been read before the options. */
+static bool take_standard_fd(sd_bus_message *message, Order *order, unsigned target,
+                             const char *what, GError **error)
+{
+        return fds_have(order, target)
+                       ? error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                   "%s and fd %u are both given: they are the same descriptor",
+                                   what, target)
+                       : fds_decode_one(message, order, target, what, error);
+}
+
+#define DECODE_STANDARD(Key, target)                                                               \
+        bool decode_##Key(sd_bus_message *message, Order *order, GError **error)                   \
+        {                                                                                          \
+                return take_standard_fd(message, order, target, #Key, error);                      \
+        }
+
+DECODE_STANDARD(StandardInput, STDIN_FILENO)
+DECODE_STANDARD(StandardOutput, STDOUT_FILENO)
+DECODE_STANDARD(StandardError, STDERR_FILENO)
+
+/* What is in the default set anyway adds nothing. */
+bool decode_Capabilities(sd_bus_message *message, Order *order, GError **error)
+{
+        g_autofree char **names = NULL;
+        uint64_t bit;
+
+        if (!arguments_read_list(message, "s", "Capabilities", &names, error))
+                return false;
+        for (char **name = names; *name; name++) {
+                if (!capability_from_name(*name, &bit))
+                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                         "Capabilities: there is no capability '%s'", *name);
+                order->process.capabilities |= bit & ~CAPABILITIES_DEFAULT;
+        }
+        return true;
+}
+
+bool decode_Seccomp(sd_bus_message *message, Order *order, GError **error)
+{
+        static const char *const modes[] = {"default", "unconfined", NULL};
+        unsigned mode;
+
+        if (!arguments_read_word(message, "Seccomp", modes, &mode, error))
+                return false;
+        order->process.seccomp = mode == 0;
+        return true;
+}
