@@ -3,8 +3,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "service/container/oom.h"
-#include "service/container/process.h"
+#include "service/container/internal.h"
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
@@ -12,32 +11,13 @@
 #define CLEAN_RETRY_MSEC     10u /* doubled each time */
 #define CLEAN_RETRY_MSEC_MAX 5000u
 
-struct Container {
-        ContainerInfo info;
-        Order *order;
-        const ContainerHooks *hooks;
-        void *data;
-
-        Process *process;    /* NULL: not yet, or no more */
-        int mount_namespace; /* held open until the clean-up, see Launched */
-        Cgroup *cgroup;
-        IdMap *map;
-        Output *output;
-        OomWatch oom;
-
-        bool timed_out;  /* Stop's signal was not enough, or the set-up took too long */
-        GError *failure; /* why it could not be set up or executed */
-        guint clean_timer;
-        guint clean_delay;
-};
-
-static bool is_starting(const Container *container)
+bool container_is_starting(const Container *container)
 {
         return container->info.state == CONTAINER_CREATED &&
                process_is_executing(container->process);
 }
 
-static void set_state(Container *container, ContainerState state)
+void container_set_state(Container *container, ContainerState state)
 {
         static const unsigned legal[_CONTAINER_STATE_MAX] = {
                 [CONTAINER_CREATING] =
@@ -149,9 +129,9 @@ static void on_ended(const siginfo_t *status, void *data)
                 info->oom_kills = cgroup_oom_kills(container->cgroup);
         info->exited_usec = (uint64_t) g_get_real_time();
         bool was_running = info->state == CONTAINER_RUNNING || info->state == CONTAINER_PAUSED;
-        bool was_created = info->state == CONTAINER_CREATED && !is_starting(container);
+        bool was_created = info->state == CONTAINER_CREATED && !container_is_starting(container);
         close_process(container);
-        set_state(container, CONTAINER_STOPPED);
+        container_set_state(container, CONTAINER_STOPPED);
         if (was_running || was_created)
                 set_result(container, status);
         else {
@@ -186,7 +166,7 @@ static void on_ready(int terminal, void *data)
         }
         if (process_is_executing(container->process))
                 return;
-        set_state(container, CONTAINER_CREATED);
+        container_set_state(container, CONTAINER_CREATED);
         container->hooks->created(container, container->data);
 }
 
@@ -212,7 +192,7 @@ static void on_executed(void *data)
         }
         drop_order(container);
         container->info.started_usec = (uint64_t) g_get_real_time();
-        set_state(container, CONTAINER_RUNNING);
+        container_set_state(container, CONTAINER_RUNNING);
         container->hooks->started(container, container->data);
 }
 
@@ -307,55 +287,6 @@ void container_adopt(Container *container, const ContainerAdoption *how)
         if (how->source >= 0)
                 output_set_source(container->output, how->source, container->info.terminal);
         oom_watch_begin(&container->oom, container->cgroup, &container->info.oom_kills);
-}
-
-/* -- verbs -- */
-
-static bool wrong_state(const Container *container, const char *verb, GError **error)
-{
-        return error_set(error, RUNTIME_ERROR_INVALID_STATE, "cannot %s container '%s': it is %s",
-                         verb, container->info.id,
-                         is_starting(container) ? "starting"
-                                                : container_state_to_string(container->info.state));
-}
-
-bool container_start(Container *container, GError **error)
-{
-        if (container->info.state != CONTAINER_CREATED || is_starting(container))
-                return wrong_state(container, "start", error);
-        process_execute(container->process);
-        return true;
-}
-
-bool container_kill(Container *container, bool whole, int signal, GError **error)
-{
-        if (!container->process)
-                return wrong_state(container, "signal", error);
-        if (whole && container->cgroup) {
-                if (signal != SIGKILL)
-                        return cgroup_signal(container->cgroup, signal, error);
-                if (cgroup_kill(container->cgroup, NULL))
-                        return true;
-                /* no leaf could be killed: the end of PID 1 ends all other processes */
-        }
-        int sent = process_signal(container->process, signal);
-        if (sent < 0)
-                return error_set_errno(error, RUNTIME_ERROR_FAILED, -sent,
-                                       "cannot signal container '%s'", container->info.id);
-        return true;
-}
-
-bool container_stop(Container *container, int signal, uint64_t timeout_usec, GError **error)
-{
-        if (!container->process)
-                return wrong_state(container, "stop", error);
-        /* a command that was never executed has nothing to tidy up */
-        if (container->info.state == CONTAINER_CREATED || timeout_usec == 0)
-                return container_kill(container, true, SIGKILL, error);
-        if (!container_kill(container, false, signal, error))
-                return false;
-        process_set_time(container->process, timeout_usec);
-        return true;
 }
 
 /* -- life -- */

@@ -1,0 +1,55 @@
+/* What a caller does to a container that is there: start it, signal it, end it. */
+
+#include "service/container/internal.h"
+
+#include <signal.h>
+
+#include "service/spec/error.h"
+
+static bool wrong_state(const Container *container, const char *verb, GError **error)
+{
+        return error_set(error, RUNTIME_ERROR_INVALID_STATE, "cannot %s container '%s': it is %s",
+                         verb, container->info.id,
+                         container_is_starting(container)
+                                 ? "starting"
+                                 : container_state_to_string(container->info.state));
+}
+
+bool container_start(Container *container, GError **error)
+{
+        if (container->info.state != CONTAINER_CREATED || container_is_starting(container))
+                return wrong_state(container, "start", error);
+        process_execute(container->process);
+        return true;
+}
+
+bool container_kill(Container *container, bool whole, int signal, GError **error)
+{
+        if (!container->process)
+                return wrong_state(container, "signal", error);
+        if (whole && container->cgroup) {
+                if (signal != SIGKILL)
+                        return cgroup_signal(container->cgroup, signal, error);
+                if (cgroup_kill(container->cgroup, NULL))
+                        return true;
+                /* no leaf could be killed: the end of PID 1 ends all other processes */
+        }
+        int sent = process_signal(container->process, signal);
+        if (sent < 0)
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, -sent,
+                                       "cannot signal container '%s'", container->info.id);
+        return true;
+}
+
+bool container_stop(Container *container, int signal, uint64_t timeout_usec, GError **error)
+{
+        if (!container->process)
+                return wrong_state(container, "stop", error);
+        /* a command that was never executed has nothing to tidy up */
+        if (container->info.state == CONTAINER_CREATED || timeout_usec == 0)
+                return container_kill(container, true, SIGKILL, error);
+        if (!container_kill(container, false, signal, error))
+                return false;
+        process_set_time(container->process, timeout_usec);
+        return true;
+}
