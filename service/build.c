@@ -12,6 +12,7 @@
 #include "dbus/manager-api.h"
 #include "dbus/names.h"
 #include "service/isolate.h"
+#include "service/receive.h"
 #include "service/sandbox/launch.h"
 #include "service/sandbox/memory.h"
 #include "service/sandbox/profile.h"
@@ -208,6 +209,8 @@ static bool open_bus(Service *service, GError **error)
         if (r < 0)
                 return error_set_errno(error, RUNTIME_ERROR_FAILED, -r,
                                        "cannot connect to the bus");
+        if (!service_is_embedded(service))
+                receive_guard(sd_bus_get_fd(service->bus));
         return true;
 }
 
@@ -311,6 +314,7 @@ void service_close(Service *service)
                 g_source_destroy(service->source);
                 g_source_unref(service->source);
         }
+        receive_end();
         sd_bus_close_unref(service->bus);
         profile_free(service->profile);
         g_clear_error(&service->profile_error);

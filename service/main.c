@@ -10,6 +10,7 @@
 #include "service/build.h"
 #include "service/idle-exit.h"
 #include "service/program.h"
+#include "service/receive.h"
 #include "service/settle.h"
 #include "service/spec/error.h"
 #include "service/util/fd.h"
@@ -73,6 +74,7 @@ static void on_bus_lost(int error, void *data)
         Program *program = data;
         bool is_end_of_peer = service_is_embedded(&program->service);
 
+        receive_end();
         if (!is_end_of_peer)
                 g_warning("the bus is lost: %s", g_strerror(error));
         stop(program, is_end_of_peer ? 0 : 1);
@@ -88,8 +90,7 @@ static void on_activity(void *data)
                 idle_exit_activity(program->idle_exit);
 }
 
-/* If the loop hangs, for example in close() of a caller's file on a dead file system, systemd ends
- * the service; the containers live on. */
+/* If the loop hangs, systemd ends the service; the containers live on. */
 static gboolean on_watchdog(void *data)
 {
         sd_notify(0, "WATCHDOG=1");

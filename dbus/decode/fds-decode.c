@@ -8,20 +8,22 @@
 #include "dbus/decode/arguments.h"
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
+#include "service/util/envelope.h"
 
-/* Refuses an fd by which more can be reached than the fd itself gives: a directory, or a mere path.
- * Does not ask the file system, which might never answer: the kernel knows the type. */
+/* Refuses an fd by which more can be reached than the fd itself gives: a directory, or a mere
+ * path. */
 static bool check_fd(int fd, const char *what, GError **error)
 {
-        struct statx status;
-        int flags = fcntl(fd, F_GETFL);
+        EnvelopeNote note;
 
-        if (flags < 0 || statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0)
-                return error_set_errno(error, RUNTIME_ERROR_INVALID_ARGS, errno, "%s", what);
-        if (flags & O_PATH)
+        if (!envelope_read(fd, &note))
+                note = envelope_note(fd);
+        if (note.error != 0)
+                return error_set_errno(error, RUNTIME_ERROR_INVALID_ARGS, note.error, "%s", what);
+        if (note.status & O_PATH)
                 return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
                                  "%s is open as a path only, not to read or write", what);
-        if (S_ISDIR(status.stx_mode))
+        if (S_ISDIR(note.mode))
                 return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "%s is a directory", what);
         return true;
 }

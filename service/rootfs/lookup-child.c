@@ -14,6 +14,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "service/util/envelope.h"
 #include "service/util/proc.h"
 
 /* If an fd's mount is not in our mount namespace, the path that the kernel tells begins at that
@@ -72,10 +73,11 @@ _Noreturn void rootfs_lookup_child(pid_t parent, const RootfsRequest *request, i
         bool has_fd = !request->sources[0].path;
 
         if (has_fd) {
-                dup2(request->sources[0].fd, STDIN_FILENO); /* proc_detach() keeps it there */
+                /* proc_detach() keeps it there */
+                int given = dup2(envelope_open(request->sources[0].fd), STDIN_FILENO);
                 proc_detach(parent, &socket, 1);
-                if (fstat(STDIN_FILENO, &status) < 0)
-                        reply.error = -errno;
+                if (given < 0 || fstat(STDIN_FILENO, &status) < 0)
+                        reply.error = given < 0 ? -EBADF : -errno;
                 else
                         reply.error =
                                 S_ISDIR(status.st_mode) ? check_reachable(STDIN_FILENO) : -ENOTDIR;

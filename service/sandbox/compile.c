@@ -8,6 +8,7 @@
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
 #include "service/util/capability.h"
+#include "service/util/envelope.h"
 
 /* -- what an order asks for -- */
 
@@ -279,8 +280,11 @@ static bool write_targets(Writer *writer, const LaunchInput *input, int *fds, Sa
         bool has[3] = {false, false, false};
 
         for (; n < order->n_fds; n++) {
+                EnvelopeNote note;
                 targets[n] = order->fds[n].target;
                 fds[n] = order->fds[n].source;
+                if (envelope_read(fds[n], &note))
+                        plan->envelopes |= UINT64_C(1) << (plan->first_target + n);
                 if (targets[n] >= 0 && targets[n] < 3)
                         has[targets[n]] = true;
         }

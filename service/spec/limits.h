@@ -17,6 +17,7 @@
 #define OBJECT_PATH_MAX     512u /* no object has a path of half that length */
 #define SPAWN_FDS_MAX       16u  /* dbus-daemon passes no more in one message */
 #define MOUNTS_MAX          32u /* each is an fd in one message of the look-up, and one in a launch */
+#define CLOSERS_MAX         256u /* processes that close what callers passed, stuck ones included */
 #define SPAWN_FD_NUMBER_MAX 255u /* highest fd number a caller may ask for inside */
 
 /* Calls that were taken off the bus and wait to be served. No legitimate caller comes near. */

@@ -24,7 +24,7 @@ static inline void fd_cleanup(int *fd)
 ssize_t fd_receive(int socket, void *record, size_t size, int *ret_fd);
 
 /* The same for up to `*n` descriptors; `*n` is then how many came. */
-#define FD_RECEIVE_MAX 64u
+#define FD_RECEIVE_MAX 253u /* the kernel passes no more */
 ssize_t fd_receive_all(int socket, void *record, size_t size, int *ret_fds, size_t *n);
 /* Sends a record and up to FD_RECEIVE_MAX descriptors as one message; false with errno. */
 bool fd_send_all(int socket, const void *record, size_t size, const int *fds, size_t n);

@@ -111,7 +111,7 @@ BAD = [
     {'service/manager/manager.c': '#include <systemd/sd-bus.h>\n'},
     {'service/manager/manager.c': '#include "dbus/names.h"\n'},
     {'service/manager/manager.h': '  #  include "polkit/authority.h"\n'},
-    {'service/manager/manager.c': '#include "service/close.h"\n'},
+    {'service/manager/manager.c': '#include "service/receive.h"\n'},
     {'service/container/container.c': '#include "cli/lib/table.h"\n'},
     {'service/container/container.c': '#include "service/manager/pool.h"\n'},
     {'service/container/container.c': '#include "service/util/bus-auto.h"\n'},

@@ -64,7 +64,8 @@ typedef struct SandboxPlan {
         size_t first_target; /* index of the first target's fd */
         const int *targets;
         size_t n_targets;
-        bool waits; /* for SANDBOX_EXEC, before it executes the command */
+        uint64_t envelopes; /* bits: fds that are envelopes with the caller's inside (envelope.h) */
+        bool waits;         /* for SANDBOX_EXEC, before it executes the command */
         const char *hostname;
         size_t hostname_length;
         const char *working_directory;

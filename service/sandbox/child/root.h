@@ -9,7 +9,7 @@
 
 #include "service/sandbox/child/plan.h"
 
-/* Not close(): the program has replaced it (service/close.c), and that is for the service. */
+/* Not close(): it asks libc whether there are other threads, and a cloned copy has none. */
 static inline void root_close(int fd)
 {
         syscall(SYS_close, fd);

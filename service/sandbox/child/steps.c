@@ -32,6 +32,29 @@ bool steps_enter_cgroups(const SandboxBase *base)
         return true;
 }
 
+/* A copy of what the caller passed in an envelope; -1: it is empty. Looks without taking, for the
+ * caller may have named it twice. */
+static int open_envelope(int envelope)
+{
+        char note;
+        struct iovec iov = {.iov_base = &note, .iov_len = 1};
+        union {
+                struct cmsghdr header;
+                char space[CMSG_SPACE(sizeof(int))];
+        } control;
+        struct msghdr message = {.msg_iov = &iov,
+                                 .msg_iovlen = 1,
+                                 .msg_control = &control,
+                                 .msg_controllen = sizeof control};
+        ssize_t length = recvmsg(envelope, &message, MSG_PEEK | MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+        int inside = -1;
+
+        if (length > 0 && message.msg_controllen >= CMSG_LEN(sizeof(int)))
+                memcpy(&inside, CMSG_DATA(&control.header), sizeof inside);
+        root_close(envelope);
+        return inside;
+}
+
 bool steps_receive_go(const SandboxBase *base, int fds[SANDBOX_FDS_MAX])
 {
         char word = 0;
@@ -56,7 +79,7 @@ bool steps_receive_go(const SandboxBase *base, int fds[SANDBOX_FDS_MAX])
                 return false;
         memcpy(fds, CMSG_DATA(&control.header), n * sizeof(int));
         for (size_t i = 0; i < n; i++) {
-                int low = fds[i];
+                int low = base->plan->envelopes & UINT64_C(1) << i ? open_envelope(fds[i]) : fds[i];
                 fds[i] = fcntl(low, F_DUPFD_CLOEXEC, SANDBOX_FD_BASE);
                 root_close(low);
                 if (fds[i] < 0)

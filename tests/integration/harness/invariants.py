@@ -58,19 +58,33 @@ def descendants_of(pid):
     return found - {pid}
 
 
-MAKER = 'naive-runc-make'
+MAKER, RECEIVER = 'naive-runc-make', 'naive-runc-recv'
 
 
-def maker_of(service):
-    """The pid of the process that makes the service's sandboxes in advance (service/sandbox/maker.h), or 0: a child of its
-    own, by that name, in its own namespaces (what it has just made has its name for a moment) and its own cgroup."""
+def helper_of(service, helper):
+    """The pid of the process that makes the service's sandboxes in advance (service/sandbox/maker.h), or of the one that
+    keeps callers' descriptors from it (service/receiver.h), or 0: a child of its own, by that name, in its own namespaces
+    (what the maker has just made has its name for a moment) and its own cgroup."""
     def place(pid):
         return os.readlink(f'/proc/{pid}/ns/mnt'), os.readlink(f'/proc/{pid}/ns/pid'), read(f'/proc/{pid}/cgroup')
     for pid, name, _, parent in processes() if service else ():
         with contextlib.suppress(OSError):
-            if name == MAKER and parent == service and place(pid) == place(service):
+            if name == helper and parent == service and place(pid) == place(service):
                 return pid
     return 0
+
+
+def received_fds(receiver):
+    """What the receiver has open beside its standard streams, its socket to the service and its epoll instance."""
+    found = []
+    for fd in os.listdir(f'/proc/{receiver}/fd') if receiver else ():
+        with contextlib.suppress(OSError):
+            target = os.readlink(f'/proc/{receiver}/fd/{fd}')
+            if int(fd) > 2 and target != 'anon_inode:[eventpoll]':
+                found.append(plain(target))
+    if 'socket' in found:
+        found.remove('socket')
+    return sorted(found)
 
 
 class Prepared:
@@ -81,8 +95,8 @@ class Prepared:
     def __init__(self, world):
         self.pids, self.leaves, self.mounts = set(), set(), set()
         service = world.service_pid if world.service_alive() else 0
-        self.maker = maker_of(service)
-        self.processes = {self.maker} - {0}
+        self.helpers = {helper_of(service, MAKER), helper_of(service, RECEIVER)} - {0}
+        self.processes = set(self.helpers)
         for pid, name, _, parent in processes() if service else ():
             if name != '(naive-runc)' or parent != service:
                 continue
@@ -101,7 +115,7 @@ class Prepared:
         return target in self.mounts or target in self.leaves or os.path.dirname(target) in self.leaves
 
     def own_fds(self, world):
-        """What the service's other descriptors lead to. Of sockets, one for each of them and for their maker is left
+        """What the service's other descriptors lead to. Of sockets, one for each of them and of the helpers is left
         out, and of the eventfds by which cgroup v1 tells of the end of memory (one is the loop's) one for each."""
         found = []
         for fd, target in world.service_fds().items():
@@ -113,7 +127,7 @@ class Prepared:
         for pid in self.processes:
             if 'socket' in found:
                 found.remove('socket')
-            if pid != self.maker and found.count('anon_inode:[eventfd]') > 1:
+            if pid not in self.helpers and found.count('anon_inode:[eventfd]') > 1:
                 found.remove('anon_inode:[eventfd]')
         return found
 
@@ -153,6 +167,7 @@ class Snapshot:
                         if path.split(world.cgroup_parent)[1].count('/') > 1} - self.prepared.leaves
         self.children = descendants_of(world.service_pid) if world.service_alive() else set()
         self.children -= self.prepared.processes
+        self.received = received_fds(helper_of(world.service_pid, RECEIVER)) if world.service_alive() else []
         self.strangers = world.strangers()
         self.service = world.service_pid if world.service_alive() else 0
         # An owner's /dev stays for the owner's next container.
@@ -173,6 +188,8 @@ class Snapshot:
             gone, new = Counter(self.fds), Counter(other.fds)
             result.append(f'I3 service fds: gone {list((gone - new).elements())}, '
                           f'new {list((new - gone).elements())}')
+        if other.received:
+            result.append(f'I3 descriptors of callers: {other.received}')
         differ('I4 cgroups', self.cgroups, other.cgroups)
         differ('I5 processes of the service', self.children, other.children)
         differ('I5 processes', set(self.strangers), set(other.strangers))

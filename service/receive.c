@@ -1,0 +1,148 @@
+#include "service/receive.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "service/receiver.h"
+#include "service/sandbox/memory.h"
+#include "service/util/envelope.h"
+#include "service/util/fd.h"
+
+#define ANSWER_MSEC 10000 /* the receiver waits for nothing; but the machine may be busy */
+
+static int guarded = -1; /* the bus's socket */
+static pid_t service;
+static int receiver = -1; /* socket to it */
+
+/* -- the receiver's life -- */
+
+static gboolean on_receiver_end(int pidfd, GIOCondition condition, void *data)
+{
+        waitid(P_PIDFD, (id_t) pidfd, &(siginfo_t){0}, WEXITED);
+        close(pidfd);
+        return G_SOURCE_REMOVE;
+}
+
+static bool begin_receiver(void)
+{
+        int pidfd = -1, sockets[2];
+        struct clone_args args = {.flags = CLONE_PIDFD,
+                                  .exit_signal = SIGCHLD,
+                                  .pidfd = (uint64_t) (uintptr_t) &pidfd};
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+                return false;
+        memory_hide_heap(true);
+        pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
+        if (pid == 0)
+                receiver_work(service, sockets[1]);
+        memory_hide_heap(false);
+        fd_close(sockets[1]);
+        if (pid < 0) {
+                fd_close(sockets[0]);
+                return false;
+        }
+        receiver = sockets[0];
+        g_unix_fd_add(pidfd, G_IO_IN, on_receiver_end, NULL);
+        return true;
+}
+
+void receive_guard(int bus)
+{
+        guarded = bus;
+        service = getpid();
+        envelope_expect();
+}
+
+void receive_end(void)
+{
+        guarded = -1;
+        fd_clear(&receiver);
+}
+
+/* -- a message that brings descriptors -- */
+
+/* Looks at the next byte without taking it: the descriptors of a message come with its first. There
+ * is no room for them, so the kernel makes none, and says that something was left out. */
+static bool brings_fds(int bus)
+{
+        char byte;
+        struct iovec iov = {&byte, 1};
+        struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+
+        return syscall(SYS_recvmsg, bus, &message, MSG_PEEK | MSG_DONTWAIT) > 0 &&
+               (message.msg_flags & MSG_CTRUNC);
+}
+
+/* False: this receiver does not work, or no more. */
+static bool ask(int bus, const ReceiverRequest *request, ReceiverReply *reply, int *fds, size_t *n)
+{
+        struct pollfd answer = {.fd = receiver, .events = POLLIN};
+        ssize_t length;
+
+        if (!fd_send_all(receiver, request, sizeof *request, &bus, 1) ||
+            poll(&answer, 1, ANSWER_MSEC) != 1)
+                return false;
+        length = fd_receive_all(receiver, reply, sizeof *reply, fds, n);
+        return length >= (ssize_t) offsetof(ReceiverReply, data) && reply->n_fds == *n;
+}
+
+/* Tells the caller of recvmsg() what the receiver got, envelopes in the place of the fds. */
+static ssize_t deliver(struct msghdr *message, const ReceiverReply *reply, const int *fds)
+{
+        struct cmsghdr *control = message->msg_control;
+        size_t room = message->msg_controllen;
+
+        message->msg_flags = message->msg_namelen = 0;
+        message->msg_controllen = 0;
+        if (reply->length > 0)
+                memcpy(message->msg_iov[0].iov_base, reply->data, (size_t) reply->length);
+        if (reply->n_fds > 0 && CMSG_SPACE(reply->n_fds * sizeof(int)) <= room) {
+                message->msg_controllen = CMSG_SPACE(reply->n_fds * sizeof(int));
+                control->cmsg_level = SOL_SOCKET;
+                control->cmsg_type = SCM_RIGHTS;
+                control->cmsg_len = CMSG_LEN(reply->n_fds * sizeof(int));
+                memcpy(CMSG_DATA(control), fds, reply->n_fds * sizeof(int));
+        }
+        errno = -reply->length; /* if it is one */
+        return reply->length < 0 ? -1 : reply->length;
+}
+
+static ssize_t receive(int bus, struct msghdr *message)
+{
+        const ReceiverRequest request = {(uint32_t) MIN(message->msg_iov[0].iov_len, UINT32_MAX)};
+        static ReceiverReply reply;
+        int fds[FD_RECEIVE_MAX];
+        size_t n = FD_RECEIVE_MAX;
+
+        if (receiver < 0 && !begin_receiver())
+                return -1;
+        /* it may have taken the message with it, and half a message is none */
+        if (!ask(bus, &request, &reply, fds, &n)) {
+                fd_clear(&receiver);
+                errno = ECONNRESET;
+                return -1;
+        }
+        if (reply.is_full)
+                fd_clear(&receiver);
+        return deliver(message, &reply, fds);
+}
+
+ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+        /* in a child of the service the number means something else */
+        if (fd == guarded && message->msg_control && getpid() == service) {
+                if (brings_fds(fd))
+                        return receive(fd, message);
+                message->msg_controllen = 0;
+        }
+        return syscall(SYS_recvmsg, fd, message, flags);
+}

@@ -1,0 +1,27 @@
+#pragma once
+
+/* The receiver: a process beside the service which reads, on its behalf, from the bus's socket what
+ * brings descriptors. It keeps a copy of each, so that the service is never the last to have one,
+ * and a throw-away child closes those of a message once nobody has their envelopes any more. Knows
+ * nothing of what messages mean; receive.c starts it and asks it. */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define RECEIVER_DATA_MAX 4096u
+
+/* Comes with a copy of the bus's socket, to be read once. */
+typedef struct ReceiverRequest {
+        uint32_t size; /* of data that are wanted */
+} ReceiverRequest;
+
+/* Comes with the envelopes. */
+typedef struct ReceiverReply {
+        int32_t length; /* of the data, or -errno */
+        uint32_t n_fds;
+        bool is_full; /* the receiver takes no more; another one has to */
+        char data[RECEIVER_DATA_MAX];
+} ReceiverReply;
+
+_Noreturn void receiver_work(pid_t service, int socket);

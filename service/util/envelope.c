@@ -1,0 +1,85 @@
+#include "service/util/envelope.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "service/util/fd.h"
+
+static bool expected;
+
+void envelope_expect(void)
+{
+        expected = true;
+}
+
+EnvelopeNote envelope_note(int fd)
+{
+        EnvelopeNote note = {.status = fcntl(fd, F_GETFL)};
+        struct statx status;
+
+        if (note.status < 0 ||
+            statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0)
+                return (EnvelopeNote){.error = errno};
+        note.mode = status.stx_mode & S_IFMT;
+        return note;
+}
+
+int envelope_make(int fd, const EnvelopeNote *note, int *ret_end)
+{
+        int sockets[2];
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+                return -1;
+        if (!fd_send_all(sockets[1], note, sizeof *note, &fd, 1)) {
+                fd_close(sockets[0]);
+                fd_close(sockets[1]);
+                return -1;
+        }
+        *ret_end = sockets[1];
+        return sockets[0];
+}
+
+/* Callers' own sockets come in envelopes, so a socket is an envelope. */
+static bool is_envelope(int fd)
+{
+        int type;
+
+        return expected &&
+               getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof type}) == 0;
+}
+
+bool envelope_read(int fd, EnvelopeNote *ret)
+{
+        if (!is_envelope(fd))
+                return false;
+        /* without room for control data, the descriptor stays inside */
+        if (recv(fd, ret, sizeof *ret, MSG_PEEK | MSG_DONTWAIT) != (ssize_t) sizeof *ret)
+                *ret = (EnvelopeNote){.error = EBADF};
+        return true;
+}
+
+int envelope_open(int fd)
+{
+        EnvelopeNote note;
+        struct iovec iov = {.iov_base = &note, .iov_len = sizeof note};
+        union {
+                struct cmsghdr header;
+                char space[CMSG_SPACE(sizeof(int))];
+        } control;
+        struct msghdr message = {.msg_iov = &iov,
+                                 .msg_iovlen = 1,
+                                 .msg_control = &control,
+                                 .msg_controllen = sizeof control};
+        int inside = -1;
+
+        if (!is_envelope(fd))
+                return fd;
+        errno = EBADF;
+        if (recvmsg(fd, &message, MSG_PEEK | MSG_CMSG_CLOEXEC | MSG_DONTWAIT) > 0 &&
+            message.msg_controllen >= CMSG_LEN(sizeof(int)))
+                memcpy(&inside, CMSG_DATA(&control.header), sizeof inside);
+        return inside;
+}
