@@ -321,7 +321,9 @@ void container_free(Container *container)
                 g_source_remove(container->clean_timer);
         if (container->process) {
                 container_kill(container, true, SIGKILL, NULL);
-                process_reap(container->process);
+                if (!process_reap(container->process))
+                        g_warning("container %s of user %u was killed and does not end",
+                                  container->info.id, container->info.owner);
         }
         close_process(container);
         fd_close(container->mount_namespace);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -16,6 +17,10 @@
 
 #define EXIT_LOOK_MSEC 50u
 #define EXIT_LOOKS     100u
+
+/* For the end of a process that was killed; and once one has not ended within that time. */
+#define REAP_MSEC       1000
+#define REAP_AGAIN_MSEC 20
 
 struct Process {
         const ProcessHooks *hooks;
@@ -216,9 +221,16 @@ int process_signal(const Process *process, int signal)
         return 0;
 }
 
-void process_reap(const Process *process)
+bool process_reap(const Process *process)
 {
-        waitid(P_PIDFD, (id_t) process->pidfd, &(siginfo_t){0}, WEXITED);
+        static int patience = REAP_MSEC;
+        struct pollfd end = {.fd = process->pidfd, .events = POLLIN};
+        bool ended = poll(&end, 1, patience) == 1;
+
+        if (!ended)
+                patience = REAP_AGAIN_MSEC;
+        waitid(P_PIDFD, (id_t) process->pidfd, &(siginfo_t){0}, WEXITED | WNOHANG);
+        return ended;
 }
 
 /* -- life -- */

@@ -54,4 +54,6 @@ void process_set_time(Process *process, uint64_t usec);
 
 int process_pidfd(const Process *process);              /* borrowed */
 int process_signal(const Process *process, int signal); /* 0, also when it has ended, or -errno */
-void process_reap(const Process *process); /* blocks until the end, if it is a child: kill first */
+/* Blocks until the end: kill first. False: it does not end, for a file system on which it has a
+ * file open does not let it. */
+bool process_reap(const Process *process);

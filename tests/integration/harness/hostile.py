@@ -13,7 +13,7 @@ from .client import MANAGER, NAME, PATH, identity
 from .wire import SIGNAL, Wire, Writer
 from .world import wait_until
 
-SILENT_FUSE = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'silent_fuse.py')
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def wire(address, uid):
@@ -53,13 +53,13 @@ class Stranger:
         return found
 
 
-class SilentFuse:
-    """Mounted at `where`; see silent_fuse.py."""
+class Fuse:
+    """Mounted at `where`; tells a line for each request that is to remain without an answer."""
 
-    def __init__(self, world, where, uid, lookups):
+    def __init__(self, world, where, program, *arguments):
         self.world, self.where, self.seen = world, where, 0
         os.makedirs(where)
-        self.process = subprocess.Popen([sys.executable, SILENT_FUSE, where, str(uid), str(lookups)],
+        self.process = subprocess.Popen([sys.executable, f'{HERE}/{program}', where, *map(str, arguments)],
                                         stdout=subprocess.PIPE, cwd='/')
         world.extra.append(self.process)
         wait_until(lambda: self.is_mounted() or self.process.poll() is not None, what='the mount')
@@ -70,7 +70,7 @@ class SilentFuse:
         with open('/proc/self/mountinfo') as f:
             return any(line.split()[4] == self.where for line in f)
 
-    def lookups(self):
+    def told(self):
         """How many have come up to now."""
         while select.select([self.process.stdout], [], [], 0)[0]:
             data = os.read(self.process.stdout.fileno(), 4096)

@@ -8,7 +8,7 @@ import time
 from . import rootfs
 from .case import Case
 from .client import PATH, RUNC, BusError, pump
-from .hostile import SilentFuse, wire
+from .hostile import Fuse, wire
 from .world import USERS
 
 
@@ -48,7 +48,15 @@ class Hostile(Case):
         return outcome[0]
 
     def silent_fuse(self, name, user, lookups):
-        fuse = SilentFuse(self.world, f'{self.world.directory}/{name}', USERS.get(user, 0), lookups)
+        """With lookups(): how many have come up to now. See silent_fuse.py."""
+        fuse = Fuse(self.world, f'{self.world.directory}/{name}', 'silent_fuse.py', USERS.get(user, 0), lookups)
+        fuse.lookups = fuse.told
+        self.addCleanup(fuse.close)
+        return fuse
+
+    def deaf_fuse(self, user):
+        """See deaf_fuse.py."""
+        fuse = Fuse(self.world, f'{self.world.directory}/deaf', 'deaf_fuse.py', USERS[user])
         self.addCleanup(fuse.close)
         return fuse
 

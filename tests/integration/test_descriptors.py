@@ -1,0 +1,189 @@
+"""What callers pass as file descriptors: SECURITY.md's rows E22 and E23. What reaches the service at all is N2 in
+test_hostile.py."""
+
+import contextlib
+import ctypes
+import os
+import socket
+import time
+
+from harness.case import Case
+from harness.client import MANAGER, NAME, PATH
+from harness.hostile_case import Hostile
+from harness.invariants import RECEIVER, processes
+from harness.wire import NO_REPLY_EXPECTED, spawn_body
+
+CLOSERS_MAX = 256  # service/spec/limits.h
+FDS = 16           # that the bus passes in one message
+
+
+def closers():
+    """The processes that close what somebody passed: neither the receiver, whose parent is the service, nor gone."""
+    receivers = {pid for pid, name, _, _ in processes() if name == RECEIVER}
+    return [pid for pid, name, state, parent in processes()
+            if name == RECEIVER and (parent in receivers or parent == 1) and state != 'Z']
+
+
+class Descriptors(Hostile):
+    def setUp(self):
+        super().setUp()
+        self.fuse = self.deaf_fuse('carol')
+
+    def file(self):
+        """An open file whose FLUSH no process of the service gets an answer to."""
+        fd = os.open(f'{self.fuse.where}/file', os.O_RDWR)
+        self.addCleanup(self.close, fd)
+        return fd
+
+    def close(self, fd):
+        with contextlib.suppress(OSError):  # a file system that has ended
+            os.close(fd)
+
+    def spawn(self, connection, fds, named=()):
+        """A Spawn that is refused, or never answered to, with these; the body names some of them."""
+        connection.send(NAME, PATH, MANAGER, 'Spawn', 'ayaaya{uh}a{sv}', spawn_body('/nowhere', named),
+                        flags=NO_REPLY_EXPECTED, fds=fds)
+
+    def runs(self, name='alice'):
+        """Another user's command runs as ever."""
+        started = time.monotonic()
+        container = self.impostor(name).run(self.rootfs_of(name), 0, ['/bin/true'])
+        self.assertEqual(container.wait(), ('success', 0))
+        container.delete()
+        self.assertLess(time.monotonic() - started, 2 * self.world.slowness, 'Run')
+
+    def wake(self):
+        """The file system's end: all that waits for it goes on."""
+        self.fuse.close()
+        self.eventually(lambda: not closers(), what='the end of what waited')
+
+    def test_flush_that_never_ends(self):
+        """E22: a file that never lets go of who closes it, named in the message or not, holds nobody up."""
+        connection = self.wire('carol')
+        for named in ([], [(0, 0), (1, 0), (2, 1)]):
+            self.spawn(connection, [self.file(), self.file()], named)
+            self.eventually(closers, what='a process that closes it')
+            self.answers_for(0.3)
+            self.runs()
+        self.assertEqual(len(closers()), 2)
+        self.wake()
+
+    def test_no_copy_of_it(self):
+        """E22: nor do the processes that the service clones while it keeps such a file for a call that waits."""
+        slow = self.silent_fuse('fuse', 'carol', lookups=0)
+        connection = self.wire('carol')
+        connection.send(NAME, PATH, MANAGER, 'Spawn', 'ayaaya{uh}a{sv}', spawn_body(f'{slow.where}/x', [(0, 0)]),
+                        flags=NO_REPLY_EXPECTED, fds=[self.file()])
+        self.eventually(slow.lookups, what='the lookup')
+        self.assertEqual(self.fuse.told(), 0)
+        self.runs()  # in a sandbox that is cloned for it
+        root = os.open(self.rootfs_of('bob'), os.O_PATH)
+        container = self.impostor('bob').spawn('', ['/bin/true'], RootFD=root)  # looked up by a child
+        os.close(root)
+        self.assertEqual(container.wait(), ('success', 0))
+        container.delete()
+        self.assertEqual(self.fuse.told(), 0, 'somebody has closed a copy')
+        slow.close()
+        self.eventually(closers, what='a process that closes it')
+        self.wake()
+
+    def test_end_and_start(self):
+        """E23: a service that ends leaves no lock, no name and no waiting for its successor, and is replaced at once."""
+        world = self.world
+        self.spawn(self.wire('carol'), [self.file()])
+        self.eventually(closers, what='a process that closes it')
+        started = time.monotonic()
+        world.stop_service()
+        self.eventually(lambda: NAME not in world.bus_names(), timeout=2, what='the end of the name')
+        self.assertLess(time.monotonic() - started, 2)
+        self.assertEqual(len(closers()), 1)
+        for link in self.links_of(closers()[0]):
+            self.assertNotIn(world.state_dir, link)
+        world.start_service()  # fails if it has not the lock or the name
+        self.spawn(self.wire('carol'), [self.file()])
+        self.eventually(lambda: len(closers()) == 2, what='another one')
+        world.service.kill()
+        world.service.wait()
+        self.eventually(lambda: NAME not in world.bus_names(), timeout=2, what='the end of the name')
+        world.start_service()
+        Case.baseline = None
+        self.wake()
+        Case.setUp(self)
+
+    def links_of(self, pid):
+        with contextlib.suppress(OSError):
+            return [os.readlink(f'/proc/{pid}/fd/{fd}') for fd in os.listdir(f'/proc/{pid}/fd')]
+        return []
+
+    def test_of_others(self):
+        """E23: what another caller passed is closed at once all the same, so that its peer hears of it."""
+        carol, alice = self.wire('carol'), self.wire('alice')
+        self.spawn(carol, [self.file()] * 3)
+        self.eventually(closers, what='a process that closes it')
+        ours, theirs = socket.socketpair()
+        self.spawn(alice, [theirs.fileno()])
+        theirs.close()
+        ours.settimeout(5)
+        self.assertEqual(ours.recv(1), b'')
+        ours.close()
+        self.wake()
+
+    def test_bounded(self):
+        """E23: beyond CLOSERS_MAX messages no more processes wait; calls with and without descriptors go on."""
+        connection, fd = self.wire('carol'), self.file()
+        for _ in range(CLOSERS_MAX + 40):
+            self.spawn(connection, [fd])
+        self.eventually(lambda: len(closers()) >= CLOSERS_MAX, timeout=60, what='the processes')
+        self.answers_for(1)
+        self.assertEqual(len(closers()), CLOSERS_MAX)
+        reader, writer = os.pipe()
+        container = self.impostor('alice').spawn(self.rootfs_of('alice'), ['/bin/sh', '-c', 'echo here'], fds={1: writer})
+        os.close(writer)
+        self.assertEqual(os.read(reader, 100), b'here\n')
+        os.close(reader)
+        self.assertEqual(container.wait(), ('success', 0))
+        container.delete()
+        self.wake()
+
+    def test_used_by_the_container(self):
+        """E22: yet a socket or a deleted file is the container's to use, twice if it was named twice."""
+        alice = self.impostor('alice')
+        ours, theirs = socket.socketpair()
+        memory = os.memfd_create('x')
+        container = alice.spawn(self.rootfs_of('alice'), ['/bin/sh', '-c', 'echo 1; echo 2 >&2; echo 3 >&5'],
+                                fds={1: theirs.fileno(), 2: theirs.fileno(), 5: memory})
+        theirs.close()
+        self.assertEqual(container.wait(), ('success', 0))
+        container.delete()
+        data = b''
+        while part := ours.recv(100):  # until nobody has it any more
+            data += part
+        self.assertEqual((data, os.pread(memory, 100, 0)), (b'1\n2\n', b'3\n'))
+        ours.close()
+        os.close(memory)
+
+    def test_own_container(self):
+        """E22: who starts a container with it waits for it, and nobody else does; not even who stops the service."""
+        outcome = self.impostor('alice').spawn_async(self.rootfs_of('alice'), ['/bin/true'], fds={5: self.file()})
+        self.eventually(self.fuse.told, what='a FLUSH of the container')
+        self.answers_for(0.5)
+        self.runs('bob')
+        self.assertFalse(outcome)
+        started = time.monotonic()
+        self.world.stop_service()
+        self.assertLess(time.monotonic() - started, 2)
+        self.world.start_service()
+        self.runs('bob')
+        self.fuse.close()
+        self.fresh_service()  # clears the leaf of what has ended only now
+
+    def test_slow_ones(self):
+        """E22: sixteen inotify instances, or as many sockets, in each message: another user's Run hardly notices."""
+        libc, connection = ctypes.CDLL(None), self.wire('carol')
+        for make in (lambda: libc.inotify_init1(0), lambda: socket.socket().detach()):
+            for _ in range(30):
+                fds = [fd for fd in (make() for _ in range(FDS)) if fd >= 0]  # a user may have so many instances
+                self.spawn(connection, fds)
+                for fd in fds:
+                    os.close(fd)
+            self.runs()
