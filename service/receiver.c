@@ -5,8 +5,9 @@
 
 #include <errno.h>
 #include <linux/sched.h>
-#include <stdlib.h>
+#include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -14,7 +15,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "service/spec/limits.h"
@@ -24,10 +24,12 @@
 
 #define RECEIVER_COMM "naive-runc-recv"
 
-/* What an event is of: an fd of the receiver's own, or a part of a letter. Letters are aligned to
- * pages, so the lower bits have the part's number. */
+/* What an event is of: the socket to the service or to a closer, as it is; or a part of a letter.
+ * Letters are aligned to pages, so the lower bits have the part's number. */
 #define IS_PART   (UINT64_C(1) << 63)
 #define PART_MASK UINT64_C(0xff)
+
+#define EVENTS_MAX 16
 
 /* The descriptors of one message, in a page of its own. */
 typedef struct Letter {
@@ -41,59 +43,98 @@ typedef struct Letter {
 typedef struct Receiver {
         int socket, epoll; /* socket -1: the service has let go */
         unsigned n_letters, n_fds, fds_max;
-        unsigned n_closers;
+        unsigned n_closers;    /* processes that close; all but one are at work, or stuck */
+        int idle;              /* socket to the one that waits for work; -1: there is none */
         Letter *first, **last; /* to be closed */
 } Receiver;
 
+static bool watch(const Receiver *receiver, int fd, uint64_t data)
+{
+        struct epoll_event event = {.events = EPOLLIN, .data.u64 = data};
+
+        return epoll_ctl(receiver->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
 /* -- closing -- */
 
-static _Noreturn void close_all(const Letter *letter)
+/* The child shares the table of fds, for each must be gone from the receiver's table without the
+ * receiver's closing it. It works until its socket's other end is closed. */
+static _Noreturn void close_what_comes(pid_t parent, int socket)
 {
-        for (unsigned i = 0; i < letter->n; i++)
-                syscall(SYS_close, letter->parts[i].fd);
+        int fds[FD_RECEIVE_MAX];
+        ssize_t size;
+
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
+                _exit(EXIT_FAILURE);
+        while ((size = recv(socket, fds, sizeof fds, 0)) > 0) {
+                for (size_t i = 0; i < (size_t) size / sizeof *fds; i++)
+                        syscall(SYS_close, fds[i]);
+                send(socket, "", 1, MSG_NOSIGNAL);
+        }
+        close(socket);
         _exit(EXIT_SUCCESS);
 }
 
-/* The child shares the table of fds, for each must be gone from the receiver's table without the
- * receiver's closing it. If the child cannot be made, all that waits is tried again later. */
-static bool begin_closing(Receiver *receiver, Letter *letter)
+static int begin_closer(Receiver *receiver)
 {
-        int pidfd = -1;
-        struct clone_args args = {.flags = CLONE_FILES | CLONE_PIDFD,
-                                  .exit_signal = SIGCHLD,
-                                  .pidfd = (uint64_t) (uintptr_t) &pidfd};
-        struct epoll_event event = {.events = EPOLLIN};
-        pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
+        struct clone_args args = {.flags = CLONE_FILES, .exit_signal = SIGCHLD};
+        pid_t pid = -1, self = getpid();
+        int sockets[2];
 
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+                return -1;
+        if (watch(receiver, sockets[0], (uint64_t) sockets[0]))
+                pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
         if (pid == 0)
-                close_all(letter);
-        if (pid < 0)
-                return false;
-        event.data.u64 = (uint64_t) pidfd;
-        epoll_ctl(receiver->epoll, EPOLL_CTL_ADD, pidfd, &event);
+                close_what_comes(self, sockets[1]);
+        if (pid < 0) {
+                close(sockets[0]);
+                close(sockets[1]);
+                return -1;
+        }
         receiver->n_closers++;
+        return sockets[0];
+}
+
+static void hand_over(Receiver *receiver, Letter *letter)
+{
+        int fds[FD_RECEIVE_MAX];
+
+        for (unsigned i = 0; i < letter->n; i++)
+                fds[i] = letter->parts[i].fd;
+        send(receiver->idle, fds, letter->n * sizeof *fds, MSG_NOSIGNAL);
+        receiver->idle = -1;
         receiver->n_letters--;
         receiver->n_fds -= letter->n;
         munmap(letter, sizeof *letter);
-        return true;
 }
 
+/* If no closer can be made, all that waits is tried again later. */
 static void close_waiting(Receiver *receiver)
 {
-        while (receiver->first && receiver->n_closers < CLOSERS_MAX) {
+        while (receiver->first) {
                 Letter *letter = receiver->first, *next = letter->next;
-                if (!begin_closing(receiver, letter))
+                if (receiver->idle < 0 && receiver->n_closers < CLOSERS_MAX)
+                        receiver->idle = begin_closer(receiver);
+                if (receiver->idle < 0)
                         return;
+                hand_over(receiver, letter);
                 receiver->first = next;
                 if (!next)
                         receiver->last = &receiver->first;
         }
 }
 
-static void on_closer_end(Receiver *receiver, int pidfd)
+/* One is kept for what comes next: to make one costs more than all the rest of a message. */
+static void on_closed(Receiver *receiver, int closer)
 {
-        waitid(P_PIDFD, (id_t) pidfd, &(siginfo_t){0}, WEXITED);
-        close(pidfd);
+        char word;
+
+        if (receiver->idle < 0 && recv(closer, &word, 1, MSG_DONTWAIT) == 1) {
+                receiver->idle = closer;
+                return;
+        }
+        close(closer);
         receiver->n_closers--;
 }
 
@@ -119,12 +160,11 @@ static void on_envelope_gone(Receiver *receiver, uint64_t data)
 static unsigned put_in_envelopes(Receiver *receiver, Letter *letter, int *envelopes)
 {
         for (unsigned i = 0; i < letter->n; i++) {
-                struct epoll_event event = {.data.u64 = IS_PART | (uintptr_t) letter | i};
                 EnvelopeNote note = envelope_note(letter->parts[i].fd);
                 envelopes[i] = envelope_make(letter->parts[i].fd, &note, &letter->parts[i].end);
                 if (envelopes[i] < 0)
                         return i;
-                epoll_ctl(receiver->epoll, EPOLL_CTL_ADD, letter->parts[i].end, &event);
+                watch(receiver, letter->parts[i].end, IS_PART | (uintptr_t) letter | i);
                 letter->n_open++;
         }
         return letter->n;
@@ -189,13 +229,26 @@ static void take_event(Receiver *receiver, uint64_t data)
         else if (data & IS_PART)
                 on_envelope_gone(receiver, data);
         else
-                on_closer_end(receiver, (int) data);
+                on_closed(receiver, (int) data);
+}
+
+static void work(Receiver *receiver)
+{
+        struct epoll_event events[EVENTS_MAX];
+
+        while (receiver->socket >= 0 || receiver->n_letters > 0 ||
+               receiver->n_closers > (receiver->idle >= 0 ? 1 : 0)) {
+                /* the time-out: for a child that could not be made */
+                int n = epoll_wait(receiver->epoll, events, EVENTS_MAX, receiver->first ? 100 : -1);
+                for (int i = 0; i < n; i++)
+                        take_event(receiver, events[i].data.u64);
+                close_waiting(receiver);
+        }
 }
 
 _Noreturn void receiver_work(pid_t service, int socket)
 {
-        Receiver receiver = {.socket = socket};
-        struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t) socket};
+        Receiver receiver = {.socket = socket, .idle = -1};
         struct rlimit files = {.rlim_cur = 1024};
 
         proc_detach(service, &socket, 1);
@@ -203,17 +256,13 @@ _Noreturn void receiver_work(pid_t service, int socket)
          * passed would stay open in the table of a child that is stuck. */
         prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
         prctl(PR_SET_NAME, RECEIVER_COMM, 0, 0, 0);
+        signal(SIGCHLD, SIG_IGN); /* closers leave nothing to be waited for */
         getrlimit(RLIMIT_NOFILE, &files);
         receiver.fds_max = files.rlim_cur > INT32_MAX ? INT32_MAX : (unsigned) files.rlim_cur;
         receiver.last = &receiver.first;
         receiver.epoll = epoll_create1(EPOLL_CLOEXEC);
-        if (receiver.epoll < 0 || epoll_ctl(receiver.epoll, EPOLL_CTL_ADD, socket, &event) < 0)
+        if (receiver.epoll < 0 || !watch(&receiver, socket, (uint64_t) socket))
                 _exit(EXIT_FAILURE);
-        while (receiver.socket >= 0 || receiver.n_letters > 0) {
-                /* the time-out: for a child that could not be made */
-                if (epoll_wait(receiver.epoll, &event, 1, receiver.first ? 100 : -1) == 1)
-                        take_event(&receiver, event.data.u64);
-                close_waiting(&receiver);
-        }
+        work(&receiver);
         _exit(EXIT_SUCCESS);
 }

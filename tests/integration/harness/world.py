@@ -290,9 +290,10 @@ class World:
         for process in [self.service, self.polkit, self.bus.process] + self.extra:
             if process:
                 ours.add(process.pid)
-        ours |= Prepared(self).processes  # before and after: one may come or go meanwhile
+        before = Prepared(self)  # and after: one may come or go meanwhile
         processes = own_processes()
-        ours |= Prepared(self).processes
+        after = Prepared(self)
+        ours |= before.processes | before.closer | after.processes | after.closer
         return {pid: line for pid, line in processes.items()
                 if pid not in ours and 'dbus-broker' not in line.split(' ', 1)[0]}  # one bus may be two processes
 
