@@ -256,7 +256,8 @@ _Noreturn void receiver_work(pid_t service, int socket)
          * passed would stay open in the table of a child that is stuck. */
         prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
         prctl(PR_SET_NAME, RECEIVER_COMM, 0, 0, 0);
-        signal(SIGCHLD, SIG_IGN); /* closers leave nothing to be waited for */
+        /* closers leave nothing to be waited for */
+        sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
         getrlimit(RLIMIT_NOFILE, &files);
         receiver.fds_max = files.rlim_cur > INT32_MAX ? INT32_MAX : (unsigned) files.rlim_cur;
         receiver.last = &receiver.first;
