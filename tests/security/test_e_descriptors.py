@@ -1,5 +1,5 @@
-"""What callers pass as file descriptors: SECURITY.md's rows E22 and E23. What reaches the service at all is N2 in
-test_hostile.py."""
+"""Rows E22 and E23: what callers pass as file descriptors. What reaches the service at all is N2 in
+tests/integration/test_hostile.py."""
 
 import contextlib
 import ctypes
