@@ -19,8 +19,8 @@
 #define EXIT_LOOKS     100u
 
 /* For the end of a process that was killed; and once one has not ended within that time. */
-#define REAP_MSEC       1000
-#define REAP_AGAIN_MSEC 20
+#define REAP_MSEC       5000
+#define REAP_AGAIN_MSEC 50
 
 struct Process {
         const ProcessHooks *hooks;

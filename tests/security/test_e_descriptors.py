@@ -105,8 +105,8 @@ class Descriptors(Hostile):
         self.eventually(closers, what='a process that closes it')
         started = time.monotonic()
         world.stop_service()
-        self.eventually(lambda: NAME not in world.bus_names(), timeout=2, what='the end of the name')
-        self.assertLess(time.monotonic() - started, 2)
+        self.eventually(lambda: NAME not in world.bus_names(), what='the end of the name')
+        self.assertLess(time.monotonic() - started, 10)
         self.assertEqual(len(closers()), 1)
         for link in self.links_of(closers()[0]):
             self.assertNotIn(world.state_dir, link)
@@ -115,7 +115,7 @@ class Descriptors(Hostile):
         self.eventually(lambda: len(closers()) == 2, what='another one')
         world.service.kill()
         world.service.wait()
-        self.eventually(lambda: NAME not in world.bus_names(), timeout=2, what='the end of the name')
+        self.eventually(lambda: NAME not in world.bus_names(), what='the end of the name')
         world.start_service()
         Case.baseline = None
         self.wake()
@@ -182,7 +182,7 @@ class Descriptors(Hostile):
         self.assertFalse(outcome)
         started = time.monotonic()
         self.world.stop_service()
-        self.assertLess(time.monotonic() - started, 2)
+        self.assertLess(time.monotonic() - started, 10)
         self.world.start_service()
         self.runs('bob')
         self.fuse.close()
