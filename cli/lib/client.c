@@ -200,11 +200,17 @@ Client *client_open(const ClientOptions *options)
         return g_steal_pointer(&client);
 }
 
+void client_end_agent(Client *client)
+{
+        polkit_agent_stop(client->agent);
+        client->agent = 0;
+}
+
 void client_free(Client *client)
 {
         if (!client)
                 return;
-        polkit_agent_stop(client->agent);
+        client_end_agent(client);
         sd_bus_flush_close_unref(client->bus);
         embedded_stop(&client->service);
         g_free(client);

@@ -32,6 +32,9 @@ Client *client_open(const ClientOptions *options);
 void client_free(Client *client);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Client, client_free)
 
+/* Ends the password agent, which has copies of our stdio; it is started again if it is needed. */
+void client_end_agent(Client *client);
+
 sd_bus *client_bus(Client *client);
 bool client_is_remote(const Client *client);
 /* Whether the connection carries file descriptors. If not, and `verb` is given, complains that

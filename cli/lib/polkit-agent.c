@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/lib/child.h"
+#include "cli/lib/terminal.h"
 #include "service/util/fd.h"
 
 /* How long pkttyagent may take to register with polkit. */
@@ -15,7 +16,7 @@
 
 bool polkit_agent_is_possible(void)
 {
-        return geteuid() != 0 && isatty(STDIN_FILENO);
+        return geteuid() != 0 && isatty(STDIN_FILENO) && terminal_is_ours(STDIN_FILENO);
 }
 
 pid_t polkit_agent_start(void)

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cli/lib/session/signals.h"
 #include "cli/lib/terminal.h"
 #include "cli/lib/text.h"
 #include "dbus/names.h"
@@ -25,9 +25,8 @@
 /* How long to wait for the last bytes of the terminal once the container has ended, and for the
  * container's end once the terminal has hung up. */
 #define LINGER_USEC (2 * (int64_t) G_USEC_PER_SEC)
-
-static const int caught_signals[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
-                                     SIGUSR2, SIGCONT, SIGPIPE, SIGWINCH};
+/* How often to see whether a terminal of others has become ours: a shell's fg tells nobody. */
+#define LOOK_USEC (G_USEC_PER_SEC / 4)
 
 struct Session {
         Client *client;
@@ -42,6 +41,8 @@ struct Session {
 
         bool is_starting; /* Start is not answered yet: signals wait in `held` */
         sigset_t held;
+        sigset_t sent; /* to leave, and it is not known yet whether the command minds */
+        int ended_by;  /* the signal for which naivec has ended the command, or 0 */
         bool has_waited;
         char *result; /* from the reply of Wait; NULL if it failed */
         int code;
@@ -54,31 +55,16 @@ struct Session {
         int64_t first_leave_signal;
 };
 
-/* nohup, or a shell that starts a background job, sets signals to be ignored. Neither naivec nor
- * the container may then react to them, but a signalfd gets blocked signals even if they are
- * ignored. */
-static bool is_ignored(int signal)
-{
-        struct sigaction action;
-
-        return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
-}
-
 Session *session_new(Client *client, const char *path)
 {
         Session *session = g_new0(Session, 1);
-        sigset_t mask;
 
-        sigemptyset(&mask);
-        for (unsigned i = 0; i < G_N_ELEMENTS(caught_signals); i++)
-                if (!is_ignored(caught_signals[i]))
-                        sigaddset(&mask, caught_signals[i]);
-        sigprocmask(SIG_BLOCK, &mask, &session->saved_mask);
         session->client = client;
         session->path = path;
-        session->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+        session->signal_fd = signals_catch(&session->saved_mask);
         session->status = EXIT_RUNTIME_FAILED;
         sigemptyset(&session->held);
+        sigemptyset(&session->sent);
         return session;
 }
 
@@ -110,29 +96,6 @@ void session_free(Session *session)
 void session_forward_signals(Session *session)
 {
         session->forwards = true;
-}
-
-int session_status_of(const char *result, int code)
-{
-        static const char *const by_signal[] = {"signal", "core-dump", "oom-kill", "timeout"};
-
-        if (!strcmp(result, "success"))
-                return 0;
-        if (!strcmp(result, "exit-code"))
-                return code & 0xff;
-        for (unsigned i = 0; i < G_N_ELEMENTS(by_signal); i++)
-                if (!strcmp(result, by_signal[i]))
-                        return (EXIT_SIGNAL_BASE + code) & 0xff;
-        return EXIT_RUNTIME_FAILED;
-}
-
-int session_status_of_error(const sd_bus_error *error)
-{
-        if (sd_bus_error_has_name(error, ERROR_COMMAND_NOT_FOUND))
-                return EXIT_NOT_FOUND;
-        if (sd_bus_error_has_name(error, ERROR_COMMAND_NOT_EXECUTABLE))
-                return EXIT_NOT_EXECUTABLE;
-        return EXIT_RUNTIME_FAILED;
 }
 
 static void end_with(Session *session, int status)
@@ -169,6 +132,19 @@ static void tell_size(Session *session)
                             &call) >= 0 &&
             sd_bus_message_append(call, "qq", rows, columns) >= 0)
                 send_and_forget(session, call);
+}
+
+/* Reads the user's terminal, in raw mode, as long as it is ours. */
+static void follow_terminal(Session *session)
+{
+        Pump *pump = session->pump;
+        bool was_background = pump->is_background;
+
+        pump->is_background = pump->input_is_tty && !terminal_is_ours(pump->input);
+        if (was_background && !pump->is_background) {
+                raw_mode_enter(&session->raw, STDIN_FILENO);
+                tell_size(session);
+        }
 }
 
 int session_attach(Session *session, TerminalOptions options)
@@ -210,6 +186,8 @@ static int on_waited(sd_bus_message *reply, void *data, sd_bus_error *ret_error)
                 session->deadline = g_get_monotonic_time() + LINGER_USEC;
         if (sd_bus_message_read(reply, "si", &result, &session->code) >= 0) {
                 session->result = g_strdup(result);
+                if (session->ended_by && !strcmp(result, "signal") && session->code == SIGKILL)
+                        session->code = session->ended_by;
                 session->status = session_status_of(result, session->code);
         } else if (!session->is_starting) {
                 /* If Start failed as well, its error says more than that of Wait. */
@@ -217,6 +195,47 @@ static int on_waited(sd_bus_message *reply, void *data, sd_bus_error *ret_error)
                 client_complain(session->client, NULL, sd_bus_message_get_error(reply));
         }
         return 0;
+}
+
+/* The signals went to the process first, so it has had its chance. */
+static int on_pid(sd_bus_message *reply, void *data, sd_bus_error *ret_error)
+{
+        Session *session = data;
+        uint32_t pid;
+
+        if (sd_bus_message_read(reply, "v", "u", &pid) < 0)
+                return 0;
+        for (int signal = 1; signal <= SIGTERM && pid > 0; signal++)
+                if (sigismember(&session->sent, signal) && !session->ended_by &&
+                    signals_are_spared((pid_t) pid, signal)) {
+                        session->ended_by = signal;
+                        tell_signal(session, SIGKILL);
+                }
+        sigemptyset(&session->sent);
+        return 0;
+}
+
+/* A signal that asks to leave ends what does nothing about it. */
+static void pass_signal(Session *session, int signal)
+{
+        g_autoptr(sd_bus_message) call = NULL;
+
+        tell_signal(session, signal);
+        if (!signals_ask_to_leave(signal) || client_is_remote(session->client) ||
+            client_new_call(session->client, session->path, "org.freedesktop.DBus.Properties",
+                            "Get", &call) < 0 ||
+            sd_bus_message_append(call, "ss", INTERFACE_CONTAINER, "Pid") < 0)
+                return;
+        sigaddset(&session->sent, signal);
+        sd_bus_call_async(client_bus(session->client), NULL, call, on_pid, session, 0);
+}
+
+static void pass_if_held(int signal, void *data)
+{
+        Session *session = data;
+
+        if (sigismember(&session->held, signal))
+                pass_signal(session, signal);
 }
 
 static int on_started(sd_bus_message *reply, void *data, sd_bus_error *ret_error)
@@ -235,15 +254,8 @@ static int on_started(sd_bus_message *reply, void *data, sd_bus_error *ret_error
                 end_with(session, session_status_of_error(error));
                 return 0;
         }
-        for (unsigned i = 0; i < G_N_ELEMENTS(caught_signals); i++)
-                if (sigismember(&session->held, caught_signals[i]))
-                        tell_signal(session, caught_signals[i]);
+        signals_foreach(pass_if_held, session);
         return 0;
-}
-
-static bool asks_to_leave(int signal)
-{
-        return signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT;
 }
 
 /* Whether the user has asked to leave so often that naivec ends at once; WatchBus then ends the
@@ -263,12 +275,12 @@ static bool insists_on_leaving(Session *session)
 
 static void forward_signal(Session *session, int signal)
 {
-        if (asks_to_leave(signal) && insists_on_leaving(session))
+        if (signals_ask_to_leave(signal) && insists_on_leaving(session))
                 end_with(session, EXIT_SIGNAL_BASE + signal);
         else if (session->is_starting)
                 sigaddset(&session->held, signal);
         else
-                tell_signal(session, signal);
+                pass_signal(session, signal);
 }
 
 static void take_signal(Session *session, int signal)
@@ -283,7 +295,7 @@ static void take_signal(Session *session, int signal)
                 tell_size(session);
         } else if (session->forwards) {
                 forward_signal(session, signal);
-        } else if (asks_to_leave(signal)) {
+        } else if (signals_ask_to_leave(signal)) {
                 end_with(session, EXIT_SIGNAL_BASE + signal);
         }
 }
@@ -356,6 +368,8 @@ static int timeout_msec(const Session *session)
                 until = (uint64_t) session->deadline;
         if (session->next_eof && (uint64_t) session->next_eof < until)
                 until = (uint64_t) session->next_eof;
+        if (session->pump && session->pump->is_background)
+                until = MIN(until, (uint64_t) now + LOOK_USEC);
         if (until == UINT64_MAX)
                 return -1;
         if (until <= (uint64_t) now)
@@ -373,8 +387,10 @@ static int poll_once(Session *session)
                 return events;
         fds[0] = (struct pollfd){sd_bus_get_fd(client_bus(session->client)), (short) events, 0};
         fds[1] = (struct pollfd){session->signal_fd, POLLIN, 0};
-        if (session->pump)
+        if (session->pump) {
+                follow_terminal(session);
                 pump_prepare(session->pump, fds + 2);
+        }
         if (poll(fds, n, timeout_msec(session)) < 0)
                 return errno == EINTR ? 0 : -errno;
         if (fds[1].revents)

@@ -17,10 +17,19 @@
 /* A pipe that poll() calls writable takes this many bytes without blocking. */
 #define WRITE_MAX 4096
 
+bool terminal_is_ours(int fd)
+{
+        pid_t group = tcgetpgrp(fd); /* fails for a terminal that does not control us */
+
+        return group < 0 || group == getpgrp();
+}
+
 void raw_mode_enter(RawMode *mode, int fd)
 {
         struct termios raw;
 
+        if (!terminal_is_ours(fd))
+                return;
         /* After a SIGCONT raw mode is entered again, for the shell may have changed the terminal.
          * The state to restore is that of the first time. */
         if (!mode->is_raw && tcgetattr(fd, &mode->saved) < 0)
@@ -33,7 +42,8 @@ void raw_mode_enter(RawMode *mode, int fd)
 
 void raw_mode_leave(RawMode *mode)
 {
-        if (mode->is_raw)
+        /* whoever has taken the terminal has set its own mode */
+        if (mode->is_raw && terminal_is_ours(mode->fd))
                 tcsetattr(mode->fd, TCSADRAIN, &mode->saved);
         mode->is_raw = false;
 }
@@ -105,7 +115,7 @@ static struct pollfd ask(int fd, short events)
 
 static bool wants_input(const Pump *pump)
 {
-        return !pump->is_paused && is_empty(&pump->up) && pump->peer >= 0;
+        return !pump->is_paused && !pump->is_background && is_empty(&pump->up) && pump->peer >= 0;
 }
 
 void pump_prepare(const Pump *pump, struct pollfd fds[PUMP_FDS])
@@ -159,7 +169,7 @@ static void read_input(Pump *pump)
         char keys[sizeof pump->up.data - 2]; /* leaves room for a Ctrl-P that was held back */
         ssize_t n = read(pump->input, keys, sizeof keys);
 
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        if (n < 0 && (errno == EAGAIN || errno == EINTR || !terminal_is_ours(pump->input)))
                 return;
         pump->up.start = pump->up.end = 0;
         if (n <= 0) {

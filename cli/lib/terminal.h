@@ -15,7 +15,12 @@ typedef struct {
         struct termios saved;
 } RawMode;
 
-/* Does nothing if `fd` is no terminal. May be called twice, as may raw_mode_leave(). */
+/* May we read this terminal and change its mode? In the background of a shell, or under timeout(1),
+ * a process that does so is stopped. True of what is no terminal. */
+bool terminal_is_ours(int fd);
+
+/* Does nothing if `fd` is no terminal, or not ours. May be called twice, as may raw_mode_leave().
+ */
 void raw_mode_enter(RawMode *mode, int fd);
 void raw_mode_leave(RawMode *mode);
 
@@ -35,8 +40,9 @@ typedef struct {
         bool sends_eof;       /* the end of a pipe on stdin becomes the terminal's Ctrl-D */
         bool has_sent_eof;
         bool input_is_tty, output_is_tty;
-        bool is_paused;  /* reads nothing from our side yet */
-        bool is_holding; /* a Ctrl-P that may begin the detach keys */
+        bool is_paused;     /* reads nothing from our side yet */
+        bool is_background; /* our terminal belongs to others: reads nothing from it */
+        bool is_holding;    /* a Ctrl-P that may begin the detach keys */
         bool has_detached, has_hung_up, has_lost_output;
         Chunk up, down;
 } Pump;

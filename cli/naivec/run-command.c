@@ -6,6 +6,7 @@
 
 #include "cli/lib/values.h"
 #include "service/spec/limits.h"
+#include "service/util/fd.h"
 
 enum { FLAG_FD = FLAG_OF_VERB, FLAG_TMPFS };
 
@@ -135,6 +136,21 @@ void run_command_attach(RunCommand *command)
         for (int fd = 0; !run_command_has_terminal(command) && fd <= 2; fd++)
                 spawn_request_add_fd(request, fd, fd);
         pass_term(command);
+}
+
+void run_command_yield_fds(const RunCommand *command)
+{
+        const GArray *fds = command->request.fds;
+        autofd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        for (unsigned i = 0; i < fds->len; i++) {
+                int fd = g_array_index(fds, int, 2 * i);
+
+                if (fd > STDERR_FILENO)
+                        close(fd);
+                else if (fd < STDERR_FILENO && null >= 0)
+                        dup2(null, fd);
+        }
 }
 
 bool run_command_has_terminal(const RunCommand *command)

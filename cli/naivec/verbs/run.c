@@ -114,6 +114,8 @@ static int run_attached(Invocation *invocation, RunCommand *command)
         status = request_container(client, command, "Create", &path);
         if (status != 0)
                 return status;
+        client_end_agent(client);
+        run_command_yield_fds(command);
         session = session_new(client, path);
         session_forward_signals(session);
         if (run_command_has_terminal(command))

@@ -1,0 +1,27 @@
+#include <string.h>
+
+#include "cli/lib/session.h"
+#include "dbus/names.h"
+
+int session_status_of(const char *result, int code)
+{
+        static const char *const by_signal[] = {"signal", "core-dump", "oom-kill", "timeout"};
+
+        if (!strcmp(result, "success"))
+                return 0;
+        if (!strcmp(result, "exit-code"))
+                return code & 0xff;
+        for (unsigned i = 0; i < G_N_ELEMENTS(by_signal); i++)
+                if (!strcmp(result, by_signal[i]))
+                        return (EXIT_SIGNAL_BASE + code) & 0xff;
+        return EXIT_RUNTIME_FAILED;
+}
+
+int session_status_of_error(const sd_bus_error *error)
+{
+        if (sd_bus_error_has_name(error, ERROR_COMMAND_NOT_FOUND))
+                return EXIT_NOT_FOUND;
+        if (sd_bus_error_has_name(error, ERROR_COMMAND_NOT_EXECUTABLE))
+                return EXIT_NOT_EXECUTABLE;
+        return EXIT_RUNTIME_FAILED;
+}
