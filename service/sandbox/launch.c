@@ -65,7 +65,8 @@ static bool prepare_trees(const LaunchInput *input, pid_t pid, Trees *trees, GEr
         const TreeSpec *spec = &input->order->tree;
         const RootfsTree root = {.fd = spec->root.fd,
                                  .path = spec->rootfs,
-                                 .attributes = compile_root_attributes(input->order)};
+                                 .attributes = compile_root_attributes(input->order),
+                                 .owner = input->order->owner};
         IdMap *map = input->made->map;
         autofd int own = -1, host = -1;
 
@@ -79,7 +80,8 @@ static bool prepare_trees(const LaunchInput *input, pid_t pid, Trees *trees, GEr
                 const RootfsTree source = {.fd = mount->place.fd,
                                            .path = mount->source,
                                            .is_source = true,
-                                           .attributes = compile_mount_attributes(mount)};
+                                           .attributes = compile_mount_attributes(mount),
+                                           .owner = input->order->owner};
                 if (mount->source &&
                     !add_tree(trees, &source, mount->is_privileged ? host : own, error))
                         return false;

@@ -28,6 +28,8 @@ static MountInfo *parse_line(const char *line)
         if (dash + 3 >= n)
                 return NULL;
         MountInfo *mount = g_new0(MountInfo, 1);
+        mount->id = (int) g_ascii_strtoll(fields[0], NULL, 10);
+        mount->parent = (int) g_ascii_strtoll(fields[1], NULL, 10);
         mount->device = g_strdup(fields[2]);
         mount->root = g_strcompress(fields[3]);
         mount->point = g_strcompress(fields[4]);

@@ -7,9 +7,10 @@
 #include <glib.h>
 
 typedef struct MountInfo {
-        char *device; /* "major:minor" */
-        char *root;   /* the part of the file system that is mounted, "/" for all of it */
-        char *point;  /* where it is mounted, as this process sees it */
+        int id, parent; /* `parent`: the mount that it is mounted on */
+        char *device;   /* "major:minor" */
+        char *root;     /* the part of the file system that is mounted, "/" for all of it */
+        char *point;    /* where it is mounted, as this process sees it */
         char *type;
         char *options; /* of the file system, not of the mount: cgroup v1 names controllers here */
 } MountInfo;

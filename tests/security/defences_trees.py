@@ -5,6 +5,8 @@ CHILD, LAUNCH, LOOKUP, API = 'service/sandbox/child/child.c', 'service/sandbox/l
 DEFENCES = [
     ('B4', 'the check that a path leads back to RootFD', LOOKUP, '? check_reachable(STDIN_FILENO) : -ENOTDIR',
      '? 0 : -ENOTDIR', 'test_trees.RootFd'),
+    ('B3', 'the silence on what is mounted where a caller may not look', 'service/rootfs/unmappable.c',
+     'return may_look_up(fd, part, owner)', 'return true', 'test_b_unmappable'),
     ('B2', "the caller's right to read what it binds", LOOKUP, 'right = R_OK;', 'right = F_OK;', 'test_trees.WhoseFiles'),
     ('B2', 'the question for a writable bind of what is not the caller\'s', API, '!mount->read_only &&',
      'false &&', 'test_trees.WhoseFiles'),

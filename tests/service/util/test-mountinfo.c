@@ -18,6 +18,8 @@ TEST(parse)
 
         g_assert_cmpuint(mounts->len, ==, 3);
         const MountInfo *second = mounts->pdata[1], *third = mounts->pdata[2];
+        g_assert_cmpint(second->id, ==, 35);
+        g_assert_cmpint(second->parent, ==, 31);
         g_assert_cmpstr(second->root, ==, "/docker/ab");
         g_assert_cmpstr(second->type, ==, "cgroup");
         g_assert_cmpstr(second->options, ==, "rw,memory");
