@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from harness.case import Case
-from harness.client import CONTAINER, GLib
+from harness.client import GLib
 from harness.place import Place
 from test_naivec import Naivec
 
@@ -118,16 +118,6 @@ class Packets(Case):
         packets = list(self.packets(container, Offset=GLib.Variant('t', 5)))
         self.assertEqual(packets[0][0], 300000 - KEPT)
         self.assertEqual((sum(len(data) for _, data in packets), packets[-1]), (KEPT, (300000, b'')))
-
-    def test_hold_is_the_owners(self):
-        """Who may only inspect a container cannot make it wait."""
-        container = self.user('alice').run(self.rootfs_of('alice'), 0, ['/bin/sleep', '60'])
-        with self.refused('AccessDenied', text='Hold'):
-            self.user('erin').call(container.path, CONTAINER, 'OpenLog', 'a{sv}',
-                                   ({'Hold': GLib.Variant('b', True)},))
-        self.user('erin').call(container.path, CONTAINER, 'OpenLog', 'a{sv}', ({},))
-        for fd in self.user('erin').fds:
-            os.close(fd)
 
 
 class Restart(Naivec):

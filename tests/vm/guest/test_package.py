@@ -34,6 +34,20 @@ class Package(Case):
         lines = [line for line in (done.stdout + done.stderr).splitlines() if 'naive' in line]
         self.assertEqual((done.returncode, lines), (0, []))
 
+    def test_3_needrestart(self):
+        """needrestart, which reads Perl, chooses no restart of the containers' unit, and may restart the service"""
+        path = '/etc/needrestart/conf.d/naive-runc.conf'
+        self.assertIn(path, output('dpkg-query', '-Wf', '${Conffiles}', 'naive-runc'))
+        # as its configuration file reads those of conf.d, and as it looks a unit up
+        script = """use strict; our %nrconf = (override_rc => {qr(^dbus) => 0});
+                    eval do { local(@ARGV, $/) = shift; <> }; die $@ if $@;
+                    for my $unit (@ARGV) {
+                            my @found = grep { $unit =~ /$_/ } keys %{$nrconf{override_rc}};
+                            print "$unit ", join(",", map { $nrconf{override_rc}->{$_} } @found), "\\n";
+                    }"""
+        self.assertEqual(output('perl', '-we', script, path, machine.CONTAINERS, machine.UNIT).splitlines(),
+                         [f'{machine.CONTAINERS} 0', machine.UNIT])
+
     def test_4_configuration_file(self):
         """the configuration is a conffile, and files belong to root alone"""
         self.assertIn(machine.CONFIG, output('dpkg-query', '-Wf', '${Conffiles}', 'naive-runc'))
