@@ -111,6 +111,16 @@ static void call_again(Requests *requests, sd_bus_message *message,
         sd_bus_error_free(&error);
 }
 
+static uint64_t now_usec(void)
+{
+        return (uint64_t) g_get_monotonic_time();
+}
+
+static void charge_since(Requests *requests, uid_t uid, uint64_t began)
+{
+        requests->options.charge(uid, now_usec() - began, requests->options.handler_data);
+}
+
 /* One in each turn of the loop: a request that is refused at once makes room for the next. */
 static gboolean on_turn(void *data)
 {
@@ -121,7 +131,9 @@ static gboolean on_turn(void *data)
                 requests->turn = 0;
                 return G_SOURCE_REMOVE;
         }
+        uint64_t began = now_usec();
         call_again(requests, waiter->message, waiter->again);
+        charge_since(requests, waiter->place.uid, began);
         waiter_free(waiter);
         return G_SOURCE_CONTINUE;
 }
@@ -312,25 +324,9 @@ void requests_refuse(Requests *requests, RequestFunc cancelled, void *data)
         }
 }
 
-static void stop_watching(Request *request)
-{
-        peer_watch_free(request->watch);
-        request->watch = NULL;
-}
-
-static void on_present(void *data)
-{
-        Request *request = data;
-        RequestQuestion question = request->question;
-
-        stop_watching(request);
-        request->question = (RequestQuestion){0};
-        question.next(request, question.data);
-}
-
-/* Polkit may say yes of a caller that it never found (CVE-2021-3560), and say so before the bus
- * says that the caller is gone. So a yes counts only once the bus has said that the caller is
- * there. */
+/* Polkit may say yes of a caller that had left before polkit asked the bus for it (CVE-2021-3560).
+ * dbus-daemon and dbus-broker tell us that a client has left in the moment in which it leaves, so
+ * before such a yes: on_caller_left() has ended the request then. */
 static void on_answer(GError *error, void *data)
 {
         Request *request = data;
@@ -339,12 +335,17 @@ static void on_answer(GError *error, void *data)
         request->query = NULL;
         log_decision(request->caller->uid, question.action,
                      error ? error->message : "authorized by polkit");
+        peer_watch_free(g_steal_pointer(&request->watch));
         if (!error) {
-                peer_watch_await(request->watch, on_present);
+                Requests *requests = request->requests;
+                uid_t uid = request->caller->uid;
+                uint64_t began = now_usec();
+                request->question = (RequestQuestion){0};
+                question.next(request, question.data);
+                charge_since(requests, uid, began);
                 return;
         }
         refusals_of(request->requests, request->caller->uid)->count++;
-        stop_watching(request);
         if (question.refused)
                 question.refused(request, question.data);
         else

@@ -26,6 +26,8 @@ typedef struct RequestsOptions {
         PeerWatches *watches; /* both borrowed */
         Activity activity;
         void *handler_data;
+        /* The time that goes on with a request after its turn has come, or polkit's answer. */
+        void (*charge)(uid_t uid, uint64_t usec, void *handler_data);
 } RequestsOptions;
 
 Requests *requests_new(const RequestsOptions *options);

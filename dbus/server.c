@@ -2,6 +2,13 @@
 
 #include "service/spec/limits.h"
 
+static void charge(uid_t uid, uint64_t usec, void *data)
+{
+        Server *server = data;
+
+        intake_charge(server->intake, uid, usec);
+}
+
 Server *server_new(const ServerOptions *options)
 {
         Server *server = g_new0(Server, 1);
@@ -24,6 +31,7 @@ Server *server_new(const ServerOptions *options)
                 .watches = server->watches,
                 .activity = options->activity,
                 .handler_data = server,
+                .charge = charge,
         });
         server->waiting = waiting_new(&(WaitingOptions){
                 .bus = options->bus,

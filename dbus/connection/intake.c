@@ -265,6 +265,11 @@ BusTurn intake_turn(Intake *intake)
                        : (BusTurn){.take = turn, .due_at = due_at, .data = intake};
 }
 
+void intake_charge(Intake *intake, uid_t uid, uint64_t usec)
+{
+        call_queue_charge(intake->queue, uid, usec);
+}
+
 bool intake_is_idle(const Intake *intake)
 {
         return !intake->let_in && call_queue_is_empty(intake->queue);

@@ -32,6 +32,9 @@ void intake_free(Intake *intake);
 bool intake_start(Intake *intake, GError **error);
 BusTurn intake_turn(Intake *intake); /* for the source of the bus */
 
+/* What a user's calls cost beside their handlers, later. */
+void intake_charge(Intake *intake, uid_t uid, uint64_t usec);
+
 bool intake_is_idle(const Intake *intake);               /* no call waits */
 uint64_t intake_calls(const Intake *intake);             /* method calls that have come in so far */
 void intake_cancel(Intake *intake, const GError *error); /* answers the calls that wait */

@@ -9,7 +9,7 @@ typedef struct Peer {
         char *name;
         sd_bus_slot *query;
         GQueue watching; /* PeerWatch, borrowed */
-        bool telling, is_present;
+        bool telling;
         guint failed; /* tells the watches, later, that the bus could not even be asked */
 } Peer;
 
@@ -23,7 +23,6 @@ struct PeerWatch {
         Peer *peer; /* NULL once it was told */
         GList link; /* in the peer's `watching` */
         PeerWatchFunc function;
-        PeerPresentFunc present; /* awaited; NULL once it was called */
         void *data;
 };
 
@@ -58,26 +57,6 @@ static int tell(Peer *peer, bool gone)
         return 0;
 }
 
-/* A function may free its watch and others, so the list is looked through anew after each. */
-static void tell_present(Peer *peer)
-{
-        peer->is_present = true;
-        peer->telling = true;
-        for (GList *link = peer->watching.head; link;) {
-                PeerWatch *watch = link->data;
-                PeerPresentFunc present = watch->present;
-                link = link->next;
-                if (present) {
-                        watch->present = NULL;
-                        present(watch->data);
-                        link = peer->watching.head;
-                }
-        }
-        peer->telling = false;
-        if (!peer->watching.head)
-                drop(peer);
-}
-
 static int on_left(sd_bus_message *message, void *data, sd_bus_error *error)
 {
         PeerWatches *watches = data;
@@ -100,10 +79,7 @@ static int on_reply(sd_bus_message *message, void *data, sd_bus_error *error)
         if (sd_bus_message_is_method_error(message, NULL) ||
             sd_bus_message_read(message, "b", &has_owner) < 0)
                 return tell(peer, false);
-        if (!has_owner)
-                return tell(peer, true);
-        tell_present(peer);
-        return 0;
+        return has_owner ? 0 : tell(peer, true);
 }
 
 static gboolean on_failed(void *data)
@@ -161,20 +137,8 @@ PeerWatch *peer_watch_new_sender(PeerWatches *watches, const char *name, PeerWat
                                  void *data)
 {
         Peer *peer = g_hash_table_lookup(watches->peers, name);
-        PeerWatch *watch = watch_peer(peer ? peer : peer_new(watches, name), function, data);
 
-        watch->peer->query = sd_bus_slot_unref(watch->peer->query);
-        if (!watch->peer->is_present)
-                tell_present(watch->peer);
-        return watch;
-}
-
-void peer_watch_await(PeerWatch *watch, PeerPresentFunc present)
-{
-        if (watch->peer && watch->peer->is_present)
-                present(watch->data);
-        else
-                watch->present = present;
+        return watch_peer(peer ? peer : peer_new(watches, name), function, data);
 }
 
 void peer_watch_free(PeerWatch *watch)

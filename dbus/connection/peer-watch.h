@@ -32,10 +32,3 @@ PeerWatch *peer_watch_new(PeerWatches *watches, const char *name, PeerWatchFunc 
 PeerWatch *peer_watch_new_sender(PeerWatches *watches, const char *name, PeerWatchFunc function,
                                  void *data);
 void peer_watch_free(PeerWatch *watch);
-
-typedef void (*PeerPresentFunc)(void *data);
-
-/* Calls `present`, with the watch's data, once it is sure that the client is there: it had not left
- * before, and cannot leave unseen any more. Calls it at once, from inside this, if that is known
- * already. The function may free the watch. */
-void peer_watch_await(PeerWatch *watch, PeerPresentFunc present);
