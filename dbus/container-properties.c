@@ -18,6 +18,7 @@
 #define FITS_texts(field)  IS(field, char **)
 #define FITS_state(field)  IS(field, ContainerState)
 #define FITS_result(field) IS(field, ContainerResult)
+#define FITS_limit(field)  IS(field, LimitHit)
 
 static int append_u32(sd_bus_message *reply, const void *field)
 {
@@ -58,6 +59,13 @@ static int append_result(sd_bus_message *reply, const void *field)
         const ContainerResult *result = field;
 
         return sd_bus_message_append_basic(reply, 's', container_result_to_string(*result));
+}
+
+static int append_limit(sd_bus_message *reply, const void *field)
+{
+        const LimitHit *hit = field;
+
+        return sd_bus_message_append_basic(reply, 's', limit_hit_to_string(*hit));
 }
 
 /* -- the rows -- */

@@ -26,6 +26,7 @@
         X(ExitedUSec, u64, exited_usec, PROPERTY_AT_END)                                           \
         X(Result, result, result, PROPERTY_AT_END)                                                 \
         X(ExitCode, i32, code, PROPERTY_AT_END)                                                    \
+        X(LimitHit, limit, limit_hit, PROPERTY_AT_END)                                             \
         X(OOMKills, u64, oom_kills, PROPERTY_AT_END)                                               \
         X(MemoryMax, u64, memory_max, PROPERTY_CHANGES)                                            \
         X(Deviations, texts, deviations, PROPERTY_CONST)
@@ -38,6 +39,7 @@
 #define PROPERTY_TYPE_texts  "as"
 #define PROPERTY_TYPE_state  "s"
 #define PROPERTY_TYPE_result "s"
+#define PROPERTY_TYPE_limit  "s"
 
 enum {
         PROPERTY_CONST = 0,

@@ -21,7 +21,9 @@
         X(MemorySwapMax, "t", "memory-swap-max", "BYTES",                                          \
           "swap allowed beside the memory (default: 0)")                                           \
         X(TasksMax, "t", "pids-limit", "N",                                                        \
-          "limit of processes and threads; root may say 'infinity'")
+          "limit of processes and threads; root may say 'infinity'")                               \
+        X(RuntimeMaxUSec, "t", "timeout", "SECONDS",                                               \
+          "kill the container when it has run for this long; 'infinity' for no limit")
 
 /* What is to run, and with which rights. */
 #define PROCESS_OPTIONS(X)                                                                         \

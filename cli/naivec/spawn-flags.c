@@ -78,6 +78,18 @@ static char *take_limit(SpawnRequest *request, SpawnOption option, const char *t
         return take_swap(request, option, size_parse(text, &limit) && !limit ? "-1" : text);
 }
 
+/* 0 means no limit. */
+static char *take_time(SpawnRequest *request, SpawnOption option, const char *text)
+{
+        uint64_t usec = 0;
+        char number[24];
+
+        if (!value_parse_seconds(text, &usec))
+                return refusal(option, text, "seconds, or '2min 30s'");
+        g_snprintf(number, sizeof number, "%" G_GUINT64_FORMAT, usec);
+        return take_limit(request, option, number);
+}
+
 /* NAME=VALUE, or NAME to pass on the value that the variable has here, if it is set. */
 static char *take_variable(SpawnRequest *request, SpawnOption option, const char *text)
 {
@@ -161,6 +173,7 @@ static const struct {
         [SPAWN_MemoryMax] = {.letter = 'm', .take = take_limit},
         [SPAWN_MemorySwapMax] = {.take = take_swap},
         [SPAWN_Mounts] = {.letter = 'v', .take = take_volume},
+        [SPAWN_RuntimeMaxUSec] = {.take = take_time},
         [SPAWN_TasksMax] = {.take = take_limit},
         [SPAWN_Terminal] = {.letter = 't'},
         [SPAWN_UMask] = {.take = take_octal},

@@ -1,16 +1,18 @@
 #include "dbus/decode/arguments.h"
 #include "dbus/decode/decoders.h"
 
-bool decode_MemoryMax(sd_bus_message *message, Order *order, GError **error)
+/* 0 is no limit. */
+static bool read_limit(sd_bus_message *message, const char *what, uint64_t *max, GError **error)
 {
-        uint64_t *max = &order->resources.memory_max;
-
-        if (!arguments_read_uint64(message, "MemoryMax", max, error))
+        if (!arguments_read_uint64(message, what, max, error))
                 return false;
         if (*max == 0)
                 *max = UINT64_MAX;
         return true;
 }
+
+DECODE(MemoryMax, read_limit, resources.memory_max)
+DECODE(RuntimeMaxUSec, read_limit, resources.run_time_max)
 
 bool decode_MemorySwapMax(sd_bus_message *message, Order *order, GError **error)
 {

@@ -131,12 +131,13 @@ int cgroup_oom_fd(const Cgroup *cgroup, short *ret_events)
 uint64_t cgroup_oom_kills(Cgroup *cgroup)
 {
         char text[512];
-        uint64_t events;
+        uint64_t events = 0;
 
         if (cgroup->oom_count_fd < 0)
                 return 0;
         if (cgroup->oom_event_fd >= 0 && read(cgroup->oom_event_fd, &events, sizeof events) < 0)
                 events = 0; /* EAGAIN: none since the last time */
+        cgroup->oom_events += events;
         ssize_t n = pread(cgroup->oom_count_fd, text, sizeof text - 1, 0);
         if (n < 0)
                 return 0;

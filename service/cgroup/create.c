@@ -100,6 +100,7 @@ bool cgroup_make_owner(const Cgroup *cgroup, unsigned index, GError **error)
                 return find_parent(h) ||
                        cgroup_fail(cgroup, index, "find the parent of", errno, error);
         g_hash_table_remove(cgroup->tree->capped, GUINT_TO_POINTER(cgroup->owner));
+        g_hash_table_remove(cgroup->tree->told, GUINT_TO_POINTER(cgroup->owner));
         snprintf(name, sizeof name, "%u", (unsigned) cgroup->owner);
         if (mkdirat(h->parent_fd, name, 0755) == 0 || errno == EEXIST)
                 return true;

@@ -7,7 +7,7 @@
  * The files in their order; each calls those before it, never one behind it: procs.c (numbers,
  * lists, processes), v1.c and v2.c (the backends), ceilings.c (what an owner may have), tree.c (the
  * hierarchies), cgroup.c (a leaf, leaf.h), create.c (making it), copy.c (making it in a copy of the
- * service), sweep.c (what is left behind). */
+ * service), hit.c (which limit it met), sweep.c (what is left behind). */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -59,10 +59,11 @@ struct CgroupTree {
         char *missing[_CGROUP_CONTROLLER_MAX]; /* why it is -1 */
         CgroupLimits ceilings;                 /* of an owner's directory */
         GHashTable *capped;  /* set of the owners whose directories have the ceilings */
+        GHashTable *told;    /* owner → OwnerEvents of hit.c */
         int tracking;        /* the hierarchy in which every container has a leaf, or -1 */
         bool is_copy;        /* another process makes what is above the leaves */
         bool kills_at_birth; /* so the child enters its v2 leaf by itself, as it does those of v1 */
-        CgroupTree *before;  /* where a version before has left containers, or NULL */
+        CgroupTree *before;  /* of a version before, or NULL */
 };
 
 /* -- procs.c: what is the same in both versions -- */
@@ -71,7 +72,6 @@ const char *cgroup_controller_name(CgroupController controller);
 
 /* Names of the sub-directories; empty if there are none or it cannot be read. */
 GPtrArray *cgroup_list_directories(int dirfd);
-/* Those of the owners' directories. */
 GPtrArray *cgroup_list_owners(const CgroupHierarchy *hierarchy);
 
 /* Only a number as we write it into a name: digits, no leading zero. */

@@ -19,6 +19,8 @@ struct Cgroup {
         int entry_fds[CGROUP_ENTRY_FDS_MAX]; /* of the v1 hierarchies, without gaps */
         unsigned n_entries;
         int oom_count_fd, oom_event_fd;
+        uint64_t oom_events; /* of v1, that were read so far */
+        uint64_t owner_hits; /* of the owner's limit of memory, when the container began */
 };
 
 /* -- cgroup.c -- */

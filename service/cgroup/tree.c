@@ -19,6 +19,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "service/cgroup/hit.h"
 #include "service/spec/error.h"
 #include "service/util/fd.h"
 #include "service/util/mountinfo.h"
@@ -365,6 +366,7 @@ CgroupTree *cgroup_tree_new(const char *parent)
         tree->tracking = -1;
         tree->ceilings = (CgroupLimits){CGROUP_NO_LIMIT, CGROUP_NO_LIMIT, CGROUP_NO_LIMIT};
         tree->capped = g_hash_table_new(NULL, NULL);
+        tree->told = cgroup_owner_events_new();
         for (unsigned i = 0; i < _CGROUP_CONTROLLER_MAX; i++)
                 tree->serving[i] = -1;
         g_autoptr(GPtrArray) mounts = mountinfo_read();
@@ -397,6 +399,7 @@ void cgroup_tree_free(CgroupTree *tree)
         for (unsigned i = 0; i < _CGROUP_CONTROLLER_MAX; i++)
                 g_free(tree->missing[i]);
         g_hash_table_destroy(tree->capped);
+        g_hash_table_destroy(tree->told);
         cgroup_tree_free(tree->before);
         g_free(tree);
 }

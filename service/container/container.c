@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "service/cgroup/hit.h"
+#include "service/container/ending.h"
 #include "service/container/internal.h"
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
@@ -78,29 +80,9 @@ static void drop_order(Container *container)
 static void close_process(Container *container)
 {
         oom_watch_end(&container->oom);
+        deadline_end(&container->deadline);
         g_clear_pointer(&container->process, process_free);
         container->info.pid = 0;
-}
-
-static void set_result(Container *container, const siginfo_t *status)
-{
-        ContainerInfo *info = &container->info;
-
-        info->code = status->si_status;
-        if (status->si_code == 0)
-                info->result = info->oom_kills > 0 ? RESULT_OOM_KILL : RESULT_UNKNOWN;
-        else if (status->si_code == CLD_EXITED && info->code == 0)
-                info->result = RESULT_SUCCESS;
-        else if (info->oom_kills >
-                 0) { /* a shell may outlive its killed child, and exit before its own kill */
-                info->result = RESULT_OOM_KILL;
-                info->code = SIGKILL;
-        } else if (status->si_code == CLD_EXITED)
-                info->result = RESULT_EXIT_CODE;
-        else if (container->timed_out && info->code == SIGKILL)
-                info->result = RESULT_TIMEOUT;
-        else
-                info->result = status->si_code == CLD_DUMPED ? RESULT_CORE_DUMP : RESULT_SIGNAL;
 }
 
 /* The process ended without reporting why. */
@@ -111,7 +93,7 @@ static void set_silent_failure(Container *container, const siginfo_t *status)
         if (container->info.oom_kills > 0)
                 cgroup_memory_too_low(container->info.memory_max,
                                       "start the command: killed for memory", &container->failure);
-        else if (container->timed_out)
+        else if (container->overdue.is_over)
                 error_set(&container->failure, RUNTIME_ERROR_SETUP_FAILED,
                           "the container was not set up within %u ms", SETUP_TIMEOUT_MSEC);
         else
@@ -125,15 +107,17 @@ static void on_ended(const siginfo_t *status, void *data)
         Container *container = data;
         ContainerInfo *info = &container->info;
 
-        if (container->cgroup)
+        if (container->cgroup) {
                 info->oom_kills = cgroup_oom_kills(container->cgroup);
+                info->limit_hit = cgroup_limit_hit(container->cgroup, info->oom_kills);
+        }
         info->exited_usec = (uint64_t) g_get_real_time();
         bool was_running = info->state == CONTAINER_RUNNING || info->state == CONTAINER_PAUSED;
         bool was_created = info->state == CONTAINER_CREATED && !container_is_starting(container);
         close_process(container);
         container_set_state(container, CONTAINER_STOPPED);
         if (was_running || was_created)
-                set_result(container, status);
+                ending_judge(info, status, &container->overdue);
         else {
                 info->result = RESULT_SETUP_FAILED;
                 set_silent_failure(container, status);
@@ -151,8 +135,21 @@ static void on_overdue(void *data)
 {
         Container *container = data;
 
-        container->timed_out = true;
+        container->overdue.is_over = true;
         container_kill(container, true, SIGKILL, NULL);
+}
+
+static void on_deadline(void *data)
+{
+        Container *container = data;
+
+        container->overdue.limit = LIMIT_HIT_RUN_TIME;
+        on_overdue(container);
+}
+
+static void begin_deadline(Container *container)
+{
+        deadline_begin(&container->deadline, container->info.deadline_usec, on_deadline, container);
 }
 
 static void on_ready(int terminal, void *data)
@@ -190,6 +187,8 @@ static void on_executed(void *data)
                 if (!process_has_executed(container->process))
                         return;
         }
+        container->info.deadline_usec = deadline_after(container->order->resources.run_time_max);
+        begin_deadline(container);
         drop_order(container);
         container->info.started_usec = (uint64_t) g_get_real_time();
         container_set_state(container, CONTAINER_RUNNING);
@@ -274,7 +273,7 @@ bool container_launch(Container *container, const ContainerEngine *engine, Prepa
                 return false;
         }
         order_close_fds(container->order); /* the process has them */
-        oom_watch_begin(&container->oom, container->cgroup, &container->info.oom_kills);
+        oom_watch_begin(&container->oom, container->cgroup, &container->info.oom_kills, false);
         return true;
 }
 
@@ -284,9 +283,10 @@ void container_adopt(Container *container, const ContainerAdoption *how)
                 process_adopt(container->info.pid, how->pidfd, &process_hooks, container);
         container->cgroup = how->cgroup;
         container->map = how->map;
+        begin_deadline(container);
         if (how->source >= 0)
                 output_set_source(container->output, how->source, container->info.terminal);
-        oom_watch_begin(&container->oom, container->cgroup, &container->info.oom_kills);
+        oom_watch_begin(&container->oom, container->cgroup, &container->info.oom_kills, true);
 }
 
 /* -- life -- */

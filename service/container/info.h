@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "service/spec/limit-hit.h"
 #include "service/spec/rights.h"
 
 typedef enum ContainerState {
@@ -26,7 +27,7 @@ typedef enum ContainerResult {
         RESULT_SIGNAL,
         RESULT_CORE_DUMP,
         RESULT_OOM_KILL,
-        RESULT_TIMEOUT, /* ignored Stop's signal, killed after the grace time */
+        RESULT_TIMEOUT, /* killed by the service: its time was over, or Stop's grace time */
         RESULT_SETUP_FAILED,
         RESULT_UNKNOWN,
         _RESULT_MAX,
@@ -46,6 +47,7 @@ typedef struct ContainerInfo {
         uint64_t created_usec, started_usec, exited_usec;
         ContainerResult result;
         int code; /* exit status, or the number of the signal */
+        LimitHit limit_hit;
         uint64_t oom_kills;
         uint64_t memory_max; /* bytes; UINT64_MAX: no limit */
         bool remove;         /* gone after its exit */
@@ -53,6 +55,8 @@ typedef struct ContainerInfo {
         /* for the next service, should this one end before the container does */
         /* The caller whose leaving ends the container, as the bus layer wrote it; NULL: none. */
         char *watcher;
+        /* When its time is over, by CLOCK_MONOTONIC; 0: never. */
+        uint64_t deadline_usec;
         /* Of the process, in clock ticks: tells it from a later process with its number. */
         uint64_t start_time;
         uint64_t pipe;    /* inode of the output's pipe; 0: none */

@@ -4,6 +4,8 @@
  * clean-up; control.c what a caller does to it meanwhile. Nobody else looks into it. */
 
 #include "service/container/container.h"
+#include "service/container/deadline.h"
+#include "service/container/ending.h"
 #include "service/container/oom.h"
 #include "service/container/process.h"
 
@@ -20,7 +22,8 @@ struct Container {
         Output *output;
         OomWatch oom;
 
-        bool timed_out;  /* Stop's signal was not enough, or the set-up took too long */
+        Deadline deadline;
+        Overdue overdue;
         GError *failure; /* why it could not be set up or executed */
         guint clean_timer;
         guint clean_delay;

@@ -1,6 +1,6 @@
 #include "service/container/oom.h"
 
-#include <stdbool.h>
+#include "service/cgroup/hit.h"
 
 #define LOOK_MSEC 5u
 #define LOOKS     400u
@@ -55,11 +55,15 @@ static void on_oom(int fd, GIOCondition condition, void *data)
         watch->look = g_timeout_add(LOOK_MSEC, on_look, watch);
 }
 
-void oom_watch_begin(OomWatch *watch, Cgroup *cgroup, uint64_t *kills)
+void oom_watch_begin(OomWatch *watch, Cgroup *cgroup, uint64_t *kills, bool is_adopted)
 {
+        *kills = is_adopted ? cgroup_oom_kills(cgroup) : 0;
+        cgroup_begin_hits(cgroup, *kills);
         watch->cgroup = cgroup;
         watch->kills = kills;
         wait_for_event(watch);
+        if (*kills > 0)
+                cgroup_kill(cgroup, NULL);
 }
 
 void oom_watch_end(OomWatch *watch)

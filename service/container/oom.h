@@ -4,6 +4,7 @@
  * Part of a Container's struct, used by it alone; knows no container and no process. */
 
 #include <glib.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "service/cgroup/cgroup.h"
@@ -17,7 +18,8 @@ typedef struct OomWatch {
         unsigned looks_left;
 } OomWatch;
 
-/* Nothing happens where no memory hierarchy serves the leaf. All zero: not begun. */
-void oom_watch_begin(OomWatch *watch, Cgroup *cgroup, uint64_t *kills);
+/* Nothing happens where no memory hierarchy serves the leaf. All zero: not begun. `is_adopted`:
+ * there may have been kills that nobody watched. */
+void oom_watch_begin(OomWatch *watch, Cgroup *cgroup, uint64_t *kills, bool is_adopted);
 /* Call this before `cgroup` is freed; a watch not begun is fine. */
 void oom_watch_end(OomWatch *watch);

@@ -89,6 +89,8 @@ static void add_live(GKeyFile *file, const ContainerInfo *info)
         g_key_file_set_uint64(file, GROUP, "IdBase", info->id_base);
         g_key_file_set_boolean(file, GROUP, "Terminal", info->terminal);
         g_key_file_set_boolean(file, GROUP, "Remove", info->remove);
+        if (info->deadline_usec)
+                g_key_file_set_uint64(file, GROUP, "DeadlineUSec", info->deadline_usec);
         if (info->watcher)
                 g_key_file_set_string(file, GROUP, "Watcher", info->watcher);
         if (info->has_rights)
@@ -122,6 +124,7 @@ bool record_save(int dirfd, const ContainerInfo *info, const OutputLog *log, GEr
         g_key_file_set_uint64(file, GROUP, "ExitedUSec", info->exited_usec);
         g_key_file_set_string(file, GROUP, "Result", container_result_to_string(info->result));
         g_key_file_set_integer(file, GROUP, "ExitCode", info->code);
+        g_key_file_set_string(file, GROUP, "LimitHit", limit_hit_to_string(info->limit_hit));
         g_key_file_set_uint64(file, GROUP, "OOMKills", info->oom_kills);
         g_key_file_set_uint64(file, GROUP, "MemoryMax", info->memory_max);
         if (info->state != CONTAINER_STOPPED)
@@ -207,6 +210,7 @@ static bool parse_live(GKeyFile *file, ContainerInfo *info, GError **error)
         info->terminal = g_key_file_get_boolean(file, GROUP, "Terminal", NULL);
         info->remove = g_key_file_get_boolean(file, GROUP, "Remove", NULL);
         info->watcher = g_key_file_get_string(file, GROUP, "Watcher", NULL);
+        info->deadline_usec = g_key_file_get_uint64(file, GROUP, "DeadlineUSec", NULL);
         if (proc_boot_id(boot) && g_strcmp0(boot, recorded) == 0 &&
             g_strcmp0(state, container_state_to_string(CONTAINER_RUNNING)) == 0) {
                 info->state = CONTAINER_RUNNING;
@@ -220,6 +224,7 @@ static bool parse(GKeyFile *file, ContainerInfo *info, GError **error)
 {
         uint64_t owner, code;
         g_autofree char *result = g_key_file_get_string(file, GROUP, "Result", NULL);
+        g_autofree char *hit = g_key_file_get_string(file, GROUP, "LimitHit", NULL);
 
         info->id = g_key_file_get_string(file, GROUP, "Id", NULL);
         info->control_group = g_key_file_get_string(file, GROUP, "ControlGroup", NULL);
@@ -242,6 +247,7 @@ static bool parse(GKeyFile *file, ContainerInfo *info, GError **error)
         info->code = (int) code;
         info->state = CONTAINER_STOPPED;
         info->result = container_result_from_string(result);
+        info->limit_hit = limit_hit_from_string(hit);
         return !g_key_file_has_key(file, GROUP, "State", NULL) || parse_live(file, info, error);
 }
 

@@ -9,6 +9,7 @@ void resources_init(Resources *resources)
                 .memory_max = UINT64_MAX,
                 .memory_swap_max = 0,
                 .tasks_max = TASKS_MAX_DEFAULT,
+                .run_time_max = UINT64_MAX,
         };
 }
 

@@ -89,6 +89,7 @@ static ContainerInfo make_info(uint64_t serial, const char *id)
                 .exited_usec = UINT64_C(1700000000000003),
                 .result = RESULT_SIGNAL,
                 .code = 15,
+                .limit_hit = LIMIT_HIT_MEMORY_OWNER,
                 .oom_kills = 3,
                 .memory_max = UINT64_MAX,
                 .deviations = deviations,
@@ -104,6 +105,7 @@ static ContainerInfo make_live(uint64_t serial, const char *id)
         info.exited_usec = 0;
         info.code = 0;
         info.pid = 4711;
+        info.deadline_usec = UINT64_C(1700000000000004);
         info.start_time = 42;
         info.pipe = 43;
         info.id_base = 0x70000000;
@@ -223,6 +225,7 @@ FIXTURE_TEST(round_trip)
         g_assert_cmpuint(loaded->exited_usec, ==, info.exited_usec);
         g_assert_cmpint(loaded->result, ==, RESULT_SIGNAL);
         g_assert_cmpint(loaded->code, ==, 15);
+        g_assert_cmpint(loaded->limit_hit, ==, LIMIT_HIT_MEMORY_OWNER);
         g_assert_cmpuint(loaded->oom_kills, ==, 3);
         g_assert_cmpuint(loaded->memory_max, ==, UINT64_MAX);
         g_assert_cmpstrv(loaded->deviations, deviations);
@@ -252,6 +255,7 @@ FIXTURE_TEST(live)
         g_assert_cmpint(loaded->state, ==, CONTAINER_RUNNING);
         g_assert_cmpint(loaded->result, ==, RESULT_NONE);
         g_assert_cmpint(loaded->pid, ==, 4711);
+        g_assert_cmpuint(loaded->deadline_usec, ==, info.deadline_usec);
         g_assert_cmpuint(loaded->start_time, ==, 42);
         g_assert_cmpuint(loaded->pipe, ==, 43);
         g_assert_cmpuint(loaded->id_base, ==, 0x70000000);
