@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "dbus/options.h"
@@ -13,6 +12,7 @@
 #include "service/spec/limits.h"
 #include "service/util/bus-auto.h"
 #include "tests/fuzz/target.h"
+#include "tests/lib/mute-bus.h"
 
 typedef struct Input {
         const uint8_t *at, *end;
@@ -34,12 +34,7 @@ static int null_fd;
 
 static void open_bus(void)
 {
-        int sockets[2];
-
-        g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), ==, 0);
-        g_assert_cmpint(sd_bus_new(&bus), >=, 0);
-        g_assert_cmpint(sd_bus_set_fd(bus, sockets[0], sockets[0]), >=, 0);
-        g_assert_cmpint(sd_bus_start(bus), >=, 0);
+        bus = mute_bus_new();
         null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 

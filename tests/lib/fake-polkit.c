@@ -4,6 +4,7 @@
 
 #include "dbus/connection/bus-source.h"
 #include "service/util/bus-auto.h"
+#include "tests/lib/must.h"
 
 #define POLKIT_NAME         "org.freedesktop.PolicyKit1"
 #define AUTHORITY_PATH      "/org/freedesktop/PolicyKit1/Authority"
@@ -26,12 +27,6 @@ static void check_free(void *data)
         g_hash_table_unref(check->details);
         g_free(check->cancellation_id);
         g_free(check);
-}
-
-static void must(int r)
-{
-        if (r < 0)
-                g_error("fake polkit: %s", g_strerror(-r));
 }
 
 static void read_subject(sd_bus_message *message, FakePolkitCheck *check)

@@ -5,12 +5,12 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "service/util/bus-auto.h"
 #include "service/util/capability.h"
 #include "tests/lib/case.h"
+#include "tests/lib/mute-bus.h"
 
 static const Flag *flags(void)
 {
@@ -25,20 +25,6 @@ static int never_run(Invocation *invocation)
 }
 
 static const Verb verbs[] = {{"run", "", "", 1, -1, true, flags, never_run}, {0}};
-
-/* Messages need a bus; this one has nobody at its other end. */
-static sd_bus *make_bus(void)
-{
-        sd_bus *bus = NULL;
-        int ends[2];
-
-        g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), ==, 0);
-        g_assert_cmpint(sd_bus_new(&bus), >=, 0);
-        g_assert_cmpint(sd_bus_set_fd(bus, ends[0], ends[0]), >=, 0);
-        g_assert_cmpint(sd_bus_start(bus), >=, 0);
-        close(ends[1]);
-        return bus;
-}
 
 static void print_basic(sd_bus_message *message, char type, GString *text)
 {
@@ -98,7 +84,7 @@ static void print(sd_bus_message *message, GString *text)
 
 static char *message_text(const RunCommand *command)
 {
-        g_autoptr(sd_bus) bus = make_bus();
+        g_autoptr(sd_bus) bus = mute_bus_new();
         g_autoptr(sd_bus_message) call = NULL;
         GString *text = g_string_new(NULL);
 

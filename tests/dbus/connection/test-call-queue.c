@@ -2,17 +2,14 @@
 
 #include "dbus/connection/call-queue.h"
 
-#include <sys/socket.h>
-
 #include "service/spec/limits.h"
 #include "service/util/bus-auto.h"
-#include "service/util/fd.h"
 #include "tests/lib/case.h"
+#include "tests/lib/mute-bus.h"
 
 enum { ALICE = 1001, BOB = 1002 };
 
 typedef struct Fixture {
-        int sockets[2];
         sd_bus *bus; /* to nobody: a message belongs to one */
         CallQueue *queue;
         GString *order;
@@ -21,10 +18,7 @@ typedef struct Fixture {
 
 static void set_up(Fixture *f, const void *unused)
 {
-        g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, f->sockets), ==, 0);
-        g_assert_cmpint(sd_bus_new(&f->bus), >=, 0);
-        g_assert_cmpint(sd_bus_set_fd(f->bus, f->sockets[0], f->sockets[0]), >=, 0);
-        g_assert_cmpint(sd_bus_start(f->bus), >=, 0);
+        f->bus = mute_bus_new();
         f->queue = call_queue_new();
         f->order = g_string_new(NULL);
 }
@@ -33,7 +27,6 @@ static void tear_down(Fixture *f, const void *unused)
 {
         call_queue_free(f->queue);
         sd_bus_close_unref(f->bus);
-        fd_close(f->sockets[1]);
         g_string_free(f->order, TRUE);
 }
 

@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,21 +17,16 @@
 #include "service/util/fd.h"
 #include "tests/lib/case.h"
 #include "tests/lib/fds.h"
+#include "tests/lib/must.h"
+#include "tests/lib/mute-bus.h"
 
 typedef struct Fixture {
         sd_bus *bus; /* never served: a message needs one to belong to */
-        int peer;
         sd_bus_message *message;
         Order *order;
         GError *error;
         int null;
 } Fixture;
-
-static void must(int r)
-{
-        if (r < 0)
-                g_error("sd-bus: %s", g_strerror(-r));
-}
 
 static void new_message(Fixture *f)
 {
@@ -43,13 +37,7 @@ static void new_message(Fixture *f)
 
 static void set_up(Fixture *f, const void *unused)
 {
-        int sockets[2];
-
-        g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), ==, 0);
-        must(sd_bus_new(&f->bus));
-        must(sd_bus_set_fd(f->bus, sockets[0], sockets[0]));
-        must(sd_bus_start(f->bus));
-        f->peer = sockets[1];
+        f->bus = mute_bus_new();
         f->null = open("/dev/null", O_RDWR | O_CLOEXEC);
         new_message(f);
 }
@@ -65,7 +53,6 @@ static void tear_down(Fixture *f, const void *unused)
         clear_result(f);
         sd_bus_message_unref(f->message);
         sd_bus_close_unref(f->bus);
-        fd_close(f->peer);
         fd_close(f->null);
 }
 

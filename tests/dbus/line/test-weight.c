@@ -1,35 +1,22 @@
 #include "dbus/line/weight.h"
 
 #include <stdbool.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "service/util/bus-auto.h"
 #include "tests/lib/case.h"
+#include "tests/lib/must.h"
+#include "tests/lib/mute-bus.h"
 
 #define MOST (1u << 20)
 
 typedef struct Fixture {
         sd_bus *bus; /* never served: a message needs one to belong to */
-        int peer;
         sd_bus_message *message;
 } Fixture;
 
-static void must(int r)
-{
-        if (r < 0)
-                g_error("sd-bus: %s", g_strerror(-r));
-}
-
 static void set_up(Fixture *f, const void *unused)
 {
-        int sockets[2];
-
-        g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), ==, 0);
-        must(sd_bus_new(&f->bus));
-        must(sd_bus_set_fd(f->bus, sockets[0], sockets[0]));
-        must(sd_bus_start(f->bus));
-        f->peer = sockets[1];
+        f->bus = mute_bus_new();
         must(sd_bus_message_new_method_call(f->bus, &f->message, "a.b", "/a", "a.b", "Spawn"));
 }
 
@@ -37,7 +24,6 @@ static void tear_down(Fixture *f, const void *unused)
 {
         sd_bus_message_unref(f->message);
         sd_bus_unref(f->bus);
-        close(f->peer);
 }
 
 static size_t weigh(Fixture *f, size_t most)
