@@ -31,7 +31,7 @@ static bool check_signal(int signal, GError **error)
                        : error_set(error, RUNTIME_ERROR_INVALID_ARGS, "%d is not a signal", signal);
 }
 
-static void on_started(Container *container, GError *error, void *data)
+static void on_changed(Container *container, GError *error, void *data)
 {
         if (error)
                 request_fail(data, error);
@@ -39,17 +39,48 @@ static void on_started(Container *container, GError *error, void *data)
                 request_done(data, "");
 }
 
+/* A request for what takes some time; NULL if the call waits for its turn. */
+static bool begin(Server *server, sd_bus_message *message, Request **ret, GError **error)
+{
+        const Credentials *caller = callers_get(server->callers, message, error);
+
+        return caller &&
+               request_new(server->requests, message, caller, container_method_call, ret, error);
+}
+
 static bool method_start(Server *server, Container *container, sd_bus_message *message,
                          GError **error)
 {
-        const Credentials *caller = callers_get(server->callers, message, error);
         Request *request;
 
-        if (!caller ||
-            !request_new(server->requests, message, caller, container_method_call, &request, error))
+        if (!begin(server, message, &request, error))
                 return false;
         if (request)
-                manager_start(server->manager, container, on_started, request);
+                manager_start(server->manager, container, on_changed, request);
+        return true;
+}
+
+static bool method_pause(Server *server, Container *container, sd_bus_message *message,
+                         GError **error)
+{
+        Request *request;
+
+        if (!begin(server, message, &request, error))
+                return false;
+        if (request)
+                manager_set_paused(server->manager, container, true, on_changed, request);
+        return true;
+}
+
+static bool method_resume(Server *server, Container *container, sd_bus_message *message,
+                          GError **error)
+{
+        Request *request;
+
+        if (!begin(server, message, &request, error))
+                return false;
+        if (request)
+                manager_set_paused(server->manager, container, false, on_changed, request);
         return true;
 }
 

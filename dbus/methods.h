@@ -43,6 +43,10 @@
           METHOD_OWNER_IS_FREE)                                                                    \
         X(Kill, ("s", whom, "i", signal), METHOD_NOTHING, method_kill, ACTION_MANAGE,              \
           METHOD_OWNER_IS_FREE)                                                                    \
+        X(Pause, METHOD_NOTHING, METHOD_NOTHING, method_pause, ACTION_MANAGE,                      \
+          METHOD_OWNER_IS_FREE)                                                                    \
+        X(Resume, METHOD_NOTHING, METHOD_NOTHING, method_resume, ACTION_MANAGE,                    \
+          METHOD_OWNER_IS_FREE)                                                                    \
         X(Delete, METHOD_NOTHING, METHOD_NOTHING, method_delete, ACTION_MANAGE,                    \
           METHOD_OWNER_IS_FREE)                                                                    \
         X(Wait, METHOD_NOTHING, ("s", result, "i", code), method_wait, ACTION_INSPECT,             \

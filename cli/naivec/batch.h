@@ -1,7 +1,7 @@
 #pragma once
 
 /* Calls a method on several containers at once, so that their grace times overlap. Owns the pending
- * calls; knows no verb. Called by start, stop, kill, delete and wait. */
+ * calls; knows no verb. Called by start, stop, pause, resume, kill, delete and wait. */
 
 #include <systemd/sd-bus.h>
 

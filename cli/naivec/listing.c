@@ -23,6 +23,11 @@ static char *name_of(const Client *client, const char *id, uint32_t owner)
         return g_strdup_printf("%u/%s", owner, id);
 }
 
+bool listing_is_ours(const Client *client, const ListedContainer *container)
+{
+        return client_is_remote(client) || geteuid() == 0 || container->owner == geteuid();
+}
+
 static int read_listing(Client *client, sd_bus_message *reply, GPtrArray *containers)
 {
         const char *id, *state, *path;

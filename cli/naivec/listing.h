@@ -1,7 +1,7 @@
 #pragma once
 
 /* The containers that the service lists for the caller, under the names that naivec takes for them.
- * Called by `list` and by `stop --all`. */
+ * Called by `list` and by the verbs that take --all. */
 
 #include <stdint.h>
 
@@ -15,6 +15,10 @@ typedef struct {
         char *path;
         char *name; /* on a command line: ID for the caller's own, UID/ID for another's */
 } ListedContainer;
+
+/* Is it for `--all`? A user may see containers of others, but would need an authorization to do
+ * something to each of them. */
+bool listing_is_ours(const Client *client, const ListedContainer *container);
 
 /* All containers that the caller may see, as ListedContainer; NULL after a complaint. */
 GPtrArray *listing_fetch(Client *client);

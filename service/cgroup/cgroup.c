@@ -145,9 +145,8 @@ uint64_t cgroup_oom_kills(Cgroup *cgroup)
         return cgroup_keyed_value(text, "oom_kill");
 }
 
-/* Index of the hierarchy in which to look for the leaf's processes, or -1 if the leaf was removed.
- * It is the tracking one, but a predecessor's leaf may be left in another one only. */
-static int tracking_leaf(const Cgroup *cgroup)
+/* It is the tracking one, but a predecessor's leaf may be left in another one only. */
+int cgroup_tracking_leaf(const Cgroup *cgroup)
 {
         int index = cgroup->tree->tracking;
 
@@ -159,7 +158,7 @@ static int tracking_leaf(const Cgroup *cgroup)
         return -1;
 }
 
-static bool require_hierarchy(const Cgroup *cgroup, GError **error)
+bool cgroup_require_hierarchy(const Cgroup *cgroup, GError **error)
 {
         return cgroup->tree->tracking >= 0 ||
                error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
@@ -168,9 +167,9 @@ static bool require_hierarchy(const Cgroup *cgroup, GError **error)
 
 bool cgroup_kill(Cgroup *cgroup, GError **error)
 {
-        int index = tracking_leaf(cgroup);
+        int index = cgroup_tracking_leaf(cgroup);
 
-        if (!require_hierarchy(cgroup, error))
+        if (!cgroup_require_hierarchy(cgroup, error))
                 return false;
         if (index < 0 ||
             cgroup->tree->hierarchies[index].backend->kill(cgroup->leaf_fds[index], error))
@@ -181,9 +180,9 @@ bool cgroup_kill(Cgroup *cgroup, GError **error)
 
 bool cgroup_signal(Cgroup *cgroup, int signal, GError **error)
 {
-        int index = tracking_leaf(cgroup);
+        int index = cgroup_tracking_leaf(cgroup);
 
-        if (!require_hierarchy(cgroup, error))
+        if (!cgroup_require_hierarchy(cgroup, error))
                 return false;
         if (index >= 0)
                 (void) cgroup_signal_all(cgroup->leaf_fds[index], signal);
@@ -192,7 +191,7 @@ bool cgroup_signal(Cgroup *cgroup, int signal, GError **error)
 
 bool cgroup_is_populated(Cgroup *cgroup)
 {
-        int index = tracking_leaf(cgroup);
+        int index = cgroup_tracking_leaf(cgroup);
 
         return index >= 0 &&
                cgroup->tree->hierarchies[index].backend->is_populated(cgroup->leaf_fds[index]);

@@ -6,14 +6,16 @@
  *
  * The files in their order; each calls those before it, never one behind it: procs.c (numbers,
  * lists, processes), v1.c and v2.c (the backends), ceilings.c (what an owner may have), tree.c (the
- * hierarchies), cgroup.c (a leaf, leaf.h), create.c (making it), copy.c (making it in a copy of the
- * service), hit.c (which limit it met), sweep.c (what is left behind). */
+ * hierarchies), cgroup.c (a leaf, leaf.h), freeze.c (letting it stand still), create.c (making it),
+ * copy.c (making it in a copy of the service), hit.c (which limit it met), sweep.c (what is left
+ * behind). */
 
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "service/cgroup/backend.h"
 #include "service/cgroup/cgroup.h"
 
 #define CGROUP_HIERARCHIES_MAX 4u /* v2, and one for each controller that it may lack */
@@ -25,19 +27,6 @@ typedef enum CgroupController {
         CGROUP_FREEZER, /* v1 only, to end a container where there is no v2 tree */
         _CGROUP_CONTROLLER_MAX,
 } CgroupController;
-
-typedef struct CgroupBackend {
-        /* One of the values may be CGROUP_NO_LIMIT, not both. */
-        bool (*set_memory)(int leaf, uint64_t memory_max, uint64_t swap_max, GError **error);
-        /* Opens the fd that counts OOM kills and the one that reports them; `*ret_event` is -1 if
-         * the first does both. From then on, where the kernel can, an OOM ends all of the leaf. */
-        bool (*watch_oom)(int leaf, int *ret_count, int *ret_event, GError **error);
-        bool (*kill)(int leaf, GError **error);
-        bool (*is_populated)(int leaf);
-} CgroupBackend;
-
-extern const CgroupBackend cgroup_unified;
-extern const CgroupBackend cgroup_legacy;
 
 typedef struct CgroupHierarchy {
         const CgroupBackend *backend;

@@ -37,6 +37,12 @@ bool cgroup_fail(const Cgroup *cgroup, unsigned index, const char *verb, int err
 
 bool cgroup_watch_oom(Cgroup *cgroup, GError **error);
 
+/* Index of the hierarchy in which to look for the leaf's processes, or -1 if the leaf was removed.
+ */
+int cgroup_tracking_leaf(const Cgroup *cgroup);
+/* NotSupported where no hierarchy has the processes of containers. */
+bool cgroup_require_hierarchy(const Cgroup *cgroup, GError **error);
+
 /* -- create.c -- */
 
 /* The hierarchies (bits) that a container needs a leaf in. Without `limits`: all that could limit.

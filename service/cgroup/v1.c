@@ -56,16 +56,34 @@ static bool legacy_watch_oom(int leaf, int *ret_count, int *ret_event, GError **
         return true;
 }
 
-/* The state stays FREEZING while tasks sit in the kernel; each further write tries them again. */
-static bool legacy_freeze(int leaf)
+static int legacy_tell_freezer(int leaf, bool frozen)
+{
+        return fd_write_file_at(leaf, "freezer.state", frozen ? "FROZEN" : "THAWED");
+}
+
+static bool legacy_is_told_to_freeze(int leaf)
+{
+        char text[8];
+
+        return fd_read_file_at(leaf, "freezer.self_freezing", text, sizeof text) > 0 &&
+               text[0] == '1';
+}
+
+static bool legacy_is_frozen(int leaf)
 {
         char state[32];
 
+        return fd_read_file_at(leaf, "freezer.state", state, sizeof state) > 0 &&
+               strcmp(state, "FROZEN\n") == 0;
+}
+
+/* The state stays FREEZING while tasks sit in the kernel; each further write tries them again. */
+static bool legacy_freeze(int leaf)
+{
         for (unsigned i = 0; i < FREEZE_ROUNDS; i++) {
-                if (fd_write_file_at(leaf, "freezer.state", "FROZEN") < 0)
+                if (legacy_tell_freezer(leaf, true) < 0)
                         return false; /* no freezer in this hierarchy */
-                if (fd_read_file_at(leaf, "freezer.state", state, sizeof state) > 0 &&
-                    strcmp(state, "FROZEN\n") == 0)
+                if (legacy_is_frozen(leaf))
                         return true;
                 g_usleep(1000);
         }
@@ -74,7 +92,7 @@ static bool legacy_freeze(int leaf)
 
 static void legacy_thaw(int leaf)
 {
-        (void) fd_write_file_at(leaf, "freezer.state", "THAWED");
+        (void) legacy_tell_freezer(leaf, false);
 }
 
 static bool legacy_kill(int leaf, GError **error)
@@ -87,4 +105,7 @@ const CgroupBackend cgroup_legacy = {
         .watch_oom = legacy_watch_oom,
         .kill = legacy_kill,
         .is_populated = cgroup_has_processes,
+        .tell_freezer = legacy_tell_freezer,
+        .is_told_to_freeze = legacy_is_told_to_freeze,
+        .is_frozen = legacy_is_frozen,
 };

@@ -97,12 +97,29 @@ static bool events_value(int leaf, const char *key)
                cgroup_keyed_value(text, key) != 0;
 }
 
+static int unified_tell_freezer(int leaf, bool frozen)
+{
+        return fd_write_file_at(leaf, "cgroup.freeze", frozen ? "1" : "0");
+}
+
+static bool unified_is_told_to_freeze(int leaf)
+{
+        char text[8];
+
+        return fd_read_file_at(leaf, "cgroup.freeze", text, sizeof text) > 0 && text[0] == '1';
+}
+
+static bool unified_is_frozen(int leaf)
+{
+        return events_value(leaf, "frozen");
+}
+
 static bool unified_freeze(int leaf)
 {
-        if (fd_write_file_at(leaf, "cgroup.freeze", "1") < 0)
+        if (unified_tell_freezer(leaf, true) < 0)
                 return false; /* before Linux 5.2 */
         for (unsigned i = 0; i < FREEZE_ROUNDS; i++) {
-                if (events_value(leaf, "frozen"))
+                if (unified_is_frozen(leaf))
                         return true;
                 g_usleep(1000);
         }
@@ -111,7 +128,7 @@ static bool unified_freeze(int leaf)
 
 static void unified_thaw(int leaf)
 {
-        (void) fd_write_file_at(leaf, "cgroup.freeze", "0");
+        (void) unified_tell_freezer(leaf, false);
 }
 
 static bool unified_kill(int leaf, GError **error)
@@ -136,4 +153,8 @@ const CgroupBackend cgroup_unified = {
         .watch_oom = unified_watch_oom,
         .kill = unified_kill,
         .is_populated = unified_is_populated,
+        .tell_freezer = unified_tell_freezer,
+        .is_told_to_freeze = unified_is_told_to_freeze,
+        .is_frozen = unified_is_frozen,
+        .freeze_events = "cgroup.events",
 };

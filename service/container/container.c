@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "service/cgroup/freeze.h"
 #include "service/cgroup/hit.h"
 #include "service/container/ending.h"
 #include "service/container/internal.h"
@@ -81,6 +82,7 @@ static void close_process(Container *container)
 {
         oom_watch_end(&container->oom);
         deadline_end(&container->deadline);
+        container_end_pausing(container);
         g_clear_pointer(&container->process, process_free);
         container->info.pid = 0;
 }
@@ -112,7 +114,7 @@ static void on_ended(const siginfo_t *status, void *data)
                 info->limit_hit = cgroup_limit_hit(container->cgroup, info->oom_kills);
         }
         info->exited_usec = (uint64_t) g_get_real_time();
-        bool was_running = info->state == CONTAINER_RUNNING || info->state == CONTAINER_PAUSED;
+        bool was_running = container_state_is_running(info->state);
         bool was_created = info->state == CONTAINER_CREATED && !container_is_starting(container);
         close_process(container);
         container_set_state(container, CONTAINER_STOPPED);
@@ -283,6 +285,9 @@ void container_adopt(Container *container, const ContainerAdoption *how)
                 process_adopt(container->info.pid, how->pidfd, &process_hooks, container);
         container->cgroup = how->cgroup;
         container->map = how->map;
+        /* The kernel's word, not the record's: a predecessor may have died in between. */
+        container->info.state =
+                cgroup_is_told_to_freeze(how->cgroup) ? CONTAINER_PAUSED : CONTAINER_RUNNING;
         begin_deadline(container);
         if (how->source >= 0)
                 output_set_source(container->output, how->source, container->info.terminal);
@@ -302,7 +307,7 @@ Container *container_new(ContainerInfo *info, Order *order, const ContainerHooks
                 order->tree.hostname = g_strdup(container->info.id);
         container->hooks = hooks;
         container->data = data;
-        container->mount_namespace = -1;
+        container->mount_namespace = container->pausing.events_fd = -1;
         container->output = output_new();
         return container;
 }

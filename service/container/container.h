@@ -19,6 +19,8 @@ typedef struct Container Container;
 typedef struct ContainerHooks {
         void (*created)(Container *container, void *data); /* set up; waits for container_start() */
         void (*started)(Container *container, void *data);
+        /* Was paused or resumed; with an `error` it could not be, and is what it was. */
+        void (*changed)(Container *container, GError *error, void *data);
         /* Could not be set up or executed; all of its traces are gone but the record. */
         void (*failed)(Container *container, GError *error, void *data);
         void (*exited)(Container *container, void *data);
@@ -57,9 +59,12 @@ void container_adopt(Container *container, const ContainerAdoption *how);
 
 /* Executes the command of a created container; `started` or `failed` follows. */
 bool container_start(Container *container, GError **error);
+/* Lets all of its processes stand still, or go on. `changed` follows, or `exited`; `changed` with
+ * an error perhaps from inside another call. */
+bool container_set_paused(Container *container, bool paused, GError **error);
 bool container_kill(Container *container, bool whole, int signal, GError **error);
 /* Sends `signal` to the main process, and SIGKILL to all when `timeout_usec` is over (UINT64_MAX:
- * never). */
+ * never). A paused container goes on. */
 bool container_stop(Container *container, int signal, uint64_t timeout_usec, GError **error);
 
 const ContainerInfo *container_info(const Container *container);

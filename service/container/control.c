@@ -6,7 +6,7 @@
 
 #include "service/spec/error.h"
 
-static bool wrong_state(const Container *container, const char *verb, GError **error)
+bool container_wrong_state(const Container *container, const char *verb, GError **error)
 {
         return error_set(error, RUNTIME_ERROR_INVALID_STATE, "cannot %s container '%s': it is %s",
                          verb, container->info.id,
@@ -18,15 +18,13 @@ static bool wrong_state(const Container *container, const char *verb, GError **e
 bool container_start(Container *container, GError **error)
 {
         if (container->info.state != CONTAINER_CREATED || container_is_starting(container))
-                return wrong_state(container, "start", error);
+                return container_wrong_state(container, "start", error);
         process_execute(container->process);
         return true;
 }
 
-bool container_kill(Container *container, bool whole, int signal, GError **error)
+static bool send_signal(Container *container, bool whole, int signal, GError **error)
 {
-        if (!container->process)
-                return wrong_state(container, "signal", error);
         if (whole && container->cgroup) {
                 if (signal != SIGKILL)
                         return cgroup_signal(container->cgroup, signal, error);
@@ -41,14 +39,27 @@ bool container_kill(Container *container, bool whole, int signal, GError **error
         return true;
 }
 
+/* Of a paused container any other signal waits until it is resumed, as with podman. */
+bool container_kill(Container *container, bool whole, int signal, GError **error)
+{
+        if (!container->process)
+                return container_wrong_state(container, "signal", error);
+        if (!send_signal(container, whole, signal, error))
+                return false;
+        if (signal == SIGKILL)
+                container_let_die(container);
+        return true;
+}
+
 bool container_stop(Container *container, int signal, uint64_t timeout_usec, GError **error)
 {
         if (!container->process)
-                return wrong_state(container, "stop", error);
+                return container_wrong_state(container, "stop", error);
         /* a command that was never executed has nothing to tidy up */
         if (container->info.state == CONTAINER_CREATED || timeout_usec == 0)
                 return container_kill(container, true, SIGKILL, error);
-        if (!container_kill(container, false, signal, error))
+        if (!container_kill(container, false, signal, error) ||
+            !container_let_act(container, error))
                 return false;
         process_set_time(container->process, timeout_usec);
         return true;

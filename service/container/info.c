@@ -9,6 +9,11 @@ const char *container_state_to_string(ContainerState state)
         return words[state];
 }
 
+bool container_state_is_running(ContainerState state)
+{
+        return state == CONTAINER_RUNNING || state == CONTAINER_PAUSED;
+}
+
 static const char *const result_words[_RESULT_MAX] = {
         [RESULT_NONE] = "",
         [RESULT_SUCCESS] = "success",

@@ -19,6 +19,7 @@ typedef enum ContainerState {
         _CONTAINER_STATE_MAX,
 } ContainerState;
 const char *container_state_to_string(ContainerState state);
+bool container_state_is_running(ContainerState state); /* or paused: executed, and not at its end */
 
 typedef enum ContainerResult {
         RESULT_NONE, /* has not ended: "" */

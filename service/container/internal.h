@@ -1,13 +1,23 @@
 #pragma once
 
 /* The Container, for the files that work on it: container.c has its life, from the launch to the
- * clean-up; control.c what a caller does to it meanwhile. Nobody else looks into it. */
+ * clean-up; control.c what a caller does to it meanwhile, pause.c what takes some time of that.
+ * Nobody else looks into it. */
 
 #include "service/container/container.h"
 #include "service/container/deadline.h"
 #include "service/container/ending.h"
 #include "service/container/oom.h"
 #include "service/container/process.h"
+
+/* A pause or a resume that is under way; `timeout` is 0 if there is none. */
+typedef struct Pausing {
+        bool wanted;   /* to be paused */
+        int events_fd; /* -1: there is none */
+        Watch *watch;
+        guint look, delay; /* timer, in its place */
+        guint timeout;
+} Pausing;
 
 struct Container {
         ContainerInfo info;
@@ -21,6 +31,7 @@ struct Container {
         IdMap *map;
         Output *output;
         OomWatch oom;
+        Pausing pausing;
 
         Deadline deadline;
         Overdue overdue;
@@ -32,3 +43,15 @@ struct Container {
 /* -- container.c -- */
 bool container_is_starting(const Container *container); /* on its way from `created` to exec */
 void container_set_state(Container *container, ContainerState state);
+
+/* -- control.c -- */
+bool container_wrong_state(const Container *container, const char *verb, GError **error);
+
+/* -- pause.c -- */
+/* Resumes a container that is paused, so that it can act on a signal that was sent. A pause that is
+ * under way fails. */
+bool container_let_act(Container *container, GError **error);
+/* The same for SIGKILL, which needs no answer: v1 keeps even that from who stands still. */
+void container_let_die(Container *container);
+/* Puts back what is under way, if anything is. */
+void container_end_pausing(Container *container);

@@ -189,7 +189,8 @@ static bool parse_rights(GKeyFile *file, ContainerInfo *info, GError **error)
         return true;
 }
 
-/* Only a running container of this boot is live. A container that was created and never executed
+/* Only a running container of this boot is live, and a paused one, which whoever takes it over asks
+ * the kernel about. A container that was created and never executed
  * ended with the service that kept it waiting. */
 static bool parse_live(GKeyFile *file, ContainerInfo *info, GError **error)
 {
@@ -212,7 +213,8 @@ static bool parse_live(GKeyFile *file, ContainerInfo *info, GError **error)
         info->watcher = g_key_file_get_string(file, GROUP, "Watcher", NULL);
         info->deadline_usec = g_key_file_get_uint64(file, GROUP, "DeadlineUSec", NULL);
         if (proc_boot_id(boot) && g_strcmp0(boot, recorded) == 0 &&
-            g_strcmp0(state, container_state_to_string(CONTAINER_RUNNING)) == 0) {
+            (g_strcmp0(state, container_state_to_string(CONTAINER_RUNNING)) == 0 ||
+             g_strcmp0(state, container_state_to_string(CONTAINER_PAUSED)) == 0)) {
                 info->state = CONTAINER_RUNNING;
                 info->result = RESULT_NONE;
                 info->pid = (pid_t) pid;

@@ -25,7 +25,7 @@ typedef struct Slot {
         /* It was stopped before this service began: its output is read from the record when
          * somebody asks for it. */
         bool is_log_on_disk;
-        ManagerFunc function; /* of a pending create or start; NULL: nobody waits */
+        ManagerFunc function; /* of a pending create, start or pause; NULL: nobody waits */
         void *data;
 } Slot;
 

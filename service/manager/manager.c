@@ -48,6 +48,17 @@ static void on_started(Container *container, void *data)
         slot_save_soon(slot);
 }
 
+static void on_changed(Container *container, GError *error, void *data)
+{
+        Slot *slot = data;
+
+        answer(slot, error);
+        if (error)
+                return;
+        slot->manager->events->changed(container, slot->manager->data);
+        slot_save_soon(slot);
+}
+
 /* All output has come by now: a last line without an end is complete. */
 static void end_journal(Slot *slot)
 {
@@ -105,7 +116,7 @@ static void on_terminal(Container *container, int master, void *data)
                 keeper->keep(container_info(container)->serial, master, keeper->data);
 }
 
-static const ContainerHooks hooks = {on_created, on_started, on_failed,
+static const ContainerHooks hooks = {on_created, on_started, on_changed, on_failed,
                                      on_exited,  on_cleaned, on_terminal};
 
 static void on_output(const uint8_t *bytes, size_t n, void *data)
@@ -223,6 +234,20 @@ void manager_start(Manager *manager, Container *container, ManagerFunc function,
         slot->data = data;
 }
 
+void manager_set_paused(Manager *manager, Container *container, bool paused, ManagerFunc function,
+                        void *data)
+{
+        Slot *slot = manager_slot_of(manager, container);
+        g_autoptr(GError) error = NULL;
+
+        if (!container_set_paused(container, paused, &error)) {
+                function(NULL, error, data);
+                return;
+        }
+        slot->function = function;
+        slot->data = data;
+}
+
 bool manager_delete(Manager *manager, Container *container, GError **error)
 {
         const ContainerInfo *info = container_info(container);
@@ -316,9 +341,9 @@ static void release(Manager *manager)
                 const ContainerInfo *info = container_info(slot->container);
                 bool is_known_end = info->state == CONTAINER_STOPPED && slot->is_seen &&
                                     !info->remove && !container_is_clean(slot->container);
-                if (slot->save_timer || info->state == CONTAINER_RUNNING || is_known_end)
+                if (slot->save_timer || container_state_is_running(info->state) || is_known_end)
                         slot_save(slot);
-                if (info->state != CONTAINER_RUNNING)
+                if (!container_state_is_running(info->state))
                         continue;
                 /* also reads what still waits in the pipe */
                 output_release(container_output(slot->container));

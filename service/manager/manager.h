@@ -64,6 +64,10 @@ void manager_create(Manager *manager, Order *order, ManagerFunc function, void *
  * from inside the call. */
 void manager_start(Manager *manager, Container *container, ManagerFunc function, void *data);
 
+/* Pauses or resumes a container, and answers when it is so; else as manager_start(). */
+void manager_set_paused(Manager *manager, Container *container, bool paused, ManagerFunc function,
+                        void *data);
+
 /* Removes a stopped container at once if its leaf is gone. Otherwise `removed` follows, and a
  * created container is ended first. */
 bool manager_delete(Manager *manager, Container *container, GError **error);
@@ -78,8 +82,8 @@ Container *manager_find(Manager *manager, uid_t owner, const char *id);
 #define UID_ANY ((uid_t) -1)
 GPtrArray *manager_list(Manager *manager, uid_t owner);
 unsigned manager_count(Manager *manager);
-/* Drops the answer to the create or start with this `data`: nobody waits for it any more. Looks at
- * all containers: meant for the end of the service. */
+/* Drops the answer to the create, start or pause with this `data`: nobody waits for it any more.
+ * Looks at all containers: meant for the end of the service. */
 void manager_forget(Manager *manager, const void *data);
 /* Does somebody still read a log? Looks at all containers: not for every event. */
 bool manager_has_readers(Manager *manager);

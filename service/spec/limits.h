@@ -79,5 +79,6 @@
 #define PREPARE_DELAY_MSEC     10u    /* since the last run, until another one is made */
 #define PREPARED_HOLD_MSEC     15000u /* since the last run, or up to a second less: all end */
 #define MAKER_PAUSE_MSEC       1000   /* from the start of their maker to that of another */
+#define PAUSE_TIMEOUT_MSEC     10000u /* until all processes stand still, or go on */
 #define STOP_TIMEOUT_USEC      (10u * UINT64_C(1000000)) /* default grace time of Stop */
 #define IDLE_TIMEOUT_SEC       30u

@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/lib/values.h"
 #include "cli/naivec/batch.h"
@@ -136,15 +135,6 @@ int verb_kill(Invocation *invocation)
         return batch_finish(batch);
 }
 
-static bool is_ours_to_stop(const Client *client, const ListedContainer *container)
-{
-        if (!strcmp(container->state, "stopped"))
-                return false;
-        /* A user may see containers of others, but would need an authorization to stop each of
-         * them. */
-        return client_is_remote(client) || geteuid() == 0 || container->owner == geteuid();
-}
-
 static int stop_all(Client *client, Batch *batch, const Control *control)
 {
         g_autoptr(GPtrArray) containers = listing_fetch(client);
@@ -154,7 +144,7 @@ static int stop_all(Client *client, Batch *batch, const Control *control)
         for (unsigned i = 0; i < containers->len; i++) {
                 const ListedContainer *container = containers->pdata[i];
 
-                if (is_ours_to_stop(client, container))
+                if (strcmp(container->state, "stopped") && listing_is_ours(client, container))
                         batch_call(batch, container->name, container->path, "it", control->signal,
                                    control->usec);
         }

@@ -18,6 +18,10 @@ int verb_wait(Invocation *invocation);
 const Flag *verb_stop_flags(void);
 const Flag *verb_kill_flags(void);
 
+int verb_pause(Invocation *invocation);
+int verb_resume(Invocation *invocation);
+const Flag *verb_pause_flags(void);
+
 int verb_list(Invocation *invocation);
 int verb_status(Invocation *invocation);
 const Flag *verb_status_flags(void);

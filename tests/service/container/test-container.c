@@ -78,7 +78,8 @@ static void on_cleaned(Container *container, void *data)
         g_string_append_c(f->order, '.');
 }
 
-static const ContainerHooks hooks = {on_created, on_started, on_failed, on_exited, on_cleaned};
+static const ContainerHooks hooks = {on_created, on_started, NULL,
+                                     on_failed,  on_exited,  on_cleaned};
 
 static void make_container(Fixture *f)
 {
