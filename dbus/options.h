@@ -12,6 +12,8 @@
         X(Id, "s", "name", "NAME",                                                                 \
           "name of the container, unique for its owner (default: container-N)")                    \
         X(WatchBus, "b", "", "", "end the container when the caller leaves the bus")               \
+        X(StatusFD, "h", "", "", "a pipe that gets a line of JSON for each step of the container") \
+        X(WatchFD, "b", "", "", "end the container when nobody reads StatusFD any more")           \
         X(Remove, "b", "rm", "BOOL", "forget the container once it has ended")
 
 /* How much it may use. */

@@ -1,6 +1,59 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "dbus/decode/arguments.h"
 #include "dbus/decode/decoders.h"
+#include "service/spec/error.h"
+#include "service/util/envelope.h"
 
 DECODE(Id, arguments_read_string, id)
 DECODE(WatchBus, arguments_read_bool, watch_bus)
+DECODE(WatchFD, arguments_read_bool, watch_fd)
 DECODE(Remove, arguments_read_bool, remove)
+
+static const char *name_type(mode_t mode)
+{
+        switch (mode & S_IFMT) {
+        case S_IFREG:
+                return "a file";
+        case S_IFDIR:
+                return "a directory";
+        case S_IFCHR:
+                return "a character device";
+        case S_IFBLK:
+                return "a block device";
+        case S_IFSOCK:
+                return "a socket";
+        default:
+                return "something else";
+        }
+}
+
+static bool check_pipe(const EnvelopeNote *note, GError **error)
+{
+        if (note->error != 0)
+                return error_set_errno(error, RUNTIME_ERROR_INVALID_ARGS, note->error, "StatusFD");
+        if (!S_ISFIFO(note->mode))
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "StatusFD is %s, not a pipe or a FIFO", name_type(note->mode));
+        return (!(note->status & O_PATH) && (note->status & O_ACCMODE) != O_RDONLY) ||
+               error_set(error, RUNTIME_ERROR_INVALID_ARGS, "StatusFD is not open to be written");
+}
+
+bool decode_StatusFD(sd_bus_message *message, Order *order, GError **error)
+{
+        EnvelopeNote note;
+        int fd;
+
+        if (!arguments_read_fd(message, "StatusFD", &fd, error))
+                return false;
+        bool is_envelope = envelope_read(fd, &note);
+        if (!is_envelope)
+                note = envelope_note(fd);
+        if (!check_pipe(&note, error))
+                return false;
+        order->status_fd = is_envelope ? envelope_open(fd) : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        return order->status_fd >= 0 ||
+               error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno, "cannot keep StatusFD");
+}

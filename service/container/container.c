@@ -296,6 +296,11 @@ void container_adopt(Container *container, const ContainerAdoption *how)
 
 /* -- life -- */
 
+static void on_reader_gone(void *data)
+{
+        container_kill(data, true, SIGKILL, NULL);
+}
+
 Container *container_new(ContainerInfo *info, Order *order, const ContainerHooks *hooks, void *data)
 {
         Container *container = g_new0(Container, 1);
@@ -309,12 +314,17 @@ Container *container_new(ContainerInfo *info, Order *order, const ContainerHooks
         container->data = data;
         container->mount_namespace = container->pausing.events_fd = -1;
         container->output = output_new();
+        if (order && order->status_fd >= 0)
+                container->status =
+                        status_fd_new(steal_fd(&order->status_fd),
+                                      order->watch_fd ? on_reader_gone : NULL, container);
         return container;
 }
 
 void container_release(Container *container)
 {
         close_process(container);
+        g_clear_pointer(&container->status, status_fd_free);
         g_clear_pointer(&container->cgroup, cgroup_free);
 }
 
@@ -333,6 +343,7 @@ void container_free(Container *container)
         close_process(container);
         fd_close(container->mount_namespace);
         drop_leaf(container);
+        status_fd_free(container->status);
         output_free(container->output);
         order_free(container->order);
         g_clear_error(&container->failure);

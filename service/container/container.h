@@ -67,6 +67,10 @@ bool container_kill(Container *container, bool whole, int signal, GError **error
  * never). A paused container goes on. */
 bool container_stop(Container *container, int signal, uint64_t timeout_usec, GError **error);
 
+/* Tells its StatusFD, which has not heard of the present state yet; false: there is no need. */
+bool container_has_to_say(const Container *container);
+void container_say(Container *container, const char *line); /* at the end: the last line */
+
 const ContainerInfo *container_info(const Container *container);
 const Order *container_order(const Container *container); /* NULL from exec on */
 Output *container_output(Container *container);

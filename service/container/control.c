@@ -1,4 +1,5 @@
-/* What a caller does to a container that is there: start it, signal it, end it. */
+/* What a caller does to a container that is there: start it, signal it, end it; and what its
+ * StatusFD is told of it. */
 
 #include "service/container/internal.h"
 
@@ -63,4 +64,18 @@ bool container_stop(Container *container, int signal, uint64_t timeout_usec, GEr
                 return false;
         process_set_time(container->process, timeout_usec);
         return true;
+}
+
+bool container_has_to_say(const Container *container)
+{
+        return container->status && !(container->said & 1u << container->info.state);
+}
+
+void container_say(Container *container, const char *line)
+{
+        container->said |= 1u << container->info.state;
+        if (container->info.state == CONTAINER_STOPPED)
+                status_fd_finish(g_steal_pointer(&container->status), line);
+        else
+                status_fd_say(container->status, line);
 }

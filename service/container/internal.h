@@ -9,6 +9,7 @@
 #include "service/container/ending.h"
 #include "service/container/oom.h"
 #include "service/container/process.h"
+#include "service/container/status-fd.h"
 
 /* A pause or a resume that is under way; `timeout` is 0 if there is none. */
 typedef struct Pausing {
@@ -33,6 +34,8 @@ struct Container {
         OomWatch oom;
         Pausing pausing;
 
+        StatusFd *status; /* NULL: none, or its last line is said */
+        unsigned said;    /* the states (bits) that it was told */
         Deadline deadline;
         Overdue overdue;
         GError *failure; /* why it could not be set up or executed */

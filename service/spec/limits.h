@@ -80,5 +80,6 @@
 #define PREPARED_HOLD_MSEC     15000u /* since the last run, or up to a second less: all end */
 #define MAKER_PAUSE_MSEC       1000   /* from the start of their maker to that of another */
 #define PAUSE_TIMEOUT_MSEC     10000u /* until all processes stand still, or go on */
+#define STATUS_WAIT_MSEC       30000u /* for room for the last line of a StatusFD */
 #define STOP_TIMEOUT_USEC      (10u * UINT64_C(1000000)) /* default grace time of Stop */
 #define IDLE_TIMEOUT_SEC       30u

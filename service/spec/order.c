@@ -1,5 +1,6 @@
 #include "service/spec/order.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include "service/spec/error.h"
@@ -11,6 +12,7 @@ Order *order_new(void)
 {
         Order *order = g_new0(Order, 1);
 
+        order->status_fd = -1;
         process_spec_init(&order->process);
         tree_spec_init(&order->tree);
         resources_init(&order->resources);
@@ -35,6 +37,7 @@ void order_free(Order *order)
         if (!order)
                 return;
         order_close_fds(order);
+        fd_close(order->status_fd);
         process_spec_clear(&order->process);
         tree_spec_clear(&order->tree);
         credentials_free(order->owner);
@@ -73,10 +76,22 @@ static bool check_terminal(const Order *order, GError **error)
         return true;
 }
 
+static bool check_watch(const Order *order, GError **error)
+{
+        if (!order->watch_fd)
+                return true;
+        if (order->status_fd < 0)
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "WatchFD needs StatusFD");
+        return (fcntl(order->status_fd, F_GETFL) & O_ACCMODE) == O_WRONLY ||
+               error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                         "WatchFD needs a StatusFD that is open to be written alone: this one is "
+                         "its own reader");
+}
+
 bool order_validate(const Order *order, GError **error)
 {
-        return check_terminal(order, error) && check_id(order, error) &&
-               tree_spec_validate(&order->tree, error) &&
+        return check_terminal(order, error) && check_watch(order, error) &&
+               check_id(order, error) && tree_spec_validate(&order->tree, error) &&
                process_spec_validate(&order->process, error) &&
                resources_validate(&order->resources, error);
 }

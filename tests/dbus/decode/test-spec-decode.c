@@ -265,7 +265,7 @@ FIXTURE_TEST(every_option)
         mount_words(f, "", "/scratch", "tmpfs", (const char *[]){"size=1k", "mode=700", NULL});
         close_mounts(f);
         assert_accepted(f);
-        g_assert_cmpuint(n, ==, 23); /* a new one belongs into this test, but for fds */
+        g_assert_cmpuint(n, ==, 25); /* a new one belongs into this test, but for fds */
         g_assert_cmpstr(f->order->id, ==, "web");
         g_assert_cmpuint(f->order->resources.memory_max, ==, 10485760);
         g_assert_cmpuint(f->order->resources.memory_swap_max, ==, 4096);

@@ -20,8 +20,11 @@ OPTION_TYPES = {
     'Id': 's', 'MemoryMax': 't', 'MemorySwapMax': 't', 'TasksMax': 't', 'Environment': 'aay',
     'WorkingDirectory': 'ay', 'UMask': 'u', 'Hostname': 's', 'Terminal': 'b', 'ReadOnlyRoot': 'b', 'UserNamespace': 's',
     'Network': 's', 'Capabilities': 'as', 'Seccomp': 's', 'NoNewPrivileges': 'b', 'WatchBus': 'b', 'Remove': 'b',
-    'RuntimeMaxUSec': 't', 'Mounts': 'a(ayaysas)', 'RootFD': 'h', 'StandardInput': 'h', 'StandardOutput': 'h', 'StandardError': 'h',
+    'RuntimeMaxUSec': 't', 'WatchFD': 'b', 'Mounts': 'a(ayaysas)', 'RootFD': 'h', 'StatusFD': 'h', 'StandardInput': 'h', 'StandardOutput': 'h', 'StandardError': 'h',
 }
+
+
+HANDLES = ('RootFD', 'StatusFD')  # given as numbers of this process
 
 
 class BusError(Exception):
@@ -95,13 +98,16 @@ class Client:
         if not isinstance(options.get('Environment'), GLib.Variant):
             self.tell(rootfs, *argv, *options.get('Environment', ()))
         handles = {number: index for index, number in enumerate(fds)}
-        if isinstance(options.get('RootFD'), int):
-            options = dict(options, RootFD=len(fds))
+        extra = len(fds)
+        for key in HANDLES:
+            if isinstance(options.get(key), int):
+                options = dict(options, **{key: extra})
+                extra += 1
         return raw(rootfs), [raw(a) for a in argv], handles, options_variant(options)
 
     @staticmethod
     def _passed(fds, options):
-        return (*fds.values(), *([options['RootFD']] if isinstance(options.get('RootFD'), int) else ()))
+        return (*fds.values(), *(options[key] for key in HANDLES if isinstance(options.get(key), int)))
 
     def _new(self, member, rootfs, argv, fds, options, **kwargs):
         path, = self.call(PATH, MANAGER, member, 'ayaaya{uh}a{sv}', self._arguments(rootfs, argv, fds, options),
