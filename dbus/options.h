@@ -24,6 +24,8 @@
           "swap allowed beside the memory (default: 0)")                                           \
         X(TasksMax, "t", "pids-limit", "N",                                                        \
           "limit of processes and threads; root may say 'infinity'")                               \
+        X(CPUTimeMaxUSec, "t", "", "",                                                             \
+          "kill the container when it has used this much processor time")                          \
         X(RuntimeMaxUSec, "t", "timeout", "SECONDS",                                               \
           "kill the container when it has run for this long; 'infinity' for no limit")
 

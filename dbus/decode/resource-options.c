@@ -26,3 +26,14 @@ bool decode_TasksMax(sd_bus_message *message, Order *order, GError **error)
         order->resources.has_tasks_max = true;
         return arguments_read_uint64(message, "TasksMax", &order->resources.tasks_max, error);
 }
+
+bool decode_CPUTimeMaxUSec(sd_bus_message *message, Order *order, GError **error)
+{
+        uint64_t *max = &order->resources.cpu_time_max;
+
+        if (!arguments_read_uint64(message, "CPUTimeMaxUSec", max, error))
+                return false;
+        if (*max == UINT64_MAX)
+                *max = 0;
+        return true;
+}

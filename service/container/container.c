@@ -3,9 +3,10 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "service/cgroup/cpu-time.h"
 #include "service/cgroup/freeze.h"
 #include "service/cgroup/hit.h"
-#include "service/container/ending.h"
+#include "service/container/end/ending.h"
 #include "service/container/internal.h"
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
@@ -82,6 +83,7 @@ static void close_process(Container *container)
 {
         oom_watch_end(&container->oom);
         deadline_end(&container->deadline);
+        cpu_time_end(&container->cpu_time);
         container_end_pausing(container);
         g_clear_pointer(&container->process, process_free);
         container->info.pid = 0;
@@ -149,9 +151,21 @@ static void on_deadline(void *data)
         on_overdue(container);
 }
 
-static void begin_deadline(Container *container)
+static void on_cpu_time(void *data)
 {
-        deadline_begin(&container->deadline, container->info.deadline_usec, on_deadline, container);
+        Container *container = data;
+
+        container->overdue.limit = LIMIT_HIT_CPU_TIME;
+        on_overdue(container);
+}
+
+static void limit_time(Container *container)
+{
+        const ContainerInfo *info = &container->info;
+
+        deadline_begin(&container->deadline, info->deadline_usec, on_deadline, container);
+        cpu_time_begin(&container->cpu_time, container->cgroup, info->cpu_time_max, on_cpu_time,
+                       container);
 }
 
 static void on_ready(int terminal, void *data)
@@ -190,7 +204,8 @@ static void on_executed(void *data)
                         return;
         }
         container->info.deadline_usec = deadline_after(container->order->resources.run_time_max);
-        begin_deadline(container);
+        container->info.cpu_time_max = container->order->resources.cpu_time_max;
+        limit_time(container);
         drop_order(container);
         container->info.started_usec = (uint64_t) g_get_real_time();
         container_set_state(container, CONTAINER_RUNNING);
@@ -220,13 +235,22 @@ static bool open_pipe(Container *container, const IdMap *map, int ends[2], GErro
                                 &container->info.pipe, error);
 }
 
+/* A limit that nobody could tell to be met is refused. */
+static bool check_cpu_time(const Container *container, GError **error)
+{
+        uint64_t used;
+
+        return container->order->resources.cpu_time_max == 0 ||
+               cgroup_cpu_time(container->cgroup, &used, error);
+}
+
 static bool start_process(Container *container, const ContainerEngine *engine, Prepared *made,
                           GError **error)
 {
         int ends[2] = {-1, -1};
         Launched launched;
 
-        if (!open_pipe(container, made->map, ends, error)) {
+        if (!check_cpu_time(container, error) || !open_pipe(container, made->map, ends, error)) {
                 g_clear_pointer(&made->sandbox, sandbox_free);
                 return false;
         }
@@ -288,7 +312,7 @@ void container_adopt(Container *container, const ContainerAdoption *how)
         /* The kernel's word, not the record's: a predecessor may have died in between. */
         container->info.state =
                 cgroup_is_told_to_freeze(how->cgroup) ? CONTAINER_PAUSED : CONTAINER_RUNNING;
-        begin_deadline(container);
+        limit_time(container);
         if (how->source >= 0)
                 output_set_source(container->output, how->source, container->info.terminal);
         oom_watch_begin(&container->oom, container->cgroup, &container->info.oom_kills, true);

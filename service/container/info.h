@@ -58,6 +58,7 @@ typedef struct ContainerInfo {
         char *watcher;
         /* When its time is over, by CLOCK_MONOTONIC; 0: never. */
         uint64_t deadline_usec;
+        uint64_t cpu_time_max; /* microseconds; 0: no limit */
         /* Of the process, in clock ticks: tells it from a later process with its number. */
         uint64_t start_time;
         uint64_t pipe;    /* inode of the output's pipe; 0: none */

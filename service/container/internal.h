@@ -5,11 +5,12 @@
  * Nobody else looks into it. */
 
 #include "service/container/container.h"
-#include "service/container/deadline.h"
-#include "service/container/ending.h"
-#include "service/container/oom.h"
+#include "service/container/end/cpu-time.h"
+#include "service/container/end/deadline.h"
+#include "service/container/end/ending.h"
+#include "service/container/end/oom.h"
 #include "service/container/process.h"
-#include "service/container/status-fd.h"
+#include "service/container/end/status-fd.h"
 
 /* A pause or a resume that is under way; `timeout` is 0 if there is none. */
 typedef struct Pausing {
@@ -37,6 +38,7 @@ struct Container {
         StatusFd *status; /* NULL: none, or its last line is said */
         unsigned said;    /* the states (bits) that it was told */
         Deadline deadline;
+        CpuTime cpu_time;
         Overdue overdue;
         GError *failure; /* why it could not be set up or executed */
         guint clean_timer;

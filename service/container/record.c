@@ -91,6 +91,8 @@ static void add_live(GKeyFile *file, const ContainerInfo *info)
         g_key_file_set_boolean(file, GROUP, "Remove", info->remove);
         if (info->deadline_usec)
                 g_key_file_set_uint64(file, GROUP, "DeadlineUSec", info->deadline_usec);
+        if (info->cpu_time_max)
+                g_key_file_set_uint64(file, GROUP, "CPUTimeMaxUSec", info->cpu_time_max);
         if (info->watcher)
                 g_key_file_set_string(file, GROUP, "Watcher", info->watcher);
         if (info->has_rights)
@@ -211,6 +213,7 @@ static bool parse_live(GKeyFile *file, ContainerInfo *info, GError **error)
         info->terminal = g_key_file_get_boolean(file, GROUP, "Terminal", NULL);
         info->remove = g_key_file_get_boolean(file, GROUP, "Remove", NULL);
         info->watcher = g_key_file_get_string(file, GROUP, "Watcher", NULL);
+        info->cpu_time_max = g_key_file_get_uint64(file, GROUP, "CPUTimeMaxUSec", NULL);
         info->deadline_usec = g_key_file_get_uint64(file, GROUP, "DeadlineUSec", NULL);
         if (proc_boot_id(boot) && g_strcmp0(boot, recorded) == 0 &&
             (g_strcmp0(state, container_state_to_string(CONTAINER_RUNNING)) == 0 ||

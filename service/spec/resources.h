@@ -12,6 +12,7 @@ typedef struct Resources {
         uint64_t memory_swap_max; /* bytes; UINT64_MAX: no limit */
         uint64_t tasks_max;       /* UINT64_MAX: no limit */
         uint64_t run_time_max;    /* microseconds of wall time; UINT64_MAX: no limit */
+        uint64_t cpu_time_max;    /* microseconds of all processors together; 0: no limit */
         bool has_memory_swap_max, has_tasks_max; /* said by the caller, not the default */
 } Resources;
 

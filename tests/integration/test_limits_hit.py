@@ -1,5 +1,6 @@
 """Which limit a container has met, and the limits of time."""
 
+import os
 import time
 
 from harness import invariants
@@ -108,3 +109,31 @@ class RunTime(Case):
                 done = self.command(self.world.naivec, 'run', f'--timeout={argument}', self.rootfs,
                                     '/bin/sh', '-c', script)
                 self.assertEqual(done.returncode, expected, done.stderr)
+
+
+class CPUTime(Case):
+    BUSY = 'trap "" TERM; (while :; do :; done) & while :; do :; done'
+
+    def test_busy(self):
+        """All processes together are ended when the time is used up, and not before."""
+        container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', self.BUSY], CPUTimeMaxUSec=500_000)
+        self.assertEqual(container.wait(60), ('timeout', 9))
+        self.assertEqual(container.prop('LimitHit'), 'cpu-time')
+        props = container.props()
+        self.assertGreaterEqual((props['ExitedUSec'] - props['StartedUSec']) * os.cpu_count(), 400_000)
+
+    def test_idle(self):
+        """Who does nothing uses nothing; 0 is no limit."""
+        for usec in (200_000, 0, INFINITY):
+            container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'sleep 1; exit 2'], CPUTimeMaxUSec=usec)
+            self.assertEqual(container.wait(), ('exit-code', 2))
+
+    def test_restart(self):
+        """The next service goes on with it."""
+        place = Place(self, 'cputime')
+        container = place.client.spawn(self.rootfs, ['/bin/sh', '-c', self.BUSY], CPUTimeMaxUSec=1_000_000)
+        time.sleep(0.3)  # records are written a little later
+        place.process.kill()
+        place.process.wait()
+        place.start()
+        self.assertEqual(container.wait(60), ('timeout', 9))

@@ -246,6 +246,7 @@ FIXTURE_TEST(every_option)
         must(sd_bus_message_append(f->message, "{sv}", "MemorySwapMax", "t", UINT64_C(4096)));
         must(sd_bus_message_append(f->message, "{sv}", "TasksMax", "t", UINT64_C(5)));
         must(sd_bus_message_append(f->message, "{sv}", "RuntimeMaxUSec", "t", UINT64_C(6)));
+        must(sd_bus_message_append(f->message, "{sv}", "CPUTimeMaxUSec", "t", UINT64_C(7)));
         list_option(f, "Environment", environment);
         bytes_option(f, "WorkingDirectory", "/w\xff");
         must(sd_bus_message_append(f->message, "{sv}", "UMask", "u", 027u));
@@ -265,13 +266,14 @@ FIXTURE_TEST(every_option)
         mount_words(f, "", "/scratch", "tmpfs", (const char *[]){"size=1k", "mode=700", NULL});
         close_mounts(f);
         assert_accepted(f);
-        g_assert_cmpuint(n, ==, 25); /* a new one belongs into this test, but for fds */
+        g_assert_cmpuint(n, ==, 26); /* a new one belongs into this test, but for fds */
         g_assert_cmpstr(f->order->id, ==, "web");
         g_assert_cmpuint(f->order->resources.memory_max, ==, 10485760);
         g_assert_cmpuint(f->order->resources.memory_swap_max, ==, 4096);
         g_assert_true(f->order->resources.has_memory_swap_max);
         g_assert_cmpuint(f->order->resources.tasks_max, ==, 5);
         g_assert_cmpuint(f->order->resources.run_time_max, ==, 6);
+        g_assert_cmpuint(f->order->resources.cpu_time_max, ==, 7);
         g_assert_true(f->order->resources.has_tasks_max);
         g_assert_cmpstr(f->order->process.environment[0], ==, "A=b");
         g_assert_cmpstr(f->order->process.environment[1], ==, "C=\xff");

@@ -106,6 +106,7 @@ static ContainerInfo make_live(uint64_t serial, const char *id)
         info.code = 0;
         info.pid = 4711;
         info.deadline_usec = UINT64_C(1700000000000004);
+        info.cpu_time_max = 45;
         info.start_time = 42;
         info.pipe = 43;
         info.id_base = 0x70000000;
@@ -256,6 +257,7 @@ FIXTURE_TEST(live)
         g_assert_cmpint(loaded->result, ==, RESULT_NONE);
         g_assert_cmpint(loaded->pid, ==, 4711);
         g_assert_cmpuint(loaded->deadline_usec, ==, info.deadline_usec);
+        g_assert_cmpuint(loaded->cpu_time_max, ==, 45);
         g_assert_cmpuint(loaded->start_time, ==, 42);
         g_assert_cmpuint(loaded->pipe, ==, 43);
         g_assert_cmpuint(loaded->id_base, ==, 0x70000000);

@@ -1,4 +1,4 @@
-#include "service/container/deadline.h"
+#include "service/container/end/deadline.h"
 
 #define ROUND_MSEC (24u * 3600 * 1000) /* a timer of GLib's cannot wait for two months */
 

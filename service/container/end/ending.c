@@ -1,4 +1,4 @@
-#include "service/container/ending.h"
+#include "service/container/end/ending.h"
 
 #include <sys/wait.h>
 

@@ -1,4 +1,4 @@
-#include "service/container/status-fd.h"
+#include "service/container/end/status-fd.h"
 
 #include <errno.h>
 #include <fcntl.h>

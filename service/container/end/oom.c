@@ -1,4 +1,4 @@
-#include "service/container/oom.h"
+#include "service/container/end/oom.h"
 
 #include "service/cgroup/hit.h"
 
