@@ -10,6 +10,7 @@
 #include "dbus/names.h"
 #include "dbus/paths.h"
 #include "dbus/rules.h"
+#include "service/container/usage.h"
 
 /* -- dispatch: judge, call -- */
 
@@ -72,8 +73,12 @@ static int get_property(sd_bus *bus, const char *path, const char *interface, co
 {
         Container *container = container_at(data, path);
 
-        return container ? container_property_append(reply, container_info(container), name)
-                         : -ENOENT;
+        if (!container)
+                return -ENOENT;
+        ContainerInfo info = *container_info(container);
+        if (strcmp(name, "Usage") == 0) /* of one that lives it is read now */
+                container_usage(container, &info.usage);
+        return container_property_append(reply, &info, name);
 }
 
 #define METHOD(name, in, out, handler, action, owner_is_free) METHOD_ENTRY(name, in, out, method),

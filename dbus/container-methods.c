@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dbus/connection/error-map.h"
+#include "dbus/live/live-methods.h"
 #include "dbus/methods.h"
 #include "dbus/paths.h"
 #include "service/spec/limits.h"

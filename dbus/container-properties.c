@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "dbus/figures.h"
 #include "dbus/names.h"
 
 /* -- from fields to values: FITS_...() checks the type of a field -- */
@@ -19,6 +20,7 @@
 #define FITS_state(field)  IS(field, ContainerState)
 #define FITS_result(field) IS(field, ContainerResult)
 #define FITS_limit(field)  IS(field, LimitHit)
+#define FITS_usage(field)  IS(field, CgroupUsage)
 
 static int append_u32(sd_bus_message *reply, const void *field)
 {
@@ -66,6 +68,13 @@ static int append_limit(sd_bus_message *reply, const void *field)
         const LimitHit *hit = field;
 
         return sd_bus_message_append_basic(reply, 's', limit_hit_to_string(*hit));
+}
+
+static int append_usage(sd_bus_message *reply, const void *field)
+{
+        const CgroupUsage *usage = field;
+
+        return figures_append(reply, usage->known, usage->values, _CGROUP_USAGE_MAX);
 }
 
 /* -- the rows -- */

@@ -9,7 +9,10 @@
  *
  * PROPERTY_CONST: never. PROPERTY_AT_END: when the state becomes stopped; PROPERTY_AT_START: when
  * it becomes any other. PROPERTY_CHANGES: at other times, and whoever changes it emits the
- * signal. */
+ * signal. PROPERTY_EXPLICIT: who wants to know it has to Get it by its name; it stands in no list
+ * of properties and in no signal, for a signal goes to strangers, and to read it may cost
+ * something.
+ */
 
 #include <systemd/sd-bus.h>
 
@@ -29,7 +32,8 @@
         X(LimitHit, limit, limit_hit, PROPERTY_AT_END)                                             \
         X(OOMKills, u64, oom_kills, PROPERTY_AT_END)                                               \
         X(MemoryMax, u64, memory_max, PROPERTY_CHANGES)                                            \
-        X(Deviations, texts, deviations, PROPERTY_CONST)
+        X(Deviations, texts, deviations, PROPERTY_CONST)                                           \
+        X(Usage, usage, usage, PROPERTY_EXPLICIT)
 
 /* The types, as D-Bus has them; how a field becomes a value of each stands in the .c. */
 #define PROPERTY_TYPE_u32    "u"
@@ -40,19 +44,22 @@
 #define PROPERTY_TYPE_state  "s"
 #define PROPERTY_TYPE_result "s"
 #define PROPERTY_TYPE_limit  "s"
+#define PROPERTY_TYPE_usage  "a{sv}"
 
 enum {
         PROPERTY_CONST = 0,
         PROPERTY_AT_START = 1,
         PROPERTY_AT_END = 2,
         PROPERTY_CHANGES = 4,
+        PROPERTY_EXPLICIT = 8,
 };
 
 /* A row as an entry of a vtable, read by `getter`. */
 #define CONTAINER_PROPERTY_ENTRY(name, type, getter, when)                                         \
         SD_BUS_PROPERTY(#name, PROPERTY_TYPE_##type, getter, 0,                                    \
-                        (when) == PROPERTY_CONST ? SD_BUS_VTABLE_PROPERTY_CONST                    \
-                                                 : SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
+                        (when) == PROPERTY_CONST      ? SD_BUS_VTABLE_PROPERTY_CONST               \
+                        : (when) == PROPERTY_EXPLICIT ? SD_BUS_VTABLE_PROPERTY_EXPLICIT            \
+                                                      : SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
 
 /* Appends the property's value. Returns a negative errno on failure, as sd-bus wants. */
 int container_property_append(sd_bus_message *reply, const ContainerInfo *info, const char *name);

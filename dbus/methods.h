@@ -60,6 +60,8 @@
         X(ReadLog, ("t", offset, "u", max), ("t", next, "ay", data), method_read_log,              \
           ACTION_INSPECT, METHOD_OWNER_IS_FREE)                                                    \
         X(OpenLog, ("a{sv}", options), ("h", log), method_open_log, ACTION_INSPECT,                \
+          METHOD_OWNER_IS_FREE)                                                                    \
+        X(GetStats, METHOD_NOTHING, ("a{sv}", stats), method_get_stats, ACTION_INSPECT,            \
           METHOD_OWNER_IS_FREE)
 
 /* A row as an entry of a vtable whose `handler` is one of sd-bus's own kind. */

@@ -6,9 +6,9 @@
  *
  * The files in their order; each calls those before it, never one behind it: procs.c (numbers,
  * lists, processes), v1.c and v2.c (the backends), ceilings.c (what an owner may have), tree.c (the
- * hierarchies), cgroup.c (a leaf, leaf.h), freeze.c (letting it stand still), create.c (making it),
- * copy.c (making it in a copy of the service), hit.c (which limit it met), sweep.c (what is left
- * behind). */
+ * hierarchies), cgroup.c (a leaf, leaf.h), stats.c (what the kernel has counted of it), freeze.c
+ * (letting it stand still), create.c (making it), copy.c (making it in a copy of the service),
+ * hit.c (which limit it met), sweep.c (what is left behind). */
 
 #include <glib.h>
 #include <stdbool.h>

@@ -8,6 +8,7 @@
 #include "service/cgroup/hit.h"
 #include "service/container/end/ending.h"
 #include "service/container/internal.h"
+#include "service/container/usage.h"
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
@@ -111,11 +112,12 @@ static void on_ended(const siginfo_t *status, void *data)
         Container *container = data;
         ContainerInfo *info = &container->info;
 
+        info->exited_usec = (uint64_t) g_get_real_time();
         if (container->cgroup) {
                 info->oom_kills = cgroup_oom_kills(container->cgroup);
                 info->limit_hit = cgroup_limit_hit(container->cgroup, info->oom_kills);
+                usage_take(info, container->cgroup);
         }
-        info->exited_usec = (uint64_t) g_get_real_time();
         bool was_running = container_state_is_running(info->state);
         bool was_created = info->state == CONTAINER_CREATED && !container_is_starting(container);
         close_process(container);
@@ -393,6 +395,11 @@ Output *container_output(Container *container)
 int container_pidfd(const Container *container)
 {
         return container->process ? process_pidfd(container->process) : -1;
+}
+
+const Cgroup *container_cgroup(const Container *container)
+{
+        return container->cgroup;
 }
 
 bool container_is_live(const Container *container)

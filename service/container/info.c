@@ -2,6 +2,9 @@
 
 #include <glib.h>
 
+#include "service/container/usage.h"
+#include "service/spec/error.h"
+
 const char *container_state_to_string(ContainerState state)
 {
         static const char *const words[] = {"creating", "created", "running", "paused", "stopped"};
@@ -46,4 +49,69 @@ void container_info_clear(ContainerInfo *info)
         g_free(info->watcher);
         g_strfreev(info->deviations);
         *info = (ContainerInfo){0};
+}
+
+/* -- usage.h -- */
+
+static void set_figure(CgroupUsage *usage, CgroupFigure figure, uint64_t value)
+{
+        usage->values[figure] = value;
+        usage->known |= UINT64_C(1) << figure;
+}
+
+static uint64_t now_usec(void)
+{
+        return (uint64_t) g_get_real_time();
+}
+
+/* The clock may have been set back meanwhile. */
+static uint64_t wall_usec(const ContainerInfo *info, uint64_t now)
+{
+        return now > info->started_usec ? now - info->started_usec : 0;
+}
+
+static void read_usage(const ContainerInfo *info, const Cgroup *cgroup, uint64_t now,
+                       CgroupUsage *ret)
+{
+        cgroup_read_usage(cgroup, ret);
+        set_figure(ret, CGROUP_FIGURE_OOMKills, info->oom_kills);
+        if (info->started_usec)
+                set_figure(ret, CGROUP_FIGURE_WallUSec, wall_usec(info, now));
+}
+
+void usage_take(ContainerInfo *info, const Cgroup *cgroup)
+{
+        read_usage(info, cgroup, info->exited_usec, &info->usage);
+}
+
+void container_usage(const Container *container, CgroupUsage *ret)
+{
+        const ContainerInfo *info = container_info(container);
+        const Cgroup *cgroup = container_cgroup(container);
+
+        *ret = info->usage;
+        if (info->state != CONTAINER_STOPPED && cgroup)
+                read_usage(info, cgroup, now_usec(), ret);
+}
+
+bool container_stats(const Container *container, CgroupStats *ret, GError **error)
+{
+        const ContainerInfo *info = container_info(container);
+        const Cgroup *cgroup = container_cgroup(container);
+
+        if (info->state == CONTAINER_STOPPED || !cgroup)
+                return error_set(error, RUNTIME_ERROR_INVALID_STATE,
+                                 "there is nothing to count of container '%s' any more: it is %s",
+                                 info->id, container_state_to_string(info->state));
+        if (!*cgroup_path(cgroup))
+                return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
+                                 "nothing counts what container '%s' uses: there is no cgroup "
+                                 "hierarchy",
+                                 info->id);
+        cgroup_read_stats(cgroup, ret);
+        if (info->started_usec) {
+                ret->values[CGROUP_FIGURE_WallUSec] = wall_usec(info, now_usec());
+                ret->known |= UINT64_C(1) << CGROUP_FIGURE_WallUSec;
+        }
+        return true;
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "service/cgroup/stats.h"
 #include "service/spec/limit-hit.h"
 #include "service/spec/rights.h"
 
@@ -53,6 +54,7 @@ typedef struct ContainerInfo {
         uint64_t memory_max; /* bytes; UINT64_MAX: no limit */
         bool remove;         /* gone after its exit */
         char **deviations;   /* see order_deviations() */
+        CgroupUsage usage;   /* as it was at the end; before that see container_usage() */
         /* for the next service, should this one end before the container does */
         /* The caller whose leaving ends the container, as the bus layer wrote it; NULL: none. */
         char *watcher;

@@ -16,6 +16,7 @@
 #include "service/util/proc.h"
 
 #define GROUP          "Container"
+#define USAGE_GROUP    "Usage"
 #define RECORD_VERSION 3
 #define RECORD_OLDEST  2 /* the version before is read: an upgrade ends no container */
 #define RECORD_MAX     16384
@@ -99,6 +100,26 @@ static void add_live(GKeyFile *file, const ContainerInfo *info)
                 add_rights(file, &info->rights);
 }
 
+static void add_usage(GKeyFile *file, const CgroupUsage *usage)
+{
+        for (CgroupFigure i = 0; i < _CGROUP_USAGE_MAX; i++)
+                if (usage->known & UINT64_C(1) << i)
+                        g_key_file_set_uint64(file, USAGE_GROUP, cgroup_figure_name(i),
+                                              usage->values[i]);
+}
+
+/* What is missing is not known: a service before this one kept no account. */
+static void parse_usage(GKeyFile *file, CgroupUsage *usage)
+{
+        for (CgroupFigure i = 0; i < _CGROUP_USAGE_MAX; i++) {
+                g_autoptr(GError) missing = NULL;
+                usage->values[i] =
+                        g_key_file_get_uint64(file, USAGE_GROUP, cgroup_figure_name(i), &missing);
+                if (!missing)
+                        usage->known |= UINT64_C(1) << i;
+        }
+}
+
 bool record_save_log(int dirfd, uint64_t serial, const OutputLog *log, GError **error)
 {
         char name[32];
@@ -131,6 +152,8 @@ bool record_save(int dirfd, const ContainerInfo *info, const OutputLog *log, GEr
         g_key_file_set_uint64(file, GROUP, "MemoryMax", info->memory_max);
         if (info->state != CONTAINER_STOPPED)
                 add_live(file, info);
+        else
+                add_usage(file, &info->usage);
         g_autofree char *text = g_key_file_to_data(file, &length, NULL);
         /* the log first: a record says that both are there */
         if (log && !record_save_log(dirfd, info->serial, log, error))
@@ -248,6 +271,7 @@ static bool parse(GKeyFile *file, ContainerInfo *info, GError **error)
                 return false;
         if (owner >= UINT32_MAX || code > 255)
                 return error_set(error, RUNTIME_ERROR_FAILED, "Owner or ExitCode is out of range");
+        parse_usage(file, &info->usage);
         info->owner = (uid_t) owner;
         info->code = (int) code;
         info->state = CONTAINER_STOPPED;

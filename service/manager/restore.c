@@ -3,9 +3,23 @@
 
 #include "service/container/adoption.h"
 #include "service/container/record.h"
+#include "service/container/usage.h"
 #include "service/manager/internal.h"
 
 #define LEAVES_WAIT_USEC G_USEC_PER_SEC
+
+/* Ended while no service ran: what its leaf has counted is told still, before the sweep. */
+static void take_usage(Manager *manager, ContainerInfo *info)
+{
+        g_autoptr(Cgroup) cgroup = NULL;
+
+        if (!cgroup_open(manager->options.cgroups, info->owner, info->serial, &cgroup, NULL))
+                return;
+        info->oom_kills = cgroup_oom_kills(cgroup);
+        usage_take(info, cgroup);
+        /* when it has ended, nobody knows */
+        info->usage.known &= ~(UINT64_C(1) << CGROUP_FIGURE_WallUSec);
+}
 
 /* False: the container has ended, and `info` says so from here on. */
 static bool find_running(Manager *manager, ContainerInfo *info, ContainerAdoption *ret)
@@ -23,6 +37,7 @@ static bool find_running(Manager *manager, ContainerInfo *info, ContainerAdoptio
         info->state = CONTAINER_STOPPED;
         info->result = RESULT_UNKNOWN;
         info->pid = 0;
+        take_usage(manager, info);
         return false;
 }
 

@@ -27,9 +27,13 @@
 /* What only reads: everything else changes something. A new method belongs here only if it is one
  * of them. */
 static const char *const reading[] = {
-        INTERFACE_MANAGER ".GetContainer", INTERFACE_MANAGER ".ListContainers",
-        INTERFACE_CONTAINER ".Wait",       INTERFACE_CONTAINER ".ReadLog",
-        INTERFACE_CONTAINER ".OpenLog",    NULL,
+        INTERFACE_MANAGER ".GetContainer",
+        INTERFACE_MANAGER ".ListContainers",
+        INTERFACE_CONTAINER ".Wait",
+        INTERFACE_CONTAINER ".ReadLog",
+        INTERFACE_CONTAINER ".OpenLog",
+        INTERFACE_CONTAINER ".GetStats",
+        NULL,
 };
 
 /* What makes a container is a right of its own, whoever owns what. */

@@ -26,6 +26,9 @@ int verb_list(Invocation *invocation);
 int verb_status(Invocation *invocation);
 const Flag *verb_status_flags(void);
 
+int verb_stats(Invocation *invocation);
+const Flag *verb_stats_flags(void);
+
 int verb_logs(Invocation *invocation);
 const Flag *verb_logs_flags(void);
 

@@ -93,6 +93,10 @@ static ContainerInfo make_info(uint64_t serial, const char *id)
                 .oom_kills = 3,
                 .memory_max = UINT64_MAX,
                 .deviations = deviations,
+                .usage = {.known = UINT64_C(1) << CGROUP_FIGURE_MemoryPeak |
+                                   UINT64_C(1) << CGROUP_FIGURE_WallUSec,
+                          .values = {[CGROUP_FIGURE_MemoryPeak] = UINT64_MAX,
+                                     [CGROUP_FIGURE_WallUSec] = 1}},
         };
 }
 
@@ -229,6 +233,7 @@ FIXTURE_TEST(round_trip)
         g_assert_cmpint(loaded->limit_hit, ==, LIMIT_HIT_MEMORY_OWNER);
         g_assert_cmpuint(loaded->oom_kills, ==, 3);
         g_assert_cmpuint(loaded->memory_max, ==, UINT64_MAX);
+        g_assert_cmpmem(&loaded->usage, sizeof loaded->usage, &info.usage, sizeof info.usage);
         g_assert_cmpstrv(loaded->deviations, deviations);
         output_log_init(&log);
         g_assert_true(record_load_log(f->fd, 7, &log, NULL));

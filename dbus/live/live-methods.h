@@ -1,0 +1,9 @@
+#pragma once
+
+/* Handlers of methods of a container that tell how it is now. As those of container-methods.c: each
+ * is called once its caller may call it; true: answered, or kept to be answered. */
+
+#include "dbus/server.h"
+
+bool method_get_stats(Server *server, Container *container, sd_bus_message *message,
+                      GError **error);
