@@ -22,6 +22,7 @@ Server *server_new(const ServerOptions *options)
                 .callers = server->callers,
                 .is_private = options->peer,
                 .activity = options->activity,
+                .senders = options->senders,
         });
         server->lookups = rootfs_lookups_new();
         if (!options->peer)

@@ -31,6 +31,7 @@ typedef struct ServerOptions {
         const Credentials *peer;
         CgroupMode cgroup_mode;
         Activity activity;
+        IntakeSenders senders;
 } ServerOptions;
 
 /* The data of every handler. */

@@ -234,6 +234,7 @@ static void wire(Service *service)
                 .peer = is_embedded ? &service->peer : NULL,
                 .cgroup_mode = cgroup_tree_mode(service->cgroups),
                 .activity = service->options.activity,
+                .senders = {receive_next, receive_learned},
         });
         service->manager = manager_new(
                 &(ManagerOptions){

@@ -13,14 +13,29 @@
 
 #include "service/receiver.h"
 #include "service/sandbox/memory.h"
+#include "service/spec/limits.h"
 #include "service/util/envelope.h"
 #include "service/util/fd.h"
+
+/* One at work, and others that hold what does not end: 32,768 messages each, 256 bytes a message.
+ */
+#define RECEIVERS_MAX 4u
 
 #define ANSWER_MSEC 10000 /* the receiver waits for nothing; but the machine may be busy */
 
 static int guarded = -1; /* the bus's socket */
 static pid_t service;
 static int receiver = -1; /* socket to it */
+static bool is_full;      /* it takes no more */
+static unsigned n_receivers;
+
+/* Of the message that comes next. */
+static struct {
+        uid_t uid;
+        uint64_t stranger;
+} sender = {.uid = (uid_t) -1};
+/* Clients of whom descriptors came before it was known who they are: name (owned) → number */
+static GHashTable *strangers;
 
 /* -- the receiver's life -- */
 
@@ -28,6 +43,7 @@ static gboolean on_receiver_end(int pidfd, GIOCondition condition, void *data)
 {
         waitid(P_PIDFD, (id_t) pidfd, &(siginfo_t){0}, WEXITED);
         close(pidfd);
+        n_receivers--;
         return G_SOURCE_REMOVE;
 }
 
@@ -51,6 +67,8 @@ static bool begin_receiver(void)
                 return false;
         }
         receiver = sockets[0];
+        is_full = false;
+        n_receivers++;
         g_unix_fd_add(pidfd, G_IO_IN, on_receiver_end, NULL);
         return true;
 }
@@ -66,6 +84,42 @@ void receive_end(void)
 {
         guarded = -1;
         fd_clear(&receiver);
+        g_clear_pointer(&strangers, g_hash_table_destroy);
+}
+
+/* -- whose they are -- */
+
+static uint64_t number_of(const char *name)
+{
+        static uint64_t last;
+        uint64_t *number;
+
+        if (!strangers)
+                strangers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+        number = g_hash_table_lookup(strangers, name);
+        if (!number) {
+                number = g_memdup2(&(uint64_t){++last}, sizeof *number);
+                g_hash_table_insert(strangers, g_strdup(name), number);
+        }
+        return *number;
+}
+
+void receive_next(const char *name, const Credentials *caller)
+{
+        sender.uid = caller ? caller->uid : (uid_t) -1;
+        sender.stranger = caller || !*name || guarded < 0 ? 0 : number_of(name);
+}
+
+void receive_learned(const char *name, const Credentials *caller)
+{
+        const uint64_t *number = strangers ? g_hash_table_lookup(strangers, name) : NULL;
+
+        if (!number)
+                return;
+        if (caller && receiver >= 0)
+                fd_send_all(receiver, &(ReceiverRequest){.uid = caller->uid, .stranger = *number},
+                            sizeof(ReceiverRequest), NULL, 0);
+        g_hash_table_remove(strangers, name);
 }
 
 /* -- a message that brings descriptors -- */
@@ -82,14 +136,30 @@ static bool brings_fds(int bus)
                (message.msg_flags & MSG_CTRUNC);
 }
 
-/* False: this receiver does not work, or no more. */
-static bool ask(int bus, const ReceiverRequest *request, ReceiverReply *reply, int *fds, size_t *n)
+/* In place of a receiver that is full, or was killed, another one is asked. */
+static bool send_request(int bus, ReceiverRequest *request)
 {
-        struct pollfd answer = {.fd = receiver, .events = POLLIN};
+        if (is_full && n_receivers < RECEIVERS_MAX)
+                fd_clear(&receiver);
+        if (receiver < 0 && !begin_receiver())
+                return false;
+        request->drops = is_full;
+        if (fd_send_all(receiver, request, sizeof *request, &bus, 1))
+                return true;
+        fd_clear(&receiver);
+        return begin_receiver() && fd_send_all(receiver, request, sizeof *request, &bus, 1);
+}
+
+/* False: this receiver does not work, or no more. */
+static bool ask(int bus, ReceiverRequest *request, ReceiverReply *reply, int *fds, size_t *n)
+{
+        struct pollfd answer = {.events = POLLIN};
         ssize_t length;
 
-        if (!fd_send_all(receiver, request, sizeof *request, &bus, 1) ||
-            poll(&answer, 1, ANSWER_MSEC) != 1)
+        if (!send_request(bus, request))
+                return false;
+        answer.fd = receiver;
+        if (poll(&answer, 1, ANSWER_MSEC) != 1)
                 return false;
         length = fd_receive_all(receiver, reply, sizeof *reply, fds, n);
         return length >= (ssize_t) offsetof(ReceiverReply, data) && reply->n_fds == *n;
@@ -118,21 +188,21 @@ static ssize_t deliver(struct msghdr *message, const ReceiverReply *reply, const
 
 static ssize_t receive(int bus, struct msghdr *message)
 {
-        const ReceiverRequest request = {(uint32_t) MIN(message->msg_iov[0].iov_len, UINT32_MAX)};
+        ReceiverRequest request = {.size = (uint32_t) MIN(message->msg_iov[0].iov_len, UINT32_MAX),
+                                   .uid = sender.uid,
+                                   .stranger = sender.stranger};
         static ReceiverReply reply;
         int fds[FD_RECEIVE_MAX];
         size_t n = FD_RECEIVE_MAX;
 
-        if (receiver < 0 && !begin_receiver())
-                return -1;
         /* it may have taken the message with it, and half a message is none */
         if (!ask(bus, &request, &reply, fds, &n)) {
+                errno = receiver < 0 ? EAGAIN : ECONNRESET;
                 fd_clear(&receiver);
-                errno = ECONNRESET;
                 return -1;
         }
-        if (reply.is_full)
-                fd_clear(&receiver);
+        is_full = reply.is_full;
+        receive_next("", NULL);
         return deliver(message, &reply, fds);
 }
 

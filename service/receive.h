@@ -15,9 +15,15 @@
  * beyond the service's end, needs another one for the next fd, and helps no other child of the
  * service. */
 
+#include "service/spec/credentials.h"
+
 /* `bus`: the socket to guard. For a service on a bus, once, before the first message is processed.
  * Not for a private connection, whose caller can delay only himself. */
 void receive_guard(int bus);
+/* See IntakeSenders: so that what one user passed, and what does not end, leaves those who close
+ * free for others. */
+void receive_next(const char *name, const Credentials *caller);
+void receive_learned(const char *name, const Credentials *caller);
 /* When the socket is closed. Lets go of the receiver, which ends by itself once nothing is left to
  * be closed. */
 void receive_end(void);

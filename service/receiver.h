@@ -11,9 +11,12 @@
 
 #define RECEIVER_DATA_MAX 4096u
 
-/* Comes with a copy of the bus's socket, to be read once. */
+/* Comes with a copy of the bus's socket, to be read once; or without, to tell a stranger's uid. */
 typedef struct ReceiverRequest {
-        uint32_t size; /* of data that are wanted */
+        uint32_t size;     /* of data that are wanted */
+        bool drops;        /* descriptors are not to be taken */
+        uid_t uid;         /* the sender's; -1: not known, or not yet */
+        uint64_t stranger; /* the sender's number until its uid is told; 0: it will not be told */
 } ReceiverRequest;
 
 /* Comes with the envelopes. */

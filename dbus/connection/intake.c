@@ -98,6 +98,13 @@ static void tell_idleness(Intake *intake)
                 activity_tell(&intake->options.activity);
 }
 
+static void tell_sender(void (*tell)(const char *, const Credentials *), const char *name,
+                        const Credentials *caller)
+{
+        if (tell)
+                tell(name, caller);
+}
+
 static void refuse_full(sd_bus_message *message, void *data)
 {
         sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -116,6 +123,7 @@ static void on_learned(const char *name, const Credentials *caller, void *data)
         Intake *intake = data;
         g_autoptr(GError) error = NULL;
 
+        tell_sender(intake->options.senders.learned, name, caller);
         if (caller)
                 call_queue_meet(intake->queue, name, caller, refuse_full, NULL);
         else {
@@ -129,6 +137,7 @@ static void on_left(const char *name, void *data)
 {
         Intake *intake = data;
 
+        tell_sender(intake->options.senders.learned, name, NULL);
         call_queue_drop(intake->queue, name, NULL, NULL);
         tell_idleness(intake);
 }
@@ -195,6 +204,9 @@ static bool look_ahead(Intake *intake)
                 if (n <= 0 || !message_head_read(data, (size_t) n, SPAWN_FDS_MAX, &head))
                         return n > 0;
         }
+        if (head.n_fds > 0)
+                tell_sender(intake->options.senders.next, head.sender,
+                            callers_find(intake->options.callers, head.sender));
         intake->next_size = head.size + head.n_fds * intake->fd_weight;
         intake->is_at_head = head.size <= (size_t) n;
         return true;

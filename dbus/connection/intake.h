@@ -18,11 +18,19 @@
 
 typedef struct Intake Intake;
 
+/* Who is told whose descriptors are whose. `caller` NULL: that is not known (yet). */
+typedef struct IntakeSenders {
+        /* The next message in the socket brings descriptors, and is of `name` ("": not known). */
+        void (*next)(const char *name, const Credentials *caller);
+        void (*learned)(const char *name, const Credentials *caller); /* NULL: nor ever will be */
+} IntakeSenders;
+
 typedef struct IntakeOptions {
         sd_bus *bus; /* borrowed, as the next */
         Callers *callers;
         bool is_private;
         Activity activity;
+        IntakeSenders senders; /* may be empty */
 } IntakeOptions;
 
 Intake *intake_new(const IntakeOptions *options);

@@ -17,8 +17,11 @@
 #define OBJECT_PATH_MAX     512u /* no object has a path of half that length */
 #define SPAWN_FDS_MAX       16u  /* dbus-daemon passes no more in one message */
 #define MOUNTS_MAX          32u /* each is an fd in one message of the look-up, and one in a launch */
-#define CLOSERS_MAX         256u /* processes that close what callers passed, stuck ones included */
 #define SPAWN_FD_NUMBER_MAX 255u /* highest fd number a caller may ask for inside */
+
+/* Processes that close what callers passed, stuck ones included: of a receiver, of a user there. */
+#define CLOSERS_MAX         256u
+#define CLOSERS_PER_UID_MAX 16u
 
 /* Calls that were taken off the bus and wait to be served. No legitimate caller comes near. */
 #define QUEUED_PER_UID_MAX       4096u

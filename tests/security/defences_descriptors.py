@@ -10,7 +10,7 @@ DEFENCES = [
     ('E23', "the end of the receiver's copy of the connection", RECEIVER,
      'close(bus); /* a child that is stuck would keep it */', '',
      'test_e_descriptors.Descriptors.test_end_and_start'),
-    ('E23', 'the bound of closers', RECEIVER, 'receiver->n_closers < CLOSERS_MAX', 'true',
+    ('E23', "the bound of a user's closers", RECEIVER, 'user->n_closers < CLOSERS_PER_UID_MAX', 'true',
      'test_e_descriptors.Descriptors.test_bounded'),
 ]
 LASTING = {}
