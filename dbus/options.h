@@ -34,6 +34,10 @@
         X(Environment, "aay", "env", "NAME=VALUE", "set an environment variable; may be repeated") \
         X(WorkingDirectory, "ay", "workdir", "DIR",                                                \
           "working directory inside the container (default: /)")                                   \
+        X(User, "(uu)", "user", "UID[:GID]",                                                       \
+          "user and group of the command, as numbers (default: 0:0)")                              \
+        X(SupplementaryGroups, "au", "group-add", "GID",                                           \
+          "give the command another group, a number; may be repeated")                             \
         X(UMask, "u", "umask", "MODE", "mask of file modes, octal (default: 0022)")                \
         X(StandardInput, "h", "", "", "file descriptor 0, for clients that cannot send a{uh}")     \
         X(StandardOutput, "h", "", "", "file descriptor 1")                                        \
@@ -41,10 +45,19 @@
         X(Terminal, "b", "tty", "BOOL", "give the container a terminal of its own")                \
         X(Capabilities, "as", "cap-add", "CAP",                                                    \
           "add a capability to the default set, or 'all'; may be repeated")                        \
+        X(CapabilityBoundingSet, "as", "", "", "the capabilities that there may be at most")       \
         X(NoNewPrivileges, "b", "no-new-privileges", "BOOL",                                       \
           "let no program gain rights by exec (default: yes)")                                     \
         X(Seccomp, "s", "seccomp", "MODE",                                                         \
-          "'default': the filter of system calls; 'unconfined': none")
+          "'default': the filter of system calls; 'unconfined': none")                             \
+        X(LimitNOFILE, "(tt)", "", "", "open files: soft and hard limit")                          \
+        X(LimitFSIZE, "(tt)", "", "", "size of a file that is written, in bytes")                  \
+        X(LimitCORE, "(tt)", "", "", "size of a core dump, in bytes")                              \
+        X(LimitSTACK, "(tt)", "", "", "size of the stack, in bytes")                               \
+        X(LimitNPROC, "(tt)", "", "", "processes and threads of the command's user")               \
+        X(LimitMEMLOCK, "(tt)", "", "", "locked memory, in bytes")                                 \
+        X(OOMScoreAdjust, "i", "oom-score-adj", "N",                                               \
+          "when memory is short, end this before others: -1000 to 1000")
 
 /* Where it runs: the tree, what is mounted in it, the namespaces. */
 #define TREE_OPTIONS(X)                                                                            \

@@ -35,6 +35,12 @@ void spawn_request_add(SpawnRequest *request, SpawnOption option, const char *va
         g_ptr_array_add(request->values[option], g_strdup(value));
 }
 
+void spawn_request_set_empty(SpawnRequest *request, SpawnOption option)
+{
+        g_clear_pointer(&request->values[option], g_ptr_array_unref);
+        request->values[option] = g_ptr_array_new_with_free_func(g_free);
+}
+
 void spawn_request_set(SpawnRequest *request, SpawnOption option, const char *value)
 {
         g_clear_pointer(&request->values[option], g_ptr_array_unref);
@@ -92,6 +98,16 @@ void spawn_request_default_variable(SpawnRequest *request, const char *name, con
                 spawn_request_set_variable(request, assignment);
 }
 
+void spawn_request_set_pair(SpawnRequest *request, SpawnOption option, uint64_t first,
+                            uint64_t second)
+{
+        g_autofree char *a = g_strdup_printf("%" G_GUINT64_FORMAT, first);
+        g_autofree char *b = g_strdup_printf("%" G_GUINT64_FORMAT, second);
+
+        spawn_request_set(request, option, a);
+        spawn_request_add(request, option, b);
+}
+
 void spawn_request_add_mount(SpawnRequest *request, const char *source, const char *target)
 {
         spawn_request_add(request, SPAWN_Mounts, source);
@@ -126,6 +142,37 @@ static int append_number(sd_bus_message *call, char type, const GPtrArray *value
         if (type == 'u')
                 return sd_bus_message_append(call, "u", (uint32_t) number);
         return sd_bus_message_append(call, "t", number);
+}
+
+static int append_pair(sd_bus_message *call, char type, const GPtrArray *values)
+{
+        uint64_t first = g_ascii_strtoull(values->pdata[0], NULL, 10);
+        uint64_t second = g_ascii_strtoull(values->pdata[1], NULL, 10);
+
+        return sd_bus_message_append(call, "(tt)", first, second);
+}
+
+static int append_ids(sd_bus_message *call, char type, const GPtrArray *values)
+{
+        uint32_t first = (uint32_t) g_ascii_strtoull(values->pdata[0], NULL, 10);
+        uint32_t second = (uint32_t) g_ascii_strtoull(values->pdata[1], NULL, 10);
+
+        return sd_bus_message_append(call, "(uu)", first, second);
+}
+
+static int append_numbers(sd_bus_message *call, char type, const GPtrArray *values)
+{
+        int r = sd_bus_message_open_container(call, 'a', "u");
+
+        for (unsigned i = 0; r >= 0 && i < values->len; i++)
+                r = sd_bus_message_append(call, "u",
+                                          (uint32_t) g_ascii_strtoull(values->pdata[i], NULL, 10));
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+static int append_signed(sd_bus_message *call, char type, const GPtrArray *values)
+{
+        return sd_bus_message_append(call, "i", (int) g_ascii_strtoll(last_of(values), NULL, 10));
 }
 
 static int append_bytes(sd_bus_message *call, const char *text)
@@ -193,7 +240,8 @@ static const struct {
 } types[] = {
         {"b", append_bool},        {"s", append_string},          {"t", append_number},
         {"u", append_number},      {"ay", append_path},           {"as", append_strings},
-        {"aay", append_variables}, {"a(ayaysas)", append_mounts},
+        {"aay", append_variables}, {"a(ayaysas)", append_mounts}, {"i", append_signed},
+        {"au", append_numbers},    {"(uu)", append_ids},          {"(tt)", append_pair},
 };
 
 static int append_value(sd_bus_message *call, const char *signature, const GPtrArray *values)

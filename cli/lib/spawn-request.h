@@ -32,6 +32,8 @@ bool spawn_request_is_true(const SpawnRequest *request, SpawnOption option);
 /* Replaces the value of an option that has a single value. A boolean is any word that
  * value_parse_bool() takes, a number any text that size_parse() takes. */
 void spawn_request_set(SpawnRequest *request, SpawnOption option, const char *value);
+/* The option is given, with no value so far. */
+void spawn_request_set_empty(SpawnRequest *request, SpawnOption option);
 /* Adds a value to an option that has several. */
 void spawn_request_add(SpawnRequest *request, SpawnOption option, const char *value);
 
@@ -40,6 +42,10 @@ void spawn_request_add(SpawnRequest *request, SpawnOption option, const char *va
 void spawn_request_set_variable(SpawnRequest *request, const char *assignment);
 /* Sets a variable unless it is set already. */
 void spawn_request_default_variable(SpawnRequest *request, const char *name, const char *value);
+
+/* Sets the lower and upper number of an option that has two, "(uu)" or "(tt)". */
+void spawn_request_set_pair(SpawnRequest *request, SpawnOption option, uint64_t first,
+                            uint64_t second);
 
 /* Adds a bind mount, or with an empty `source` a tmpfs. `target` is DST[:OPTIONS]. */
 void spawn_request_add_mount(SpawnRequest *request, const char *source, const char *target);

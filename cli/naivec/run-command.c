@@ -8,7 +8,7 @@
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
 
-enum { FLAG_FD = FLAG_OF_VERB, FLAG_TMPFS };
+enum { FLAG_FD = FLAG_OF_VERB, FLAG_TMPFS, FLAG_ULIMIT, FLAG_CAP_DROP };
 
 /* The flags that `create` does not have come first. */
 static const Flag run_flags[] = {
@@ -18,6 +18,11 @@ static const Flag run_flags[] = {
         {"tmpfs", "DST[:OPTIONS]",
          "mount an empty directory in memory; options size=, mode=, ro, noexec; may be repeated",
          FLAG_TMPFS},
+        {"ulimit", "NAME=SOFT[:HARD]",
+         "a limit of the command: core, fsize, memlock, nofile, nproc or stack; -1 for none",
+         FLAG_ULIMIT},
+        {"cap-drop", "CAP", "take a capability from the default set, or 'all'; may be repeated",
+         FLAG_CAP_DROP},
         {0},
 };
 
@@ -70,13 +75,21 @@ static bool take_flag(RunCommand *command, Invocation *invocation, int id, const
                 return true;
         case FLAG_FD:
                 return take_fd(command, invocation, value);
+        case FLAG_TMPFS:
+                wrong = spawn_flags_take_tmpfs(&command->request, value);
+                break;
+        case FLAG_ULIMIT:
+                wrong = more_flags_take_ulimit(&command->request, value);
+                break;
+        case FLAG_CAP_DROP:
+                wrong = more_flags_take_cap_drop(&command->cap_drop, value);
+                break;
         default:
-                wrong = id == FLAG_TMPFS ? spawn_flags_take_tmpfs(&command->request, value)
-                                         : spawn_flags_take(&command->request, id, value);
-                if (wrong)
-                        invocation_usage(invocation, "%s", wrong);
-                return !wrong;
+                wrong = spawn_flags_take(&command->request, id, value);
         }
+        if (wrong)
+                invocation_usage(invocation, "%s", wrong);
+        return !wrong;
 }
 
 static void pass_term(RunCommand *command)
@@ -120,7 +133,10 @@ bool run_command_parse(RunCommand *command, Invocation *invocation)
         while ((id = invocation_next(invocation, &value)) != FLAG_END)
                 if (id == FLAG_STOP || !take_flag(command, invocation, id, value))
                         return false;
-        return take_arguments(command, invocation);
+        g_autofree char *wrong = more_flags_settle_cap_drop(&command->cap_drop, &command->request);
+        if (wrong)
+                invocation_usage(invocation, "%s", wrong);
+        return !wrong && take_arguments(command, invocation);
 }
 
 void run_command_attach(RunCommand *command)

@@ -4,10 +4,12 @@
  * no connection. Called by verbs/run.c. */
 
 #include "cli/lib/spawn-request.h"
+#include "cli/naivec/more-flags.h"
 #include "cli/naivec/spawn-flags.h"
 
 typedef struct {
         SpawnRequest request;
+        CapDrop cap_drop;
         bool is_detached;
         char *rootfs; /* absolute */
         const char *const *argv;

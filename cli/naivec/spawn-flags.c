@@ -141,6 +141,40 @@ static char *take_octal(SpawnRequest *request, SpawnOption option, const char *t
         return NULL;
 }
 
+/* No name is looked up, here or in the container's /etc: whoever has made the tree would say who
+ * that is. Without a group it is 0, as with podman. */
+static char *take_user(SpawnRequest *request, SpawnOption option, const char *text)
+{
+        g_auto(GStrv) parts = g_strsplit(text, ":", 2);
+        uint64_t uid, gid = 0;
+
+        if (!parts[0] || !value_parse_number(parts[0], 0, UINT32_MAX - 1, &uid) ||
+            (parts[1] && !value_parse_number(parts[1], 0, UINT32_MAX - 1, &gid)))
+                return refusal(option, text, "numbers, UID or UID:GID: names are not looked up");
+        spawn_request_set_pair(request, option, uid, gid);
+        return NULL;
+}
+
+static char *take_group(SpawnRequest *request, SpawnOption option, const char *text)
+{
+        uint64_t gid;
+
+        if (!value_parse_number(text, 0, UINT32_MAX - 1, &gid))
+                return refusal(option, text, "a number: names are not looked up");
+        spawn_request_add(request, option, text);
+        return NULL;
+}
+
+static char *take_oom_score(SpawnRequest *request, SpawnOption option, const char *text)
+{
+        uint64_t score;
+
+        if (!value_parse_number(text + (*text == '-'), 0, 1000, &score))
+                return refusal(option, text, "a number from -1000 to 1000");
+        spawn_request_set(request, option, text);
+        return NULL;
+}
+
 /* SRC:DST[:OPTIONS]. SRC and DST are kept apart, for the absolute path of SRC may have a colon in
  * it. */
 static char *take_volume(SpawnRequest *request, SpawnOption option, const char *text)
@@ -172,6 +206,9 @@ static const struct {
         [SPAWN_Environment] = {.letter = 'e', .take = take_variable},
         [SPAWN_MemoryMax] = {.letter = 'm', .take = take_limit},
         [SPAWN_MemorySwapMax] = {.take = take_swap},
+        [SPAWN_OOMScoreAdjust] = {.take = take_oom_score},
+        [SPAWN_SupplementaryGroups] = {.take = take_group},
+        [SPAWN_User] = {.letter = 'u', .take = take_user},
         [SPAWN_Mounts] = {.letter = 'v', .take = take_volume},
         [SPAWN_RuntimeMaxUSec] = {.take = take_time},
         [SPAWN_TasksMax] = {.take = take_limit},

@@ -7,8 +7,8 @@
 #include "cli/lib/spawn-request.h"
 #include "cli/naivec/invocation.h"
 
-/* The flags of the table, and after them up to 4 `more` (ended by an empty row), in `storage`. */
-#define SPAWN_FLAGS_SIZE (N_SPAWN_OPTIONS + 5)
+/* The flags of the table, and after them up to 9 `more` (ended by an empty row), in `storage`. */
+#define SPAWN_FLAGS_SIZE (N_SPAWN_OPTIONS + 10)
 const Flag *spawn_flags(Flag storage[SPAWN_FLAGS_SIZE], const Flag *more);
 
 /* Takes the value of a flag of spawn_flags(). NULL, or a text that says what is wrong with it (free

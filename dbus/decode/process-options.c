@@ -4,7 +4,6 @@
 #include "dbus/decode/decoders.h"
 #include "dbus/decode/fds-decode.h"
 #include "service/spec/error.h"
-#include "service/util/capability.h"
 
 DECODE(Environment, arguments_read_byte_strings, process.environment)
 DECODE(WorkingDirectory, arguments_read_path, process.working_directory)
@@ -42,23 +41,6 @@ static bool take_standard_fd(sd_bus_message *message, Order *order, unsigned tar
 DECODE_STANDARD(StandardInput, STDIN_FILENO)
 DECODE_STANDARD(StandardOutput, STDOUT_FILENO)
 DECODE_STANDARD(StandardError, STDERR_FILENO)
-
-/* What is in the default set anyway adds nothing. */
-bool decode_Capabilities(sd_bus_message *message, Order *order, GError **error)
-{
-        g_autofree char **names = NULL;
-        uint64_t bit;
-
-        if (!arguments_read_list(message, "s", "Capabilities", &names, error))
-                return false;
-        for (char **name = names; *name; name++) {
-                if (!capability_from_name(*name, &bit))
-                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                         "Capabilities: there is no capability '%s'", *name);
-                order->process.capabilities |= bit & ~CAPABILITIES_DEFAULT;
-        }
-        return true;
-}
 
 bool decode_Seccomp(sd_bus_message *message, Order *order, GError **error)
 {

@@ -56,5 +56,8 @@ void slot_save(Slot *slot);         /* writes the record now, with the output if
  * first. */
 void slot_save_soon(Slot *slot);
 
+/* -- process-admission.c: a check of manager_admit(), once the user namespace is settled -- */
+bool manager_admit_process(const Profile *profile, const Order *order, GError **error);
+
 /* -- manager.c -- */
 Slot *manager_add_slot(Manager *manager, ContainerInfo *info, Order *order); /* consumes both */

@@ -211,6 +211,7 @@ bool manager_admit(Manager *manager, Order *order, GError **error)
                                  manager->options.profile_error);
         if (!settle_user_namespace(manager, &order->tree, error) ||
             !check_capabilities(manager->options.profile, order, error) ||
+            !manager_admit_process(manager->options.profile, order, error) ||
             !settle_tasks_max(manager, &order->resources, owner, error))
                 return false;
         if (order->id && manager_find_slot(manager, owner, order->id))

@@ -70,6 +70,7 @@ Rights compile_rights(const LaunchInput *input)
         if (order->tree.user_namespace == USER_NAMESPACE_HOST)
                 rights.capabilities &= profile->own_capabilities;
         rights.capabilities |= process->capabilities;
+        rights.capabilities &= process->bounding_set;
         if (process->seccomp)
                 rights.filter = plants ? RIGHTS_FILTER_SET_ID_REFUSED : RIGHTS_FILTER_DEFAULT;
         /* where it plants, those for sockets alone: by the other calls it could make namespaces of

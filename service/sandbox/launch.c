@@ -6,6 +6,7 @@
 
 #include "service/rootfs/mount.h"
 #include "service/sandbox/compile.h"
+#include "service/sandbox/outside.h"
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
@@ -97,6 +98,7 @@ bool launch(const LaunchInput *input, Launched *ret, GError **error)
         int fds[SANDBOX_FDS_MAX];
 
         if ((!sandbox && !make_sandbox(input, &sandbox, error)) ||
+            !outside_set_attributes(sandbox->pid, &input->order->process.attributes, error) ||
             !prepare_trees(input, sandbox->pid, &trees, error))
                 return false;
         memcpy(fds, trees.fds, trees.n * sizeof fds[0]);

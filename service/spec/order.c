@@ -96,6 +96,21 @@ bool order_validate(const Order *order, GError **error)
                resources_validate(&order->resources, error);
 }
 
+/* What only root can ask for: to be spared by the OOM killer, or that a crash of the command starts
+ * the host's handler. */
+static void add_attributes(GStrvBuilder *list, const ProcessAttributes *attributes)
+{
+        const ProcessLimit *core = &attributes->limits[PROCESS_LIMIT_CORE];
+
+        if (attributes->oom_score_adjust < 0) {
+                g_autofree char *text =
+                        g_strdup_printf("OOMScoreAdjust=%d", attributes->oom_score_adjust);
+                g_strv_builder_add(list, text);
+        }
+        if (core->is_given && core->hard > 1)
+                g_strv_builder_add(list, "LimitCORE");
+}
+
 static char *list_capabilities(uint64_t mask)
 {
         GString *text = g_string_new("Capabilities=");
@@ -132,6 +147,7 @@ char **order_deviations(const Order *order)
                 g_strv_builder_add(list, "ReadOnlyRoot=no");
         if (tree_spec_has_privileged_mount(tree))
                 g_strv_builder_add(list, "Mounts=privileged");
+        add_attributes(list, &process->attributes);
         return g_strv_builder_end(list);
 }
 

@@ -5,6 +5,7 @@
 
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
+#include "service/util/capability.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 /* the prompt that the Go original gives its shell */
@@ -13,6 +14,7 @@
 void process_spec_init(ProcessSpec *spec)
 {
         *spec = (ProcessSpec){
+                .bounding_set = UINT64_MAX,
                 .seccomp = true,
                 .no_new_privileges = true,
                 .attributes = {.umask = 022},
@@ -93,10 +95,21 @@ static bool check_working_directory(const ProcessSpec *spec, GError **error)
         return true;
 }
 
+static bool check_capabilities(const ProcessSpec *spec, GError **error)
+{
+        uint64_t outside =
+                (spec->capabilities | spec->attributes.user_capabilities) & ~spec->bounding_set;
+
+        return !outside || error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                     "Capabilities has %s, which CapabilityBoundingSet leaves out",
+                                     capability_name((unsigned) __builtin_ctzll(outside)));
+}
+
 bool process_spec_validate(const ProcessSpec *spec, GError **error)
 {
         return check_argv(spec, error) && check_sizes(spec, error) &&
-               check_environment(spec, error) && check_working_directory(spec, error);
+               check_environment(spec, error) && check_working_directory(spec, error) &&
+               check_capabilities(spec, error);
 }
 
 /* -- what is executed -- */
@@ -124,9 +137,10 @@ char **process_spec_list_environment(const ProcessSpec *spec, int *ret_home_inde
                 if ((is_term && !spec->attributes.terminal) ||
                     is_set(spec->environment, defaults[i]))
                         continue;
-                if (i == 0)
+                bool is_home = i == 0, is_root = spec->attributes.uid == 0;
+                if (is_home && is_root)
                         *ret_home_index = (int) n;
-                list[n++] = (char *) defaults[i];
+                list[n++] = (char *) (is_home && !is_root ? "HOME=/" : defaults[i]);
         }
         for (size_t i = 0; i < n_own; i++)
                 list[n++] = spec->environment[i];

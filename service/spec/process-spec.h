@@ -15,6 +15,7 @@ typedef struct ProcessSpec {
         char **environment; /* NAME=VALUE, any bytes; added to the defaults, or in their place */
         char *working_directory; /* NULL: "/" */
         uint64_t capabilities;   /* beside the default set, as a mask */
+        uint64_t bounding_set;   /* nothing else is had; as a mask */
         bool seccomp;
         bool no_new_privileges;
         ProcessAttributes attributes;
@@ -27,7 +28,7 @@ bool process_spec_validate(const ProcessSpec *spec, GError **error);
 /* The environment for exec: HOME, PATH, PS1 (and TERM on a terminal), then the caller's, which take
  * the place of defaults of the same name. The strings are borrowed, the array is NULL-terminated
  * and the caller's to free. `ret_home_index`: where the default "HOME=/root" stands, -1 if the
- * caller gave a HOME. */
+ * caller gave a HOME, or the user is not root and has "HOME=/". */
 char **process_spec_list_environment(const ProcessSpec *spec, int *ret_home_index);
 
 /* Calls `function` with argv[0] itself if it has a slash, else with each candidate along PATH of

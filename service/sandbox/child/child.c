@@ -94,7 +94,7 @@ static _Noreturn void set_up_late(const SandboxBase *base, const Early *early)
                 report_failure(base, STAGE_HOSTNAME);
         if (!steps_open_stdio(early->mounts[base->dev]))
                 report_failure(base, STAGE_STDIO);
-        if (plan->attributes.terminal && (master = steps_open_terminal()) < 0)
+        if (plan->attributes.terminal && (master = steps_open_terminal(&plan->attributes)) < 0)
                 report_failure(base, STAGE_TERMINAL);
         for (size_t i = 0; i < plan->n_targets; i++)
                 if (dup2(fds[plan->first_target + i], plan->targets[i]) < 0)

@@ -239,7 +239,7 @@ bool steps_open_stdio(int dev)
 
 /* The container's own terminal, made in its own devpts; the peer is opened through the master,
  * never by a name inside the tree. Returns the master, -1 on failure. */
-int steps_open_terminal(void)
+int steps_open_terminal(const ProcessAttributes *attributes)
 {
         int unlock = 0;
         int master = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW);
@@ -249,6 +249,9 @@ int steps_open_terminal(void)
                 return -1;
         slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
         if (slave < 0 || ioctl(slave, TIOCSCTTY, 0) < 0)
+                return -1;
+        /* the group stays: that of devpts */
+        if (attributes->uid != 0 && syscall(SYS_fchown, slave, attributes->uid, -1) < 0)
                 return -1;
         for (int i = 0; i < 3; i++)
                 if (dup2(slave, i) < 0)
@@ -281,26 +284,67 @@ bool steps_set_attributes(const SandboxPlan *plan)
                               &(struct rlimit){limit->soft, limit->hard}) < 0)
                         return false;
         }
+        for (unsigned i = 0; i < N_PROCESS_LIMITS; i++) {
+                static const __rlimit_resource_t resources[] = {
+#define X(NAME) RLIMIT_##NAME,
+                        PROCESS_LIMITS(X)
+#undef X
+                };
+                const ProcessLimit *limit = &plan->attributes.limits[i];
+                if (limit->is_given &&
+                    setrlimit(resources[i], &(struct rlimit){limit->soft, limit->hard}) < 0)
+                        return false;
+        }
         return true;
+}
+
+/* Raw calls, as in steps_set_ids(). Root of the container that becomes somebody else loses its
+ * capabilities but for those that it keeps until it sets what it is to have. */
+static bool become_user(const ProcessAttributes *attributes)
+{
+        if (attributes->n_groups > 0 &&
+            syscall(SYS_setgroups, attributes->n_groups, attributes->groups) < 0)
+                return false;
+        if (attributes->uid == 0 && attributes->gid == 0)
+                return true;
+        return prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 &&
+               syscall(SYS_setresgid, attributes->gid, attributes->gid, attributes->gid) == 0 &&
+               syscall(SYS_setresuid, attributes->uid, attributes->uid, attributes->uid) == 0 &&
+               prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) == 0;
+}
+
+static bool set_capabilities(uint64_t permitted, uint64_t inheritable)
+{
+        struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+        const struct __user_cap_data_struct data[2] = {
+                {(uint32_t) permitted, (uint32_t) permitted, (uint32_t) inheritable},
+                {(uint32_t) (permitted >> 32), (uint32_t) (permitted >> 32),
+                 (uint32_t) (inheritable >> 32)},
+        };
+
+        return syscall(SYS_capset, &header, data) == 0;
 }
 
 bool steps_drop_capabilities(const SandboxPlan *plan)
 {
-        struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-        struct __user_cap_data_struct data[2] = {
-                {.effective = (uint32_t) plan->capabilities,
-                 .permitted = (uint32_t) plan->capabilities},
-                {.effective = (uint32_t) (plan->capabilities >> 32),
-                 .permitted = (uint32_t) (plan->capabilities >> 32)},
-        };
+        bool is_root = plan->attributes.uid == 0;
+        /* exec gives root the bounding set, and others their ambient set */
+        uint64_t ambient = is_root ? 0 : plan->capabilities & plan->attributes.user_capabilities;
 
         /* the bounding set first: dropping from it needs CAP_SETPCAP */
         for (int i = 0; i <= plan->last_capability; i++)
                 if (!(plan->capabilities & (UINT64_C(1) << i)) &&
                     prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
                         return false;
-        return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 &&
-               syscall(SYS_capset, &header, data) == 0;
+        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
+            !become_user(&plan->attributes) ||
+            !set_capabilities(is_root ? plan->capabilities : ambient, ambient))
+                return false;
+        for (int i = 0; i < 64 && ambient >> i; i++)
+                if (ambient >> i & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) < 0)
+                        return false;
+        /* again, as in steps_set_ids() */
+        return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
 }
 
 /* Through the links in /proc that lead to whatever a process holds, runc's hosts were entered

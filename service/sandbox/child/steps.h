@@ -23,8 +23,10 @@ bool steps_enter_inner(int holder);
 /* The fds that come with SANDBOX_GO, lifted out of the targets' way. */
 bool steps_receive_go(const SandboxBase *base, int fds[SANDBOX_FDS_MAX]);
 bool steps_open_stdio(int dev); /* `dev` is closed */
-int steps_open_terminal(void);  /* the master */
+/* For its user; the master. */
+int steps_open_terminal(const ProcessAttributes *attributes);
 bool steps_set_attributes(const SandboxPlan *plan);
+/* With the capabilities, the process becomes its user. */
 bool steps_drop_capabilities(const SandboxPlan *plan);
 /* Does the path lead through one of /proc's links to what a process holds? Then errno is
  * SANDBOX_EMAGIC, and the path must not be followed. */

@@ -21,6 +21,8 @@ OPTION_TYPES = {
     'WorkingDirectory': 'ay', 'UMask': 'u', 'Hostname': 's', 'Terminal': 'b', 'ReadOnlyRoot': 'b', 'UserNamespace': 's',
     'Network': 's', 'Capabilities': 'as', 'Seccomp': 's', 'NoNewPrivileges': 'b', 'WatchBus': 'b', 'Remove': 'b',
     'RuntimeMaxUSec': 't', 'CPUTimeMaxUSec': 't', 'WatchFD': 'b', 'Mounts': 'a(ayaysas)', 'RootFD': 'h', 'StatusFD': 'h', 'StandardInput': 'h', 'StandardOutput': 'h', 'StandardError': 'h',
+    'User': '(uu)', 'SupplementaryGroups': 'au', 'CapabilityBoundingSet': 'as', 'OOMScoreAdjust': 'i',
+    **{f'Limit{name}': '(tt)' for name in ('NOFILE', 'FSIZE', 'CORE', 'STACK', 'NPROC', 'MEMLOCK')},
 }
 
 

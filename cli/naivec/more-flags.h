@@ -1,0 +1,19 @@
+#pragma once
+
+/* Flags of `run` and `create` in podman's spelling that stand for more than one option of
+ * dbus/options.h, or for one together with other flags. Each function that takes a value returns
+ * NULL, or a text that says what is wrong with it (free it). Called by run-command.c. */
+
+#include "cli/lib/spawn-request.h"
+
+/* --ulimit=NAME=SOFT[:HARD] */
+char *more_flags_take_ulimit(SpawnRequest *request, const char *text);
+
+/* --cap-drop, which counts once all flags are there. */
+typedef struct CapDrop {
+        uint64_t mask;
+        bool all;
+} CapDrop;
+
+char *more_flags_take_cap_drop(CapDrop *drop, const char *text);
+char *more_flags_settle_cap_drop(const CapDrop *drop, SpawnRequest *request);
