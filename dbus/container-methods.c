@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dbus/connection/error-map.h"
+#include "dbus/decode/spec-decode.h"
 #include "dbus/live/live-methods.h"
 #include "dbus/methods.h"
 #include "dbus/paths.h"
@@ -123,6 +124,15 @@ static bool method_kill(Server *server, Container *container, sd_bus_message *me
         return check_signal(signal, error) &&
                container_kill(container, strcmp(whom, "all") == 0, signal, error) &&
                answer(message);
+}
+
+static bool method_update(Server *server, Container *container, sd_bus_message *message,
+                          GError **error)
+{
+        Resources resources;
+
+        return spec_decode_update(message, &resources, error) &&
+               manager_update(server->manager, container, &resources, error) && answer(message);
 }
 
 static bool method_delete(Server *server, Container *container, sd_bus_message *message,

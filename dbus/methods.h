@@ -47,6 +47,8 @@
           METHOD_OWNER_IS_FREE)                                                                    \
         X(Resume, METHOD_NOTHING, METHOD_NOTHING, method_resume, ACTION_MANAGE,                    \
           METHOD_OWNER_IS_FREE)                                                                    \
+        X(Update, ("a{sv}", resources), METHOD_NOTHING, method_update, ACTION_MANAGE,              \
+          METHOD_OWNER_IS_FREE)                                                                    \
         X(Delete, METHOD_NOTHING, METHOD_NOTHING, method_delete, ACTION_MANAGE,                    \
           METHOD_OWNER_IS_FREE)                                                                    \
         X(Wait, METHOD_NOTHING, ("s", result, "i", code), method_wait, ACTION_INSPECT,             \

@@ -24,10 +24,29 @@
           "swap allowed beside the memory (default: 0)")                                           \
         X(TasksMax, "t", "pids-limit", "N",                                                        \
           "limit of processes and threads; root may say 'infinity'")                               \
+        X(MemoryHigh, "t", "memory-high", "BYTES",                                                 \
+          "memory above which the command is slowed down")                                         \
+        X(MemoryLow, "t", "memory-reservation", "BYTES",                                           \
+          "memory that is left alone while there is other to take")                                \
+        X(CPUWeight, "t", "cpu-shares", "N",                                                       \
+          "share of busy processors, from 1 to 262144 (default: 1024)")                            \
+        X(CPUQuotaPerSecUSec, "t", "cpus", "NUMBER",                                               \
+          "processors' time at most, such as 0.5 or 2; 0 for no limit")                            \
         X(CPUTimeMaxUSec, "t", "", "",                                                             \
           "kill the container when it has used this much processor time")                          \
         X(RuntimeMaxUSec, "t", "timeout", "SECONDS",                                               \
           "kill the container when it has run for this long; 'infinity' for no limit")
+
+/* What Update takes of that, and what only Update takes: X(Key, signature). */
+#define UPDATE_OPTIONS(X)                                                                          \
+        X(MemoryMax, "t")                                                                          \
+        X(MemorySwapMax, "t")                                                                      \
+        X(TasksMax, "t")                                                                           \
+        X(MemoryHigh, "t")                                                                         \
+        X(MemoryLow, "t")                                                                          \
+        X(CPUWeight, "t")                                                                          \
+        X(CPUQuotaPerSecUSec, "t")                                                                 \
+        X(Force, "b")
 
 /* What is to run, and with which rights. */
 #define PROCESS_OPTIONS(X)                                                                         \

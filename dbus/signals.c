@@ -98,6 +98,17 @@ static void on_changed(Container *container, void *data)
         signals->emitting = false;
 }
 
+static void on_limited(Container *container, void *data)
+{
+        Signals *signals = data;
+        g_autofree char *path = path_of_container(container_info(container));
+
+        announce_all(signals);
+        signals->emitting = true;
+        sd_bus_emit_properties_changed(signals->bus, path, INTERFACE_CONTAINER, "MemoryMax", NULL);
+        signals->emitting = false;
+}
+
 static void on_exited(Container *container, void *data)
 {
         Signals *signals = data;
@@ -138,7 +149,8 @@ static void on_settled(void *data)
         activity_tell(&((Signals *) data)->activity);
 }
 
-const ManagerEvents signals_events = {on_added, on_changed, on_exited, on_removed, on_settled};
+const ManagerEvents signals_events = {on_added,  on_changed, on_limited,
+                                      on_exited, on_removed, on_settled};
 
 bool signals_is_emitting(const Signals *signals)
 {

@@ -278,6 +278,16 @@ static int append_fds(const SpawnRequest *request, sd_bus_message *call)
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
+int spawn_request_append_options(const SpawnRequest *request, sd_bus_message *call)
+{
+        int r = 0;
+
+        for (unsigned i = 0; r >= 0 && i < N_SPAWN_OPTIONS; i++)
+                if (request->values[i])
+                        r = append_option(call, i, request->values[i]);
+        return r;
+}
+
 int spawn_request_append(const SpawnRequest *request, sd_bus_message *call, const char *rootfs,
                          const char *const *argv)
 {
@@ -290,8 +300,7 @@ int spawn_request_append(const SpawnRequest *request, sd_bus_message *call, cons
                 r = append_fds(request, call);
         if (r >= 0)
                 r = sd_bus_message_open_container(call, 'a', "{sv}");
-        for (unsigned i = 0; r >= 0 && i < N_SPAWN_OPTIONS; i++)
-                if (request->values[i])
-                        r = append_option(call, i, request->values[i]);
+        if (r >= 0)
+                r = spawn_request_append_options(request, call);
         return r < 0 ? r : sd_bus_message_close_container(call);
 }

@@ -53,6 +53,9 @@ void spawn_request_add_mount(SpawnRequest *request, const char *source, const ch
 /* Passes our open `fd` to the command, as its fd `number`. */
 void spawn_request_add_fd(SpawnRequest *request, int fd, int number);
 
+/* Appends an entry "{sv}" for each option that has a value. */
+int spawn_request_append_options(const SpawnRequest *request, sd_bus_message *call);
+
 /* Appends "ay aay a{uh} a{sv}": the whole body of Spawn and Create. */
 int spawn_request_append(const SpawnRequest *request, sd_bus_message *call, const char *rootfs,
                          const char *const *argv);

@@ -141,40 +141,67 @@ static bool is_called(const Batch *batch, const char *path)
         return false;
 }
 
-void batch_call(Batch *batch, const char *id, const char *path, const char *types, ...)
+/* A call of the method on the container, without its arguments; NULL after a complaint. */
+static sd_bus_message *new_call(Batch *batch, const char *id, const char *path)
 {
-        g_autoptr(sd_bus_message) call = NULL;
         g_autofree char *found = path ? g_strdup(path) : client_find_container(batch->client, id);
-        Item *item;
-        va_list list;
-        int r;
+        sd_bus_message *call = NULL;
 
         if (!found) {
                 batch->status = EXIT_FAILURE;
-                return;
+                return NULL;
         }
-        r = client_new_call(batch->client, found, INTERFACE_CONTAINER, batch->member, &call);
-        if (r >= 0 && *types) {
-                va_start(list, types);
-                r = sd_bus_message_appendv(call, types, list);
-                va_end(list);
-        }
+        int r = client_new_call(batch->client, found, INTERFACE_CONTAINER, batch->member, &call);
+        if (r < 0)
+                batch->status = client_complain_errno(batch->client, id, r);
+        return call;
+}
+
+/* Consumes `call`; `r` is what came of its arguments. */
+static void take_call(Batch *batch, const char *id, bool is_own, sd_bus_message *consumed, int r)
+{
+        g_autoptr(sd_bus_message) call = consumed;
+
         if (r < 0) {
                 batch->status = client_complain_errno(batch->client, id, r);
                 return;
         }
-        if (is_called(batch, found))
+        if (is_called(batch, sd_bus_message_get_path(call)))
                 return;
-        item = g_new(Item, 1);
+        Item *item = g_new(Item, 1);
         *item = (Item){
                 .batch = batch,
                 .id = g_strdup(id),
-                .is_own = path || !strchr(id, '/'),
+                .is_own = is_own,
                 .call = g_steal_pointer(&call),
         };
         g_ptr_array_add(batch->items, item);
         send_item(item);
         drain_to(batch, PENDING_CALLS_MAX - 1);
+}
+
+void batch_call(Batch *batch, const char *id, const char *path, const char *types, ...)
+{
+        sd_bus_message *call = new_call(batch, id, path);
+        va_list list;
+        int r = 0;
+
+        if (!call)
+                return;
+        if (*types) {
+                va_start(list, types);
+                r = sd_bus_message_appendv(call, types, list);
+                va_end(list);
+        }
+        take_call(batch, id, path || !strchr(id, '/'), call, r);
+}
+
+void batch_call_with(Batch *batch, const char *id, BatchAppend append, const void *data)
+{
+        sd_bus_message *call = new_call(batch, id, NULL);
+
+        if (call)
+                take_call(batch, id, !strchr(id, '/'), call, append(call, data));
 }
 
 int batch_finish(Batch *batch)

@@ -29,6 +29,8 @@ static const Verb verbs[] = {
          verb_pause_flags, verb_pause},
         {"resume", "ID…|--all", "Let paused containers go on", 0, -1, false, verb_pause_flags,
          verb_resume},
+        {"update", "ID…", "Change the limits of running containers", 1, -1, false,
+         verb_update_flags, verb_update},
         {"delete", "ID…", "Forget containers that have ended", 1, -1, false, NULL, verb_delete},
         {"logs", "ID", "Show a container's output", 1, 1, false, verb_logs_flags, verb_logs},
         {"attach", "ID", "Attach to a container's terminal", 1, 1, false, verb_attach_flags,

@@ -4,15 +4,17 @@
 
 #include "cli/lib/values.h"
 #include "service/util/capability.h"
+#include "service/util/shares.h"
 #include "service/util/size.h"
 
 static const struct {
+        const char *key;
         const char *signature;
         const char *flag;
         const char *metavar;
         const char *help;
 } rows[N_SPAWN_OPTIONS] = {
-#define X(key, signature, flag, metavar, help) {signature, flag, metavar, help},
+#define X(key, signature, flag, metavar, help) {#key, signature, flag, metavar, help},
         SPAWN_OPTIONS(X)
 #undef X
 };
@@ -88,6 +90,34 @@ static char *take_time(SpawnRequest *request, SpawnOption option, const char *te
                 return refusal(option, text, "seconds, or '2min 30s'");
         g_snprintf(number, sizeof number, "%" G_GUINT64_FORMAT, usec);
         return take_limit(request, option, number);
+}
+
+/* Shares as podman and docker have them. */
+static char *take_shares(SpawnRequest *request, SpawnOption option, const char *text)
+{
+        uint64_t shares;
+        char number[24];
+
+        if (!value_parse_number(text, 1, 262144, &shares))
+                return refusal(option, text, "a number from 1 to 262144");
+        g_snprintf(number, sizeof number, "%" G_GUINT64_FORMAT, shares_to_weight(shares));
+        spawn_request_set(request, option, number);
+        return NULL;
+}
+
+/* A number of processors, perhaps with a fraction; 0 is no limit, as in podman. */
+static char *take_processors(SpawnRequest *request, SpawnOption option, const char *text)
+{
+        char number[24], *end;
+        double processors = g_ascii_strtod(text, &end);
+
+        if (!g_ascii_isdigit(*text) || *end || !(processors == 0 || processors >= 0.001) ||
+            processors > 1e6)
+                return refusal(option, text, "a number of processors, such as 0.5, from 0.001 on");
+        g_snprintf(number, sizeof number, "%" G_GUINT64_FORMAT,
+                   (guint64) (processors * G_USEC_PER_SEC + 0.5));
+        spawn_request_set(request, option, number);
+        return NULL;
 }
 
 /* NAME=VALUE, or NAME to pass on the value that the variable has here, if it is set. */
@@ -202,6 +232,8 @@ static const struct {
         char letter;
         char *(*take)(SpawnRequest *request, SpawnOption option, const char *text);
 } extras[N_SPAWN_OPTIONS] = {
+        [SPAWN_CPUQuotaPerSecUSec] = {.take = take_processors},
+        [SPAWN_CPUWeight] = {.take = take_shares},
         [SPAWN_Capabilities] = {.take = take_capability},
         [SPAWN_Environment] = {.letter = 'e', .take = take_variable},
         [SPAWN_MemoryMax] = {.letter = 'm', .take = take_limit},
@@ -222,20 +254,42 @@ static int flag_id(unsigned option)
         return extras[option].letter ? extras[option].letter : FLAG_OF_SPAWN + (int) option;
 }
 
+static Flag flag_of(unsigned option)
+{
+        bool is_switch = !strcmp(rows[option].signature, "b");
+
+        return (Flag){
+                .name = rows[option].flag,
+                .metavar = is_switch ? "[=BOOL]" : rows[option].metavar,
+                .help = rows[option].help,
+                .id = flag_id(option),
+        };
+}
+
+const Flag *spawn_flags_of_update(Flag storage[SPAWN_FLAGS_SIZE], const Flag *more)
+{
+        static const char *const keys[] = {
+#define X(key, signature) #key,
+                UPDATE_OPTIONS(X)
+#undef X
+                        NULL};
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < N_SPAWN_OPTIONS; i++)
+                if (g_strv_contains(keys, rows[i].key) && *rows[i].flag)
+                        storage[n++] = flag_of(i);
+        while (more->name && n < SPAWN_FLAGS_SIZE - 1)
+                storage[n++] = *more++;
+        storage[n] = (Flag){0};
+        return storage;
+}
+
 const Flag *spawn_flags(Flag storage[SPAWN_FLAGS_SIZE], const Flag *more)
 {
         unsigned n = 0;
 
-        for (; n < N_SPAWN_OPTIONS; n++) {
-                bool is_switch = !strcmp(rows[n].signature, "b");
-
-                storage[n] = (Flag){
-                        .name = rows[n].flag,
-                        .metavar = is_switch ? "[=BOOL]" : rows[n].metavar,
-                        .help = rows[n].help,
-                        .id = flag_id(n),
-                };
-        }
+        for (; n < N_SPAWN_OPTIONS; n++)
+                storage[n] = flag_of(n);
         while (more->name && n < SPAWN_FLAGS_SIZE - 1)
                 storage[n++] = *more++;
         storage[n] = (Flag){0};

@@ -11,6 +11,9 @@
 #define SPAWN_FLAGS_SIZE (N_SPAWN_OPTIONS + 10)
 const Flag *spawn_flags(Flag storage[SPAWN_FLAGS_SIZE], const Flag *more);
 
+/* Those of them that Update takes as well, and `more`. */
+const Flag *spawn_flags_of_update(Flag storage[SPAWN_FLAGS_SIZE], const Flag *more);
+
 /* Takes the value of a flag of spawn_flags(). NULL, or a text that says what is wrong with it (free
  * it).
  */

@@ -16,6 +16,8 @@
 SPAWN_OPTIONS(X)
 #undef X
 
+bool decode_Force(sd_bus_message *message, Order *order, GError **error); /* Update's own */
+
 /* A decoder for an option that is read as it is, into one field of the order. */
 #define DECODE(Key, reader, field)                                                                 \
         bool decode_##Key(sd_bus_message *message, Order *order, GError **error)                   \

@@ -1,5 +1,7 @@
 #include "dbus/decode/arguments.h"
 #include "dbus/decode/decoders.h"
+#include "service/spec/error.h"
+#include "service/spec/limits.h"
 
 /* 0 is no limit. */
 static bool read_limit(sd_bus_message *message, const char *what, uint64_t *max, GError **error)
@@ -12,6 +14,8 @@ static bool read_limit(sd_bus_message *message, const char *what, uint64_t *max,
 }
 
 DECODE(MemoryMax, read_limit, resources.memory_max)
+DECODE(MemoryHigh, read_limit, resources.memory_high)
+DECODE(CPUQuotaPerSecUSec, read_limit, resources.cpu_quota)
 DECODE(RuntimeMaxUSec, read_limit, resources.run_time_max)
 
 bool decode_MemorySwapMax(sd_bus_message *message, Order *order, GError **error)
@@ -19,6 +23,21 @@ bool decode_MemorySwapMax(sd_bus_message *message, Order *order, GError **error)
         order->resources.has_memory_swap_max = true;
         return arguments_read_uint64(message, "MemorySwapMax", &order->resources.memory_swap_max,
                                      error);
+}
+
+bool decode_MemoryLow(sd_bus_message *message, Order *order, GError **error)
+{
+        order->resources.has_memory_low = true;
+        return arguments_read_uint64(message, "MemoryLow", &order->resources.memory_low, error);
+}
+
+bool decode_CPUWeight(sd_bus_message *message, Order *order, GError **error)
+{
+        uint64_t *weight = &order->resources.cpu_weight;
+
+        return arguments_read_uint64(message, "CPUWeight", weight, error) &&
+               (*weight > 0 || error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                         "CPUWeight is 0, not 1 to %u", CPU_WEIGHT_MAX));
 }
 
 bool decode_TasksMax(sd_bus_message *message, Order *order, GError **error)
@@ -37,3 +56,5 @@ bool decode_CPUTimeMaxUSec(sd_bus_message *message, Order *order, GError **error
                 *max = 0;
         return true;
 }
+
+DECODE(Force, arguments_read_bool, resources.force)

@@ -16,6 +16,10 @@ typedef struct OptionDecoder {
 static const OptionDecoder spawn_options[] = {SPAWN_OPTIONS(X)};
 #undef X
 
+#define X(Key, signature) {#Key, signature, decode_##Key},
+static const OptionDecoder update_options[] = {UPDATE_OPTIONS(X)};
+#undef X
+
 enum { N_DECODERS = G_N_ELEMENTS(spawn_options) };
 
 /* The options that a method takes, and those of them that were seen in its message. */
@@ -105,5 +109,17 @@ bool spec_decode_spawn(sd_bus_message *message, Order **ret, GError **error)
             !order_validate(order, error))
                 return false;
         *ret = g_steal_pointer(&order);
+        return true;
+}
+
+bool spec_decode_update(sd_bus_message *message, Resources *ret, GError **error)
+{
+        g_autoptr(Order) order = order_new();
+
+        resources_init_update(&order->resources);
+        if (!read_options(message, update_options, G_N_ELEMENTS(update_options), order, error) ||
+            !resources_validate(&order->resources, error))
+                return false;
+        *ret = order->resources;
         return true;
 }

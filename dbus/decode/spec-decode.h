@@ -15,3 +15,6 @@ bool spec_decode_run(sd_bus_message *message, Order **ret, GError **error);
 
 /* Spawn and Create(ay rootfs, aay argv, a{uh} fds, a{sv} options) */
 bool spec_decode_spawn(sd_bus_message *message, Order **ret, GError **error);
+
+/* Update(a{sv} resources): what is not said stays as resources_init_update() has it. */
+bool spec_decode_update(sd_bus_message *message, Resources *ret, GError **error);

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define CGROUP_NO_LIMIT UINT64_MAX
+#include "service/cgroup/limits.h"
 
 typedef enum CgroupMode {
         CGROUP_MODE_NONE,    /* nothing to be used: every asked-for limit is NotSupported */
@@ -19,12 +19,6 @@ typedef enum CgroupMode {
         CGROUP_MODE_HYBRID,  /* v2 without them, limits through v1 */
         CGROUP_MODE_LEGACY,  /* v1 only */
 } CgroupMode;
-
-typedef struct CgroupLimits {
-        uint64_t memory_max;      /* bytes; CGROUP_NO_LIMIT for none */
-        uint64_t memory_swap_max; /* bytes beside memory_max; CGROUP_NO_LIMIT for none */
-        uint64_t tasks_max;
-} CgroupLimits;
 
 /* -- the tree: made once at start -- */
 typedef struct CgroupTree CgroupTree;

@@ -2,6 +2,7 @@
  */
 
 #include "service/cgroup/leaf.h"
+#include "service/cgroup/live/update.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -163,7 +164,7 @@ static bool hand_down(const Cgroup *cgroup, unsigned index, GError **error)
                          reasons[CGROUP_MEMORY] ? reasons[CGROUP_MEMORY] : reasons[CGROUP_PIDS]);
 }
 
-bool cgroup_limit(Cgroup *cgroup, const CgroupLimits *limits, GError **error)
+static bool limit_basics(Cgroup *cgroup, const CgroupLimits *limits, GError **error)
 {
         const CgroupTree *tree = cgroup->tree;
         int memory = tree->serving[CGROUP_MEMORY], pids = tree->serving[CGROUP_PIDS];
@@ -176,6 +177,12 @@ bool cgroup_limit(Cgroup *cgroup, const CgroupLimits *limits, GError **error)
         return !limits_memory(limits) || tree->hierarchies[memory].backend->set_memory(
                                                  cgroup->leaf_fds[memory], limits->memory_max,
                                                  limits->memory_swap_max, error);
+}
+
+bool cgroup_limit(Cgroup *cgroup, const CgroupLimits *limits, GError **error)
+{
+        return limit_basics(cgroup, limits, error) &&
+               (!limits->more || cgroup_limit_more(cgroup, limits->more, error));
 }
 
 static bool open_entries(Cgroup *cgroup, GError **error)

@@ -18,7 +18,8 @@
 #include "service/cgroup/backend.h"
 #include "service/cgroup/cgroup.h"
 
-#define CGROUP_HIERARCHIES_MAX 4u /* v2, and one for each controller that it may lack */
+#define CGROUP_PIDS_MAX        4194304u /* the kernel's PID_MAX_LIMIT: pids.max refuses more */
+#define CGROUP_HIERARCHIES_MAX 4u       /* v2, and one for each controller that it may lack */
 
 typedef enum CgroupController {
         CGROUP_MEMORY,

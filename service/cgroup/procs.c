@@ -23,11 +23,10 @@
 #include "service/spec/error.h"
 #include "service/util/fd.h"
 
-#define DEPTH_MAX       16u     /* levels of sub-cgroups below a leaf */
-#define DIRECTORIES_MAX 4096u   /* sub-cgroups in total */
-#define PIDS_MAX        4194304 /* the kernel's PID_MAX_LIMIT: pids.max refuses more */
-#define BATCH           64u     /* pidfds open at a time */
-#define KILL_ROUNDS     50u     /* of 2 ms, where nothing could be frozen */
+#define DEPTH_MAX       16u   /* levels of sub-cgroups below a leaf */
+#define DIRECTORIES_MAX 4096u /* sub-cgroups in total */
+#define BATCH           64u   /* pidfds open at a time */
+#define KILL_ROUNDS     50u   /* of 2 ms, where nothing could be frozen */
 
 const char *cgroup_controller_name(CgroupController controller)
 {
@@ -132,7 +131,7 @@ bool cgroup_set_bytes(int leaf, const char *file, uint64_t value, GError **error
 
 bool cgroup_set_tasks(int leaf, uint64_t tasks_max, GError **error)
 {
-        return cgroup_set_value(leaf, "pids.max", MIN(tasks_max, PIDS_MAX), error);
+        return cgroup_set_value(leaf, "pids.max", MIN(tasks_max, CGROUP_PIDS_MAX), error);
 }
 
 bool cgroup_swap_file_missing(const char *file, GError **error)

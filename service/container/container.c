@@ -6,6 +6,7 @@
 #include "service/cgroup/cpu-time.h"
 #include "service/cgroup/freeze.h"
 #include "service/cgroup/hit.h"
+#include "service/cgroup/live/update.h"
 #include "service/container/end/ending.h"
 #include "service/container/internal.h"
 #include "service/container/usage.h"
@@ -314,6 +315,7 @@ void container_adopt(Container *container, const ContainerAdoption *how)
         /* The kernel's word, not the record's: a predecessor may have died in between. */
         container->info.state =
                 cgroup_is_told_to_freeze(how->cgroup) ? CONTAINER_PAUSED : CONTAINER_RUNNING;
+        container->info.memory_max = cgroup_memory_max(how->cgroup, container->info.memory_max);
         limit_time(container);
         if (how->source >= 0)
                 output_set_source(container->output, how->source, container->info.terminal);

@@ -63,6 +63,8 @@ bool container_start(Container *container, GError **error);
  * an error perhaps from inside another call. */
 bool container_set_paused(Container *container, bool paused, GError **error);
 bool container_kill(Container *container, bool whole, int signal, GError **error);
+/* Changes the limits that `resources` names; see cgroup_update(). */
+bool container_update(Container *container, const Resources *resources, GError **error);
 /* Sends `signal` to the main process, and SIGKILL to all when `timeout_usec` is over (UINT64_MAX:
  * never). A paused container goes on. */
 bool container_stop(Container *container, int signal, uint64_t timeout_usec, GError **error);

@@ -1,10 +1,10 @@
 /* What a caller does to a container that is there: start it, signal it, end it; and what its
  * StatusFD is told of it. */
 
-#include "service/container/internal.h"
-
 #include <signal.h>
 
+#include "service/cgroup/live/update.h"
+#include "service/container/internal.h"
 #include "service/spec/error.h"
 
 bool container_wrong_state(const Container *container, const char *verb, GError **error)
@@ -49,6 +49,17 @@ bool container_kill(Container *container, bool whole, int signal, GError **error
                 return false;
         if (signal == SIGKILL)
                 container_let_die(container);
+        return true;
+}
+
+bool container_update(Container *container, const Resources *resources, GError **error)
+{
+        if (!container_state_is_running(container->info.state))
+                return container_wrong_state(container, "update", error);
+        if (!cgroup_update(container->cgroup, resources, error))
+                return false;
+        if (resources->memory_max)
+                container->info.memory_max = resources->memory_max;
         return true;
 }
 

@@ -22,6 +22,7 @@ static CgroupLimits limits_of(const Resources *resources)
                 .memory_max = resources->memory_max,
                 .memory_swap_max = has_swap_max ? resources->memory_swap_max : CGROUP_NO_LIMIT,
                 .tasks_max = resources->tasks_max,
+                .more = resources,
         };
 }
 

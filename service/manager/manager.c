@@ -188,18 +188,24 @@ static bool settle_user_namespace(const Manager *manager, TreeSpec *tree, GError
         return true;
 }
 
-static bool settle_tasks_max(const Manager *manager, Resources *resources, uid_t owner,
-                             GError **error)
+static bool check_tasks_max(const Manager *manager, const Resources *resources, uid_t owner,
+                            GError **error)
 {
         uint64_t most = manager->options.config->tasks_max;
 
-        if (!resources->has_tasks_max)
-                resources->tasks_max = most;
         return owner == 0 || resources->tasks_max <= most ||
                error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
                          "TasksMax is at most %" G_GUINT64_FORMAT
                          " (TasksMax of the configuration)",
                          most);
+}
+
+static bool settle_tasks_max(const Manager *manager, Resources *resources, uid_t owner,
+                             GError **error)
+{
+        if (!resources->has_tasks_max)
+                resources->tasks_max = manager->options.config->tasks_max;
+        return check_tasks_max(manager, resources, owner, error);
 }
 
 bool manager_admit(Manager *manager, Order *order, GError **error)
@@ -247,6 +253,29 @@ void manager_set_paused(Manager *manager, Container *container, bool paused, Man
         }
         slot->function = function;
         slot->data = data;
+}
+
+bool manager_update(Manager *manager, Container *container, const Resources *resources,
+                    GError **error)
+{
+        Slot *slot = manager_slot_of(manager, container);
+        uint64_t most = manager->options.config->user_memory_max;
+
+        if (resources->has_tasks_max &&
+            !check_tasks_max(manager, resources, slot->owner->uid, error))
+                return false;
+        if (slot->owner->uid != 0 && resources->memory_max != UINT64_MAX &&
+            resources->memory_max > most)
+                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                                 "MemoryMax is at most %" G_GUINT64_FORMAT
+                                 " bytes (UserMemoryMax of the configuration)",
+                                 most);
+        if (!container_update(container, resources, error))
+                return false;
+        if (resources->memory_max)
+                manager->events->limited(container, manager->data);
+        slot_save_soon(slot);
+        return true;
 }
 
 bool manager_delete(Manager *manager, Container *container, GError **error)

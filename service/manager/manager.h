@@ -20,6 +20,7 @@ typedef struct Manager Manager;
 typedef struct ManagerEvents {
         void (*added)(Container *container, void *data);   /* callers can see it from now on */
         void (*changed)(Container *container, void *data); /* its state has changed */
+        void (*limited)(Container *container, void *data); /* its MemoryMax has changed */
         void (*exited)(Container *container, void *data);  /* state is stopped, result is known */
         void (*removed)(Container *container, void *data); /* about to be freed */
         void (*settled)(void *data); /* a container has ended and all of its traces are gone */
@@ -67,6 +68,10 @@ void manager_start(Manager *manager, Container *container, ManagerFunc function,
 /* Pauses or resumes a container, and answers when it is so; else as manager_start(). */
 void manager_set_paused(Manager *manager, Container *container, bool paused, ManagerFunc function,
                         void *data);
+
+/* Changes the limits of a running container, all of them or none. */
+bool manager_update(Manager *manager, Container *container, const Resources *resources,
+                    GError **error);
 
 /* Removes a stopped container at once if its leaf is gone. Otherwise `removed` follows, and a
  * created container is ended first. */

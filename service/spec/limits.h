@@ -45,9 +45,11 @@
 #define WAITING_PER_UID_MAX    1024u /* calls kept until a container ends: 16 for each of a user's */
 #define REFUSALS_MAX           100u /* refused requests of a user in REFUSALS_USEC; then it waits */
 #define REFUSALS_USEC          (20u * UINT64_C(1000000))
-#define CONTAINERS_PER_UID_MAX 64u   /* live ones, callers other than root */
-#define CONTAINERS_MAX         1024u /* live ones in total, root's included */
-#define STOPPED_PER_UID_MAX    64u   /* stopped ones kept for reading; the oldest go first */
+#define CONTAINERS_PER_UID_MAX 64u    /* live ones, callers other than root */
+#define CONTAINERS_MAX         1024u  /* live ones in total, root's included */
+#define STOPPED_PER_UID_MAX    64u    /* stopped ones kept for reading; the oldest go first */
+#define CPU_WEIGHT_MAX         10000u /* the kernel's, of cgroup v2 */
+#define CPU_QUOTA_MIN          1000u /* microseconds in a second: the kernel's, in its longest period */
 #define TASKS_MAX_DEFAULT      4096u /* a fork bomb ends here */
 /* Pseudo-terminals of one container: with CONTAINERS_PER_UID_MAX containers a user has two thirds
  * of the 3072 that the kernel leaves to what has a devpts of its own (kernel.pty.max less reserve).

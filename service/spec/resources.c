@@ -13,8 +13,23 @@ void resources_init(Resources *resources)
         };
 }
 
+void resources_init_update(Resources *resources)
+{
+        resources_init(resources);
+        resources->memory_max = 0; /* what a caller means by 0 is "no limit", UINT64_MAX */
+}
+
 bool resources_validate(const Resources *resources, GError **error)
 {
-        return resources->tasks_max > 0 || error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                                     "TasksMax 0 leaves no room for the command");
+        if (resources->tasks_max == 0)
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "TasksMax 0 leaves no room for the command");
+        if (resources->cpu_quota && resources->cpu_quota < CPU_QUOTA_MIN)
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "CPUQuotaPerSecUSec is %" G_GUINT64_FORMAT ", the least is %u",
+                                 resources->cpu_quota, CPU_QUOTA_MIN);
+        return resources->cpu_weight <= CPU_WEIGHT_MAX ||
+               error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                         "CPUWeight is %" G_GUINT64_FORMAT ", not 1 to %u", resources->cpu_weight,
+                         CPU_WEIGHT_MAX);
 }

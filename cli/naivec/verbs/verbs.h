@@ -22,6 +22,9 @@ int verb_pause(Invocation *invocation);
 int verb_resume(Invocation *invocation);
 const Flag *verb_pause_flags(void);
 
+int verb_update(Invocation *invocation);
+const Flag *verb_update_flags(void);
+
 int verb_list(Invocation *invocation);
 int verb_status(Invocation *invocation);
 const Flag *verb_status_flags(void);

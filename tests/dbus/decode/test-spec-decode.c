@@ -247,6 +247,10 @@ FIXTURE_TEST(every_option)
         must(sd_bus_message_append(f->message, "{sv}", "TasksMax", "t", UINT64_C(5)));
         must(sd_bus_message_append(f->message, "{sv}", "RuntimeMaxUSec", "t", UINT64_C(6)));
         must(sd_bus_message_append(f->message, "{sv}", "CPUTimeMaxUSec", "t", UINT64_C(7)));
+        must(sd_bus_message_append(f->message, "{sv}", "MemoryHigh", "t", UINT64_C(7)));
+        must(sd_bus_message_append(f->message, "{sv}", "MemoryLow", "t", UINT64_C(8)));
+        must(sd_bus_message_append(f->message, "{sv}", "CPUWeight", "t", UINT64_C(9)));
+        must(sd_bus_message_append(f->message, "{sv}", "CPUQuotaPerSecUSec", "t", UINT64_C(1000)));
         list_option(f, "Environment", environment);
         bytes_option(f, "WorkingDirectory", "/w\xff");
         must(sd_bus_message_append(f->message, "{sv}", "UMask", "u", 027u));
@@ -266,7 +270,7 @@ FIXTURE_TEST(every_option)
         mount_words(f, "", "/scratch", "tmpfs", (const char *[]){"size=1k", "mode=700", NULL});
         close_mounts(f);
         assert_accepted(f);
-        g_assert_cmpuint(n, ==, 26); /* a new one belongs into this test, but for fds */
+        g_assert_cmpuint(n, ==, 30); /* a new one belongs into this test, but for fds */
         g_assert_cmpstr(f->order->id, ==, "web");
         g_assert_cmpuint(f->order->resources.memory_max, ==, 10485760);
         g_assert_cmpuint(f->order->resources.memory_swap_max, ==, 4096);
@@ -274,6 +278,11 @@ FIXTURE_TEST(every_option)
         g_assert_cmpuint(f->order->resources.tasks_max, ==, 5);
         g_assert_cmpuint(f->order->resources.run_time_max, ==, 6);
         g_assert_cmpuint(f->order->resources.cpu_time_max, ==, 7);
+        g_assert_cmpuint(f->order->resources.memory_high, ==, 7);
+        g_assert_cmpuint(f->order->resources.memory_low, ==, 8);
+        g_assert_true(f->order->resources.has_memory_low);
+        g_assert_cmpuint(f->order->resources.cpu_weight, ==, 9);
+        g_assert_cmpuint(f->order->resources.cpu_quota, ==, 1000);
         g_assert_true(f->order->resources.has_tasks_max);
         g_assert_cmpstr(f->order->process.environment[0], ==, "A=b");
         g_assert_cmpstr(f->order->process.environment[1], ==, "C=\xff");

@@ -17,6 +17,7 @@ SECRET_LENGTH_MIN = 6  # a shorter word may stand in a signal by chance
 INTERACTIVE = Gio.DBusCallFlags.ALLOW_INTERACTIVE_AUTHORIZATION
 
 OPTION_TYPES = {
+    'MemoryHigh': 't', 'MemoryLow': 't', 'CPUWeight': 't', 'CPUQuotaPerSecUSec': 't',
     'Id': 's', 'MemoryMax': 't', 'MemorySwapMax': 't', 'TasksMax': 't', 'Environment': 'aay',
     'WorkingDirectory': 'ay', 'UMask': 'u', 'Hostname': 's', 'Terminal': 'b', 'ReadOnlyRoot': 'b', 'UserNamespace': 's',
     'Network': 's', 'Capabilities': 'as', 'Seccomp': 's', 'NoNewPrivileges': 'b', 'WatchBus': 'b', 'Remove': 'b',

@@ -82,7 +82,7 @@ static void on_settled(void *data)
         f->n_settled++;
 }
 
-static const ManagerEvents events = {on_added, on_changed, on_exited, on_removed, on_settled};
+static const ManagerEvents events = {on_added, on_changed, NULL, on_exited, on_removed, on_settled};
 
 static void on_answer(Container *container, GError *error, void *data)
 {

@@ -1,0 +1,90 @@
+"""The service is killed at each system call of Pause, Resume and Update: what the next one tells is what is so."""
+
+import shutil
+import subprocess
+import time
+
+from harness.case import Case
+from harness.client import BusError, GLib
+from harness.place import Place
+from test_pause import is_frozen
+from test_update import MIB, limit
+
+# strace counts each of them apart
+CALLS = ('openat', 'write', 'pread64', 'read', 'close', 'epoll_ctl', 'epoll_wait', 'epoll_create1', 'poll', 'recvmsg',
+         'sendmsg', 'writev', 'renameat', 'faccessat', 'faccessat2')
+TIMES_MAX = 40
+
+
+class Killed(Case):
+    def setUp(self):
+        super().setUp()
+        if not shutil.which('strace'):
+            self.skipTest('NOT RUN: there is no strace')
+
+    def each(self, call, check):
+        """`call` makes the service do it; at the nth of some system call it dies. `check` sees what the next one tells,
+        or the same one where it made no such call."""
+        place = Place(self, self._testMethodName)
+        container = place.client.spawn(self.rootfs, ['/bin/sleep', '600'], Id='c', MemoryMax=64 * MIB)
+        time.sleep(0.3)  # records are written a little later
+        deaths = 0
+        try:
+            for name, n in ((name, n) for name in CALLS for n in range(1, TIMES_MAX)):
+                if n == 1:
+                    survived = False
+                if survived:
+                    continue
+                survived = self.try_at(place, f'{name}:signal=SIGKILL:when={n}', lambda: call(container, deaths))
+                if not survived:
+                    deaths += 1
+                    place.start()
+                check(container, f'{name} {n}')
+            self.assertGreater(deaths, 10)
+        finally:
+            if place.process.poll() is None:
+                container.end()
+
+    def try_at(self, place, injection, call):
+        """Did the service outlive the call?"""
+        with subprocess.Popen(['strace', '-qq', '-o', '/dev/null', '-e', f'inject={injection}', '-p',
+                               str(place.process.pid)], stderr=subprocess.DEVNULL) as tracer:
+            self.eventually(lambda: self.is_traced(place.process.pid) or tracer.poll() is not None)
+            try:
+                call()
+                answered = True
+            except BusError:
+                answered = False
+            time.sleep(0.1)  # what the service does behind its answer: signals, the record
+            tracer.terminate()
+            tracer.wait()
+            survived = place.process.poll() is None
+            self.assertTrue(answered or not survived)
+        return survived
+
+    @staticmethod
+    def is_traced(pid):
+        with open(f'/proc/{pid}/status') as f:
+            return 'TracerPid:\t0\n' not in f.read()
+
+    def test_pause(self):
+        """Nothing is frozen that is not listed as paused, and nothing paused that is not frozen."""
+        def check(container, n):
+            state = container.state
+            self.assertIn(state, ('running', 'paused'), n)
+            self.eventually(lambda: is_frozen(container.props()) == (state == 'paused'), what=f'{state} after call {n}')
+            if state == 'paused':
+                container.call('Resume')
+                time.sleep(0.1)  # its record is written a little later
+        self.each(lambda container, n: container.call('Pause'), check)
+
+    def test_update(self):
+        """The limit of memory that is told is the kernel's."""
+        def update(container, n):
+            values = {'MemoryMax': GLib.Variant('t', (100 + n) * MIB), 'TasksMax': GLib.Variant('t', 100 + n)}
+            container.call('Update', 'a{sv}', (values,))
+
+        def check(container, n):
+            self.assertEqual(container.state, 'running', n)
+            self.assertEqual(container.prop('MemoryMax'), limit(container, 'memory.max'), n)
+        self.each(update, check)
