@@ -48,12 +48,12 @@ bool decode_StatusFD(sd_bus_message *message, Order *order, GError **error)
 
         if (!arguments_read_fd(message, "StatusFD", &fd, error))
                 return false;
-        bool is_envelope = envelope_read(fd, &note);
-        if (!is_envelope)
+        if (!envelope_read(fd, &note))
                 note = envelope_note(fd);
         if (!check_pipe(&note, error))
                 return false;
-        order->status_fd = is_envelope ? envelope_open(fd) : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        order->status_is_read = (note.status & O_ACCMODE) == O_RDWR;
+        order->status_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         return order->status_fd >= 0 ||
                error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno, "cannot keep StatusFD");
 }

@@ -12,6 +12,7 @@
 #include "service/container/usage.h"
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
+#include "service/util/envelope.h"
 #include "service/util/fd.h"
 
 #define CLEAN_RETRY_MSEC     10u /* doubled each time */
@@ -329,6 +330,19 @@ static void on_reader_gone(void *data)
         container_kill(data, true, SIGKILL, NULL);
 }
 
+static void take_status(Container *container)
+{
+        Order *order = container->order;
+        int fd = envelope_open(order->status_fd);
+
+        if (fd == order->status_fd)
+                order->status_fd = -1;
+        fd_clear(&order->status_fd);
+        if (fd >= 0)
+                container->status =
+                        status_fd_new(fd, order->watch_fd ? on_reader_gone : NULL, container);
+}
+
 Container *container_new(ContainerInfo *info, Order *order, const ContainerHooks *hooks, void *data)
 {
         Container *container = g_new0(Container, 1);
@@ -343,9 +357,7 @@ Container *container_new(ContainerInfo *info, Order *order, const ContainerHooks
         container->mount_namespace = container->pausing.events_fd = -1;
         container->output = output_new();
         if (order && order->status_fd >= 0)
-                container->status =
-                        status_fd_new(steal_fd(&order->status_fd),
-                                      order->watch_fd ? on_reader_gone : NULL, container);
+                take_status(container);
         return container;
 }
 

@@ -1,6 +1,5 @@
 #include "service/spec/order.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 #include "service/spec/error.h"
@@ -82,7 +81,7 @@ static bool check_watch(const Order *order, GError **error)
                 return true;
         if (order->status_fd < 0)
                 return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "WatchFD needs StatusFD");
-        return (fcntl(order->status_fd, F_GETFL) & O_ACCMODE) == O_WRONLY ||
+        return !order->status_is_read ||
                error_set(error, RUNTIME_ERROR_INVALID_ARGS,
                          "WatchFD needs a StatusFD that is open to be written alone: this one is "
                          "its own reader");

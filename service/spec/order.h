@@ -29,11 +29,12 @@ typedef struct Order {
         char *watcher;      /* see ContainerInfo; NULL: none */
         OrderFd *fds;       /* the caller's, for the command: owned */
         size_t n_fds;
-        int status_fd;  /* see status-fd.h; owned, -1: none */
-        bool watch_fd;  /* the container ends when nobody reads it any more */
-        bool watch_bus; /* the container ends when its caller leaves */
-        bool remove;    /* the container is forgotten after its exit */
-        bool execute;   /* at once, without waiting for Start */
+        int status_fd;       /* see status-fd.h; owned, -1: none */
+        bool status_is_read; /* it is open to be read as well */
+        bool watch_fd;       /* the container ends when nobody reads it any more */
+        bool watch_bus;      /* the container ends when its caller leaves */
+        bool remove;         /* the container is forgotten after its exit */
+        bool execute;        /* at once, without waiting for Start */
 } Order;
 
 Order *order_new(void); /* the default profile */

@@ -27,18 +27,22 @@ class StatusFD(Case):
         return container, reader
 
     def test_lines(self):
-        """A line for each step, for the owner, and then the end of the file."""
-        for client, rootfs in ((self.root, self.rootfs), (self.user('alice'), self.rootfs_of('alice'))):
-            for member, steps in (('spawn', ['running', 'stopped']), ('create', ['created', 'running', 'stopped'])):
-                with self.subTest(client=client, member=member):
-                    container, reader = self.spawn('exit 3', client, rootfs, member)
-                    if member == 'create':
-                        container.start()
-                    lines = [json.loads(line) for line in reader.read().splitlines()]
-                    self.assertEqual([line['state'] for line in lines], steps)
-                    self.assertEqual(lines[-2]['path'], container.path)
-                    self.assertGreater(lines[-2]['pid'], 0)
-                    self.assertEqual(lines[-1], {'state': 'stopped', 'result': 'exit-code', 'code': 3, 'limit_hit': ''})
+        """A line for each step, and then the end of the file."""
+        for member, steps in (('spawn', ['running', 'stopped']), ('create', ['created', 'running', 'stopped'])):
+            with self.subTest(member=member):
+                container, reader = self.spawn('exit 3', member=member)
+                if member == 'create':
+                    container.start()
+                lines = [json.loads(line) for line in reader.read().splitlines()]
+                self.assertEqual([line['state'] for line in lines], steps)
+                self.assertEqual(lines[-2]['path'], container.path)
+                self.assertGreater(lines[-2]['pid'], 0)
+                self.assertEqual(lines[-1], {'state': 'stopped', 'result': 'exit-code', 'code': 3, 'limit_hit': ''})
+
+    def test_others(self):
+        """Nobody but root can hold up the service by a pipe whose lock is held: it is refused before it is opened."""
+        with self.refused('NotSupported', text='root alone'):
+            self.spawn('exit 0', self.user('alice'), self.rootfs_of('alice'))
 
     def test_limit(self):
         """The last line tells the limit."""

@@ -4,9 +4,9 @@
  * the loop, and leaves the pipe's flags as they are, for its open file description is the caller's:
  * vmsplice() alone takes "do not block" with each call and works on every pipe, FIFO or not. (A
  * pipe could be opened anew with flags of its own, but a FIFO's file system would be asked, which
- * may hang.) It is a descriptor of the service's, not in an envelope, for nothing holds up the
- * close of a pipe; a socket's close would wait for that of whatever its peer has sent through it.
- * Knows no container and no words. */
+ * may hang.) It is a descriptor of the service's, not in an envelope, and so root's alone:
+ * whoever writes to a pipe from memory that does not answer holds its lock, and with it everybody
+ * who writes to the pipe or closes it. Knows no container and no words. */
 
 #include <stdbool.h>
 
