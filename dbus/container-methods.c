@@ -302,6 +302,20 @@ static bool method_open_pidfd(Server *server, Container *container, sd_bus_messa
                fd_replies_send(server->fd_replies, message, container_pidfd(container), id, error);
 }
 
+static bool method_get_processes(Server *server, Container *container, sd_bus_message *message,
+                                 GError **error)
+{
+        const Credentials *caller = callers_get(server->callers, message, error);
+        Request *request;
+
+        if (!caller ||
+            !request_new(server->requests, message, caller, container_method_call, &request, error))
+                return false;
+        if (request)
+                processes_answer(server, container, request);
+        return true;
+}
+
 Container *container_at(Server *server, const char *path)
 {
         g_autofree char *id = NULL;

@@ -63,6 +63,8 @@
           ACTION_INSPECT, METHOD_OWNER_IS_FREE)                                                    \
         X(OpenLog, ("a{sv}", options), ("h", log), method_open_log, ACTION_INSPECT,                \
           METHOD_OWNER_IS_FREE)                                                                    \
+        X(GetProcesses, METHOD_NOTHING, ("a(us)", processes), method_get_processes,                \
+          ACTION_INSPECT, METHOD_OWNER_IS_FREE)                                                    \
         X(GetStats, METHOD_NOTHING, ("a{sv}", stats), method_get_stats, ACTION_INSPECT,            \
           METHOD_OWNER_IS_FREE)
 

@@ -41,6 +41,8 @@ struct Request {
         Credentials *caller;
         AuthorityQuery *query;
         RootfsLookup *lookup;
+        GDestroyNotify cancel_work; /* NULL: it has none */
+        void *work;
         PeerWatch *watch;
         RequestQuestion question;
 };
@@ -228,6 +230,8 @@ static void request_free(Request *request)
         Requests *requests = request->requests;
 
         rootfs_lookup_cancel(request->lookup);
+        if (request->cancel_work)
+                request->cancel_work(request->work);
         authority_query_cancel(request->query);
         peer_watch_free(request->watch);
         question_clear(request);
@@ -295,6 +299,12 @@ void request_set_lookup(Request *request, RootfsLookup *lookup, GDestroyNotify f
 {
         request->lookup = lookup;
         request->question = (RequestQuestion){.free_data = free_data, .data = data};
+}
+
+void request_set_work(Request *request, GDestroyNotify cancel, void *work)
+{
+        request->cancel_work = cancel;
+        request->work = work;
 }
 
 sd_bus_message *request_message(Request *request)

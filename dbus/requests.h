@@ -57,6 +57,10 @@ void request_call_again(Request *request, sd_bus_message_handler_t handler);
 void request_set_lookup(Request *request, RootfsLookup *lookup, GDestroyNotify free_data,
                         void *data);
 
+/* Other work that the request waits for: `cancel` is called with it if the request ends before.
+ * NULL: the work is done. */
+void request_set_work(Request *request, GDestroyNotify cancel, void *work);
+
 typedef struct RequestQuestion {
         const char *action;
         const char *const *details;

@@ -19,6 +19,7 @@ static const Verb verbs[] = {
         {"list", "", "List containers", 0, 0, false, NULL, verb_list},
         {"status", "ID…", "Show containers and their last output", 1, -1, false, verb_status_flags,
          verb_status},
+        {"ps", "ID", "Show the processes of a container", 1, 1, false, NULL, verb_ps},
         {"stats", "[ID…]", "Show what containers use", 0, -1, false, verb_stats_flags, verb_stats},
         {"wait", "ID…", "Wait for containers to end and show their results", 1, -1, false, NULL,
          verb_wait},

@@ -5,5 +5,8 @@
 
 #include "dbus/server.h"
 
+/* Answers GetProcesses, and ends the request. */
+void processes_answer(Server *server, const Container *container, Request *request);
+
 bool method_get_stats(Server *server, Container *container, sd_bus_message *message,
                       GError **error);

@@ -81,6 +81,8 @@ uint64_t cgroup_keyed_value(const char *text, const char *key);
 /* Signals each process of a cgroup and of those below it. Returns how many there were. */
 unsigned cgroup_signal_all(int dirfd, int signal);
 bool cgroup_has_processes(int dirfd);
+void cgroup_list_below(int dirfd, unsigned depth, size_t max, GArray *pids);
+#define CGROUP_DEPTH_MAX 16u /* levels of sub-cgroups below a leaf */
 
 /* Ends all processes: freeze, kill, and in any case thaw. `freeze` says whether all of them stand
  * still; if they do not, the round is repeated, within bounds, until none is left. */

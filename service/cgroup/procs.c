@@ -23,7 +23,6 @@
 #include "service/spec/error.h"
 #include "service/util/fd.h"
 
-#define DEPTH_MAX       16u   /* levels of sub-cgroups below a leaf */
 #define DIRECTORIES_MAX 4096u /* sub-cgroups in total */
 #define BATCH           64u   /* pidfds open at a time */
 #define KILL_ROUNDS     50u   /* of 2 ms, where nothing could be frozen */
@@ -211,7 +210,26 @@ static unsigned walk(int dirfd, unsigned depth, unsigned (*visit)(int dirfd, int
 
 unsigned cgroup_signal_all(int dirfd, int signal)
 {
-        return walk(dirfd, DEPTH_MAX, signal_directory, signal);
+        return walk(dirfd, CGROUP_DEPTH_MAX, signal_directory, signal);
+}
+
+void cgroup_list_below(int dirfd, unsigned depth, size_t max, GArray *pids)
+{
+        g_autoptr(GHashTable) found = read_processes(dirfd);
+        g_autoptr(GPtrArray) names = cgroup_list_directories(dirfd);
+        unsigned n = 0;
+        g_autofree gpointer *keys = g_hash_table_get_keys_as_array(found, &n);
+
+        for (unsigned i = 0; i < n && pids->len < max; i++) {
+                pid_t pid = GPOINTER_TO_INT(keys[i]);
+                g_array_append_val(pids, pid);
+        }
+        for (unsigned i = 0; depth > 0 && i < names->len && pids->len < max; i++) {
+                autofd int child = openat(dirfd, names->pdata[i],
+                                          O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                if (child >= 0)
+                        cgroup_list_below(child, depth - 1, max, pids);
+        }
 }
 
 static unsigned count_directory(int dirfd, int value)
@@ -224,7 +242,7 @@ static unsigned count_directory(int dirfd, int value)
 
 bool cgroup_has_processes(int dirfd)
 {
-        return walk(dirfd, DEPTH_MAX, count_directory, 0) > 0;
+        return walk(dirfd, CGROUP_DEPTH_MAX, count_directory, 0) > 0;
 }
 
 bool cgroup_kill_listed(int leaf, bool (*freeze)(int leaf), void (*thaw)(int leaf), GError **error)
@@ -273,5 +291,5 @@ int cgroup_remove_children(int dirfd)
 {
         unsigned budget = DIRECTORIES_MAX;
 
-        return remove_below(dirfd, DEPTH_MAX, &budget);
+        return remove_below(dirfd, CGROUP_DEPTH_MAX, &budget);
 }

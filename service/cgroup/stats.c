@@ -191,3 +191,11 @@ void cgroup_read_usage(const Cgroup *cgroup, CgroupUsage *ret)
         *ret = (CgroupUsage){0};
         read_figures(cgroup, wanted, &ret->known, ret->values);
 }
+
+void cgroup_list_processes(const Cgroup *cgroup, size_t max, GArray *pids)
+{
+        int index = cgroup_tracking_leaf(cgroup);
+
+        if (index >= 0)
+                cgroup_list_below(cgroup->leaf_fds[index], CGROUP_DEPTH_MAX, max, pids);
+}

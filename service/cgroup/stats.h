@@ -65,6 +65,9 @@ void cgroup_read_stats(const Cgroup *cgroup, CgroupStats *ret);
  * and WallUSec are left to the caller. */
 void cgroup_read_usage(const Cgroup *cgroup, CgroupUsage *ret);
 
+/* Adds the pids (pid_t) of up to `max` processes in the leaf and below it. */
+void cgroup_list_processes(const Cgroup *cgroup, size_t max, GArray *pids);
+
 /* The number in the text of a file. `key` NULL: the text is the number. "name": the number behind
  * it at the beginning of a line. "name=": the sum of the numbers behind it in lines that begin with
  * the word `line`, or in all lines (NULL), where none is 0. */

@@ -142,18 +142,31 @@ void rootfs_lookups_free(RootfsLookups *lookups)
         g_free(lookups);
 }
 
+void rootfs_lookups_abandon(RootfsLookups *lookups, uid_t uid, int pidfd)
+{
+        Abandoned *abandoned = g_new0(Abandoned, 1);
+
+        *abandoned = (Abandoned){.lookups = lookups, .uid = uid, .pidfd = pidfd};
+        syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+        abandoned->watch = watch_new(pidfd, G_IO_IN, on_abandoned_exit, abandoned);
+        g_ptr_array_add(lookups->abandoned, abandoned);
+}
+
+bool rootfs_lookups_has_room(const RootfsLookups *lookups, uid_t uid, GError **error)
+{
+        return count_abandoned(lookups, uid) < RESOLVE_ABANDONED_MAX ||
+               error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                         "%u lookups of yours still wait for file systems that do not "
+                         "answer",
+                         RESOLVE_ABANDONED_MAX);
+}
+
 void rootfs_lookup_cancel(RootfsLookup *lookup)
 {
         if (!lookup)
                 return;
-        Abandoned *abandoned = g_new0(Abandoned, 1);
-        abandoned->lookups = lookup->lookups;
-        abandoned->uid = lookup->uid;
         watch_clear(&lookup->watch);
-        abandoned->pidfd = steal_fd(&lookup->pidfd);
-        syscall(SYS_pidfd_send_signal, abandoned->pidfd, SIGKILL, NULL, 0);
-        abandoned->watch = watch_new(abandoned->pidfd, G_IO_IN, on_abandoned_exit, abandoned);
-        g_ptr_array_add(lookup->lookups->abandoned, abandoned);
+        rootfs_lookups_abandon(lookup->lookups, lookup->uid, steal_fd(&lookup->pidfd));
         lookup_free(lookup);
 }
 
@@ -214,11 +227,8 @@ static bool start_child(RootfsLookup *lookup, const RootfsRequest *request, GErr
         pid_t service = getpid();
         int sockets[2];
 
-        if (count_abandoned(lookup->lookups, lookup->uid) >= RESOLVE_ABANDONED_MAX)
-                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
-                                 "%u lookups of yours still wait for file systems that do not "
-                                 "answer",
-                                 RESOLVE_ABANDONED_MAX);
+        if (!rootfs_lookups_has_room(lookup->lookups, lookup->uid, error))
+                return false;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
                 return error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno,
                                        "cannot make a socket");

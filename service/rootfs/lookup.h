@@ -31,6 +31,12 @@ RootfsLookups *rootfs_lookups_new(void);
 void rootfs_lookups_free(RootfsLookups *lookups); /* none may be under way */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RootfsLookups, rootfs_lookups_free)
 
+/* For another throw-away child that was killed and may not end: reaps it when it does. It counts as
+ * a look-up of the user's that was given up. Consumes `pidfd`. */
+void rootfs_lookups_abandon(RootfsLookups *lookups, uid_t uid, int pidfd);
+/* False: the user has so many of those that there must be no more children. */
+bool rootfs_lookups_has_room(const RootfsLookups *lookups, uid_t uid, GError **error);
+
 typedef struct RootfsLookup RootfsLookup;
 
 typedef struct RootfsRequest {

@@ -75,6 +75,11 @@
 
 #define ID_RANGE_SIZE 65536u /* host ids of one container: what an image may use of them */
 
+#define PROCESSES_MAX      4096u /* of a container that are told: as many as it has by default */
+#define COMMAND_LENGTH_MAX 251u  /* of a command line that is told: 256 bytes for each process */
+
+#define PROCESSES_TIMEOUT_MSEC 2000u /* to read them: a process can make that last */
+
 #define SAVE_DELAY_MSEC        20u    /* until a container's record is written */
 #define RESOLVE_TIMEOUT_MSEC   5000u  /* a file system that does not answer */
 #define RESOLVE_ABANDONED_MAX  8u     /* lookups of one user that were given up and still hang */

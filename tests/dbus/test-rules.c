@@ -27,13 +27,10 @@
 /* What only reads: everything else changes something. A new method belongs here only if it is one
  * of them. */
 static const char *const reading[] = {
-        INTERFACE_MANAGER ".GetContainer",
-        INTERFACE_MANAGER ".ListContainers",
-        INTERFACE_CONTAINER ".Wait",
-        INTERFACE_CONTAINER ".ReadLog",
-        INTERFACE_CONTAINER ".OpenLog",
-        INTERFACE_CONTAINER ".GetStats",
-        NULL,
+        INTERFACE_MANAGER ".GetContainer",   INTERFACE_MANAGER ".ListContainers",
+        INTERFACE_CONTAINER ".Wait",         INTERFACE_CONTAINER ".ReadLog",
+        INTERFACE_CONTAINER ".OpenLog",      INTERFACE_CONTAINER ".GetStats",
+        INTERFACE_CONTAINER ".GetProcesses", NULL,
 };
 
 /* What makes a container is a right of its own, whoever owns what. */

@@ -29,6 +29,8 @@ int verb_list(Invocation *invocation);
 int verb_status(Invocation *invocation);
 const Flag *verb_status_flags(void);
 
+int verb_ps(Invocation *invocation);
+
 int verb_stats(Invocation *invocation);
 const Flag *verb_stats_flags(void);
 
