@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <glib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -199,14 +200,17 @@ TEST(raw_mode)
         RawMode mode = {0};
 
         g_assert_cmpint(master, >=, 0);
-        g_assert_cmpint(tcgetattr(master, &before), ==, 0);
-        raw_mode_enter(&mode, master);
-        raw_mode_enter(&mode, master);
-        tcgetattr(master, &within);
+        g_assert_cmpint(unlockpt(master), ==, 0);
+        autofd int terminal = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+        g_assert_cmpint(terminal, >=, 0);
+        g_assert_cmpint(tcgetattr(terminal, &before), ==, 0);
+        raw_mode_enter(&mode, terminal);
+        raw_mode_enter(&mode, terminal);
+        tcgetattr(terminal, &within);
         g_assert_cmpuint(within.c_lflag & (ICANON | ECHO | ISIG), ==, 0);
         raw_mode_leave(&mode);
         raw_mode_leave(&mode);
-        tcgetattr(master, &after);
+        tcgetattr(terminal, &after);
         g_assert_cmpuint(after.c_lflag, ==, before.c_lflag);
         g_assert_cmpuint(after.c_iflag, ==, before.c_iflag);
         g_assert_cmpuint(after.c_oflag, ==, before.c_oflag);

@@ -226,10 +226,13 @@ TEST(every_row)
 #undef X
 
         for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
-                const char *value = strchr("tub", rows[i].signature[0])        ? "1"
-                                    : !strcmp(rows[i].signature, "as")         ? "CAP_BPF"
-                                    : !strcmp(rows[i].signature, "a(ayaysas)") ? "/v:/w"
-                                                                               : "v=w";
+                const char *value =
+                        strchr("tubi", rows[i].signature[0]) || !strcmp(rows[i].signature, "au")
+                                ? "1"
+                        : !strcmp(rows[i].signature, "(uu)")       ? "1:2"
+                        : !strcmp(rows[i].signature, "as")         ? "CAP_BPF"
+                        : !strcmp(rows[i].signature, "a(ayaysas)") ? "/v:/w"
+                                                                   : "v=w";
                 g_autofree char *line =
                         g_strdup_printf("naivec run --%s=%s /r x", rows[i].flag, value);
                 g_autofree char *start = g_strdup_printf("%s %s ", rows[i].key, rows[i].signature);

@@ -263,6 +263,17 @@ FIXTURE_TEST(every_option)
                                    "CAP_SYS_ADMIN"));
         must(sd_bus_message_append(f->message, "{sv}", "Seccomp", "s", "unconfined"));
         must(sd_bus_message_append(f->message, "{sv}", "NoNewPrivileges", "b", 0));
+        must(sd_bus_message_append(f->message, "{sv}", "User", "(uu)", 1000u, 100u));
+        must(sd_bus_message_append(f->message, "{sv}", "SupplementaryGroups", "au", 2, 7u, 8u));
+        must(sd_bus_message_append(f->message, "{sv}", "CapabilityBoundingSet", "as", 3, "CAP_KILL",
+                                   "CAP_BPF", "CAP_SYS_ADMIN"));
+        must(sd_bus_message_append(f->message, "{sv}", "OOMScoreAdjust", "i", 50));
+#define X(NAME)                                                                                    \
+        must(sd_bus_message_append(f->message, "{sv}", "Limit" #NAME, "(tt)",                      \
+                                   UINT64_C(100) + PROCESS_LIMIT_##NAME,                           \
+                                   UINT64_C(200) + PROCESS_LIMIT_##NAME));
+        PROCESS_LIMITS(X)
+#undef X
         must(sd_bus_message_append(f->message, "{sv}", "WatchBus", "b", 1));
         must(sd_bus_message_append(f->message, "{sv}", "Remove", "b", 1));
         open_mounts(f);
@@ -270,7 +281,7 @@ FIXTURE_TEST(every_option)
         mount_words(f, "", "/scratch", "tmpfs", (const char *[]){"size=1k", "mode=700", NULL});
         close_mounts(f);
         assert_accepted(f);
-        g_assert_cmpuint(n, ==, 30); /* a new one belongs into this test, but for fds */
+        g_assert_cmpuint(n, ==, 40); /* a new one belongs into this test, but for fds */
         g_assert_cmpstr(f->order->id, ==, "web");
         g_assert_cmpuint(f->order->resources.memory_max, ==, 10485760);
         g_assert_cmpuint(f->order->resources.memory_swap_max, ==, 4096);
@@ -299,6 +310,20 @@ FIXTURE_TEST(every_option)
                          CAPABILITY(BPF) | CAPABILITY(SYS_ADMIN));
         g_assert_false(f->order->process.seccomp);
         g_assert_false(f->order->process.no_new_privileges);
+        const ProcessAttributes *attributes = &f->order->process.attributes;
+        g_assert_cmpuint(attributes->uid, ==, 1000);
+        g_assert_cmpuint(attributes->gid, ==, 100);
+        g_assert_cmpuint(attributes->n_groups, ==, 2);
+        g_assert_cmpuint(attributes->groups[1], ==, 8);
+        g_assert_cmpuint(f->order->process.bounding_set, ==,
+                         CAPABILITY(KILL) | CAPABILITY(BPF) | CAPABILITY(SYS_ADMIN));
+        g_assert_true(attributes->has_oom_score_adjust);
+        g_assert_cmpint(attributes->oom_score_adjust, ==, 50);
+        for (unsigned i = 0; i < N_PROCESS_LIMITS; i++) {
+                g_assert_true(attributes->limits[i].is_given);
+                g_assert_cmpuint(attributes->limits[i].soft, ==, 100 + i);
+                g_assert_cmpuint(attributes->limits[i].hard, ==, 200 + i);
+        }
         g_assert_true(f->order->watch_bus);
         g_assert_true(f->order->remove);
         g_assert_cmpuint(f->order->tree.n_mounts, ==, 2);
