@@ -143,7 +143,7 @@ class Spelled(Naivec):
 
     def test_no_abbreviations(self):
         """What begins an option is none; the message names the whole one."""
-        for word, whole in (('--mem=1', b'--memory'), ('--memory-swap=1', b'--memory-swap-max'), ('--user=1', b'--userns'),
+        for word, whole in (('--mem=1', b'--memory'), ('--memory-swap=1', b'--memory-swap-max'), ('--usern=1', b'--userns'),
                             ('--pid=host', b'--pids-limit'), ('--net=host', b'--network'), ('--envv=1', b'--env')):
             done = self.naivec('run', word, self.rootfs, '/bin/true')
             self.assertEqual(done.returncode, 2)

@@ -8,7 +8,7 @@ import time
 from harness.case import Case
 from harness.client import MANAGER, PATH, BusError
 from harness.files import id_map_of, read, read_bytes, write
-from harness.invariants import cgroup_tree, descendants_of, maker_of
+from harness.invariants import MAKER, cgroup_tree, descendants_of, helper_of
 from harness.place import Place
 from harness.world import wait_until
 
@@ -39,7 +39,7 @@ class Prepared(Case):
         return found
 
     def maker(self, place):
-        return maker_of(place.process.pid)
+        return helper_of(place.process.pid, MAKER)
 
     def leaves(self, place):
         return [path for path in cgroup_tree(place.parent) if path.split(place.parent)[1].count('/') > 1]

@@ -68,6 +68,7 @@ class Session(Case):
         os.write(fd, b'fg\n')
         self.expect(fd, b'naivec run')
         self.assertIn(b'got-typed-2', self.typing(fd, b'typed\n', b'got-typed-2'))
+        self.expect(fd, b'ready>')  # else it is naivec that reads what follows
         os.write(fd, b'exit 3\n')
         self.assertEqual(status(), 3)
 

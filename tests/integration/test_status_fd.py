@@ -130,7 +130,7 @@ class StatusFD(Case):
 
     def test_restart(self):
         """A watch that is lost with the service is told by the end of the file, and ends nothing."""
-        place = Place(self, 'watched')
+        place = Place(self, 'status-fd')
         container, reader = self.spawn('sleep 1; exit 6', place.client, WatchFD=True)
         time.sleep(0.3)  # records are written a little later
         place.process.kill()
