@@ -65,6 +65,13 @@ static int take(Intake *intake, sd_bus_message *message, sd_bus_error *ret_error
                        : set_full(ret_error);
 }
 
+static void tell_sender(void (*tell)(const char *, const Credentials *), const char *name,
+                        const Credentials *caller)
+{
+        if (tell)
+                tell(name, caller);
+}
+
 /* Sees every message before its handler does. */
 static int on_message(sd_bus_message *message, void *data, sd_bus_error *error)
 {
@@ -79,9 +86,11 @@ static int on_message(sd_bus_message *message, void *data, sd_bus_error *error)
                 intake->n_calls++;
                 /* sd-bus looks up every prefix of a path: 30,000 elements take 4 s, in which
                  * nobody else is served */
-                if (strlen(sd_bus_message_get_path(message)) > OBJECT_PATH_MAX)
+                if (strlen(sd_bus_message_get_path(message)) > OBJECT_PATH_MAX) {
                         r = sd_bus_error_set(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "Unknown object.");
-                else if (!intake->options.is_private)
+                        tell_sender(intake->options.senders.learned,
+                                    sd_bus_message_get_sender(message), NULL);
+                } else if (!intake->options.is_private)
                         r = take(intake, message, error);
                 activity_tell(&intake->options.activity);
         }
@@ -96,13 +105,6 @@ static void tell_idleness(Intake *intake)
 {
         if (intake_is_idle(intake))
                 activity_tell(&intake->options.activity);
-}
-
-static void tell_sender(void (*tell)(const char *, const Credentials *), const char *name,
-                        const Credentials *caller)
-{
-        if (tell)
-                tell(name, caller);
 }
 
 static void refuse_full(sd_bus_message *message, void *data)

@@ -33,9 +33,7 @@ static void on_lines(GArray *lines, void *data)
 void processes_answer(Server *server, const Container *container, Request *request)
 {
         g_autoptr(GError) error = NULL;
-        ProcessesLook *look =
-                processes_look(container, server->lookups, request_caller(request)->uid, on_lines,
-                               request, &error);
+        ProcessesLook *look = processes_look(container, server->lookups, on_lines, request, &error);
 
         if (look)
                 request_set_work(request, processes_cancel, look);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -95,6 +96,7 @@ static void read_arguments(Slot *slot, const char *control_group)
 static _Noreturn void read_all(pid_t service, Slot *slots, size_t n, const char *control_group)
 {
         proc_detach(service, NULL, 0);
+        setpriority(PRIO_PROCESS, 0, 19); /* how much there is to read, the container decides */
         for (size_t i = 0; i < n; i++)
                 read_name(&slots[i], control_group);
         for (size_t i = 0; i < n; i++)
@@ -198,7 +200,7 @@ static bool make_slots(ProcessesLook *look, const GArray *pids, GError **error)
         return true;
 }
 
-ProcessesLook *processes_look(const Container *container, RootfsLookups *lookups, uid_t uid,
+ProcessesLook *processes_look(const Container *container, RootfsLookups *lookups,
                               ProcessesFunc function, void *data, GError **error)
 {
         const ContainerInfo *info = container_info(container);
@@ -210,13 +212,16 @@ ProcessesLook *processes_look(const Container *container, RootfsLookups *lookups
                           container_state_to_string(info->state));
                 return NULL;
         }
-        if (!rootfs_lookups_has_room(lookups, uid, error))
+        if (!rootfs_lookups_has_room(lookups, info->owner, error))
                 return NULL;
         g_autoptr(GArray) pids = g_array_new(FALSE, FALSE, sizeof(pid_t));
         cgroup_list_processes(cgroup, PROCESSES_MAX, pids);
         ProcessesLook *look = g_new0(ProcessesLook, 1);
-        *look = (ProcessesLook){
-                .lookups = lookups, .uid = uid, .pidfd = -1, .function = function, .data = data};
+        *look = (ProcessesLook){.lookups = lookups,
+                                .uid = info->owner,
+                                .pidfd = -1,
+                                .function = function,
+                                .data = data};
         if (!make_slots(look, pids, error) || !start_child(look, info->control_group, error)) {
                 look_free(look);
                 return NULL;

@@ -23,7 +23,8 @@ typedef void (*ProcessesFunc)(GArray *lines, void *data);
 typedef struct ProcessesLook ProcessesLook;
 
 /* Looks at up to PROCESSES_MAX processes; `function` follows from the loop, PROCESSES_TIMEOUT_MSEC
- * later at most. `lookups` keeps a child that cannot be ended, as one of the user's `uid`. */
-ProcessesLook *processes_look(const Container *container, RootfsLookups *lookups, uid_t uid,
+ * later at most. `lookups` keeps a child that cannot be ended, as one of the container's owner,
+ * whose doing it is. */
+ProcessesLook *processes_look(const Container *container, RootfsLookups *lookups,
                               ProcessesFunc function, void *data, GError **error);
 void processes_cancel(void *look); /* a ProcessesLook; no call-back */

@@ -49,8 +49,10 @@
 #define CONTAINERS_MAX         1024u  /* live ones in total, root's included */
 #define STOPPED_PER_UID_MAX    64u    /* stopped ones kept for reading; the oldest go first */
 #define CPU_WEIGHT_MAX         10000u /* the kernel's, of cgroup v2 */
-#define CPU_QUOTA_MIN          1000u /* microseconds in a second: the kernel's, in its longest period */
-#define TASKS_MAX_DEFAULT      4096u /* a fork bomb ends here */
+/* Microseconds in a second: the kernel's least in a tenth of one. What had less would be gone late
+ * when it is killed, and the service waits for that. */
+#define CPU_QUOTA_MIN     10000u
+#define TASKS_MAX_DEFAULT 4096u /* a fork bomb ends here */
 /* Pseudo-terminals of one container: with CONTAINERS_PER_UID_MAX containers a user has two thirds
  * of the 3072 that the kernel leaves to what has a devpts of its own (kernel.pty.max less reserve).
  */

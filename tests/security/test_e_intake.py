@@ -46,13 +46,16 @@ class Intake(Judged):
         others = [self.wire(user) for user in ('bob', 'carol', 'root')]
         alice.call(*LIST)
         others[0].call(*LIST)  # the service knows one of them, and has to ask who the others are
+        for _ in range(10):  # so that a call of hers costs more than its way over the bus
+            self.impostor('alice').run(self.rootfs_of('alice'), 0, ['/bin/true']).wait()
         monitor = self.monitor(f"type='method_return',sender='{NAME}'")
         with self.paused(self.place.process):
             self.flood(alice, 2000, *MANAGED)
             last = alice.send(*LIST)
-            time.sleep(0.2)
+            alice.bus('GetId')  # answered once the bus has passed on what came before
             serials = [other.send(*LIST) for other in others]
-            time.sleep(0.2)
+            for other in others:
+                other.bus('GetId')
         order = []
         while last not in order:
             order.append(monitor.message()[0].get_reply_serial())

@@ -245,6 +245,20 @@ static bool change_tasks(const Cgroup *cgroup, const Resources *resources, Chang
 
 /* -- what v2 alone has of memory -- */
 
+/* Before Linux 6.16 whoever sets it waits while the memory above is reclaimed, which may be for as
+ * long as the container goes on using more. */
+static bool check_high(int leaf, uint64_t high, GError **error)
+{
+        uint64_t usage;
+
+        return !is_older_than_6_16() || !read_bytes(leaf, unified_files.usage, &usage) ||
+               high >= usage ||
+               error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
+                         "MemoryHigh of %" PRIu64 " bytes is less than the %" PRIu64
+                         " bytes in use, and taking those away needs Linux 6.16",
+                         high, usage);
+}
+
 static bool change_protection(const Cgroup *cgroup, const Resources *resources, Changes *changes,
                               GError **error)
 {
@@ -260,48 +274,37 @@ static bool change_protection(const Cgroup *cgroup, const Resources *resources, 
                                            : "here cgroup v1 has it");
         int leaf = cgroup->leaf_fds[index];
         return (!resources->memory_high ||
-                add(changes, leaf, "memory.high", "max", resources->memory_high, error)) &&
+                (check_high(leaf, resources->memory_high, error) &&
+                 add(changes, leaf, "memory.high", "max", resources->memory_high, error))) &&
                (!resources->has_memory_low ||
                 add(changes, leaf, "memory.low", "max", resources->memory_low, error));
 }
 
 /* -- processors -- */
 
-#define PERIOD_USEC     UINT64_C(100000) /* as the kernel has it, and systemd */
-#define PERIOD_USEC_MAX UINT64_C(1000000)
-#define QUOTA_USEC_MIN  UINT64_C(1000) /* in a period */
-
-/* The kernel takes no quota below a millisecond, so a small one has a longer period. */
-static uint64_t period_of(uint64_t per_sec)
-{
-        uint64_t least = QUOTA_USEC_MIN * G_USEC_PER_SEC / per_sec;
-
-        return CLAMP(least, PERIOD_USEC, PERIOD_USEC_MAX);
-}
+#define PERIOD_USEC UINT64_C(100000) /* as the kernel has it, and systemd */
 
 /* A quota that no number of processors can use up is none. */
-static uint64_t quota_of(uint64_t per_sec, uint64_t period)
+static uint64_t quota_of(uint64_t per_sec)
 {
-        if (per_sec > UINT32_MAX * (uint64_t) G_USEC_PER_SEC)
-                return CGROUP_NO_LIMIT;
-        return MAX(per_sec / G_USEC_PER_SEC * period +
-                           per_sec % G_USEC_PER_SEC * period / G_USEC_PER_SEC,
-                   QUOTA_USEC_MIN);
+        return per_sec > UINT32_MAX * (uint64_t) G_USEC_PER_SEC
+                       ? CGROUP_NO_LIMIT
+                       : per_sec / (G_USEC_PER_SEC / PERIOD_USEC);
 }
 
 static bool change_quota(Changes *changes, int leaf, bool is_legacy, uint64_t per_sec,
                          GError **error)
 {
-        uint64_t period = period_of(per_sec), quota = quota_of(per_sec, period);
+        uint64_t quota = quota_of(per_sec);
 
         if (is_legacy)
-                return add(changes, leaf, "cpu.cfs_period_us", "", period, error) &&
+                return add(changes, leaf, "cpu.cfs_period_us", "", PERIOD_USEC, error) &&
                        add(changes, leaf, "cpu.cfs_quota_us", "-1", quota, error);
         if (!add(changes, leaf, "cpu.max", "max", quota, error))
                 return false;
         char *text = changes->list[changes->n - 1].after;
         size_t length = strlen(text);
-        snprintf(text + length, sizeof changes->list[0].after - length, " %" PRIu64, period);
+        snprintf(text + length, sizeof changes->list[0].after - length, " %" PRIu64, PERIOD_USEC);
         return true;
 }
 

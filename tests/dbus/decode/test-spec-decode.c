@@ -250,7 +250,7 @@ FIXTURE_TEST(every_option)
         must(sd_bus_message_append(f->message, "{sv}", "MemoryHigh", "t", UINT64_C(7)));
         must(sd_bus_message_append(f->message, "{sv}", "MemoryLow", "t", UINT64_C(8)));
         must(sd_bus_message_append(f->message, "{sv}", "CPUWeight", "t", UINT64_C(9)));
-        must(sd_bus_message_append(f->message, "{sv}", "CPUQuotaPerSecUSec", "t", UINT64_C(1000)));
+        must(sd_bus_message_append(f->message, "{sv}", "CPUQuotaPerSecUSec", "t", UINT64_C(10000)));
         list_option(f, "Environment", environment);
         bytes_option(f, "WorkingDirectory", "/w\xff");
         must(sd_bus_message_append(f->message, "{sv}", "UMask", "u", 027u));
@@ -293,7 +293,7 @@ FIXTURE_TEST(every_option)
         g_assert_cmpuint(f->order->resources.memory_low, ==, 8);
         g_assert_true(f->order->resources.has_memory_low);
         g_assert_cmpuint(f->order->resources.cpu_weight, ==, 9);
-        g_assert_cmpuint(f->order->resources.cpu_quota, ==, 1000);
+        g_assert_cmpuint(f->order->resources.cpu_quota, ==, 10000);
         g_assert_true(f->order->resources.has_tasks_max);
         g_assert_cmpstr(f->order->process.environment[0], ==, "A=b");
         g_assert_cmpstr(f->order->process.environment[1], ==, "C=\xff");
