@@ -165,6 +165,13 @@ static bool ask(int bus, ReceiverRequest *request, ReceiverReply *reply, int *fd
         return length >= (ssize_t) offsetof(ReceiverReply, data) && reply->n_fds == *n;
 }
 
+static bool has_ended(void)
+{
+        struct pollfd end = {.fd = receiver};
+
+        return poll(&end, 1, 0) == 1 && (end.revents & POLLHUP);
+}
+
 /* Tells the caller of recvmsg() what the receiver got, envelopes in the place of the fds. */
 static ssize_t deliver(struct msghdr *message, const ReceiverReply *reply, const int *fds)
 {
@@ -195,9 +202,9 @@ static ssize_t receive(int bus, struct msghdr *message)
         int fds[FD_RECEIVE_MAX];
         size_t n = FD_RECEIVE_MAX;
 
-        /* it may have taken the message with it, and half a message is none */
+        /* it may have taken the message with it, or still take it, and half a message is none */
         if (!ask(bus, &request, &reply, fds, &n)) {
-                errno = receiver < 0 ? EAGAIN : ECONNRESET;
+                errno = receiver < 0 || (has_ended() && brings_fds(bus)) ? EAGAIN : ECONNRESET;
                 fd_clear(&receiver);
                 return -1;
         }
