@@ -36,7 +36,7 @@ class Package(Case):
 
     def test_3_needrestart(self):
         """needrestart, which reads Perl, chooses no restart of the containers' unit, and may restart the service"""
-        path = '/etc/needrestart/conf.d/naive-runc.conf'
+        path = machine.NEEDRESTART
         self.assertIn(path, output('dpkg-query', '-Wf', '${Conffiles}', 'naive-runc'))
         # as its configuration file reads those of conf.d, and as it looks a unit up
         script = """use strict; our %nrconf = (override_rc => {qr(^dbus) => 0});
