@@ -143,18 +143,6 @@ class Prompt(Session):
             self.assertIn('AUTHENTICATING', text)
             self.assertEqual(status, 0, text)
 
-    def test_sibling_is_kept(self):
-        """while a process lives that was asked, its siblings of one shell and terminal are not, since polkit 127"""
-        asked = 1 if int(output('pkcheck', '--version').split()[-1].split('.')[0]) >= 127 else 2
-        # the first naivec lives on until the second one has ended
-        script = (f"naivec run --name=first {self.rootfs} /bin/sh -c 'echo one; exec sleep 1000' & "
-                  'until naivec list | grep -q running; do sleep 0.2; done; '
-                  f'naivec run {self.rootfs} /bin/echo two; status=$?; naivec stop --time=0 first; wait; exit $status')
-        text, status = self.login.run('/bin/bash', '-c', script, dialogue=[['Password: ', 'alicealice\n']] * asked, timeout=120)
-        self.assertEqual(status, 0, text)
-        self.assertEqual(text.count('AUTHENTICATING FOR org.naive.Runc.run '), asked, text)
-        self.assertIn('\ntwo\n', text)
-
     def test_privileged_asks_every_time(self):
         """run-privileged is asked for every time, also of one process"""
         check = 'pkcheck --process $$ --allow-user-interaction --action-id org.naive.Runc.run-privileged'
