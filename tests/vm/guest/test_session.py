@@ -5,7 +5,6 @@ import json
 import os
 import socket
 import termios
-import time
 
 import machine
 from machine import BUS, Case, output, run, wait_until
