@@ -6,64 +6,53 @@
 #include "dbus/connection/error-map.h"
 #include "dbus/container-methods.h"
 #include "dbus/container-properties.h"
+#include "dbus/decode/spec-decode.h"
+#include "dbus/judge.h"
 #include "dbus/methods.h"
 #include "dbus/names.h"
 #include "dbus/paths.h"
 #include "dbus/rules.h"
+#include "dbus/spawn.h"
 #include "service/container/usage.h"
 
 /* -- dispatch: judge, call -- */
 
-static void on_may(Request *request, void *data)
+/* What polkit's rules and prompts see of an Exec. Read here as well as by the handler, so that bad
+ * arguments cost nobody a password. */
+static bool describe_exec(sd_bus_message *message, char **ret, GError **error)
 {
-        request_call_again(request, container_method_call);
+        g_autoptr(Order) order = NULL;
+
+        if (!spec_decode_exec(message, &order, error))
+                return false;
+        *ret = spawn_quote(order->process.argv);
+        sd_bus_message_rewind(message, true);
+        return true;
 }
 
-/* A stranger learns nothing of another's container, not even that there is one. */
-static void on_may_not(Request *request, void *data)
+static bool is_strangers(Server *server, sd_bus_message *message, uid_t owner)
 {
-        sd_bus_error error = SD_BUS_ERROR_NULL;
+        const Credentials *caller = callers_get(server->callers, message, NULL);
 
-        container_unknown(request_message(request), &error);
-        sd_bus_reply_method_error(request_message(request), &error);
-        sd_bus_error_free(&error);
-        request_drop(request);
+        return caller && !rules_may_see(caller, owner);
 }
 
 static int method(sd_bus_message *message, void *data, sd_bus_error *ret_error)
 {
-        Server *server = data;
+        g_autofree char *id = NULL, *command = NULL;
+        const char *member = sd_bus_message_get_member(message);
+        JudgedCall call = {
+                .interface = INTERFACE_CONTAINER, .again = method, .call = container_method_call};
         GError *error = NULL;
-        const Credentials *caller = callers_get(server->callers, message, &error);
-        const char *path = sd_bus_message_get_path(message);
-        const MethodRule *rule =
-                rules_find(INTERFACE_CONTAINER, sd_bus_message_get_member(message));
-        g_autofree char *id = NULL;
-        uid_t owner;
 
-        if (!caller)
+        if (!path_parse(sd_bus_message_get_path(message), &call.owner, &id))
+                return judge_unknown(message, ret_error);
+        if (strcmp(member, "Exec") == 0 && is_strangers(data, message, call.owner) &&
+            !describe_exec(message, &command, &error))
                 return error_map_set(ret_error, error);
-        if (!rule || !path_parse(path, &owner, &id))
-                return container_unknown(message, ret_error);
-        if (rules_may_see(caller, owner) && (rule->owner_is_free || caller->uid == 0))
-                return container_method_call(message, server, ret_error);
-        Request *request;
-        if (!request_new(server->requests, message, caller, method, &request, &error))
-                return error_map_set(ret_error, error);
-        if (!request)
-                return 1;
-        g_autofree char *owner_text = g_strdup_printf("%u", owner);
-        const char *const details[] = {DETAIL_ID,           id,          DETAIL_OWNER,
-                                       owner_text,          DETAIL_VERB, rule->member,
-                                       DETAIL_COMMAND_LINE, "",          NULL};
-        request_authorize(request, &(RequestQuestion){
-                                           .action = rule->action,
-                                           .details = details,
-                                           .next = on_may,
-                                           .refused = on_may_not,
-                                           .data = server,
-                                   });
-        return 1;
+        call.id = id;
+        call.command_line = command;
+        return judge_call(data, message, &call, ret_error);
 }
 
 /* -- the vtable -- */

@@ -1,13 +1,14 @@
 #include "dbus/container-methods.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 
 #include "dbus/connection/error-map.h"
 #include "dbus/decode/spec-decode.h"
+#include "dbus/judge.h"
 #include "dbus/live/live-methods.h"
 #include "dbus/methods.h"
+#include "dbus/output-calls.h"
 #include "dbus/paths.h"
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
@@ -19,18 +20,6 @@ static bool answer(sd_bus_message *message)
 {
         sd_bus_reply_method_return(message, NULL);
         return true;
-}
-
-static bool bad_arguments(GError **error, int r)
-{
-        return error_set_errno(error, RUNTIME_ERROR_INVALID_ARGS, -r, "cannot read the arguments");
-}
-
-static bool check_signal(int signal, GError **error)
-{
-        return signal > 0 && signal < _NSIG
-                       ? true
-                       : error_set(error, RUNTIME_ERROR_INVALID_ARGS, "%d is not a signal", signal);
 }
 
 static void on_changed(Container *container, GError *error, void *data)
@@ -94,12 +83,12 @@ static bool method_stop(Server *server, Container *container, sd_bus_message *me
         int r = sd_bus_message_read(message, "it", &signal, &timeout);
 
         if (r < 0)
-                return bad_arguments(error, r);
+                return call_bad_arguments(error, r);
         if (signal == 0)
                 signal = SIGTERM;
         if (timeout == UINT64_MAX)
                 timeout = STOP_TIMEOUT_USEC;
-        if (!check_signal(signal, error))
+        if (!call_check_signal(signal, error))
                 return false;
         /* it has ended, perhaps a moment ago: what the caller wants is so */
         if (container_info(container)->state == CONTAINER_STOPPED)
@@ -117,11 +106,11 @@ static bool method_kill(Server *server, Container *container, sd_bus_message *me
         int r = sd_bus_message_read(message, "si", &whom, &signal);
 
         if (r < 0)
-                return bad_arguments(error, r);
+                return call_bad_arguments(error, r);
         if (strcmp(whom, "main") != 0 && strcmp(whom, "all") != 0)
                 return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
                                  "whom is '%s', not 'main' or 'all'", whom);
-        return check_signal(signal, error) &&
+        return call_check_signal(signal, error) &&
                container_kill(container, strcmp(whom, "all") == 0, signal, error) &&
                answer(message);
 }
@@ -159,135 +148,77 @@ static bool method_wait(Server *server, Container *container, sd_bus_message *me
         return true;
 }
 
-typedef struct ReadOptions {
-        int replay, read_only, follow, hold, packets;
-        uint64_t offset;
-} ReadOptions;
-
-/* a{sv} of Attach and OpenLog: `allowed` names the keys, each at most once. */
-static bool read_options(sd_bus_message *message, const char *const *allowed, ReadOptions *options,
-                         GError **error)
+static bool load_output(Server *server, Container *container, OutputCall *ret, GError **error)
 {
-        unsigned seen = 0;
-        const struct {
-                const char *key, *type;
-                void *value;
-        } keys[] = {{"Replay", "b", &options->replay},   {"ReadOnly", "b", &options->read_only},
-                    {"Follow", "b", &options->follow},   {"Hold", "b", &options->hold},
-                    {"Packets", "b", &options->packets}, {"Offset", "t", &options->offset}};
-        int r = sd_bus_message_enter_container(message, 'a', "{sv}");
+        const ContainerInfo *info = container_info(container);
 
-        while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-                const char *key, *contents;
-                size_t i = 0;
-                if ((r = sd_bus_message_read_basic(message, 's', &key)) < 0 ||
-                    (r = sd_bus_message_peek_type(message, NULL, &contents)) < 0)
-                        break;
-                while (i < G_N_ELEMENTS(keys) && strcmp(keys[i].key, key) != 0)
-                        i++;
-                if (i == G_N_ELEMENTS(keys) || !g_strv_contains(allowed, key))
-                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "unknown option '%s'",
-                                         key);
-                if (seen & 1u << i)
-                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                         "option %s is given twice", key);
-                if (strcmp(contents, keys[i].type) != 0)
-                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                         "option %s has type '%s', not '%s'", key, contents,
-                                         keys[i].type);
-                seen |= 1u << i;
-                if ((r = sd_bus_message_read(message, "v", contents, keys[i].value)) >= 0)
-                        r = sd_bus_message_exit_container(message);
-        }
-        return r < 0 ? bad_arguments(error, r) : true;
-}
-
-static bool open_output(Server *server, Container *container, const OutputReader *how,
-                        sd_bus_message *message, GError **error)
-{
-        Output *output;
-        autofd int fd = -1;
-
-        return fd_replies_may(server->fd_replies, message, error) &&
-               manager_load_output(server->manager, container, &output, error) &&
-               output_attach(output, how, &fd, error) &&
-               fd_replies_send(server->fd_replies, message, fd, container_info(container)->id,
-                               error);
+        *ret = (OutputCall){
+                .of = info->id, .owner = info->owner, .is_live = container_is_live(container)};
+        return manager_load_output(server->manager, container, &ret->output, error);
 }
 
 static bool method_attach(Server *server, Container *container, sd_bus_message *message,
                           GError **error)
 {
-        static const char *const allowed[] = {"Replay", "ReadOnly", NULL};
-        ReadOptions options = {.replay = true};
+        OutputCall call;
 
-        if (!read_options(message, allowed, &options, error))
-                return false;
-        if (!container_is_live(container) || !output_is_terminal(container_output(container)))
-                return error_set(error, RUNTIME_ERROR_NO_TERMINAL, "container '%s' has no terminal",
-                                 container_info(container)->id);
-        OutputReader how = {
-                .offset = options.replay ? 0
-                                         : output_log_end(output_log(container_output(container))),
-                .follow = true,
-                .writes = !options.read_only,
-                .holds = !options.read_only,
-        };
-        return open_output(server, container, &how, message, error);
+        return load_output(server, container, &call, error) &&
+               output_call_attach(server, &call, message, error);
 }
 
 static bool method_open_log(Server *server, Container *container, sd_bus_message *message,
                             GError **error)
 {
-        static const char *const allowed[] = {"Follow", "Offset", "Hold", "Packets", NULL};
-        const Credentials *caller = callers_get(server->callers, message, error);
-        ReadOptions options = {0};
+        OutputCall call;
 
-        if (!caller || !read_options(message, allowed, &options, error))
-                return false;
-        if (options.hold && caller->uid != 0 && caller->uid != container_info(container)->owner)
-                return error_set(error, RUNTIME_ERROR_ACCESS_DENIED,
-                                 "Hold is for the container's owner and root");
-        OutputReader how = {.offset = options.offset,
-                            .follow = options.follow,
-                            .holds = options.hold,
-                            .packets = options.packets};
-        return open_output(server, container, &how, message, error);
+        return load_output(server, container, &call, error) &&
+               output_call_open_log(server, &call, message, error);
 }
 
 static bool method_read_log(Server *server, Container *container, sd_bus_message *message,
                             GError **error)
 {
-        uint64_t offset;
-        uint32_t max;
-        Output *output;
-        sd_bus_message *reply = NULL;
-        int r = sd_bus_message_read(message, "tu", &offset, &max);
+        OutputCall call;
 
-        if (r < 0)
-                return bad_arguments(error, r);
-        if (!manager_load_output(server->manager, container, &output, error))
-                return false;
-        g_autofree uint8_t *buffer = g_malloc(LOG_BYTES_MAX);
-        size_t n = output_log_read(output_log(output), &offset, buffer, MIN(max, LOG_BYTES_MAX));
-        if ((r = sd_bus_message_new_method_return(message, &reply)) >= 0 &&
-            (r = sd_bus_message_append(reply, "t", offset)) >= 0 &&
-            (r = sd_bus_message_append_array(reply, 'y', buffer, n)) >= 0)
-                r = sd_bus_send(NULL, reply, NULL);
-        sd_bus_message_unref(reply);
-        return r < 0 ? error_set_errno(error, RUNTIME_ERROR_FAILED, -r, "cannot send the log")
-                     : true;
+        return load_output(server, container, &call, error) &&
+               output_call_read_log(&call, message, error);
 }
 
 static bool method_resize_terminal(Server *server, Container *container, sd_bus_message *message,
                                    GError **error)
 {
-        uint16_t rows, columns;
-        int r = sd_bus_message_read(message, "qq", &rows, &columns);
+        return output_call_resize(container_output(container), message, error);
+}
 
-        if (r < 0)
-                return bad_arguments(error, r);
-        return output_resize(container_output(container), rows, columns, error) && answer(message);
+static void on_execed(Exec *exec, GError *error, void *data)
+{
+        if (error) {
+                request_fail(data, error);
+                return;
+        }
+        g_autofree char *path =
+                path_of_exec(container_info(exec_container(exec)), exec_info(exec)->number);
+        request_done(data, "o", path);
+}
+
+static bool method_exec(Server *server, Container *container, sd_bus_message *message,
+                        GError **error)
+{
+        const Credentials *caller = callers_get(server->callers, message, error);
+        g_autoptr(Order) order = NULL;
+        Request *request;
+
+        if (!caller || !spec_decode_exec(message, &order, error) ||
+            !manager_admit_exec(server->manager, container, error) ||
+            !request_new(server->requests, message, caller, container_method_call, &request, error))
+                return false;
+        if (!request)
+                return true;
+        if (order->watch_bus && !server->options.peer)
+                order->watcher =
+                        waiting_watcher(server->options.bus, sd_bus_message_get_sender(message));
+        manager_exec(server->manager, container, g_steal_pointer(&order), on_execed, request);
+        return true;
 }
 
 static bool method_open_pidfd(Server *server, Container *container, sd_bus_message *message,
@@ -324,13 +255,6 @@ Container *container_at(Server *server, const char *path)
         return path_parse(path, &owner, &id) ? manager_find(server->manager, owner, id) : NULL;
 }
 
-int container_unknown(sd_bus_message *message, sd_bus_error *ret_error)
-{
-        /* the same text as sd-bus has */
-        return sd_bus_error_setf(ret_error, SD_BUS_ERROR_UNKNOWN_OBJECT, "Unknown object '%s'.",
-                                 sd_bus_message_get_path(message));
-}
-
 static bool call_handler(Server *server, Container *container, sd_bus_message *message,
                          GError **error)
 {
@@ -359,7 +283,7 @@ int container_method_call(sd_bus_message *message, void *data, sd_bus_error *ret
         GError *error = NULL;
 
         if (!container)
-                return container_unknown(message, ret_error);
+                return judge_unknown(message, ret_error);
         return call_handler(server, container, message, &error) ? 1
                                                                 : error_map_set(ret_error, error);
 }

@@ -5,8 +5,7 @@
 
 #include "dbus/server.h"
 
-Container *container_at(Server *server, const char *path);               /* NULL: there is none */
-int container_unknown(sd_bus_message *message, sd_bus_error *ret_error); /* "Unknown object" */
+Container *container_at(Server *server, const char *path); /* NULL: there is none */
 
 /* Calls the handler of the message's method. A handler for sd-bus; `data` is the Server. */
 int container_method_call(sd_bus_message *message, void *data, sd_bus_error *ret_error);

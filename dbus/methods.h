@@ -66,6 +66,24 @@
         X(GetProcesses, METHOD_NOTHING, ("a(us)", processes), method_get_processes,                \
           ACTION_INSPECT, METHOD_OWNER_IS_FREE)                                                    \
         X(GetStats, METHOD_NOTHING, ("a{sv}", stats), method_get_stats, ACTION_INSPECT,            \
+          METHOD_OWNER_IS_FREE)                                                                    \
+        X(Exec, ("aay", argv, "a{uh}", fds, "a{sv}", options), ("o", exec), method_exec,           \
+          ACTION_EXEC, METHOD_OWNER_IS_FREE)
+
+/* Of a process that Exec has started. */
+#define EXEC_METHODS(X)                                                                            \
+        X(Kill, ("i", signal), METHOD_NOTHING, method_kill, ACTION_MANAGE, METHOD_OWNER_IS_FREE)   \
+        X(Wait, METHOD_NOTHING, ("s", result, "i", code), method_wait, ACTION_INSPECT,             \
+          METHOD_OWNER_IS_FREE)                                                                    \
+        X(Attach, ("a{sv}", options), ("h", terminal), method_attach, ACTION_EXEC,                 \
+          METHOD_OWNER_IS_FREE)                                                                    \
+        X(ResizeTerminal, ("q", rows, "q", columns), METHOD_NOTHING, method_resize_terminal,       \
+          ACTION_EXEC, METHOD_OWNER_IS_FREE)                                                       \
+        X(OpenPIDFD, METHOD_NOTHING, ("h", pidfd), method_open_pidfd, ACTION_MANAGE,               \
+          METHOD_OWNER_IS_FREE)                                                                    \
+        X(ReadLog, ("t", offset, "u", max), ("t", next, "ay", data), method_read_log,              \
+          ACTION_INSPECT, METHOD_OWNER_IS_FREE)                                                    \
+        X(OpenLog, ("a{sv}", options), ("h", log), method_open_log, ACTION_INSPECT,                \
           METHOD_OWNER_IS_FREE)
 
 /* A row as an entry of a vtable whose `handler` is one of sd-bus's own kind. */

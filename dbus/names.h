@@ -13,6 +13,7 @@
 #define INTERFACE_RUNC      "org.naive.Runc"
 #define INTERFACE_MANAGER   "org.naive.Runc.Manager1"
 #define INTERFACE_CONTAINER "org.naive.Runc.Container1"
+#define INTERFACE_EXEC      "org.naive.Runc.Exec1"
 
 /* ERROR_NO_SUCH_CONTAINER and its kin */
 #define NAME(code, name, meaning) static const char ERROR_##code[] G_GNUC_UNUSED = name;

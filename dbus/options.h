@@ -7,11 +7,15 @@
  *
  * X(Key, signature, flag, metavar, help) */
 
+/* Whose end ends the process. */
+#define WATCH_OPTIONS(X)                                                                           \
+        X(WatchBus, "b", "", "", "end the container when the caller leaves the bus")
+
 /* The container as an object: its name, how long it lives. */
 #define CONTAINER_OPTIONS(X)                                                                       \
         X(Id, "s", "name", "NAME",                                                                 \
           "name of the container, unique for its owner (default: container-N)")                    \
-        X(WatchBus, "b", "", "", "end the container when the caller leaves the bus")               \
+        WATCH_OPTIONS(X)                                                                           \
         X(StatusFD, "h", "", "", "a pipe that gets a line of JSON for each step of the container") \
         X(WatchFD, "b", "", "", "end the container when nobody reads StatusFD any more")           \
         X(Remove, "b", "rm", "BOOL", "forget the container once it has ended")
@@ -91,3 +95,6 @@
         X(Network, "s", "network", "MODE", "'private': loopback only; 'host': the host's network")
 
 #define SPAWN_OPTIONS(X) CONTAINER_OPTIONS(X) RESOURCE_OPTIONS(X) PROCESS_OPTIONS(X) TREE_OPTIONS(X)
+
+/* What Exec takes: the container is there already. */
+#define EXEC_OPTIONS(X) PROCESS_OPTIONS(X) WATCH_OPTIONS(X)

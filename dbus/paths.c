@@ -8,6 +8,8 @@
 #include "dbus/names.h"
 #include "service/spec/order.h"
 
+#define EXEC_PART "/exec/"
+
 char *path_of_container(const ContainerInfo *info)
 {
         char prefix[64];
@@ -15,6 +17,28 @@ char *path_of_container(const ContainerInfo *info)
 
         g_snprintf(prefix, sizeof prefix, CONTAINER_PATH_PREFIX "/%u", info->owner);
         return sd_bus_path_encode(prefix, info->id, &path) < 0 ? NULL : path;
+}
+
+char *path_of_exec(const ContainerInfo *info, unsigned number)
+{
+        g_autofree char *container = path_of_container(info);
+
+        return g_strdup_printf("%s" EXEC_PART "%u", container, number);
+}
+
+bool path_parse_exec(const char *path, uid_t *ret_owner, char **ret_id, unsigned *ret_number)
+{
+        const char *part = strstr(path, EXEC_PART);
+        g_autofree char *container = part ? g_strndup(path, (gsize) (part - path)) : NULL;
+        guint64 number;
+
+        /* the number as we write it, and no other way */
+        if (!part || part[strlen(EXEC_PART)] == '0' ||
+            !g_ascii_string_to_unsigned(part + strlen(EXEC_PART), 10, 1, UINT_MAX, &number, NULL) ||
+            !path_parse(container, ret_owner, ret_id))
+                return false;
+        *ret_number = (unsigned) number;
+        return true;
 }
 
 bool path_parse(const char *path, uid_t *ret_owner, char **ret_id)

@@ -9,3 +9,7 @@
 
 char *path_of_container(const ContainerInfo *info); /* owned */
 bool path_parse(const char *path, uid_t *ret_owner, char **ret_id);
+
+/* The same of a process that has joined the container: <path of the container>/exec/<number>. */
+char *path_of_exec(const ContainerInfo *info, unsigned number);
+bool path_parse_exec(const char *path, uid_t *ret_owner, char **ret_id, unsigned *ret_number);

@@ -147,7 +147,8 @@ static size_t least_weight(sd_bus_message *message)
         const size_t place = LINE_BYTES_MAX / LINE_PLACES_MAX;
         struct rlimit files = {0};
 
-        if (g_strcmp0(sd_bus_message_get_interface(message), INTERFACE_MANAGER) != 0)
+        if (g_strcmp0(sd_bus_message_get_interface(message), INTERFACE_MANAGER) != 0 &&
+            g_strcmp0(sd_bus_message_get_member(message), "Exec") != 0)
                 return place;
         getrlimit(RLIMIT_NOFILE, &files);
         return MAX(place, LINE_BYTES_MAX / (files.rlim_cur / (4 * SPAWN_FDS_MAX) + 1));

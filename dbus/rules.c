@@ -12,9 +12,12 @@
         RULE(INTERFACE_MANAGER, name, action, owner_is_free)
 #define CONTAINER(name, in, out, handler, action, owner_is_free)                                   \
         RULE(INTERFACE_CONTAINER, name, action, owner_is_free)
+#define EXEC(name, in, out, handler, action, owner_is_free)                                        \
+        RULE(INTERFACE_EXEC, name, action, owner_is_free)
 
 const MethodRule method_rules[] = {
-        RUNC_METHODS(RUNC) MANAGER_METHODS(MANAGER) CONTAINER_METHODS(CONTAINER){NULL},
+        RUNC_METHODS(RUNC) MANAGER_METHODS(MANAGER) CONTAINER_METHODS(CONTAINER)
+                EXEC_METHODS(EXEC){NULL},
 };
 
 const MethodRule *rules_find(const char *interface, const char *member)

@@ -1,5 +1,7 @@
 #include "dbus/signals.h"
 
+#include <signal.h>
+
 #include "dbus/container-properties.h"
 #include "dbus/log.h"
 #include "dbus/names.h"
@@ -117,7 +119,7 @@ static void on_exited(Container *container, void *data)
         const char *result = container_result_to_string(info->result);
 
         say(container, path);
-        waiting_answer(signals->waiting, container);
+        waiting_answer(signals->waiting, container, info->result, info->code);
         announce_all(signals);
         signals->emitting = true;
         sd_bus_emit_signal(signals->bus, path, INTERFACE_CONTAINER, "Exited", "si", result,
@@ -134,7 +136,7 @@ static void on_removed(Container *container, void *data)
         const ContainerInfo *info = container_info(container);
         g_autofree char *path = path_of_container(info);
 
-        waiting_answer(signals->waiting, container);
+        waiting_answer(signals->waiting, container, info->result, info->code);
         announce_all(signals);
         signals->emitting = true;
         sd_bus_emit_signal(signals->bus, MANAGER_PATH, INTERFACE_MANAGER, "ContainerRemoved", "so",
@@ -149,8 +151,71 @@ static void on_settled(void *data)
         activity_tell(&((Signals *) data)->activity);
 }
 
-const ManagerEvents signals_events = {on_added,  on_changed, on_limited,
-                                      on_exited, on_removed, on_settled};
+static void end_exec(const void *object, bool gone)
+{
+        exec_kill((Exec *) object, SIGKILL, NULL);
+}
+
+static char *path_of(Exec *exec)
+{
+        return path_of_exec(container_info(exec_container(exec)), exec_info(exec)->number);
+}
+
+static void on_exec_added(Exec *exec, void *data)
+{
+        Signals *signals = data;
+        g_autofree char *path = path_of(exec);
+
+        waiting_watch(signals->waiting, exec, exec_info(exec)->watcher, end_exec);
+        announce_all(signals);
+        signals->emitting = true;
+        sd_bus_emit_object_added(signals->bus, path);
+        signals->emitting = false;
+        activity_tell(&signals->activity);
+}
+
+static void on_exec_ended(Exec *exec, void *data)
+{
+        Signals *signals = data;
+        const ExecInfo *info = exec_info(exec);
+        g_autofree char *path = path_of(exec);
+
+        waiting_answer(signals->waiting, exec, info->result, info->code);
+        signals->emitting = true;
+        sd_bus_emit_signal(signals->bus, path, INTERFACE_EXEC, "Exited", "si",
+                           container_result_to_string(info->result), info->code);
+        sd_bus_emit_properties_changed(signals->bus, path, INTERFACE_EXEC, "Pid", "State", "Result",
+                                       "ExitCode", NULL);
+        signals->emitting = false;
+        activity_tell(&signals->activity);
+}
+
+static void on_exec_removed(Exec *exec, void *data)
+{
+        Signals *signals = data;
+        const ExecInfo *info = exec_info(exec);
+        g_autofree char *path = path_of(exec);
+        bool has_ended = info->state == CONTAINER_STOPPED;
+
+        waiting_answer(signals->waiting, exec, has_ended ? info->result : RESULT_UNKNOWN,
+                       info->code);
+        signals->emitting = true;
+        sd_bus_emit_object_removed(signals->bus, path);
+        signals->emitting = false;
+        activity_tell(&signals->activity);
+}
+
+const ManagerEvents signals_events = {
+        .added = on_added,
+        .changed = on_changed,
+        .limited = on_limited,
+        .exited = on_exited,
+        .removed = on_removed,
+        .settled = on_settled,
+        .exec_added = on_exec_added,
+        .exec_ended = on_exec_ended,
+        .exec_removed = on_exec_removed,
+};
 
 bool signals_is_emitting(const Signals *signals)
 {

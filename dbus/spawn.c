@@ -61,7 +61,7 @@ static void on_authorized(Request *request, void *data)
 }
 
 /* Quotes as for a shell, so that only equal commands look alike. */
-static char *quote(char *const *argv)
+char *spawn_quote(char *const *argv)
 {
         GString *text = g_string_new(NULL);
 
@@ -126,7 +126,7 @@ static char *describe_mounts(const TreeSpec *tree, GError **error)
                 words[i] = g_strdup_printf("%s:%s:%s", source, mount->target,
                                            mount->read_only ? "ro" : "rw");
         }
-        return quote(words);
+        return spawn_quote(words);
 }
 
 static void ask(Spawn *consumed, GError **error)
@@ -137,7 +137,7 @@ static void ask(Spawn *consumed, GError **error)
         g_autofree char *tree =
                 path_for_rule(order->tree.root.fd, "rootfs", order->tree.rootfs, error);
         g_autofree char *mounts = tree ? describe_mounts(&order->tree, error) : NULL;
-        g_autofree char *command = quote(order->process.argv);
+        g_autofree char *command = spawn_quote(order->process.argv);
         g_auto(GStrv) deviations = order_deviations(order);
         g_autofree char *deviations_line = g_strjoinv(" ", deviations);
         uint64_t memory_max = order->resources.memory_max;

@@ -10,15 +10,16 @@
 
 struct Waiting {
         WaitingOptions options;
-        GHashTable *bonds; /* Container → Bond, owned */
+        GHashTable *bonds; /* WaitingFor → Bond, owned */
         GHashTable *calls; /* uid → count of KeptCalls */
         unsigned n_calls;
 };
 
-/* What waits for one container. */
+/* What waits for one container, or one process that has joined a container. */
 typedef struct Bond {
         Waiting *waiting;
-        Container *container;
+        const void *object;
+        WaitingEndFunc end;
         GPtrArray *calls;  /* of KeptCall, owned; NULL: none so far */
         PeerWatch *caller; /* the caller whose leaving ends the container (WatchBus) */
 } Bond;
@@ -52,25 +53,32 @@ static void bond_free(void *data)
         g_free(bond);
 }
 
-static Bond *bond_of(Waiting *waiting, Container *container)
+static Bond *bond_of(Waiting *waiting, const void *object)
 {
-        Bond *bond = g_hash_table_lookup(waiting->bonds, container);
+        Bond *bond = g_hash_table_lookup(waiting->bonds, object);
 
         if (!bond) {
                 bond = g_new0(Bond, 1);
                 bond->waiting = waiting;
-                bond->container = container;
-                g_hash_table_insert(waiting->bonds, container, bond);
+                bond->object = object;
+                g_hash_table_insert(waiting->bonds, (void *) object, bond);
         }
         return bond;
 }
 
 /* -- the caller whose leaving ends a container -- */
 
-/* A container whose caller cannot be watched would live on without that caller: it ends as well. */
+/* What cannot be watched would live on without its caller: it ends as well. */
 static void on_caller_left(bool gone, void *data)
 {
-        Container *container = ((Bond *) data)->container;
+        Bond *bond = data;
+
+        bond->end(bond->object, gone);
+}
+
+static void end_container(const void *object, bool gone)
+{
+        Container *container = (Container *) object;
 
         if (container_is_live(container)) {
                 log_container(container_info(container), NULL, "%s",
@@ -82,12 +90,16 @@ static void on_caller_left(bool gone, void *data)
 
 void waiting_watch_caller(Waiting *waiting, Container *container)
 {
-        const char *watcher = container_info(container)->watcher;
+        waiting_watch(waiting, container, container_info(container)->watcher, end_container);
+}
 
+void waiting_watch(Waiting *waiting, const void *object, const char *watcher, WaitingEndFunc end)
+{
         if (!watcher)
                 return;
         g_autofree char *prefix = waiting_watcher(waiting->options.bus, "");
-        Bond *bond = bond_of(waiting, container);
+        Bond *bond = bond_of(waiting, object);
+        bond->end = end;
         if (g_str_has_prefix(watcher, prefix))
                 bond->caller = peer_watch_new(waiting->options.watches, watcher + strlen(prefix),
                                               on_caller_left, bond);
@@ -152,7 +164,7 @@ static bool supersede(Bond *bond, sd_bus_message *message)
         return false;
 }
 
-bool waiting_keep(Waiting *waiting, Container *container, sd_bus_message *message, GError **error)
+bool waiting_keep(Waiting *waiting, const void *object, sd_bus_message *message, GError **error)
 {
         const Credentials *caller = callers_get(waiting->options.callers, message, error);
 
@@ -160,7 +172,7 @@ bool waiting_keep(Waiting *waiting, Container *container, sd_bus_message *messag
                 return false;
         if (sd_bus_message_get_expect_reply(message) <= 0)
                 return true; /* nobody to answer */
-        Bond *bond = bond_of(waiting, container);
+        Bond *bond = bond_of(waiting, object);
         if (supersede(bond, message))
                 return true;
         if (!waiting_has_room(waiting, message, error))
@@ -183,21 +195,19 @@ bool waiting_keep(Waiting *waiting, Container *container, sd_bus_message *messag
 }
 
 /* Wait is answered with the result, the other methods with nothing. */
-void waiting_answer(Waiting *waiting, Container *container)
+void waiting_answer(Waiting *waiting, const void *object, ContainerResult result, int code)
 {
-        const ContainerInfo *info = container_info(container);
-        Bond *bond = g_hash_table_lookup(waiting->bonds, container);
+        Bond *bond = g_hash_table_lookup(waiting->bonds, object);
 
         for (guint i = 0; bond && bond->calls && i < bond->calls->len; i++) {
                 sd_bus_message *message = ((KeptCall *) bond->calls->pdata[i])->message;
                 if (strcmp(sd_bus_message_get_member(message), "Wait") == 0)
                         sd_bus_reply_method_return(message, "si",
-                                                   container_result_to_string(info->result),
-                                                   info->code);
+                                                   container_result_to_string(result), code);
                 else
                         sd_bus_reply_method_return(message, NULL);
         }
-        g_hash_table_remove(waiting->bonds, container);
+        g_hash_table_remove(waiting->bonds, object);
 }
 
 void waiting_cancel(Waiting *waiting, const GError *error)

@@ -1,8 +1,9 @@
 #pragma once
 
-/* What waits on the bus for a container: the calls that are answered at its end (Wait, Stop and
- * Delete of a live one), and the watch on the caller whose leaving ends it (WatchBus). Forgets a
- * container with its end, of which it must be told before the container is freed. */
+/* What waits on the bus for an object, a container or a process that has joined one: the calls that
+ * are answered at its end (Wait, Stop and Delete of a live container), and the watch on the caller
+ * whose leaving ends it (WatchBus). Forgets an object with its end, of which it must be told before
+ * the object is freed. */
 
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
@@ -27,15 +28,19 @@ bool waiting_is_idle(const Waiting *waiting); /* no call is kept */
 
 /* May the caller have one more call kept? */
 bool waiting_has_room(Waiting *waiting, sd_bus_message *message, GError **error);
-/* Keeps `message` to be answered when the container ends. A connection has at most one call of each
- * method kept for a container: the older one is answered with NoReply. */
-bool waiting_keep(Waiting *waiting, Container *container, sd_bus_message *message, GError **error);
-/* Answers all calls that were kept for the container, and forgets it. */
-void waiting_answer(Waiting *waiting, Container *container);
+/* Keeps `message` to be answered when the object ends. A connection has at most one call of each
+ * method kept for an object: the older one is answered with NoReply. */
+bool waiting_keep(Waiting *waiting, const void *object, sd_bus_message *message, GError **error);
+/* Answers all calls that were kept for the object, and forgets it. */
+void waiting_answer(Waiting *waiting, const void *object, ContainerResult result, int code);
 /* Answers all kept calls with `error`. */
 void waiting_cancel(Waiting *waiting, const GError *error);
 
 /* WatchBus: ends the container with its watcher, or at once if that was a name on another bus. */
 void waiting_watch_caller(Waiting *waiting, Container *container);
+/* The same for any object, which `end` ends; `gone` as of a PeerWatch. `watcher` NULL: does
+ * nothing. */
+typedef void (*WaitingEndFunc)(const void *object, bool gone);
+void waiting_watch(Waiting *waiting, const void *object, const char *watcher, WaitingEndFunc end);
 /* The text for ContainerInfo: the id of the bus and the name. */
 char *waiting_watcher(sd_bus *bus, const char *name);

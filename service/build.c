@@ -9,6 +9,7 @@
 
 #include "dbus/connection/bus-source.h"
 #include "dbus/container-api.h"
+#include "dbus/exec/exec-api.h"
 #include "dbus/manager-api.h"
 #include "dbus/names.h"
 #include "service/isolate.h"
@@ -261,7 +262,8 @@ static bool serve(Service *service, GError **error)
 {
         if (!server_attach(service->server, service->manager, error) ||
             !manager_api_export(service->server, error) ||
-            !container_api_export(service->server, error))
+            !container_api_export(service->server, error) ||
+            !exec_api_export(service->server, error))
                 return false;
         service->source = bus_source_attach(service->bus, NULL, service->options.bus_lost,
                                             service->options.data);

@@ -14,6 +14,7 @@ typedef struct OptionDecoder {
 
 #define X(Key, signature, flag, metavar, help) {#Key, signature, decode_##Key},
 static const OptionDecoder spawn_options[] = {SPAWN_OPTIONS(X)};
+static const OptionDecoder exec_options[] = {EXEC_OPTIONS(X)};
 #undef X
 
 #define X(Key, signature) {#Key, signature, decode_##Key},
@@ -121,5 +122,20 @@ bool spec_decode_update(sd_bus_message *message, Resources *ret, GError **error)
             !resources_validate(&order->resources, error))
                 return false;
         *ret = order->resources;
+        return true;
+}
+
+bool spec_decode_exec(sd_bus_message *message, Order **ret, GError **error)
+{
+        g_autoptr(Order) order = order_new();
+
+        order->process.seccomp = order->process.no_new_privileges = false;
+        order->execute = true;
+        if (!arguments_read_list(message, "ay", "argv", &order->process.argv, error) ||
+            !fds_decode(message, order, error) ||
+            !read_options(message, exec_options, G_N_ELEMENTS(exec_options), order, error) ||
+            !order_validate_process(order, error))
+                return false;
+        *ret = g_steal_pointer(&order);
         return true;
 }

@@ -18,3 +18,7 @@ bool spec_decode_spawn(sd_bus_message *message, Order **ret, GError **error);
 
 /* Update(a{sv} resources): what is not said stays as resources_init_update() has it. */
 bool spec_decode_update(sd_bus_message *message, Resources *ret, GError **error);
+
+/* Exec(aay argv, a{uh} fds, a{sv} options). What is not said adds nothing to what the container's
+ * first process may do, and takes nothing away: so these are not the defaults of an Order. */
+bool spec_decode_exec(sd_bus_message *message, Order **ret, GError **error);

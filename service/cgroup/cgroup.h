@@ -82,12 +82,12 @@ int cgroup_birth_fd(const Cgroup *cgroup);
 
 /* The other leaves are entered by the child itself: it writes "0" into each of these fds (files
  * named "tasks" or "cgroup.procs", opened by the service, whose rights count) before anything else.
- * Borrowed; -1 ends the list. Measured: 6 us, where a write of the pid from outside takes the lock
- * that stops all forks of the machine and so waits for an RCU grace period, 5 to 11 ms. Only one
- * thread of the child may exist then. */
+ * Borrowed; -1 ends the list. Measured: 6 us; a write of the pid from outside takes the lock that
+ * stops all forks, and waits 5 to 11 ms for RCU. Only one thread of the child may exist then. */
 #define CGROUP_ENTRY_FDS_MAX 4u
 int cgroup_entry_fd(const Cgroup *cgroup, unsigned index);
 void cgroup_close_entries(Cgroup *cgroup); /* once the child has its own copies */
+bool cgroup_open_entries(Cgroup *cgroup, GError **error);
 
 /* The path of the leaf as /proc/PID/cgroup shows it on the host, "/system.slice/…/1000/42"; "" if
  * none. */

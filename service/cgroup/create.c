@@ -185,7 +185,7 @@ bool cgroup_limit(Cgroup *cgroup, const CgroupLimits *limits, GError **error)
                (!limits->more || cgroup_limit_more(cgroup, limits->more, error));
 }
 
-static bool open_entries(Cgroup *cgroup, GError **error)
+bool cgroup_open_entries(Cgroup *cgroup, GError **error)
 {
         for (unsigned i = 0; i < CGROUP_HIERARCHIES_MAX; i++) {
                 bool is_legacy = cgroup->leaf_fds[i] >= 0 && cgroup_is_legacy(cgroup, i);
@@ -210,7 +210,7 @@ static bool fill_cgroup(Cgroup *cgroup, const CgroupLimits *limits, GError **err
                         return false;
         return (cgroup->tree->is_copy || cgroup_cap_owner(cgroup->tree, cgroup->owner, error)) &&
                (!limits || cgroup_limit(cgroup, limits, error)) &&
-               cgroup_watch_oom(cgroup, error) && open_entries(cgroup, error);
+               cgroup_watch_oom(cgroup, error) && cgroup_open_entries(cgroup, error);
 }
 
 bool cgroup_new(CgroupTree *tree, uid_t owner, uint64_t serial, const CgroupLimits *limits,

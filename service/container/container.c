@@ -411,9 +411,14 @@ int container_pidfd(const Container *container)
         return container->process ? process_pidfd(container->process) : -1;
 }
 
-const Cgroup *container_cgroup(const Container *container)
+Cgroup *container_cgroup(const Container *container)
 {
         return container->cgroup;
+}
+
+const IdMap *container_map(const Container *container)
+{
+        return container->map;
 }
 
 bool container_is_live(const Container *container)

@@ -76,8 +76,9 @@ void container_say(Container *container, const char *line); /* at the end: the l
 const ContainerInfo *container_info(const Container *container);
 const Order *container_order(const Container *container); /* NULL from exec on */
 Output *container_output(Container *container);
-int container_pidfd(const Container *container);            /* borrowed; -1: no process */
-const Cgroup *container_cgroup(const Container *container); /* borrowed; NULL: it is removed */
-bool container_is_live(const Container *container);         /* has a process */
-bool container_is_clean(const Container *container);        /* neither process nor leaf nor ids */
+int container_pidfd(const Container *container);        /* borrowed; -1: no process */
+Cgroup *container_cgroup(const Container *container);   /* borrowed; NULL: it is removed */
+const IdMap *container_map(const Container *container); /* the same */
+bool container_is_live(const Container *container);     /* has a process */
+bool container_is_clean(const Container *container);    /* neither process nor leaf nor ids */
 void container_set_remove(Container *container);

@@ -75,6 +75,7 @@ static void add_rights(GKeyFile *file, const Rights *rights)
         g_key_file_set_uint64(file, GROUP, "FilterCapabilities", rights->filter_capabilities);
         g_key_file_set_boolean(file, GROUP, "NoNewPrivileges", rights->no_new_privileges);
         g_key_file_set_boolean(file, GROUP, "InnerNamespace", rights->has_inner_namespace);
+        g_key_file_set_boolean(file, GROUP, "OwnUsers", rights->has_user_namespace);
 }
 
 /* What a successor must know to recognise what runs, and to go on with it. */
@@ -192,10 +193,11 @@ static bool get_uint64(GKeyFile *file, const char *key, uint64_t *ret, GError **
 static bool parse_rights(GKeyFile *file, ContainerInfo *info, GError **error)
 {
         g_autofree char *filter = g_key_file_get_string(file, GROUP, "Filter", NULL);
-        g_autoptr(GError) privileges = NULL, inner = NULL;
+        g_autoptr(GError) privileges = NULL, inner = NULL, users = NULL;
         Rights rights = {.filter = RIGHTS_FILTER_NONE};
 
-        if (!g_key_file_has_key(file, GROUP, "Capabilities", NULL))
+        if (!g_key_file_has_key(file, GROUP, "Capabilities", NULL) ||
+            !g_key_file_has_key(file, GROUP, "OwnUsers", NULL))
                 return true;
         if (!get_uint64(file, "Capabilities", &rights.capabilities, error) ||
             !get_uint64(file, "FilterCapabilities", &rights.filter_capabilities, error))
@@ -206,9 +208,11 @@ static bool parse_rights(GKeyFile *file, ContainerInfo *info, GError **error)
         rights.no_new_privileges =
                 g_key_file_get_boolean(file, GROUP, "NoNewPrivileges", &privileges);
         rights.has_inner_namespace = g_key_file_get_boolean(file, GROUP, "InnerNamespace", &inner);
-        if (rights.filter == _RIGHTS_FILTER_MAX || privileges || inner)
-                return error_set(error, RUNTIME_ERROR_FAILED,
-                                 "Filter, NoNewPrivileges or InnerNamespace is missing or bad");
+        rights.has_user_namespace = g_key_file_get_boolean(file, GROUP, "OwnUsers", &users);
+        if (rights.filter == _RIGHTS_FILTER_MAX || privileges || inner || users)
+                return error_set(
+                        error, RUNTIME_ERROR_FAILED,
+                        "Filter, NoNewPrivileges, InnerNamespace or OwnUsers is missing or bad");
         info->rights = rights;
         info->has_rights = true;
         return true;

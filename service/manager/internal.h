@@ -9,6 +9,7 @@
 /* What one user has. Kept for the service's life: a few bytes for each user ever seen. */
 typedef struct Owner {
         uid_t uid;
+        unsigned execs;       /* of all containers: those that run, and those that are kept */
         unsigned live;        /* containers that have a process, or traces that are still to go */
         uint64_t next_number; /* of container-N */
         GQueue stopped;       /* Slots, the oldest first */
@@ -27,6 +28,8 @@ typedef struct Slot {
         bool is_log_on_disk;
         ManagerFunc function; /* of a pending create, start or pause; NULL: nobody waits */
         void *data;
+        GPtrArray *execs;   /* of ExecRow, owned; NULL: none so far */
+        unsigned last_exec; /* the number given out last */
 } Slot;
 
 struct Manager {
@@ -58,6 +61,10 @@ void slot_save_soon(Slot *slot);
 
 /* -- process-admission.c: a check of manager_admit(), once the user namespace is settled -- */
 bool manager_admit_process(const Profile *profile, const Order *order, GError **error);
+
+/* -- exec.c -- */
+void slot_drop_execs(Slot *slot); /* calls `exec_removed` for each, and ends it */
+void slot_forget_execs(Slot *slot, const void *data); /* as manager_forget() */
 
 /* -- manager.c -- */
 Slot *manager_add_slot(Manager *manager, ContainerInfo *info, Order *order); /* consumes both */

@@ -300,9 +300,12 @@ void manager_forget(Manager *manager, const void *data)
         void *value;
 
         g_hash_table_iter_init(&iterator, manager->slots);
-        while (g_hash_table_iter_next(&iterator, NULL, &value))
-                if (((Slot *) value)->data == data)
-                        ((Slot *) value)->function = NULL;
+        while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+                Slot *slot = value;
+                if (slot->data == data)
+                        slot->function = NULL;
+                slot_forget_execs(slot, data);
+        }
 }
 
 void manager_kill_all(Manager *manager)

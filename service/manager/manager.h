@@ -10,6 +10,7 @@
 
 #include "service/cgroup/cgroup.h"
 #include "service/container/container.h"
+#include "service/container/exec.h"
 #include "service/container/journal.h"
 #include "service/manager/fd-keeper.h"
 #include "service/spec/config.h"
@@ -24,6 +25,11 @@ typedef struct ManagerEvents {
         void (*exited)(Container *container, void *data);  /* state is stopped, result is known */
         void (*removed)(Container *container, void *data); /* about to be freed */
         void (*settled)(void *data); /* a container has ended and all of its traces are gone */
+        /* The same three of a process that has joined a container; `exec_removed` comes before the
+         * container's. */
+        void (*exec_added)(Exec *exec, void *data);
+        void (*exec_ended)(Exec *exec, void *data);
+        void (*exec_removed)(Exec *exec, void *data);
 } ManagerEvents;
 
 typedef struct ManagerOptions {
@@ -79,6 +85,19 @@ bool manager_delete(Manager *manager, Container *container, GError **error);
 
 /* Gets the output, read back from the record if need be. */
 bool manager_load_output(Manager *manager, Container *container, Output **ret, GError **error);
+
+/* Exactly one of `exec` and `error` is not NULL: the command is executed, or could not be. */
+typedef void (*ManagerExecFunc)(Exec *exec, GError *error, void *data);
+
+/* Would the container take one more process now? Only then is it worth a question to the user. */
+bool manager_admit_exec(Manager *manager, Container *container, GError **error);
+/* Executes the command of `order`, which is consumed, in the container. Failures may be told from
+ * inside the call. */
+void manager_exec(Manager *manager, Container *container, Order *order, ManagerExecFunc function,
+                  void *data);
+Exec *manager_find_exec(Manager *manager, Container *container, unsigned number); /* or NULL */
+/* In order of creation. Owned array of borrowed Execs. */
+GPtrArray *manager_list_execs(Manager *manager, Container *container);
 
 /* NULL: there is none. A container that is still being created is not found. */
 Container *manager_find(Manager *manager, uid_t owner, const char *id);

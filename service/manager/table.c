@@ -13,6 +13,7 @@ void slot_free(void *data)
 
         if (slot->save_timer)
                 g_source_remove(slot->save_timer);
+        g_clear_pointer(&slot->execs, g_ptr_array_unref); /* before the container's process */
         container_free(slot->container);
         journal_stream_free(slot->journal);
         g_free(slot);
@@ -67,6 +68,7 @@ void slot_drop(Slot *slot)
         const ContainerInfo *info = container_info(slot->container);
         g_autofree char *name = slot_name(info->owner, info->id);
 
+        slot_drop_execs(slot);
         if (slot->is_seen) {
                 manager->events->removed(slot->container, manager->data);
                 manager->seen--;

@@ -65,6 +65,7 @@ Rights compile_rights(const LaunchInput *input)
                 .capabilities = profile->capabilities & ~(plants ? profile->file_capabilities : 0),
                 .no_new_privileges = process->no_new_privileges,
                 .has_inner_namespace = wants_inner(order),
+                .has_user_namespace = order->tree.user_namespace != USER_NAMESPACE_HOST,
         };
 
         if (order->tree.user_namespace == USER_NAMESPACE_HOST)
@@ -307,32 +308,65 @@ static bool write_limits(Writer *writer, const Profile *profile, SandboxPlan *pl
         return write_bytes(writer, limits, sizeof limits, &plan->limits);
 }
 
+/* What every process is given that executes a command. */
+static bool write_process(Writer *writer, const LaunchInput *input, int *fds, SandboxPlan *plan)
+{
+        const ProcessSpec *process = &input->order->process;
+        const char *directory = process->working_directory ? process->working_directory : "/";
+
+        plan->attributes = process->attributes;
+        plan->last_capability = input->profile->last_capability;
+        return write_string(writer, directory, &plan->working_directory) &&
+               write_targets(writer, input, fds + plan->first_target, plan) &&
+               write_command(writer, process, plan);
+}
+
+static Writer writer_for(const Sandbox *sandbox)
+{
+        Writer writer = {.at = (char *) sandbox->plan,
+                         .left = SANDBOX_PLAN_SIZE,
+                         .shift = sandbox->their_plan - (uintptr_t) sandbox->plan};
+
+        reserve(&writer, sizeof *sandbox->plan);
+        return writer;
+}
+
+static bool too_large(GError **error)
+{
+        return error_set(error, RUNTIME_ERROR_INVALID_ARGS, "argv and Environment are too large");
+}
+
 bool compile_plan(const LaunchInput *input, const Rights *rights, const Sandbox *sandbox, int *fds,
                   GError **error)
 {
         const Order *order = input->order;
-        const char *directory =
-                order->process.working_directory ? order->process.working_directory : "/";
-        Writer writer = {.at = (char *) sandbox->plan,
-                         .left = SANDBOX_PLAN_SIZE,
-                         .shift = sandbox->their_plan - (uintptr_t) sandbox->plan};
+        Writer writer = writer_for(sandbox);
         SandboxPlan plan = {
                 .waits = !order->execute,
-                .attributes = order->process.attributes,
                 .hostname_length = strlen(order->tree.hostname),
-                .last_capability = input->profile->last_capability,
         };
 
-        reserve(&writer, sizeof plan);
         if (!write_rights(&writer, input->profile, rights, &plan, error))
                 return false;
         if (!write_string(&writer, order->tree.hostname, &plan.hostname) ||
-            !write_string(&writer, directory, &plan.working_directory) ||
             !write_steps(&writer, input, &plan) || !write_limits(&writer, input->profile, &plan) ||
-            !write_targets(&writer, input, fds + plan.first_target, &plan) ||
-            !write_command(&writer, &order->process, &plan))
-                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                 "argv and Environment are too large");
+            !write_process(&writer, input, fds, &plan))
+                return too_large(error);
         *sandbox->plan = plan;
+        return true;
+}
+
+bool compile_join(const LaunchInput *input, const Rights *rights, const SandboxLimits *limits,
+                  const Sandbox *joiner, int *fds, GError **error)
+{
+        Writer writer = writer_for(joiner);
+        SandboxPlan plan = {.n_limits = limits->n};
+
+        if (!write_rights(&writer, input->profile, rights, &plan, error))
+                return false;
+        if (!write_bytes(&writer, limits->list, limits->n * sizeof limits->list[0], &plan.limits) ||
+            !write_process(&writer, input, fds, &plan))
+                return too_large(error);
+        *joiner->plan = plan;
         return true;
 }

@@ -4,6 +4,8 @@
  * child/plan.h, into the memory that both share. argv and environment are copied twice between
  * message and execve: into the order, and from there into the plan. */
 
+#include <sys/resource.h>
+
 #include "service/sandbox/launch.h"
 
 /* The rights of the profile, less what the options take away, and with what they add. */
@@ -22,3 +24,13 @@ unsigned compile_mount_attributes(const MountSpec *mount);
  * put behind these. All are borrowed. */
 bool compile_plan(const LaunchInput *input, const Rights *rights, const Sandbox *sandbox, int *fds,
                   GError **error);
+
+typedef struct SandboxLimits {
+        SandboxLimit list[RLIM_NLIMITS];
+        size_t n;
+} SandboxLimits;
+
+/* The same for a process that joins a container: the order's ProcessSpec and fds alone count, and
+ * `input->made` is not looked at. `fds` gets the fd for each target. */
+bool compile_join(const LaunchInput *input, const Rights *rights, const SandboxLimits *limits,
+                  const Sandbox *joiner, int *fds, GError **error);

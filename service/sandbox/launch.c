@@ -160,31 +160,39 @@ static const char *stage_words(uint32_t stage)
         return stage < _STAGE_MAX ? words[stage] : "do something unknown";
 }
 
+/* Where a step failed: "rootfs '/srv/x'"; for a process that joins, which knows no path of the
+ * host, "container 'web'". Owned. */
+static char *place_words(const Order *order)
+{
+        return order->tree.rootfs ? g_strdup_printf("rootfs '%s'", order->tree.rootfs)
+                                  : g_strdup_printf("container '%s'", order->id);
+}
+
 static void exec_error(int errnum, const Order *order, GError **error)
 {
-        const char *command = order->process.argv[0], *rootfs = order->tree.rootfs;
+        const char *command = order->process.argv[0];
+        g_autofree char *place = place_words(order);
 
         switch (errnum) {
         case ENOENT:
         case ENOTDIR:
-                error_set(error, RUNTIME_ERROR_COMMAND_NOT_FOUND,
-                          "command '%s' not found in rootfs '%s'", command, rootfs);
+                error_set(error, RUNTIME_ERROR_COMMAND_NOT_FOUND, "command '%s' not found in %s",
+                          command, place);
                 break;
         case ELIBBAD:
                 error_set(error, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE,
-                          "command '%s' in rootfs '%s': the interpreter it needs is missing",
-                          command, rootfs);
+                          "command '%s' in %s: the interpreter it needs is missing", command,
+                          place);
                 break;
         case SANDBOX_EMAGIC:
-                error_set(
-                        error, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE,
-                        "command '%s' in rootfs '%s' leads through a magic symbolic link of /proc",
-                        command, rootfs);
+                error_set(error, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE,
+                          "command '%s' in %s leads through a magic symbolic link of /proc",
+                          command, place);
                 break;
         case ENOEXEC:
                 error_set(error, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE,
-                          "command '%s' in rootfs '%s' is of no format that this kernel executes",
-                          command, rootfs);
+                          "command '%s' in %s is of no format that this kernel executes", command,
+                          place);
                 break;
         case E2BIG:
                 error_set(error, RUNTIME_ERROR_INVALID_ARGS,
@@ -195,7 +203,7 @@ static void exec_error(int errnum, const Order *order, GError **error)
                 break;
         default:
                 error_set_errno(error, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE, errnum,
-                                "command '%s' in rootfs '%s'", command, rootfs);
+                                "command '%s' in %s", command, place);
         }
 }
 
@@ -239,18 +247,18 @@ static const char *target_of(const SandboxReport *report, const Order *order)
 
 static void directory_error(int errnum, const Order *order, GError **error)
 {
-        const char *rootfs = order->tree.rootfs;
+        g_autofree char *place = place_words(order);
         const char *path =
                 order->process.working_directory ? order->process.working_directory : "/";
 
         if (errnum == SANDBOX_EMAGIC)
-                error_set(error, RUNTIME_ERROR_SETUP_FAILED,
-                          "WorkingDirectory '%s' in rootfs '%s' leads through a magic symbolic "
-                          "link of /proc",
-                          path, rootfs);
+                error_set(
+                        error, RUNTIME_ERROR_SETUP_FAILED,
+                        "WorkingDirectory '%s' in %s leads through a magic symbolic link of /proc",
+                        path, place);
         else
                 error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errnum,
-                                "WorkingDirectory '%s' in rootfs '%s'", path, rootfs);
+                                "WorkingDirectory '%s' in %s", path, place);
 }
 
 /* /dev is cloned and not made: it alone has no type. */
@@ -264,6 +272,7 @@ static const char *early_words(uint32_t number)
 void launch_report_to_error(const SandboxReport *report, const Order *order, GError **error)
 {
         const char *target = target_of(report, order), *rootfs = order->tree.rootfs;
+        g_autofree char *place = place_words(order);
 
         if (report->error == ENOMEM)
                 cgroup_memory_too_low(order->resources.memory_max, stage_words(report->stage),
@@ -283,6 +292,6 @@ void launch_report_to_error(const SandboxReport *report, const Order *order, GEr
                                 "cannot make a new %s (rootfs '%s')", early_words(report->number),
                                 rootfs);
         else
-                error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, report->error,
-                                "cannot %s (rootfs '%s')", stage_words(report->stage), rootfs);
+                error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, report->error, "cannot %s (%s)",
+                                stage_words(report->stage), place);
 }

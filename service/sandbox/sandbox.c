@@ -26,7 +26,7 @@
 #define MFD_NOEXEC_SEAL 0x0008u
 #endif
 
-static bool clone_error(int errnum, GError **error)
+bool sandbox_clone_error(int errnum, GError **error)
 {
         switch (errnum) {
         case ENOMEM:
@@ -208,7 +208,7 @@ static bool make_their_fds(const SandboxInput *input, int *ret_sync, TheirFds *f
         return true;
 }
 
-static Sandbox *sandbox_alloc(void)
+Sandbox *sandbox_alloc(void)
 {
         Sandbox *sandbox = g_new0(Sandbox, 1);
 
@@ -230,7 +230,7 @@ static bool map_plan(Sandbox *sandbox, GError **error)
         return true;
 }
 
-static bool share_plan(Sandbox *sandbox, bool with_parent, GError **error)
+bool sandbox_share_plan(Sandbox *sandbox, bool with_parent, GError **error)
 {
         if (with_parent) {
                 sandbox->plan_fd = memfd_create("plan", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
@@ -306,14 +306,15 @@ static bool make_child(Sandbox *sandbox, const SandboxInput *input, GError **err
                 .plan = sandbox->plan,
         };
         sandbox->pid = clone_child(input, &base, &sandbox->pidfd);
-        return sandbox->pid < 0 ? clone_error(errno, error) : true;
+        return sandbox->pid < 0 ? sandbox_clone_error(errno, error) : true;
 }
 
 bool sandbox_new(const SandboxInput *input, Sandbox **ret, GError **error)
 {
         g_autoptr(Sandbox) sandbox = sandbox_alloc();
 
-        if (!share_plan(sandbox, input->announce, error) || !make_child(sandbox, input, error))
+        if (!sandbox_share_plan(sandbox, input->announce, error) ||
+            !make_child(sandbox, input, error))
                 return false;
         /* later children must not get this plan, nor anybody the fds by which the child entered its
          * leaves */

@@ -69,6 +69,12 @@ bool sandbox_is_sound(const Sandbox *sandbox);
 /* The plan is written: sets the sandbox up with these fds (the root, then one for each target). */
 bool sandbox_go(Sandbox *sandbox, const int *fds, size_t n, GError **error);
 
+/* -- for join.c -- */
+Sandbox *sandbox_alloc(void); /* of which nothing is there yet */
+/* `with_parent`: as a memfd, which the parent can map as well. */
+bool sandbox_share_plan(Sandbox *sandbox, bool with_parent, GError **error);
+bool sandbox_clone_error(int errnum, GError **error); /* the error for clone3(); returns false */
+
 /* What there is of a container before its command: a leaf, ids, and, if it was made in advance, the
  * process. */
 typedef struct Prepared {

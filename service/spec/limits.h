@@ -65,6 +65,9 @@
 #define USER_TASKS_MAX_DEFAULT                                                                     \
         16384u /* of all containers of a user: half of what pid_max is by default */
 
+#define EXECS_MAX         64u  /* of one container, with those that have ended and are kept */
+#define EXECS_PER_UID_MAX 256u /* of all of a user's containers: each keeps a log */
+
 #define LOG_BYTES_MAX     (256u * 1024) /* output kept of one container; the oldest bytes go */
 #define RECORDS_ASIDE_MAX 16u           /* records that could not be read, kept to be looked at */
 #define ATTACHMENTS_MAX   16u           /* readers of one container's output */

@@ -87,11 +87,15 @@ static bool check_watch(const Order *order, GError **error)
                          "its own reader");
 }
 
+bool order_validate_process(const Order *order, GError **error)
+{
+        return check_terminal(order, error) && process_spec_validate(&order->process, error);
+}
+
 bool order_validate(const Order *order, GError **error)
 {
-        return check_terminal(order, error) && check_watch(order, error) &&
-               check_id(order, error) && tree_spec_validate(&order->tree, error) &&
-               process_spec_validate(&order->process, error) &&
+        return check_watch(order, error) && check_id(order, error) &&
+               tree_spec_validate(&order->tree, error) && order_validate_process(order, error) &&
                resources_validate(&order->resources, error);
 }
 

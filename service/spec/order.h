@@ -47,6 +47,8 @@ void order_close_fds(Order *order);
 
 /* A list of small pure checks; the first that fails names the option and the reason. */
 bool order_validate(const Order *order, GError **error);
+/* The part of it that concerns one process and its fds: for an order to join a container. */
+bool order_validate_process(const Order *order, GError **error);
 
 /* The options in which the isolation is less than the default profile's: "Network=host" and so on.
  * Owned strv, empty for the default. */

@@ -20,4 +20,5 @@ typedef struct Rights {
         uint64_t filter_capabilities; /* the calls that these are for pass the filter, a mask */
         bool no_new_privileges;
         bool has_inner_namespace; /* a second user namespace locks its mounts */
+        bool has_user_namespace;  /* else its root is the host's */
 } Rights;

@@ -210,14 +210,16 @@ TEST(every_method)
                         complain(methods->pdata[i], "has no row in method_rules");
 }
 
-/* Every row is a method's, and there is one for each. */
+/* Every row is a method's, and there is one for each. Nothing has joined a container here; what
+ * that has is compared by tests/integration/test_interface.py. */
 TEST(no_stale_row)
 {
         g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
         for (const MethodRule *rule = method_rules; rule->interface; rule++) {
                 char *name = g_strdup_printf("%s.%s", rule->interface, rule->member);
-                if (!g_ptr_array_find_with_equal_func(methods, name, g_str_equal, NULL))
+                if (strcmp(rule->interface, INTERFACE_EXEC) != 0 &&
+                    !g_ptr_array_find_with_equal_func(methods, name, g_str_equal, NULL))
                         complain(name, "has a row and no method");
                 if (!g_hash_table_add(seen, name))
                         complain(rule->member, "has two rows");

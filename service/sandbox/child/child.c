@@ -45,7 +45,7 @@ typedef struct Early {
         int holder; /* pidfd of the process that holds the second user namespace; -1: none */
 } Early;
 
-static void set_up_early(const SandboxBase *base, Early *early)
+static void leave_service(const SandboxBase *base)
 {
         prctl(PR_SET_NAME, SANDBOX_COMM, 0, 0, 0);
         /* before it enters a cpu cgroup, which may take no real-time process */
@@ -57,6 +57,11 @@ static void set_up_early(const SandboxBase *base, Early *early)
                 report_failure(base, STAGE_CLOSE_FDS);
         if (!steps_reset_signals())
                 report_failure(base, STAGE_SIGNALS);
+}
+
+static void set_up_early(const SandboxBase *base, Early *early)
+{
+        leave_service(base);
         if (setsid() < 0)
                 report_failure(base, STAGE_SESSION);
         /* all leaves are entered by now, so the namespace is rooted at them */
@@ -81,18 +86,15 @@ static void set_up_early(const SandboxBase *base, Early *early)
         root_cover_early(base, early->mounts);
 }
 
-static _Noreturn void set_up_late(const SandboxBase *base, const Early *early)
+/* What every process goes through that executes a command, once it stands in the container's root
+ * tree. `dev`: the /dev there, `holder` as in Early. */
+static _Noreturn void set_up_process(const SandboxBase *base, const int *fds, int dev, int holder)
 {
         const SandboxPlan *plan = base->plan;
-        int fds[SANDBOX_FDS_MAX], master = -1;
+        int master = -1;
         sigset_t none;
 
-        if (!steps_receive_go(base, fds))
-                report_failure(base, STAGE_STDIO);
-        root_enter(base, early->mounts, fds);
-        if (sethostname(plan->hostname, plan->hostname_length) < 0)
-                report_failure(base, STAGE_HOSTNAME);
-        if (!steps_open_stdio(early->mounts[base->dev]))
+        if (!steps_open_stdio(dev))
                 report_failure(base, STAGE_STDIO);
         if (plan->attributes.terminal && (master = steps_open_terminal(&plan->attributes)) < 0)
                 report_failure(base, STAGE_TERMINAL);
@@ -109,7 +111,7 @@ static _Noreturn void set_up_late(const SandboxBase *base, const Early *early)
                 report_failure(base, STAGE_LIMITS);
         /* after all steps that need rights over the mounts, before the capabilities to keep are
          * set */
-        if (early->holder >= 0 && !steps_enter_inner(early->holder))
+        if (holder >= 0 && !steps_enter_inner(holder))
                 report_failure(base, STAGE_INNER);
         /* the service's keyring must not be ours; a kernel without keyrings has none to share */
         if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
@@ -141,10 +143,41 @@ static _Noreturn void set_up_late(const SandboxBase *base, const Early *early)
         steps_execute(base);
 }
 
+static _Noreturn void set_up_late(const SandboxBase *base, const Early *early)
+{
+        const SandboxPlan *plan = base->plan;
+        int fds[SANDBOX_FDS_MAX];
+
+        if (!steps_receive_go(base, fds))
+                report_failure(base, STAGE_STDIO);
+        root_enter(base, early->mounts, fds);
+        if (sethostname(plan->hostname, plan->hostname_length) < 0)
+                report_failure(base, STAGE_HOSTNAME);
+        set_up_process(base, fds, early->mounts[base->dev], early->holder);
+}
+
 _Noreturn void sandbox_child(const SandboxBase *base)
 {
         Early early;
 
         set_up_early(base, &early);
         set_up_late(base, &early);
+}
+
+/* Until steps_enter_processes() nobody in the container sees the process, so what ties it to the
+ * service and to the host goes before. The process that goes on inside waits until the service
+ * knows of it: nothing is executed that nobody would supervise. */
+_Noreturn void sandbox_child_join(const SandboxBase *base)
+{
+        int fds[SANDBOX_FDS_MAX], dev;
+
+        leave_service(base);
+        if (!steps_receive_go(base, fds))
+                report_failure(base, STAGE_STDIO);
+        if (!steps_join(base) || !steps_enter_processes(base))
+                report_failure(base, STAGE_JOIN);
+        wait_for(base, SANDBOX_MAPPED);
+        if ((dev = steps_open_dev()) < 0)
+                report_failure(base, STAGE_STDIO);
+        set_up_process(base, fds, dev, -1);
 }

@@ -6,3 +6,5 @@
 #include "service/sandbox/child/plan.h"
 
 _Noreturn void sandbox_child(const SandboxBase *base);
+/* The same for a process that joins a container. */
+_Noreturn void sandbox_child_join(const SandboxBase *base);

@@ -18,7 +18,7 @@
 #define SANDBOX_COMM "(naive-runc)"
 
 /* What the parent says, one byte each. */
-#define SANDBOX_MAPPED 'm' /* ids are mapped: go on to the end of the early part */
+#define SANDBOX_MAPPED 'm' /* ids are mapped, or who has joined is known: go on */
 #define SANDBOX_GO     'g' /* the plan is written, the fds come beside this byte: set up */
 #define SANDBOX_EXEC   'x' /* execute the command; only if the plan waits for it */
 
@@ -46,6 +46,12 @@ typedef struct SandboxBase {
         int proc;                /* index of the proc through which it is set up */
         const char *ping_groups; /* who in it may ping, first and last; NULL: it is not its own */
         bool leaves_host; /* the host's tree, early: it may be long until the plan is there */
+        /* For a process that joins a container in place of being its first: the pidfd of that one,
+         * the namespaces to join, and where the kernel writes the pid of the process that goes on
+         * inside, in memory that both halves share. */
+        int join;
+        uint64_t join_namespaces;
+        int32_t *joined;
         const struct SandboxPlan *plan;
 } SandboxBase;
 
@@ -80,4 +86,5 @@ typedef struct SandboxPlan {
         char **environment;
         int home_index;    /* environment[home_index] is "HOME=/root"; -1: HOME was given */
         char **exec_paths; /* argv[0], or its candidates along PATH; NULL-terminated */
+        int32_t joined;    /* see SandboxBase; 0: not yet */
 } SandboxPlan;

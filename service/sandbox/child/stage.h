@@ -13,6 +13,7 @@
         X(STAGE_IDS, "become the container's root user")                                           \
         X(STAGE_SESSION, "start a new session")                                                    \
         X(STAGE_CGROUP_NAMESPACE, "enter a cgroup namespace")                                      \
+        X(STAGE_JOIN, "join the container's namespaces")                                           \
         X(STAGE_PROPAGATION, "cut mount propagation")                                              \
         X(STAGE_INNER, "enter a second user namespace, which locks the mounts")                    \
         X(STAGE_NEW_MOUNT, "make a file system that every container has")                          \
