@@ -8,7 +8,7 @@
 #include "dbus/judge.h"
 #include "dbus/live/live-methods.h"
 #include "dbus/methods.h"
-#include "dbus/output-calls.h"
+#include "dbus/live/output-calls.h"
 #include "dbus/paths.h"
 #include "service/spec/limits.h"
 #include "service/util/fd.h"

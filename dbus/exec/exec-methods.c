@@ -5,7 +5,7 @@
 #include "dbus/connection/error-map.h"
 #include "dbus/judge.h"
 #include "dbus/methods.h"
-#include "dbus/output-calls.h"
+#include "dbus/live/output-calls.h"
 #include "dbus/paths.h"
 
 /* The handlers, as those of a container. */

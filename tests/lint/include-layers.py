@@ -29,7 +29,7 @@ def floor_rows():
 
 # The steps of dbus/, from the top down, by the stems of files: a file includes what is below its own step, so that
 # no two name each other. The bus's handlers stand at the top, what each of them may use below.
-STEPS = [('manager-api', 'container-api'), ('container-methods', 'spawn'), ('judge', 'output-calls'), ('server',), ('signals',), ('waiting',),
+STEPS = [('manager-api', 'container-api'), ('container-methods', 'spawn'), ('judge',), ('server',), ('signals',), ('waiting',),
          ('requests',), ('container-properties', 'paths', 'rules'), ('methods', 'log', 'figures'),
          ('names', 'options', 'activity', 'uid-counts')]
 
@@ -61,7 +61,7 @@ LAYERS = [
     (r'dbus/live/.*', rf'dbus/(connection|decode|live)/.*|dbus/(?!container|manager|spawn)[^/]*|{BELOW_DBUS}', ANY,
      'handlers of containers that live: it is called by container-methods'),
     (r'dbus/decode/.*', rf'dbus/decode/.*|dbus/options\.h|{BELOW_DBUS}', ANY, 'a message to an order: it knows no request'),
-    (r'dbus/exec/.*', rf'dbus/(exec|connection|decode)/.*|dbus/(?!(manager|container)-|spawn)[\w-]+\.h|{BELOW_DBUS}', ANY,
+    (r'dbus/exec/.*', rf'dbus/(exec|connection|decode|live)/.*|dbus/(?!(manager|container)-|spawn)[\w-]+\.h|{BELOW_DBUS}', ANY,
      'processes that have joined a container: it knows the handlers of no other object'),
     (r'dbus/line/.*', r'dbus/line/.*', ANY, 'who waits for a turn: it knows no request'),
     (r'cli/lib/.*', rf'cli/lib/.*|{CLIENT}', ANY,

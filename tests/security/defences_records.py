@@ -14,7 +14,7 @@ DEFENCES = [
      'test_e_records.Records.test_leftovers'),
     ('E34', 'the end of a log without a record', RECORD, 'drop_lone_logs(dirfd, logs);', '',
      'test_e_records.Records.test_leftovers'),
-    ('E36', "Hold, which is the owner's and root's", 'dbus/output-calls.c',
+    ('E36', "Hold, which is the owner's and root's", 'dbus/live/output-calls.c',
      'options.hold && caller->uid != 0', 'false && caller->uid != 0', 'test_e_hold'),
 ]
 LASTING = {}

@@ -1,4 +1,4 @@
-#include "dbus/output-calls.h"
+#include "dbus/live/output-calls.h"
 
 #include <signal.h>
 #include <string.h>
