@@ -52,8 +52,10 @@
         X(CPUQuotaPerSecUSec, "t")                                                                 \
         X(Force, "b")
 
-/* What is to run, and with which rights. */
-#define PROCESS_OPTIONS(X)                                                                         \
+/* What is to run, and with which rights: first what can also be said of a process that joins. There
+ * an option of rights gives no more than the container's first process has, see
+ * rights_settle_join(). */
+#define JOINING_OPTIONS(X)                                                                         \
         X(Environment, "aay", "env", "NAME=VALUE", "set an environment variable; may be repeated") \
         X(WorkingDirectory, "ay", "workdir", "DIR",                                                \
           "working directory inside the container (default: /)")                                   \
@@ -61,19 +63,22 @@
           "user and group of the command, as numbers (default: 0:0)")                              \
         X(SupplementaryGroups, "au", "group-add", "GID",                                           \
           "give the command another group, a number; may be repeated")                             \
-        X(UMask, "u", "umask", "MODE", "mask of file modes, octal (default: 0022)")                \
         X(StandardInput, "h", "", "", "file descriptor 0, for clients that cannot send a{uh}")     \
         X(StandardOutput, "h", "", "", "file descriptor 1")                                        \
         X(StandardError, "h", "", "", "file descriptor 2")                                         \
         X(Terminal, "b", "tty", "BOOL", "give the container a terminal of its own")                \
         X(Capabilities, "as", "cap-add", "CAP",                                                    \
           "add a capability to the default set, or 'all'; may be repeated")                        \
-        X(CapabilityBoundingSet, "as", "", "", "the capabilities that there may be at most")       \
         X(NoNewPrivileges, "b", "no-new-privileges", "BOOL",                                       \
           "let no program gain rights by exec (default: yes)")                                     \
+        X(LimitNOFILE, "(tt)", "", "", "open files: soft and hard limit")
+
+#define PROCESS_OPTIONS(X)                                                                         \
+        JOINING_OPTIONS(X)                                                                         \
+        X(UMask, "u", "umask", "MODE", "mask of file modes, octal (default: 0022)")                \
+        X(CapabilityBoundingSet, "as", "", "", "the capabilities that there may be at most")       \
         X(Seccomp, "s", "seccomp", "MODE",                                                         \
           "'default': the filter of system calls; 'unconfined': none")                             \
-        X(LimitNOFILE, "(tt)", "", "", "open files: soft and hard limit")                          \
         X(LimitFSIZE, "(tt)", "", "", "size of a file that is written, in bytes")                  \
         X(LimitCORE, "(tt)", "", "", "size of a core dump, in bytes")                              \
         X(LimitSTACK, "(tt)", "", "", "size of the stack, in bytes")                               \
@@ -97,4 +102,4 @@
 #define SPAWN_OPTIONS(X) CONTAINER_OPTIONS(X) RESOURCE_OPTIONS(X) PROCESS_OPTIONS(X) TREE_OPTIONS(X)
 
 /* What Exec takes: the container is there already. */
-#define EXEC_OPTIONS(X) PROCESS_OPTIONS(X) WATCH_OPTIONS(X)
+#define EXEC_OPTIONS(X) JOINING_OPTIONS(X) WATCH_OPTIONS(X)

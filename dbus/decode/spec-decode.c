@@ -129,7 +129,7 @@ bool spec_decode_exec(sd_bus_message *message, Order **ret, GError **error)
 {
         g_autoptr(Order) order = order_new();
 
-        order->process.seccomp = order->process.no_new_privileges = false;
+        process_spec_init_join(&order->process);
         order->execute = true;
         if (!arguments_read_list(message, "ay", "argv", &order->process.argv, error) ||
             !fds_decode(message, order, error) ||

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "service/container/process.h"
+#include "service/rootfs/id-map.h"
 #include "service/sandbox/join.h"
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
@@ -31,27 +32,16 @@ struct Exec {
 
 /* -- what it may do -- */
 
-/* The rights of the container's first process, less what the order takes away. More than those are
- * refused: nothing would say on the container's object that a process in it has more. */
-static bool settle_rights(const ContainerInfo *info, const Order *order, Rights *ret,
-                          GError **error)
+static bool settle_rights(const ContainerInfo *info, Order *order, Rights *ret, GError **error)
 {
-        const ProcessSpec *process = &order->process;
+        uint32_t n_ids = !info->rights.has_user_namespace ? 0 : info->id_base ? ID_RANGE_SIZE : 1;
 
         if (!info->has_rights)
                 return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
                                  "container '%s' was started by a version of the service that did "
                                  "not record its rights",
                                  info->id);
-        *ret = info->rights;
-        if (process->capabilities & ~ret->capabilities)
-                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                 "Capabilities: container '%s' does not have all of them itself",
-                                 info->id);
-        ret->no_new_privileges = ret->no_new_privileges || process->no_new_privileges;
-        if (process->seccomp && ret->filter == RIGHTS_FILTER_NONE)
-                ret->filter = RIGHTS_FILTER_DEFAULT;
-        return true;
+        return rights_settle_join(&info->rights, n_ids, &order->process, ret, error);
 }
 
 /* -- the end -- */

@@ -9,23 +9,18 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "service/container/record-rights.h"
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
 #include "service/spec/order.h"
 #include "service/util/fd.h"
 #include "service/util/proc.h"
 
-#define GROUP          "Container"
+#define GROUP          RECORD_GROUP
 #define USAGE_GROUP    "Usage"
 #define RECORD_VERSION 3
 #define RECORD_OLDEST  2 /* the version before is read: an upgrade ends no container */
 #define RECORD_MAX     16384
-
-static const char *const filter_words[_RIGHTS_FILTER_MAX] = {
-        [RIGHTS_FILTER_NONE] = "none",
-        [RIGHTS_FILTER_DEFAULT] = "default",
-        [RIGHTS_FILTER_SET_ID_REFUSED] = "set-id-refused",
-};
 
 static void log_name(uint64_t serial, char name[32])
 {
@@ -68,16 +63,6 @@ static bool write_file(int dirfd, const char *name, const char *text, size_t len
         return true;
 }
 
-static void add_rights(GKeyFile *file, const Rights *rights)
-{
-        g_key_file_set_uint64(file, GROUP, "Capabilities", rights->capabilities);
-        g_key_file_set_string(file, GROUP, "Filter", filter_words[rights->filter]);
-        g_key_file_set_uint64(file, GROUP, "FilterCapabilities", rights->filter_capabilities);
-        g_key_file_set_boolean(file, GROUP, "NoNewPrivileges", rights->no_new_privileges);
-        g_key_file_set_boolean(file, GROUP, "InnerNamespace", rights->has_inner_namespace);
-        g_key_file_set_boolean(file, GROUP, "OwnUsers", rights->has_user_namespace);
-}
-
 /* What a successor must know to recognise what runs, and to go on with it. */
 static void add_live(GKeyFile *file, const ContainerInfo *info)
 {
@@ -98,7 +83,7 @@ static void add_live(GKeyFile *file, const ContainerInfo *info)
         if (info->watcher)
                 g_key_file_set_string(file, GROUP, "Watcher", info->watcher);
         if (info->has_rights)
-                add_rights(file, &info->rights);
+                record_add_rights(file, &info->rights);
 }
 
 static void add_usage(GKeyFile *file, const CgroupUsage *usage)
@@ -180,44 +165,6 @@ void record_delete(int dirfd, uint64_t serial)
         record_delete_log(dirfd, serial);
 }
 
-static bool get_uint64(GKeyFile *file, const char *key, uint64_t *ret, GError **error)
-{
-        g_autoptr(GError) local = NULL;
-
-        *ret = g_key_file_get_uint64(file, GROUP, key, &local);
-        return local ? error_set(error, RUNTIME_ERROR_FAILED, "%s", local->message) : true;
-}
-
-/* A missing key must not give a right: a record has all of these keys, or (from an older version)
- * none, and then the rights are unknown. */
-static bool parse_rights(GKeyFile *file, ContainerInfo *info, GError **error)
-{
-        g_autofree char *filter = g_key_file_get_string(file, GROUP, "Filter", NULL);
-        g_autoptr(GError) privileges = NULL, inner = NULL, users = NULL;
-        Rights rights = {.filter = RIGHTS_FILTER_NONE};
-
-        if (!g_key_file_has_key(file, GROUP, "Capabilities", NULL) ||
-            !g_key_file_has_key(file, GROUP, "OwnUsers", NULL))
-                return true;
-        if (!get_uint64(file, "Capabilities", &rights.capabilities, error) ||
-            !get_uint64(file, "FilterCapabilities", &rights.filter_capabilities, error))
-                return false;
-        while (rights.filter < _RIGHTS_FILTER_MAX &&
-               g_strcmp0(filter, filter_words[rights.filter]) != 0)
-                rights.filter++;
-        rights.no_new_privileges =
-                g_key_file_get_boolean(file, GROUP, "NoNewPrivileges", &privileges);
-        rights.has_inner_namespace = g_key_file_get_boolean(file, GROUP, "InnerNamespace", &inner);
-        rights.has_user_namespace = g_key_file_get_boolean(file, GROUP, "OwnUsers", &users);
-        if (rights.filter == _RIGHTS_FILTER_MAX || privileges || inner || users)
-                return error_set(
-                        error, RUNTIME_ERROR_FAILED,
-                        "Filter, NoNewPrivileges, InnerNamespace or OwnUsers is missing or bad");
-        info->rights = rights;
-        info->has_rights = true;
-        return true;
-}
-
 /* Only a running container of this boot is live, and a paused one, which whoever takes it over asks
  * the kernel about. A container that was created and never executed
  * ended with the service that kept it waiting. */
@@ -229,10 +176,11 @@ static bool parse_live(GKeyFile *file, ContainerInfo *info, GError **error)
         char boot[BOOT_ID_SIZE] = "";
 
         info->result = RESULT_UNKNOWN;
-        if (!get_uint64(file, "Pid", &pid, error) ||
-            !get_uint64(file, "StartTime", &info->start_time, error) ||
-            !get_uint64(file, "Pipe", &info->pipe, error) ||
-            !get_uint64(file, "IdBase", &base, error) || !parse_rights(file, info, error))
+        if (!record_get_uint64(file, "Pid", &pid, error) ||
+            !record_get_uint64(file, "StartTime", &info->start_time, error) ||
+            !record_get_uint64(file, "Pipe", &info->pipe, error) ||
+            !record_get_uint64(file, "IdBase", &base, error) ||
+            !record_parse_rights(file, info, error))
                 return false;
         if (pid == 0 || pid > INT32_MAX || base > UINT32_MAX)
                 return error_set(error, RUNTIME_ERROR_FAILED, "Pid or IdBase is out of range");
@@ -265,13 +213,13 @@ static bool parse(GKeyFile *file, ContainerInfo *info, GError **error)
             !info->deviations)
                 return error_set(error, RUNTIME_ERROR_FAILED,
                                  "Id, ControlGroup, Result or Deviations is missing or bad");
-        if (!get_uint64(file, "Owner", &owner, error) ||
-            !get_uint64(file, "ExitCode", &code, error) ||
-            !get_uint64(file, "CreatedUSec", &info->created_usec, error) ||
-            !get_uint64(file, "StartedUSec", &info->started_usec, error) ||
-            !get_uint64(file, "ExitedUSec", &info->exited_usec, error) ||
-            !get_uint64(file, "OOMKills", &info->oom_kills, error) ||
-            !get_uint64(file, "MemoryMax", &info->memory_max, error))
+        if (!record_get_uint64(file, "Owner", &owner, error) ||
+            !record_get_uint64(file, "ExitCode", &code, error) ||
+            !record_get_uint64(file, "CreatedUSec", &info->created_usec, error) ||
+            !record_get_uint64(file, "StartedUSec", &info->started_usec, error) ||
+            !record_get_uint64(file, "ExitedUSec", &info->exited_usec, error) ||
+            !record_get_uint64(file, "OOMKills", &info->oom_kills, error) ||
+            !record_get_uint64(file, "MemoryMax", &info->memory_max, error))
                 return false;
         if (owner >= UINT32_MAX || code > 255)
                 return error_set(error, RUNTIME_ERROR_FAILED, "Owner or ExitCode is out of range");

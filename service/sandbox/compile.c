@@ -72,6 +72,13 @@ Rights compile_rights(const LaunchInput *input)
                 rights.capabilities &= profile->own_capabilities;
         rights.capabilities |= process->capabilities;
         rights.capabilities &= process->bounding_set;
+        rights.uid = process->attributes.uid;
+        rights.gid = process->attributes.gid;
+        rights.n_groups = process->attributes.n_groups;
+        memcpy(rights.groups, process->attributes.groups, sizeof rights.groups);
+        if (rights.uid != 0)
+                rights.user_capabilities =
+                        process->attributes.user_capabilities & rights.capabilities;
         if (process->seccomp)
                 rights.filter = plants ? RIGHTS_FILTER_SET_ID_REFUSED : RIGHTS_FILTER_DEFAULT;
         /* where it plants, those for sockets alone: by the other calls it could make namespaces of

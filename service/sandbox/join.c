@@ -42,12 +42,10 @@ static uint64_t limit_from_text(const char *word)
 }
 
 /* From /proc/PID/limits, whose lines stand in the order of the resources' numbers, behind a name of
- * 25 columns: prlimit() asks for a capability that a service in a container may lack. No limit is
- * higher than the service's own, for inside the process would have no right to raise it. */
+ * 25 columns: prlimit() asks for a capability that a service in a container may lack. */
 static bool read_limits(const JoinInput *input, SandboxLimits *ret, GError **error)
 {
         char path[64], text[4096];
-        struct rlimit ours;
 
         g_snprintf(path, sizeof path, "/proc/%d/limits", (int) input->pid);
         if (fd_read_file_at(AT_FDCWD, path, text, sizeof text) < 0 || !is_alive(input))
@@ -55,16 +53,42 @@ static bool read_limits(const JoinInput *input, SandboxLimits *ret, GError **err
         const char *line = strchr(text, '\n');
         for (ret->n = 0; ret->n < RLIM_NLIMITS && line; line = strchr(line + 1, '\n')) {
                 char soft[32], hard[32];
-                if (sscanf(line, "\n%*25c%31s%31s", soft, hard) != 2 ||
-                    getrlimit((__rlimit_resource_t) ret->n, &ours) < 0)
+                if (sscanf(line, "\n%*25c%31s%31s", soft, hard) != 2)
                         break;
-                uint64_t most = MIN(limit_from_text(hard), ours.rlim_max);
                 ret->list[ret->n] =
-                        (SandboxLimit){(int) ret->n, MIN(limit_from_text(soft), most), most};
+                        (SandboxLimit){(int) ret->n, limit_from_text(soft), limit_from_text(hard)};
                 ret->n++;
         }
         return ret->n == RLIM_NLIMITS ||
                error_set(error, RUNTIME_ERROR_FAILED, "cannot read the limits in '%s'", path);
+}
+
+static bool check_limits(const JoinInput *input, const SandboxLimits *limits, GError **error)
+{
+        const ProcessLimit *files = &input->order->process.attributes.limits[PROCESS_LIMIT_NOFILE];
+        uint64_t most = limits->list[RLIMIT_NOFILE].hard;
+
+        return !files->is_given || files->hard <= most ||
+               error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                         "LimitNOFILE: the hard limit is at most that of the container's first "
+                         "process, %" G_GUINT64_FORMAT ", not %" G_GUINT64_FORMAT,
+                         most, files->hard);
+}
+
+/* Inside, the process has no right to do so. Where the service has none either, the process gets as
+ * much as the service has. */
+static void raise_limits(pid_t joiner, SandboxLimits *limits)
+{
+        for (SandboxLimit *limit = limits->list; limit < limits->list + limits->n; limit++) {
+                __rlimit_resource_t resource = (__rlimit_resource_t) limit->resource;
+                struct rlimit ours;
+                if (getrlimit(resource, &ours) < 0 || limit->hard <= ours.rlim_max ||
+                    prlimit(joiner, resource, &(struct rlimit){ours.rlim_cur, limit->hard}, NULL) ==
+                            0)
+                        continue;
+                limit->hard = ours.rlim_max;
+                limit->soft = MIN(limit->soft, limit->hard);
+        }
 }
 
 /* The OOM killer spares the service, and so the joiner, until this. */
@@ -159,8 +183,11 @@ bool join(const JoinInput *input, Sandbox **ret, GError **error)
         int fds[SANDBOX_FDS_MAX];
 
         if (!sandbox_share_plan(joiner, false, error) || !read_limits(input, &limits, error) ||
-            !compile_join(&plan, input->rights, &limits, joiner, fds, error) ||
-            !make_joiner(joiner, input, error))
+            !check_limits(input, &limits, error) || !make_joiner(joiner, input, error))
+                return false;
+        raise_limits(joiner->pid, &limits);
+        /* the joiner looks at the plan when it gets GO */
+        if (!compile_join(&plan, input->rights, &limits, joiner, fds, error))
                 return false;
         /* later children must not get this plan */
         madvise(joiner->plan, SANDBOX_PLAN_SIZE, MADV_DONTFORK);

@@ -21,6 +21,18 @@ void process_spec_init(ProcessSpec *spec)
         };
 }
 
+void process_spec_init_join(ProcessSpec *spec)
+{
+        *spec = (ProcessSpec){
+                .bounding_set = UINT64_MAX,
+                .attributes = {.umask = 022,
+                               .uid = PROCESS_ID_OPEN,
+                               .gid = PROCESS_ID_OPEN,
+                               .n_groups = PROCESS_GROUPS_OPEN,
+                               .user_capabilities = PROCESS_CAPABILITIES_OPEN},
+        };
+}
+
 void process_spec_clear(ProcessSpec *spec)
 {
         g_free(spec->argv);

@@ -22,6 +22,11 @@ typedef struct ProcessSpec {
 } ProcessSpec;
 
 void process_spec_init(ProcessSpec *spec); /* the default profile */
+/* For a process that joins a container: what is not said stays open, see rights_settle_join(). */
+#define PROCESS_ID_OPEN           UINT32_MAX
+#define PROCESS_GROUPS_OPEN       UINT32_MAX
+#define PROCESS_CAPABILITIES_OPEN UINT64_MAX
+void process_spec_init_join(ProcessSpec *spec);
 void process_spec_clear(ProcessSpec *spec);
 bool process_spec_validate(const ProcessSpec *spec, GError **error);
 

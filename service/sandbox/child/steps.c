@@ -22,6 +22,8 @@
 #include "service/sandbox/child/report.h"
 #include "service/sandbox/child/root.h"
 
+#define NULL_DEVICE 0x103 /* as makedev(1, 3), which is a function of libc */
+
 /* The child enters by itself the leaves that it was not born into: if the service wrote the pid
  * instead, all forks of the machine would stop for 5 to 11 ms (measured). */
 bool steps_enter_cgroups(const SandboxBase *base)
@@ -258,12 +260,16 @@ int steps_open_dev(void)
 }
 
 /* Opens /dev/null as 0, 1 and 2; what was asked for comes in its place later. Opens it by the mount
- * of our /dev, for the directory on which that lies may have got another name meanwhile. */
+ * of our /dev, for the directory on which that lies may have got another name meanwhile. In a
+ * container that is there already, whoever may mount can have put a file there that the command
+ * must not read: the process that joins has all rights still. */
 bool steps_open_stdio(int dev)
 {
-        int null = (int) syscall(SYS_openat, dev, "null", O_RDWR);
+        int null = (int) syscall(SYS_openat, dev, "null", O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+        struct stat status;
 
-        if (null < 0)
+        if (null < 0 || fstat(null, &status) < 0 || !S_ISCHR(status.st_mode) ||
+            status.st_rdev != NULL_DEVICE)
                 return false;
         for (int i = 0; i < 3; i++)
                 if (dup2(null, i) < 0)

@@ -120,7 +120,13 @@ static ContainerInfo make_live(uint64_t serial, const char *id)
         info.rights = (Rights){.capabilities = UINT64_C(0x8000000000000001),
                                .filter = RIGHTS_FILTER_DEFAULT,
                                .filter_capabilities = 6,
-                               .no_new_privileges = true};
+                               .no_new_privileges = true,
+                               .has_user_namespace = true,
+                               .user_capabilities = 2,
+                               .uid = 1000,
+                               .gid = UINT32_MAX - 1,
+                               .groups = {7, 0},
+                               .n_groups = 2};
         return info;
 }
 
@@ -248,6 +254,12 @@ static void assert_same_rights(const Rights *a, const Rights *b)
         g_assert_cmpuint(a->filter_capabilities, ==, b->filter_capabilities);
         g_assert_cmpint(a->no_new_privileges, ==, b->no_new_privileges);
         g_assert_cmpint(a->has_inner_namespace, ==, b->has_inner_namespace);
+        g_assert_cmpint(a->has_user_namespace, ==, b->has_user_namespace);
+        g_assert_cmpuint(a->user_capabilities, ==, b->user_capabilities);
+        g_assert_cmpuint(a->uid, ==, b->uid);
+        g_assert_cmpuint(a->gid, ==, b->gid);
+        g_assert_cmpmem(a->groups, a->n_groups * sizeof a->groups[0], b->groups,
+                        b->n_groups * sizeof b->groups[0]);
 }
 
 /* Of a live one, all that its process is known by and what it may do. */
@@ -280,6 +292,7 @@ FIXTURE_TEST(every_filter)
 
         info.rights.no_new_privileges = false;
         info.rights.has_inner_namespace = true;
+        info.rights.n_groups = 0;
         for (RightsFilter filter = RIGHTS_FILTER_NONE; filter < _RIGHTS_FILTER_MAX; filter++) {
                 info.rights.filter = filter;
                 save(f, &info, "");
@@ -513,10 +526,32 @@ FIXTURE_TEST(rights_refused)
                 {"NoNewPrivileges=", ""},
                 {"NoNewPrivileges=", "NoNewPrivileges=maybe"},
                 {"InnerNamespace=", ""},
+                {"OwnUsers=", ""},
+                {"UserCapabilities=", ""},
+                {"User=", "User=1000"},
+                {"User=", "User=1000;-1"},
+                {"User=", "User=1;2;3"},
+                {"Groups=", ""},
+                {"Groups=", "Groups=4294967295"},
         };
         ContainerInfo info = make_live(7, "web");
 
         assert_each_refused(f, &info, changes, G_N_ELEMENTS(changes));
+}
+
+/* One that was saved before ids were recorded is taken over, and its rights are unknown. */
+FIXTURE_TEST(rights_without_ids)
+{
+        ContainerInfo info = make_live(7, "web");
+
+        save(f, &info, "");
+        g_autofree char *text = read_text(f, "7.conf");
+        g_autofree char *changed = edit(text, "User=", "");
+        write_sealed(f, "7.conf", body_of(changed));
+        g_assert_cmpuint(load(f), ==, 1);
+        const ContainerInfo *loaded = f->loaded->pdata[0];
+        g_assert_cmpint(loaded->state, ==, CONTAINER_RUNNING);
+        g_assert_false(loaded->has_rights);
 }
 
 /* What is told of a record of another version is that, whatever it begins with: the first one had
