@@ -26,6 +26,7 @@ struct Exec {
         guint joiner_timer;
         Process *process; /* from then on, until the end */
         Output *output;
+        uint64_t oom_kills; /* of the container, before this */
         bool timed_out;
         GError *failure;
 };
@@ -64,7 +65,7 @@ static void set_result(Exec *exec, const siginfo_t *status)
                 info->result = RESULT_UNKNOWN;
         else if (status->si_code == CLD_EXITED)
                 info->result = info->code == 0 ? RESULT_SUCCESS : RESULT_EXIT_CODE;
-        else if (info->code == SIGKILL && container_info(exec->container)->oom_kills > 0)
+        else if (info->code == SIGKILL && container_info(exec->container)->oom_kills > exec->oom_kills)
                 info->result = RESULT_OOM_KILL;
         else
                 info->result = status->si_code == CLD_DUMPED ? RESULT_CORE_DUMP : RESULT_SIGNAL;
@@ -259,6 +260,7 @@ bool exec_new(Container *container, const Profile *profile, unsigned number, Ord
         exec->info = (ExecInfo){
                 .number = number, .state = CONTAINER_CREATING, .watcher = g_strdup(order->watcher)};
         exec->container = container;
+        exec->oom_kills = info->oom_kills;
         exec->output = output_new();
         exec->order = g_steal_pointer(&order);
         exec->order->id = g_strdup(info->id);
@@ -275,6 +277,12 @@ void exec_set_hooks(Exec *exec, const ExecHooks *hooks, void *data)
 {
         exec->hooks = hooks;
         exec->data = data;
+}
+
+void exec_release(Exec *exec)
+{
+        if (exec->info.state == CONTAINER_RUNNING)
+                g_clear_pointer(&exec->process, process_free);
 }
 
 void exec_free(Exec *exec)

@@ -38,7 +38,8 @@ bool exec_may_begin(const Container *container, GError **error); /* is the conta
 bool exec_new(Container *container, const Profile *profile, unsigned number, Order *order,
               Exec **ret, GError **error);
 void exec_set_hooks(Exec *exec, const ExecHooks *hooks, void *data);
-void exec_free(Exec *exec); /* kills what still runs, without hooks */
+void exec_release(Exec *exec); /* what runs goes on, without this */
+void exec_free(Exec *exec);    /* kills what still runs, without hooks */
 
 const ExecInfo *exec_info(const Exec *exec);
 Container *exec_container(const Exec *exec);

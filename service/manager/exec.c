@@ -148,6 +148,12 @@ void slot_drop_execs(Slot *slot)
                 drop(slot->execs->pdata[slot->execs->len - 1]);
 }
 
+void slot_release_execs(Slot *slot)
+{
+        for (guint i = 0; slot->execs && i < slot->execs->len; i++)
+                exec_release(((ExecRow *) slot->execs->pdata[i])->exec);
+}
+
 void slot_forget_execs(Slot *slot, const void *data)
 {
         for (guint i = 0; slot->execs && i < slot->execs->len; i++) {

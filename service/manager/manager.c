@@ -382,6 +382,7 @@ static void release(Manager *manager)
                 output_release(container_output(slot->container));
                 record_save_log(manager->options.records, info->serial,
                                 output_log(container_output(slot->container)), NULL);
+                slot_release_execs(slot);
                 container_release(slot->container);
         }
 }

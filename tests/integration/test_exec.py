@@ -4,7 +4,9 @@ import os
 import signal
 
 from harness.case import Case
-from harness.client import PATH, PROPERTIES, Container, options_variant, pump, raw
+from harness.client import CONTAINER, INTERACTIVE, PROPERTIES, BusError, Container, options_variant, pump, raw
+from harness.files import read_bytes
+from harness.place import Place
 
 EXEC = 'org.naive.Runc.Exec1'
 SLEEP = ['/bin/sleep', '600']
@@ -33,7 +35,7 @@ class ExecCase(Case):
     def execute(self, container, argv, fds={}, client=None, flags=0, **options):
         client = client or container.client
         handles = {number: index for index, number in enumerate(fds)}
-        path, = client.call(container.path, 'org.naive.Runc.Container1', 'Exec', 'aaya{uh}a{sv}',
+        path, = client.call(container.path, CONTAINER, 'Exec', 'aaya{uh}a{sv}',
                             ([raw(word) for word in argv], handles, options_variant(options)), fds=tuple(fds.values()),
                             flags=flags)
         return Exec(client, path)
@@ -86,3 +88,295 @@ class Whole(ExecCase):
         for path, order in ((first.path, ['InterfacesAdded', 'Exited', 'PropertiesChanged', 'InterfacesRemoved']),
                             (second.path, ['InterfacesAdded', 'Exited', 'PropertiesChanged', 'InterfacesRemoved'])):
             self.assertEqual([name for name, of in told if of == path], order)
+
+
+RIGHTS = ('Uid', 'Gid', 'Groups', 'CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb', 'NoNewPrivs', 'Seccomp',
+          'Seccomp_filters')
+
+
+def read_text(pid, name):
+    return read_bytes(f'/proc/{pid}/{name}').decode()
+
+
+def rights_of(pid):
+    """All that says what a process may do, as the host sees it."""
+    status = dict(line.split(':', 1) for line in read_text(pid, 'status').splitlines())
+    return {**{key: status.get(key, '').split() for key in RIGHTS},
+            **{name: os.readlink(f'/proc/{pid}/ns/{name}') for name in os.listdir(f'/proc/{pid}/ns')},
+            **{name: read_text(pid, name) for name in ('cgroup', 'limits', 'oom_score_adj')},
+            'root': os.stat(f'/proc/{pid}/root').st_ino, 'dev': os.stat(f'/proc/{pid}/root').st_dev}
+
+
+class Rights(ExecCase):
+    def compare(self, container):
+        joined = self.execute(container, SLEEP)
+        self.maxDiff = None
+        self.assertEqual(rights_of(joined.pid), rights_of(container.pid))
+        return joined
+
+    def test_default(self):
+        """The process has what the first one has, field by field, whoever owns the container."""
+        self.compare(self.container())
+        self.compare(self.container(client=self.user('alice'), rootfs=self.rootfs_of('alice')))
+
+    def test_options(self):
+        """So it has with any options of the first one: fewer rights, other ids, and more as root gives them."""
+        for options in ({'User': (1000, 1001), 'SupplementaryGroups': [5, 77]},
+                        {'User': (1000, 0), 'Capabilities': ['CAP_CHOWN', 'CAP_NET_ADMIN']},
+                        {'User': (0, 7)},
+                        {'CapabilityBoundingSet': ['CAP_CHOWN']}, {'CapabilityBoundingSet': []},
+                        {'Seccomp': 'unconfined'}, {'NoNewPrivileges': False}, {'Capabilities': ['CAP_SYS_ADMIN']},
+                        {'LimitNOFILE': (50, 60), 'LimitFSIZE': (1 << 20, 1 << 21), 'OOMScoreAdjust': 500},
+                        {'LimitNPROC': (20, 30), 'UserNamespace': 'host'}, {'UserNamespace': 'self'},
+                        {'LimitNOFILE': (1 << 19, 1 << 19), 'OOMScoreAdjust': -500}):
+            with self.subTest(str(options)):
+                try:
+                    container = self.container(**options)
+                except BusError as error:  # a machine may not let root have more than it has
+                    self.assertTrue(error.name.endswith('.NotSupported'), error)
+                    continue
+                self.compare(container)
+                container.end()
+
+    def test_more_is_refused(self):
+        """What the first process does not have is refused by its name, and so is a key that only Spawn takes."""
+        user = self.container(User=(1000, 1000), SupplementaryGroups=[5])
+        weak = self.container(CapabilityBoundingSet=['CAP_CHOWN'], LimitNOFILE=(50, 60))
+        for container, key, value in ((user, 'User', (0, 0)), (user, 'User', (1000, 0)), (user, 'User', (1001, 1000)),
+                                      (user, 'SupplementaryGroups', []), (user, 'SupplementaryGroups', [5, 6]),
+                                      (user, 'Capabilities', ['CAP_CHOWN']), (weak, 'Capabilities', ['CAP_KILL']),
+                                      (weak, 'User', (1, 1)), (weak, 'SupplementaryGroups', [1]),
+                                      (weak, 'LimitNOFILE', (50, 61)), (weak, 'LimitNOFILE', (2, 1)),
+                                      (weak, 'User', (0, 65536))):
+            with self.subTest(f'{key}={value}'), self.refused('InvalidArgs', text=key):
+                self.execute(container, ['/bin/true'], **{key: value})
+        for key, value in (('Seccomp', 'unconfined'), ('CapabilityBoundingSet', []), ('OOMScoreAdjust', -1),
+                           ('LimitCORE', (2, 2)), ('UserNamespace', 'host'), ('MemoryMax', 1 << 40)):
+            with self.subTest(key), self.refused('InvalidArgs', text=f"unknown option '{key}'"):
+                self.execute(user, ['/bin/true'], **{key: value})
+
+    def test_less(self):
+        """By its own options a process has less: another user's ids and rights, no new privileges, fewer files."""
+        container = self.container(NoNewPrivileges=False)
+        joined = self.execute(container, SLEEP, User=(1000, 1001), SupplementaryGroups=[7], NoNewPrivileges=True,
+                              LimitNOFILE=(20, 30), Capabilities=['CAP_CHOWN'])
+        first, rights = rights_of(container.pid), rights_of(joined.pid)
+        base = int(first['Uid'][0])
+        self.assertEqual((rights['Uid'], rights['Gid'], rights['Groups']),
+                         ([str(base + 1000)] * 4, [str(base + 1001)] * 4, [str(base + 7)]))
+        self.assertEqual([int(rights[name][0], 16) for name in ('CapPrm', 'CapEff', 'CapInh', 'CapAmb')], [1] * 4)
+        self.assertEqual((rights['NoNewPrivs'], first['NoNewPrivs'], rights['CapBnd']), (['1'], ['0'], first['CapBnd']))
+        self.assertRegex(rights['limits'], r'Max open files +20 +30 ')
+        self.assertIn('HOME=/\n', self.says(container, 'env', User=(1000, 1000)))
+
+    def test_dev_null(self):
+        """Nothing is opened in the place of /dev/null: who may mount could lay a file there that the command must
+        not read."""
+        container = self.root.spawn(self.rootfs, [
+            '/bin/sh', '-c', 'echo secret > /tmp/s && mount -o bind /tmp/s /dev/null && echo laid; sleep 600'],
+            Capabilities=['CAP_SYS_ADMIN'], Terminal=True)
+        self.eventually(lambda: container.log())
+        if b'laid' not in container.log():
+            self.skipTest('the container cannot mount: ' + container.log().decode())
+        with self.refused('SetupFailed', text='No such device'):
+            self.execute(container, ['/bin/cat'])
+
+
+class Whose(ExecCase):
+    def test_owner_and_root(self):
+        """The owner needs no permission and root none, in Exec and in all of its object."""
+        alice = self.user('alice')
+        container = self.container(client=alice, rootfs=self.rootfs_of('alice'))
+        for client in (alice, self.root):
+            joined = self.execute(container, SLEEP, client=client)
+            joined.call('OpenPIDFD')
+            joined.kill()
+            self.assertEqual(joined.wait(), ('signal', 9))
+
+    def test_stranger(self):
+        """To a stranger there is neither the container nor the object, whatever it calls, and nothing is done."""
+        alice, mallory = self.user('alice'), self.impostor('mallory')
+        container = self.container(client=alice, rootfs=self.rootfs_of('alice'))
+        joined = self.execute(container, SLEEP)
+        with self.refused('UnknownObject'):
+            self.execute(container, ['/bin/true'], client=mallory)
+        hers = Exec(mallory, joined.path)
+        nothing = Exec(mallory, container.path + '/exec/99')
+        for member, signature, arguments in (('Kill', 'i', (9,)), ('Wait', '()', ()), ('Attach', 'a{sv}', ({},)),
+                                             ('ResizeTerminal', 'qq', (1, 1)), ('OpenPIDFD', '()', ()),
+                                             ('ReadLog', 'tu', (0, 10)), ('OpenLog', 'a{sv}', ({},))):
+            for target in (hers, nothing):
+                with self.subTest(member), self.refused('UnknownObject'):
+                    target.call(member, signature, arguments)
+        with self.assertRaises(BusError):
+            hers.props()
+        self.assertNotIn(joined.path, mallory.managed())
+        self.assertEqual(joined.props()['State'], 'running')
+
+    def test_stranger_with_permission(self):
+        """Whom polkit grants exec executes in another's container; the answer is asked for each call."""
+        container = self.container(client=self.user('alice'), rootfs=self.rootfs_of('alice'))
+        with self.refused('UnknownObject', 'InteractiveAuthorizationRequired', 'AccessDenied'):
+            self.execute(container, ['/bin/true'], client=self.impostor('mallory'), flags=INTERACTIVE)
+        with self.refused('InvalidArgs', text='argv'):
+            self.execute(container, [], client=self.impostor('mallory'))
+
+    def test_states(self):
+        """Only in a container that runs: not created, paused or stopped, and a deleted one is unknown."""
+        container = self.root.create(self.rootfs, SLEEP)
+        with self.refused('InvalidState', text='created'):
+            self.execute(container, ['/bin/true'])
+        container.start()
+        container.call('Pause')
+        with self.refused('InvalidState', text='paused'):
+            self.execute(container, ['/bin/true'])
+        container.call('Resume')
+        self.says(container, 'true')
+        container.end()
+        with self.refused('InvalidState', text='stopped'):
+            self.execute(container, ['/bin/true'])
+        container.delete()
+        with self.refused('UnknownObject'):
+            self.execute(container, ['/bin/true'])
+
+
+class Ends(ExecCase):
+    def test_not_executed(self):
+        """A command that is not there, or that cannot be executed, is the call's error; no object is left."""
+        container = self.container()
+        before = set(self.root.managed())
+        for argv, error in ((['/no/such'], 'CommandNotFound'), (['nosuch'], 'CommandNotFound'),
+                            (['/etc'], 'CommandNotExecutable'), (['/proc/self/exe'], 'CommandNotExecutable')):
+            with self.subTest(argv[0]), self.refused(error, text='container'):
+                self.execute(container, argv)
+        with self.refused('SetupFailed', text='/nowhere'):
+            self.execute(container, ['/bin/true'], WorkingDirectory='/nowhere')
+        self.assertEqual(set(self.root.managed()), before)
+
+    def test_signals(self):
+        """Kill reaches the process and not the container; when it has ended it is InvalidState."""
+        container = self.container()
+        joined = self.execute(container, ['/bin/sh', '-c', 'trap "exit 5" USR1; echo on; while :; do sleep .02; done'])
+        self.eventually(joined.log)
+        with self.refused('InvalidArgs', text='signal'):
+            joined.kill(4711)
+        joined.kill(signal.SIGUSR1)
+        self.assertEqual(joined.wait(), ('exit-code', 5))
+        self.assertEqual(joined.prop('ExitCode'), 5)
+        for member, arguments in (('Kill', ('i', (9,))), ('OpenPIDFD', ())):
+            with self.subTest(member), self.refused('InvalidState', text='has ended'):
+                joined.call(member, *arguments)
+        self.assertEqual(container.state, 'running')
+
+    def test_container_ends(self):
+        """With the container every process in it ends, and each tells its end first."""
+        container = self.container()
+        many = [self.execute(container, SLEEP) for _ in range(5)]
+        waits = [self.root.call_async(joined.path, EXEC, 'Wait') for joined in many]
+        container.kill()
+        self.assertEqual(container.wait(), ('signal', 9))
+        self.assertTrue(pump(lambda: all(waits)))
+        self.assertEqual([wait[0] for wait in waits], [('signal', 9)] * 5)
+
+    def test_races_with_the_end(self):
+        """A container that ends meanwhile is InvalidState, or the process is told as killed; no call is left open."""
+        for _ in self.rounds(10):
+            container = self.container()
+            calls = [self.root.call_async(container.path, CONTAINER, 'Exec', 'aaya{uh}a{sv}', ([b'/bin/true'], {}, {}))
+                     for _ in range(3)]
+            container.kill()
+            container.wait()
+            self.assertTrue(pump(lambda: all(calls), timeout=30))
+            for call in calls:
+                if isinstance(call[0], BusError):
+                    self.assertRegex(call[0].name, r'\.(InvalidState|SetupFailed)$')
+            container.delete()
+
+    def test_watch_bus(self):
+        """With WatchBus the process ends with its caller, and the container does not."""
+        container = self.container()
+        client = self.another_client()
+        joined = self.execute(container, SLEEP, client=client, WatchBus=True)
+        stays = self.execute(container, SLEEP, client=client)
+        client.close()
+        self.assertEqual(Exec(self.root, joined.path).wait(), ('signal', 9))
+        self.assertEqual(Exec(self.root, stays.path).prop('State'), 'running')
+        self.assertEqual(container.state, 'running')
+
+    def test_as_many_as_allowed(self):
+        """64 run at most in a container; who has ended makes room, and its object goes."""
+        container = self.container()
+        many = [self.execute(container, SLEEP) for _ in range(64)]
+        with self.refused('LimitsExceeded', text='64'):
+            self.execute(container, SLEEP)
+        many[7].kill()
+        many[7].wait()
+        self.assertTrue(self.execute(container, SLEEP).path.endswith('/exec/65'))
+        with self.refused('UnknownObject'):
+            many[7].wait()
+
+    def check_restart(self, number):
+        place = Place(self, f'exec{number}')
+        container = self.container(client=place.client, User=(1000, 1000), CapabilityBoundingSet=['CAP_CHOWN'])
+        joined = self.execute(container, SLEEP)
+        pid, rights = joined.pid, rights_of(joined.pid)
+        place.process.send_signal(number)
+        place.process.wait(timeout=20)
+        place.start()
+        try:
+            self.assertEqual(rights_of(pid), rights)
+            with self.refused('UnknownObject'):
+                joined.wait()
+            again = self.execute(container, SLEEP)
+            self.assertEqual(rights_of(again.pid), rights)
+            with self.refused('InvalidArgs', text='User'):
+                self.execute(container, SLEEP, User=(0, 0))
+        finally:
+            self.assertEqual(container.end(), ('signal', 9))
+        self.eventually(lambda: not os.path.exists(f'/proc/{pid}'), what='the end of what had joined before')
+
+    def test_restart(self):
+        """When the service is stopped or killed and started again the process still runs, its object is gone, and
+        more can join with the same rights."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with self.subTest(number):
+                self.check_restart(number)
+
+
+class Descriptors(ExecCase):
+    def test_fds(self):
+        """The caller's fds are the command's, by number; of others none is open, and what it writes there is no log."""
+        container = self.container()
+        read, write = os.pipe()
+        self.addCleanup(os.close, read)
+        joined = self.execute(container, ['/bin/sh', '-c', 'echo out; echo nine >&9; ls /proc/self/fd'],
+                              fds={1: write, 9: write})
+        os.close(write)
+        self.assertEqual(joined.wait(), ('success', 0))
+        data = b''
+        while piece := os.read(read, 4096):
+            data += piece
+        self.assertEqual(data.split(), [b'out', b'nine', b'0', b'1', b'2', b'3', b'9'])
+        self.assertEqual(joined.log(), b'')
+        self.assertEqual(self.says(container, 'readlink /proc/self/fd/0'), '/dev/null\n')
+
+    def test_terminal(self):
+        """A terminal is one of the container's: Attach reads and writes it, ResizeTerminal sets its size."""
+        container = self.container()
+        joined = self.execute(container, ['/bin/sh'], Terminal=True)
+        joined.call('Attach', 'a{sv}', ({},))
+        fd, = self.root.fds
+        self.addCleanup(os.close, fd)
+        os.write(fd, b'tty; echo is-$((6*7))\n')
+        self.assertIn(b'/dev/pts/', self.expect(fd, b'is-42'))
+        joined.call('ResizeTerminal', 'qq', (33, 99))
+        os.write(fd, b'stty size\n')
+        self.expect(fd, b'33 99')
+        os.write(fd, b'exit 4\n')
+        self.assertEqual(joined.wait(), ('exit-code', 4))
+        plain = self.execute(container, SLEEP)
+        for member, signature, arguments in (('Attach', 'a{sv}', ({},)), ('ResizeTerminal', 'qq', (1, 1))):
+            with self.subTest(member), self.refused('NoTerminal'):
+                plain.call(member, signature, arguments)
+        with self.refused('InvalidArgs', text='Terminal'):
+            self.execute(container, ['/bin/sh'], fds={0: 0}, Terminal=True)

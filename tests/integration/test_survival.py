@@ -61,7 +61,8 @@ class Survival(Case):
 
     def as_version_2(self, path):
         """Makes of a live one's record what a service of version 2 would have written, checksum and all."""
-        new = ('Capabilities', 'Filter', 'FilterCapabilities', 'NoNewPrivileges', 'InnerNamespace')
+        new = ('Capabilities', 'Filter', 'FilterCapabilities', 'NoNewPrivileges', 'InnerNamespace',
+               'OwnUsers', 'UserCapabilities', 'User', 'Groups')
         with open(path) as f:
             head, *lines = f.read().split('\n')
         self.assertIn('Version=3', lines)

@@ -253,10 +253,16 @@ bool steps_let_ping(const SandboxBase *base, int proc)
         return done;
 }
 
-/* No link is followed: who has the right to mount could have put one there. */
+/* No link is followed: who has the right to mount could have put one there. Out of the way of the
+ * fds 0 to 2, which are closed still. */
 int steps_open_dev(void)
 {
-        return open("/dev", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int low = open("/dev", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int high = fcntl(low, F_DUPFD_CLOEXEC, SANDBOX_FD_BASE);
+
+        if (low >= 0)
+                root_close(low);
+        return high;
 }
 
 /* Opens /dev/null as 0, 1 and 2; what was asked for comes in its place later. Opens it by the mount
@@ -268,8 +274,10 @@ bool steps_open_stdio(int dev)
         int null = (int) syscall(SYS_openat, dev, "null", O_RDWR | O_NOFOLLOW | O_NONBLOCK);
         struct stat status;
 
-        if (null < 0 || fstat(null, &status) < 0 || !S_ISCHR(status.st_mode) ||
-            status.st_rdev != NULL_DEVICE)
+        if (null < 0 || fstat(null, &status) < 0)
+                return false;
+        errno = ENODEV;
+        if (!S_ISCHR(status.st_mode) || status.st_rdev != NULL_DEVICE)
                 return false;
         for (int i = 0; i < 3; i++)
                 if (dup2(null, i) < 0)
