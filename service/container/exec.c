@@ -65,7 +65,8 @@ static void set_result(Exec *exec, const siginfo_t *status)
                 info->result = RESULT_UNKNOWN;
         else if (status->si_code == CLD_EXITED)
                 info->result = info->code == 0 ? RESULT_SUCCESS : RESULT_EXIT_CODE;
-        else if (info->code == SIGKILL && container_info(exec->container)->oom_kills > exec->oom_kills)
+        else if (info->code == SIGKILL &&
+                 container_info(exec->container)->oom_kills > exec->oom_kills)
                 info->result = RESULT_OOM_KILL;
         else
                 info->result = status->si_code == CLD_DUMPED ? RESULT_CORE_DUMP : RESULT_SIGNAL;

@@ -63,7 +63,7 @@ void slot_save_soon(Slot *slot);
 bool manager_admit_process(const Profile *profile, const Order *order, GError **error);
 
 /* -- exec.c -- */
-void slot_drop_execs(Slot *slot); /* calls `exec_removed` for each, and ends it */
+void slot_drop_execs(Slot *slot);    /* calls `exec_removed` for each, and ends it */
 void slot_release_execs(Slot *slot); /* before the end of the service */
 void slot_forget_execs(Slot *slot, const void *data); /* as manager_forget() */
 

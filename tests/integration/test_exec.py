@@ -1,5 +1,6 @@
 """Processes that join a container: Exec, and the objects that it makes."""
 
+import glob
 import os
 import signal
 
@@ -320,6 +321,7 @@ class Ends(ExecCase):
         container = self.container(client=place.client, User=(1000, 1000), CapabilityBoundingSet=['CAP_CHOWN'])
         joined = self.execute(container, SLEEP)
         pid, rights = joined.pid, rights_of(joined.pid)
+        self.eventually(lambda: glob.glob(f'{place.state}/*.conf'), what='the record')
         place.process.send_signal(number)
         place.process.wait(timeout=20)
         place.start()

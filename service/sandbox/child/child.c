@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "service/sandbox/child/join.h"
 #include "service/sandbox/child/report.h"
 #include "service/sandbox/child/root.h"
 #include "service/sandbox/child/steps.h"
@@ -164,7 +165,7 @@ _Noreturn void sandbox_child(const SandboxBase *base)
         set_up_late(base, &early);
 }
 
-/* Until steps_enter_processes() nobody in the container sees the process, so what ties it to the
+/* Until join_processes() nobody in the container sees the process, so what ties it to the
  * service and to the host goes before. The process that goes on inside waits until the service
  * knows of it: nothing is executed that nobody would supervise. */
 _Noreturn void sandbox_child_join(const SandboxBase *base)
@@ -174,10 +175,10 @@ _Noreturn void sandbox_child_join(const SandboxBase *base)
         leave_service(base);
         if (!steps_receive_go(base, fds))
                 report_failure(base, STAGE_STDIO);
-        if (!steps_join(base) || !steps_enter_processes(base))
+        if (!join_namespaces(base) || !join_processes(base))
                 report_failure(base, STAGE_JOIN);
         wait_for(base, SANDBOX_MAPPED);
-        if ((dev = steps_open_dev()) < 0)
+        if ((dev = join_open_dev()) < 0)
                 report_failure(base, STAGE_STDIO);
         set_up_process(base, fds, dev, -1);
 }

@@ -19,17 +19,10 @@ bool steps_let_ping(const SandboxBase *base, int proc);
 int steps_hold_inner(const SandboxBase *base);
 bool steps_enter_inner(int holder);
 
-/* -- joining -- */
-bool steps_join(const SandboxBase *base);
-/* Returns in a process in the container's pid namespace, a child of the service with a session of
- * its own; the process that called ends. */
-bool steps_enter_processes(const SandboxBase *base);
-
 /* -- late -- */
 /* The fds that come with SANDBOX_GO, lifted out of the targets' way. */
 bool steps_receive_go(const SandboxBase *base, int fds[SANDBOX_FDS_MAX]);
 bool steps_open_stdio(int dev); /* `dev` is closed */
-int steps_open_dev(void);       /* of a container that is there already */
 /* For its user; the master. */
 int steps_open_terminal(const ProcessAttributes *attributes);
 bool steps_set_attributes(const SandboxPlan *plan);
