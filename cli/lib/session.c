@@ -1,7 +1,6 @@
 #include "cli/lib/session.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/lib/session/signals.h"
+#include "cli/lib/session/target.h"
 #include "cli/lib/terminal.h"
 #include "cli/lib/text.h"
 #include "dbus/names.h"
@@ -30,7 +30,7 @@
 
 struct Session {
         Client *client;
-        const char *path;
+        Target target;
         int signal_fd;
         sigset_t saved_mask;
         bool forwards;
@@ -55,12 +55,12 @@ struct Session {
         int64_t first_leave_signal;
 };
 
-Session *session_new(Client *client, const char *path)
+Session *session_new(Client *client, const char *path, const char *interface)
 {
         Session *session = g_new0(Session, 1);
 
         session->client = client;
-        session->path = path;
+        session->target = (Target){client, path, interface};
         session->signal_fd = signals_catch(&session->saved_mask);
         session->status = EXIT_RUNTIME_FAILED;
         sigemptyset(&session->held);
@@ -104,34 +104,12 @@ static void end_with(Session *session, int status)
         session->is_over = true;
 }
 
-/* Sends a call without asking for its reply: it may fail at any moment, when the container ends. */
-static void send_and_forget(Session *session, sd_bus_message *call)
-{
-        if (sd_bus_message_set_expect_reply(call, 0) >= 0)
-                sd_bus_send(client_bus(session->client), call, NULL);
-}
-
-static void tell_signal(Session *session, int signal)
-{
-        g_autoptr(sd_bus_message) call = NULL;
-
-        if (client_new_call(session->client, session->path, INTERFACE_CONTAINER, "Kill", &call) >=
-                    0 &&
-            sd_bus_message_append(call, "si", "main", signal) >= 0)
-                send_and_forget(session, call);
-}
-
 static void tell_size(Session *session)
 {
-        g_autoptr(sd_bus_message) call = NULL;
         unsigned short rows, columns;
 
-        if (!session->pump || session->is_read_only || !terminal_size(&rows, &columns))
-                return;
-        if (client_new_call(session->client, session->path, INTERFACE_CONTAINER, "ResizeTerminal",
-                            &call) >= 0 &&
-            sd_bus_message_append(call, "qq", rows, columns) >= 0)
-                send_and_forget(session, call);
+        if (session->pump && !session->is_read_only && terminal_size(&rows, &columns))
+                target_tell_size(&session->target, rows, columns);
 }
 
 /* Reads the user's terminal, in raw mode, as long as it is ours. */
@@ -149,22 +127,10 @@ static void follow_terminal(Session *session)
 
 int session_attach(Session *session, TerminalOptions options)
 {
-        g_autoptr(sd_bus_message) reply = NULL;
-        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
-        int fd, r;
+        int fd, status = target_attach(&session->target, options.is_read_only, &fd);
 
-        r = client_call_container(session->client, session->path, "Attach", &error, &reply, "a{sv}",
-                                  1, "ReadOnly", "b", options.is_read_only);
-        if (r < 0) {
-                client_complain(session->client, NULL, &error);
-                return session_status_of_error(&error);
-        }
-        r = sd_bus_message_read(reply, "h", &fd);
-        fd = r < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
-        if (fd < 0) {
-                client_complain_errno(session->client, "Attach", r < 0 ? r : -errno);
-                return EXIT_RUNTIME_FAILED;
-        }
+        if (status != 0)
+                return status;
         session->pump = g_new(Pump, 1);
         pump_init(session->pump, options.is_read_only ? -1 : STDIN_FILENO, STDOUT_FILENO, fd);
         session->pump->has_detach_keys = options.has_detach_keys && session->pump->input_is_tty;
@@ -193,6 +159,8 @@ static int on_waited(sd_bus_message *reply, void *data, sd_bus_error *ret_error)
                 /* If Start failed as well, its error says more than that of Wait. */
                 raw_mode_leave(&session->raw);
                 client_complain(session->client, NULL, sd_bus_message_get_error(reply));
+                if (strcmp(session->target.interface, INTERFACE_EXEC) == 0)
+                        hint("the command may go on in the container, and its result is lost");
         }
         return 0;
 }
@@ -209,7 +177,7 @@ static int on_pid(sd_bus_message *reply, void *data, sd_bus_error *ret_error)
                 if (sigismember(&session->sent, signal) && !session->ended_by &&
                     signals_are_spared((pid_t) pid, signal)) {
                         session->ended_by = signal;
-                        tell_signal(session, SIGKILL);
+                        target_tell_signal(&session->target, SIGKILL);
                 }
         sigemptyset(&session->sent);
         return 0;
@@ -220,11 +188,11 @@ static void pass_signal(Session *session, int signal)
 {
         g_autoptr(sd_bus_message) call = NULL;
 
-        tell_signal(session, signal);
+        target_tell_signal(&session->target, signal);
         if (!signals_ask_to_leave(signal) || client_is_remote(session->client) ||
-            client_new_call(session->client, session->path, "org.freedesktop.DBus.Properties",
-                            "Get", &call) < 0 ||
-            sd_bus_message_append(call, "ss", INTERFACE_CONTAINER, "Pid") < 0)
+            client_new_call(session->client, session->target.path,
+                            "org.freedesktop.DBus.Properties", "Get", &call) < 0 ||
+            sd_bus_message_append(call, "ss", session->target.interface, "Pid") < 0)
                 return;
         sigaddset(&session->sent, signal);
         sd_bus_call_async(client_bus(session->client), NULL, call, on_pid, session, 0);
@@ -403,7 +371,7 @@ static int poll_once(Session *session)
 static int send_call(Session *session, const char *member, sd_bus_message_handler_t on_reply)
 {
         g_autoptr(sd_bus_message) call = NULL;
-        int r = client_new_call(session->client, session->path, INTERFACE_CONTAINER, member, &call);
+        int r = target_new_call(&session->target, member, &call);
 
         if (r < 0)
                 return r;

@@ -1,9 +1,9 @@
 #pragma once
 
-/* Waits for the end of a container, in the only event loop on this side of the bus. Meanwhile
+/* Waits for the end of a container or of a process in one, in the only event loop on this side of the bus. Meanwhile
  * forwards the signals that the program gets, and carries bytes between the user's terminal and the
- * container's if there is one. The result is taken from the reply of Wait. Called by `run` and
- * `attach`. */
+ * container's if there is one. The result is taken from the reply of Wait. Called by `run`,
+ * `attach` and `exec`. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,8 +20,9 @@ enum {
 
 typedef struct Session Session;
 
-/* Blocks the signals until session_run() handles them. `path` must outlive the session. */
-Session *session_new(Client *client, const char *path);
+/* Of a container, or of a process that has joined one. Blocks the signals until session_run()
+ * handles them. `path` and `interface` must outlive the session. */
+Session *session_new(Client *client, const char *path, const char *interface);
 /* Restores the terminal and the signal mask. */
 void session_free(Session *session);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Session, session_free)

@@ -291,7 +291,7 @@ int spawn_request_append_options(const SpawnRequest *request, sd_bus_message *ca
 int spawn_request_append(const SpawnRequest *request, sd_bus_message *call, const char *rootfs,
                          const char *const *argv)
 {
-        int r = append_bytes(call, rootfs);
+        int r = rootfs ? append_bytes(call, rootfs) : 0;
 
         if (r >= 0)
                 r = append_byte_strings(call, (const void *const *) argv,

@@ -56,6 +56,7 @@ void spawn_request_add_fd(SpawnRequest *request, int fd, int number);
 /* Appends an entry "{sv}" for each option that has a value. */
 int spawn_request_append_options(const SpawnRequest *request, sd_bus_message *call);
 
-/* Appends "ay aay a{uh} a{sv}": the whole body of Spawn and Create. */
+/* Appends "ay aay a{uh} a{sv}": the whole body of Spawn and Create; without a `rootfs` that of
+ * Exec, which has no "ay". */
 int spawn_request_append(const SpawnRequest *request, sd_bus_message *call, const char *rootfs,
                          const char *const *argv);

@@ -15,6 +15,8 @@ static const Verb verbs[] = {
          verb_run_flags, verb_run},
         {"create", "ROOTFS [COMMAND [ARGUMENT…]]", "Prepare a container, for start", 1, -1, true,
          verb_create_flags, verb_create},
+        {"exec", "ID COMMAND [ARGUMENT…]", "Execute one more command in a container", 1, -1, true,
+         verb_exec_flags, verb_exec},
         {"start", "ID…", "Start created containers", 1, -1, false, NULL, verb_start},
         {"list", "", "List containers", 0, 0, false, NULL, verb_list},
         {"status", "ID…", "Show containers and their last output", 1, -1, false, verb_status_flags,

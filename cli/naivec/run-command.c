@@ -40,6 +40,15 @@ const Flag *run_command_create_flags(Flag storage[SPAWN_FLAGS_SIZE])
         return spawn_flags(storage, flags);
 }
 
+const Flag *run_command_exec_flags(Flag storage[SPAWN_FLAGS_SIZE])
+{
+        Flag flags[G_N_ELEMENTS(run_flags)] = {0};
+
+        for (unsigned i = 0; i == 0 || run_flags[i - 1].id != FLAG_FD; i++)
+                flags[i] = run_flags[i];
+        return spawn_flags_of_exec(storage, flags);
+}
+
 void run_command_clear(RunCommand *command)
 {
         spawn_request_clear(&command->request);
@@ -100,6 +109,12 @@ static void pass_term(RunCommand *command)
                 spawn_request_default_variable(&command->request, "TERM", term);
 }
 
+/* A "--" directly behind ROOTFS or CONTAINER says that the command follows, and is left out. */
+static void take_command(RunCommand *command, const char *const *arguments)
+{
+        command->argv = arguments + (g_strcmp0(arguments[0], "--") == 0);
+}
+
 static bool take_arguments(RunCommand *command, Invocation *invocation)
 {
         static const char *const shell[] = {"/bin/sh", NULL};
@@ -113,17 +128,14 @@ static bool take_arguments(RunCommand *command, Invocation *invocation)
         command->rootfs = value_absolute_path(arguments[0]);
         if (!command->rootfs)
                 invocation_usage(invocation, "ROOTFS '%s': %s", arguments[0], g_strerror(errno));
-        /* A "--" directly behind ROOTFS says that the command follows, and is left out. */
-        command->argv = arguments + 1;
-        if (g_strcmp0(command->argv[0], "--") == 0)
-                command->argv++;
+        take_command(command, arguments + 1);
         if (!command->argv[0])
                 command->argv = shell;
         pass_term(command);
         return command->rootfs;
 }
 
-bool run_command_parse(RunCommand *command, Invocation *invocation)
+static bool take_flags(RunCommand *command, Invocation *invocation)
 {
         const char *value = NULL;
         int id;
@@ -136,7 +148,24 @@ bool run_command_parse(RunCommand *command, Invocation *invocation)
         g_autofree char *wrong = more_flags_settle_cap_drop(&command->cap_drop, &command->request);
         if (wrong)
                 invocation_usage(invocation, "%s", wrong);
-        return !wrong && take_arguments(command, invocation);
+        return !wrong;
+}
+
+bool run_command_parse(RunCommand *command, Invocation *invocation)
+{
+        return take_flags(command, invocation) && take_arguments(command, invocation);
+}
+
+bool run_command_parse_exec(RunCommand *command, Invocation *invocation)
+{
+        if (!take_flags(command, invocation))
+                return false;
+        command->container = invocation->arguments[0];
+        take_command(command, (const char *const *) invocation->arguments + 1);
+        pass_term(command);
+        if (!command->argv[0])
+                invocation_usage(invocation, "'exec' needs a command");
+        return command->argv[0];
 }
 
 void run_command_attach(RunCommand *command)
@@ -146,7 +175,7 @@ void run_command_attach(RunCommand *command)
         if (!spawn_request_has(request, SPAWN_Terminal) && isatty(STDIN_FILENO) &&
             isatty(STDOUT_FILENO))
                 spawn_request_set(request, SPAWN_Terminal, "yes");
-        if (!spawn_request_has(request, SPAWN_Remove))
+        if (!command->container && !spawn_request_has(request, SPAWN_Remove))
                 spawn_request_set(request, SPAWN_Remove, "yes");
         spawn_request_set(request, SPAWN_WatchBus, "yes");
         for (int fd = 0; !run_command_has_terminal(command) && fd <= 2; fd++)

@@ -1,7 +1,7 @@
 #pragma once
 
-/* The command line of `run` and `create`, checked and turned into a request to the service. Knows
- * no connection. Called by verbs/run.c. */
+/* The command line of `run`, `create` and `exec`, checked and turned into a request to the service.
+ * Knows no connection. Called by verbs/run.c and verbs/exec.c. */
 
 #include "cli/lib/spawn-request.h"
 #include "cli/naivec/more-flags.h"
@@ -11,19 +11,22 @@ typedef struct {
         SpawnRequest request;
         CapDrop cap_drop;
         bool is_detached;
-        char *rootfs; /* absolute */
+        char *rootfs;          /* absolute; NULL for `exec` */
+        const char *container; /* for `exec` */
         const char *const *argv;
 } RunCommand;
 
 const Flag *run_command_flags(Flag storage[SPAWN_FLAGS_SIZE]);
 const Flag *run_command_create_flags(Flag storage[SPAWN_FLAGS_SIZE]);
+const Flag *run_command_exec_flags(Flag storage[SPAWN_FLAGS_SIZE]);
 
 /* False after a complaint or a help text; the exit status is then in the invocation. */
 bool run_command_parse(RunCommand *command, Invocation *invocation);
+bool run_command_parse_exec(RunCommand *command, Invocation *invocation);
 void run_command_clear(RunCommand *command);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(RunCommand, run_command_clear)
 
-/* For `run` without --detach: the command gets our terminal or our stdio, and ends with us. */
+/* For `run` and `exec` without --detach: the command gets our terminal or our stdio, and ends with us. */
 void run_command_attach(RunCommand *command);
 /* Gives up what the command has got copies of, so that their readers see the end when it closes
  * them. stderr stays: it is for our own messages as well. */

@@ -266,13 +266,9 @@ static Flag flag_of(unsigned option)
         };
 }
 
-const Flag *spawn_flags_of_update(Flag storage[SPAWN_FLAGS_SIZE], const Flag *more)
+static const Flag *flags_of(const char *const *keys, Flag storage[SPAWN_FLAGS_SIZE],
+                            const Flag *more)
 {
-        static const char *const keys[] = {
-#define X(key, signature) #key,
-                UPDATE_OPTIONS(X)
-#undef X
-                        NULL};
         unsigned n = 0;
 
         for (unsigned i = 0; i < N_SPAWN_OPTIONS; i++)
@@ -282,6 +278,28 @@ const Flag *spawn_flags_of_update(Flag storage[SPAWN_FLAGS_SIZE], const Flag *mo
                 storage[n++] = *more++;
         storage[n] = (Flag){0};
         return storage;
+}
+
+const Flag *spawn_flags_of_update(Flag storage[SPAWN_FLAGS_SIZE], const Flag *more)
+{
+        static const char *const keys[] = {
+#define X(key, signature) #key,
+                UPDATE_OPTIONS(X)
+#undef X
+                        NULL};
+
+        return flags_of(keys, storage, more);
+}
+
+const Flag *spawn_flags_of_exec(Flag storage[SPAWN_FLAGS_SIZE], const Flag *more)
+{
+        static const char *const keys[] = {
+#define X(key, signature, flag, metavar, help) #key,
+                JOINING_OPTIONS(X)
+#undef X
+                        NULL};
+
+        return flags_of(keys, storage, more);
 }
 
 const Flag *spawn_flags(Flag storage[SPAWN_FLAGS_SIZE], const Flag *more)

@@ -14,6 +14,9 @@ const Flag *spawn_flags(Flag storage[SPAWN_FLAGS_SIZE], const Flag *more);
 /* Those of them that Update takes as well, and `more`. */
 const Flag *spawn_flags_of_update(Flag storage[SPAWN_FLAGS_SIZE], const Flag *more);
 
+/* Those that Exec takes. */
+const Flag *spawn_flags_of_exec(Flag storage[SPAWN_FLAGS_SIZE], const Flag *more);
+
 /* Takes the value of a flag of spawn_flags(). NULL, or a text that says what is wrong with it (free
  * it).
  */

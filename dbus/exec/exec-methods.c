@@ -42,7 +42,9 @@ static OutputCall output_of(Exec *exec)
                             .of = info->id,
                             .number = exec_info(exec)->number,
                             .owner = info->owner,
-                            .is_live = exec_pidfd(exec) >= 0};
+                            /* also to the terminal of one that has ended: nobody could attach
+                             * before it began */
+                            .is_live = true};
 }
 
 static bool method_attach(Server *server, Exec *exec, sd_bus_message *message, GError **error)

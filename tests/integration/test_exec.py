@@ -4,49 +4,11 @@ import glob
 import os
 import signal
 
+import test_naivec
 from harness.case import Case
-from harness.client import CONTAINER, INTERACTIVE, PROPERTIES, BusError, Container, options_variant, pump, raw
-from harness.files import read_bytes
+from harness.client import CONTAINER, INTERACTIVE, BusError, Container, pump
+from harness.exec_case import EXEC, SLEEP, Exec, ExecCase, read_text, rights_of
 from harness.place import Place
-
-EXEC = 'org.naive.Runc.Exec1'
-SLEEP = ['/bin/sleep', '600']
-
-
-class Exec(Container):
-    """The object of a process that has joined a container."""
-
-    def call(self, member, signature='()', arguments=(), **kwargs):
-        return self.client.call(self.path, EXEC, member, signature, arguments, **kwargs)
-
-    def kill(self, number=signal.SIGKILL):
-        self.call('Kill', 'i', (int(number),))
-
-    def prop(self, name):
-        return self.client.prop(self.path, EXEC, name)
-
-    def props(self):
-        return self.client.call(self.path, PROPERTIES, 'GetAll', 's', (EXEC,))[0]
-
-
-class ExecCase(Case):
-    def container(self, client=None, rootfs=None, argv=SLEEP, **options):
-        return (client or self.root).spawn(rootfs or self.rootfs, argv, **options)
-
-    def execute(self, container, argv, fds={}, client=None, flags=0, **options):
-        client = client or container.client
-        handles = {number: index for index, number in enumerate(fds)}
-        path, = client.call(container.path, CONTAINER, 'Exec', 'aaya{uh}a{sv}',
-                            ([raw(word) for word in argv], handles, options_variant(options)), fds=tuple(fds.values()),
-                            flags=flags)
-        return Exec(client, path)
-
-    def says(self, container, script, **kwargs):
-        process = self.execute(container, ['/bin/sh', '-c', script], **kwargs)
-        result = process.wait()
-        log = process.log().decode()
-        self.assertEqual(result, ('success', 0), log)
-        return log
 
 
 class Whole(ExecCase):
@@ -91,71 +53,7 @@ class Whole(ExecCase):
             self.assertEqual([name for name, of in told if of == path], order)
 
 
-RIGHTS = ('Uid', 'Gid', 'Groups', 'CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb', 'NoNewPrivs', 'Seccomp',
-          'Seccomp_filters')
-
-
-def read_text(pid, name):
-    return read_bytes(f'/proc/{pid}/{name}').decode()
-
-
-def rights_of(pid):
-    """All that says what a process may do, as the host sees it."""
-    status = dict(line.split(':', 1) for line in read_text(pid, 'status').splitlines())
-    return {**{key: status.get(key, '').split() for key in RIGHTS},
-            **{name: os.readlink(f'/proc/{pid}/ns/{name}') for name in os.listdir(f'/proc/{pid}/ns')},
-            **{name: read_text(pid, name) for name in ('cgroup', 'limits', 'oom_score_adj')},
-            'root': os.stat(f'/proc/{pid}/root').st_ino, 'dev': os.stat(f'/proc/{pid}/root').st_dev}
-
-
-class Rights(ExecCase):
-    def compare(self, container):
-        joined = self.execute(container, SLEEP)
-        self.maxDiff = None
-        self.assertEqual(rights_of(joined.pid), rights_of(container.pid))
-        return joined
-
-    def test_default(self):
-        """The process has what the first one has, field by field, whoever owns the container."""
-        self.compare(self.container())
-        self.compare(self.container(client=self.user('alice'), rootfs=self.rootfs_of('alice')))
-
-    def test_options(self):
-        """So it has with any options of the first one: fewer rights, other ids, and more as root gives them."""
-        for options in ({'User': (1000, 1001), 'SupplementaryGroups': [5, 77]},
-                        {'User': (1000, 0), 'Capabilities': ['CAP_CHOWN', 'CAP_NET_ADMIN']},
-                        {'User': (0, 7)},
-                        {'CapabilityBoundingSet': ['CAP_CHOWN']}, {'CapabilityBoundingSet': []},
-                        {'Seccomp': 'unconfined'}, {'NoNewPrivileges': False}, {'Capabilities': ['CAP_SYS_ADMIN']},
-                        {'LimitNOFILE': (50, 60), 'LimitFSIZE': (1 << 20, 1 << 21), 'OOMScoreAdjust': 500},
-                        {'LimitNPROC': (20, 30), 'UserNamespace': 'host'}, {'UserNamespace': 'self'},
-                        {'LimitNOFILE': (1 << 19, 1 << 19), 'OOMScoreAdjust': -500}):
-            with self.subTest(str(options)):
-                try:
-                    container = self.container(**options)
-                except BusError as error:  # a machine may not let root have more than it has
-                    self.assertTrue(error.name.endswith('.NotSupported'), error)
-                    continue
-                self.compare(container)
-                container.end()
-
-    def test_more_is_refused(self):
-        """What the first process does not have is refused by its name, and so is a key that only Spawn takes."""
-        user = self.container(User=(1000, 1000), SupplementaryGroups=[5])
-        weak = self.container(CapabilityBoundingSet=['CAP_CHOWN'], LimitNOFILE=(50, 60))
-        for container, key, value in ((user, 'User', (0, 0)), (user, 'User', (1000, 0)), (user, 'User', (1001, 1000)),
-                                      (user, 'SupplementaryGroups', []), (user, 'SupplementaryGroups', [5, 6]),
-                                      (user, 'Capabilities', ['CAP_CHOWN']), (weak, 'Capabilities', ['CAP_KILL']),
-                                      (weak, 'User', (1, 1)), (weak, 'SupplementaryGroups', [1]),
-                                      (weak, 'LimitNOFILE', (50, 61)), (weak, 'LimitNOFILE', (2, 1)),
-                                      (weak, 'User', (0, 65536))):
-            with self.subTest(f'{key}={value}'), self.refused('InvalidArgs', text=key):
-                self.execute(container, ['/bin/true'], **{key: value})
-        for key, value in (('Seccomp', 'unconfined'), ('CapabilityBoundingSet', []), ('OOMScoreAdjust', -1),
-                           ('LimitCORE', (2, 2)), ('UserNamespace', 'host'), ('MemoryMax', 1 << 40)):
-            with self.subTest(key), self.refused('InvalidArgs', text=f"unknown option '{key}'"):
-                self.execute(user, ['/bin/true'], **{key: value})
-
+class Less(ExecCase):
     def test_less(self):
         """By its own options a process has less: another user's ids and rights, no new privileges, fewer files."""
         container = self.container(NoNewPrivileges=False)
@@ -169,18 +67,6 @@ class Rights(ExecCase):
         self.assertEqual((rights['NoNewPrivs'], first['NoNewPrivs'], rights['CapBnd']), (['1'], ['0'], first['CapBnd']))
         self.assertRegex(rights['limits'], r'Max open files +20 +30 ')
         self.assertIn('HOME=/\n', self.says(container, 'env', User=(1000, 1000)))
-
-    def test_dev_null(self):
-        """Nothing is opened in the place of /dev/null: who may mount could lay a file there that the command must
-        not read."""
-        container = self.root.spawn(self.rootfs, [
-            '/bin/sh', '-c', 'echo secret > /tmp/s && mount -o bind /tmp/s /dev/null && echo laid; sleep 600'],
-            Capabilities=['CAP_SYS_ADMIN'], Terminal=True)
-        self.eventually(lambda: container.log())
-        if b'laid' not in container.log():
-            self.skipTest('the container cannot mount: ' + container.log().decode())
-        with self.refused('SetupFailed', text='No such device'):
-            self.execute(container, ['/bin/cat'])
 
 
 class Whose(ExecCase):
@@ -321,7 +207,7 @@ class Ends(ExecCase):
         container = self.container(client=place.client, User=(1000, 1000), CapabilityBoundingSet=['CAP_CHOWN'])
         joined = self.execute(container, SLEEP)
         pid, rights = joined.pid, rights_of(joined.pid)
-        self.eventually(lambda: glob.glob(f'{place.state}/*.conf'), what='the record')
+        self.eventually(lambda: glob.glob(f'{place.state}/**/*.conf', recursive=True), what='the record')
         place.process.send_signal(number)
         place.process.wait(timeout=20)
         place.start()
@@ -382,3 +268,69 @@ class Descriptors(ExecCase):
                 plain.call(member, signature, arguments)
         with self.refused('InvalidArgs', text='Terminal'):
             self.execute(container, ['/bin/sh'], fds={0: 0}, Terminal=True)
+
+
+class CommandLine(ExecCase, test_naivec.Naivec):
+    terminal, finish = test_naivec.Terminal.terminal, test_naivec.Terminal.finish
+
+    def test_pipes(self):
+        """`naivec exec` carries input and output, bytes unchanged, and exits as the command does; as run, it takes -e,
+        -w and --fd."""
+        self.container(Id='cl')
+        data = os.urandom(1 << 20)
+        done = self.naivec('exec', '-i', 'cl', '/bin/cat', input=data)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, data, b''))
+        done = self.naivec('exec', '-e', 'A=b', '-w', '/tmp', 'cl', '--', '/bin/sh', '-c',
+                           'echo $A; pwd; echo oops >&2; exit 7')
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (7, b'b\n/tmp\n', b'oops\n'))
+        self.assertEqual(self.naivec('exec', 'cl', '/bin/sh', '-c', 'kill -9 $$').returncode, 137)
+        done = self.command('/bin/sh', '-c', f'{self.world.naivec} exec --fd=5 cl /bin/cat /proc/self/fd/5 5</etc/hostname')
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_errors(self):
+        """What fails has the exit statuses of run."""
+        self.container(Id='cl')
+        for line, status, words in ((['cl', '/no/such'], 127, b'not found'), (['cl', '/etc'], 126, b'/etc'),
+                                    (['gone', '/bin/true'], 125, b'gone'), (['cl'], 2, b'command'),
+                                    (['-u', '0:70000', 'cl', '/bin/true'], 125, b'User')):
+            with self.subTest(str(line)):
+                done = self.naivec('exec', *line)
+                self.assertEqual(done.returncode, status, done.stderr)
+                self.assertIn(words, done.stderr)
+
+    def test_detached(self):
+        """-d prints the path of the object and leaves the command running."""
+        container = self.container(Id='cl')
+        path = self.good('exec', '-d', 'cl', '/bin/sh', '-c', 'echo kept; exit 3').decode().strip()
+        joined = Exec(self.root, path)
+        self.assertTrue(path.startswith(container.path + '/exec/'))
+        self.assertEqual((joined.wait(), joined.log()), (('exit-code', 3), b'kept\n'))
+
+    def test_signal(self):
+        """A signal to naivec goes to the command, and what kills naivec ends it."""
+        container = self.container(Id='cl')
+        script = 'trap "exit 9" TERM; echo on; while :; do sleep .02; done'
+        for number, status in ((signal.SIGTERM, 9), (signal.SIGKILL, -9)):
+            process = self.start('exec', 'cl', '/bin/sh', '-c', script, stdout=-1)
+            self.expect(process.stdout.fileno(), b'on')
+            self.eventually(lambda: int(read_text(process.pid, 'status').split('SigBlk:')[1].split()[0], 16),
+                            what='that naivec catches signals')
+            process.send_signal(number)
+            self.assertEqual(process.wait(timeout=30), status)
+        paths = [path for path in self.root.managed() if path.startswith(container.path + '/exec/')]
+        self.assertEqual(len(paths), 2)
+        for path in paths:
+            Exec(self.root, path).wait()
+
+    def test_terminal_of_ones_own(self):
+        """On a terminal the command has one, of the same size; one that ends at once is shown whole."""
+        self.container(Id='cl')
+        pid, fd = self.terminal('exec', '-t', 'cl', '/bin/sh')
+        self.expect(fd, b'# ')
+        os.write(fd, b'echo is-$((6*7)) on $(tty)\n')
+        self.expect(fd, b'is-42 on /dev/pts/')
+        os.write(fd, b'exit 5\n')
+        self.assertEqual(self.finish(pid, fd), 5)
+        pid, fd = self.terminal('exec', 'cl', '/bin/echo', 'short')
+        self.expect(fd, b'short')
+        self.assertEqual(self.finish(pid, fd), 0)

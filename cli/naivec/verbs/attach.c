@@ -4,6 +4,7 @@
 #include "cli/lib/session.h"
 #include "cli/lib/text.h"
 #include "cli/naivec/verbs/verbs.h"
+#include "dbus/names.h"
 
 enum { FLAG_READ_ONLY = FLAG_OF_VERB };
 
@@ -39,7 +40,7 @@ int verb_attach(Invocation *invocation)
                 return EXIT_FAILURE;
         if (!options.is_read_only && isatty(STDIN_FILENO))
                 hint("Ctrl-P Ctrl-Q detaches");
-        session = session_new(client, path);
+        session = session_new(client, path, INTERFACE_CONTAINER);
         status = session_attach(session, options);
         if (status != 0)
                 return EXIT_FAILURE;

@@ -116,7 +116,7 @@ static int run_attached(Invocation *invocation, RunCommand *command)
                 return status;
         client_end_agent(client);
         run_command_yield_fds(command);
-        session = session_new(client, path);
+        session = session_new(client, path, INTERFACE_CONTAINER);
         session_forward_signals(session);
         if (run_command_has_terminal(command))
                 status = session_attach(session, (TerminalOptions){.sends_eof = true});

@@ -10,6 +10,9 @@ int verb_create(Invocation *invocation);
 const Flag *verb_run_flags(void);
 const Flag *verb_create_flags(void);
 
+int verb_exec(Invocation *invocation);
+const Flag *verb_exec_flags(void);
+
 int verb_start(Invocation *invocation);
 int verb_stop(Invocation *invocation);
 int verb_kill(Invocation *invocation);
