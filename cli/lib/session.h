@@ -1,9 +1,9 @@
 #pragma once
 
-/* Waits for the end of a container or of a process in one, in the only event loop on this side of the bus. Meanwhile
- * forwards the signals that the program gets, and carries bytes between the user's terminal and the
- * container's if there is one. The result is taken from the reply of Wait. Called by `run`,
- * `attach` and `exec`. */
+/* Waits for the end of a container or of a process in one, in the only event loop on this side of
+ * the bus. Meanwhile forwards the signals that the program gets, and carries bytes between the
+ * user's terminal and the container's if there is one. The result is taken from the reply of Wait.
+ * Called by `run`, `attach` and `exec`. */
 
 #include <stdbool.h>
 #include <stdint.h>

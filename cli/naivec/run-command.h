@@ -26,7 +26,8 @@ bool run_command_parse_exec(RunCommand *command, Invocation *invocation);
 void run_command_clear(RunCommand *command);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(RunCommand, run_command_clear)
 
-/* For `run` and `exec` without --detach: the command gets our terminal or our stdio, and ends with us. */
+/* For `run` and `exec` without --detach: the command gets our terminal or our stdio, and ends with
+ * us. */
 void run_command_attach(RunCommand *command);
 /* Gives up what the command has got copies of, so that their readers see the end when it closes
  * them. stderr stays: it is for our own messages as well. */

@@ -90,9 +90,8 @@ int verb_exec(Invocation *invocation)
         if (!run_command_check_fds(&command, invocation))
                 return invocation->status;
         client = client_open(&invocation->settings.client);
-        if (!client ||
-            ((!command.is_detached || command.request.fds->len) &&
-             !client_passes_fds(client, "exec")))
+        if (!client || ((!command.is_detached || command.request.fds->len) &&
+                        !client_passes_fds(client, "exec")))
                 return EXIT_RUNTIME_FAILED;
         status = request_exec(client, &command, &path);
         if (status != 0)

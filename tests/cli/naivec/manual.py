@@ -29,7 +29,8 @@ def expected(naivec):
     verbs = re.findall(r'^  ([a-z]+) ', part(overview, 'Commands:\n', '\nOptions:'), re.M)
     own = {verb: flags_of(ask(verb).split('Options of all')[0]) for verb in verbs}
     run = set(own.pop('run') + own.pop('create'))
-    own['update'] = set(own['update']) - run  # what is theirs is described once
+    for verb in 'update', 'exec':
+        own[verb] = set(own[verb]) - run  # what is theirs is described once
     return {'verb': verbs, 'option of all commands': flags_of(overview), 'option of run and create': run,
             'option of single commands': {flag for flags in own.values() for flag in flags}}
 
