@@ -28,7 +28,7 @@ char *path_of_exec(const ContainerInfo *info, unsigned number)
 
 bool path_parse_exec(const char *path, uid_t *ret_owner, char **ret_id, unsigned *ret_number)
 {
-        const char *part = strstr(path, EXEC_PART);
+        const char *part = g_strrstr(path, EXEC_PART); /* the last: "exec" can be an id, too */
         g_autofree char *container = part ? g_strndup(path, (gsize) (part - path)) : NULL;
         guint64 number;
 

@@ -30,7 +30,7 @@ class Whole(ExecCase):
 
     def test_objects(self):
         """Paths are numbered from 1 below the container's, the ObjectManager shows them, and they go with the container."""
-        container = self.container()
+        container = self.container(Id='exec')  # an id like any other
         seen = self.root.subscribe()
         first, second = self.execute(container, SLEEP), self.execute(container, ['/bin/true'])
         self.assertEqual((first.path, second.path), (container.path + '/exec/1', container.path + '/exec/2'))
