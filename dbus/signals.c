@@ -166,6 +166,8 @@ static void on_exec_added(Exec *exec, void *data)
         Signals *signals = data;
         g_autofree char *path = path_of(exec);
 
+        log_container(container_info(exec_container(exec)), NULL, "runs exec %u as well",
+                      exec_info(exec)->number);
         waiting_watch(signals->waiting, exec, exec_info(exec)->watcher, end_exec);
         announce_all(signals);
         signals->emitting = true;
@@ -180,6 +182,8 @@ static void on_exec_ended(Exec *exec, void *data)
         const ExecInfo *info = exec_info(exec);
         g_autofree char *path = path_of(exec);
 
+        log_container(container_info(exec_container(exec)), NULL, "exec %u has ended: %s %d",
+                      info->number, container_result_to_string(info->result), info->code);
         waiting_answer(signals->waiting, exec, info->result, info->code);
         signals->emitting = true;
         sd_bus_emit_signal(signals->bus, path, INTERFACE_EXEC, "Exited", "si",

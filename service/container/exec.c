@@ -12,6 +12,7 @@
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
+#include "service/util/proc.h"
 #include "service/util/watch.h"
 
 struct Exec {
@@ -77,7 +78,8 @@ static bool has_container_ended(const Exec *exec)
 {
         int pidfd = container_pidfd(exec->container);
 
-        return pidfd < 0 || poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, 0) > 0;
+        return pidfd < 0 || poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, 0) > 0 ||
+               proc_is_ending(container_info(exec->container)->pid);
 }
 
 static void fail(Exec *exec)

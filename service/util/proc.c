@@ -13,6 +13,8 @@
 
 #include "service/util/fd.h"
 
+#define FLAG_EXITING 0x4u /* the kernel's PF_EXITING, in /proc/PID/stat */
+
 void proc_detach(pid_t parent, const int *keep, size_t n)
 {
         /* the service may have died before the line above took effect */
@@ -44,6 +46,18 @@ bool proc_parse_start_time(const char *stat, uint64_t *ret)
                 return false;
         *ret = start;
         return true;
+}
+
+bool proc_is_ending(pid_t pid)
+{
+        char path[32], text[2048];
+        const char *rest;
+        unsigned flags;
+
+        snprintf(path, sizeof path, "/proc/%d/stat", (int) pid);
+        return fd_read_file_at(AT_FDCWD, path, text, sizeof text) <= 0 ||
+               !(rest = strrchr(text, ')')) ||
+               sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1 || flags & FLAG_EXITING;
 }
 
 bool proc_boot_id(char ret[BOOT_ID_SIZE])

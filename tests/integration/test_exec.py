@@ -6,7 +6,7 @@ import signal
 
 import test_naivec
 from harness.case import Case
-from harness.client import CONTAINER, INTERACTIVE, BusError, Container, pump
+from harness.client import CONTAINER, BusError, Container, pump
 from harness.exec_case import EXEC, SLEEP, Exec, ExecCase, read_text, rights_of
 from harness.place import Place
 
@@ -100,13 +100,20 @@ class Whose(ExecCase):
         self.assertNotIn(joined.path, mallory.managed())
         self.assertEqual(joined.props()['State'], 'running')
 
-    def test_stranger_with_permission(self):
-        """Whom polkit grants exec executes in another's container; the answer is asked for each call."""
+    def test_by_permission(self):
+        """Whom polkit grants exec executes in another's container, here one command and no other that looks like it;
+        bad arguments cost no question."""
         container = self.container(client=self.user('alice'), rootfs=self.rootfs_of('alice'))
-        with self.refused('UnknownObject', 'InteractiveAuthorizationRequired', 'AccessDenied'):
-            self.execute(container, ['/bin/true'], client=self.impostor('mallory'), flags=INTERACTIVE)
+        erin = self.impostor('erin')
+        joined = self.execute(container, ['/bin/echo', 'a b'], client=erin)
+        self.assertEqual((joined.wait(), joined.log()), (('success', 0), b'a b\n'))
+        for argv in (['/bin/echo', 'a', 'b'], ['/bin/sh']):
+            with self.subTest(str(argv)), self.refused('UnknownObject'):
+                self.execute(container, argv, client=erin)
         with self.refused('InvalidArgs', text='argv'):
-            self.execute(container, [], client=self.impostor('mallory'))
+            self.execute(container, [], client=erin)
+        with self.refused('UnknownObject'):
+            joined.kill()
 
     def test_states(self):
         """Only in a container that runs: not created, paused or stopped, and a deleted one is unknown."""
@@ -167,7 +174,7 @@ class Ends(ExecCase):
 
     def test_races_with_the_end(self):
         """A container that ends meanwhile is InvalidState, or the process is told as killed; no call is left open."""
-        for _ in self.rounds(10):
+        for _ in self.rounds(30):
             container = self.container()
             calls = [self.root.call_async(container.path, CONTAINER, 'Exec', 'aaya{uh}a{sv}', ([b'/bin/true'], {}, {}))
                      for _ in range(3)]
@@ -176,7 +183,7 @@ class Ends(ExecCase):
             self.assertTrue(pump(lambda: all(calls), timeout=30))
             for call in calls:
                 if isinstance(call[0], BusError):
-                    self.assertRegex(call[0].name, r'\.(InvalidState|SetupFailed)$')
+                    self.assertTrue(call[0].name.endswith('.InvalidState'), call[0])
             container.delete()
 
     def test_watch_bus(self):
