@@ -22,6 +22,8 @@
 #include "service/util/fd.h"
 
 #define OOM_SCORE_FILE "/proc/%d/oom_score_adj"
+#define END_LOOKS      1000u
+#define END_LOOK_USEC  1000u
 
 /* -- what the first process has -- */
 
@@ -201,13 +203,15 @@ bool join(const JoinInput *input, Sandbox **ret, GError **error)
 
 /* -- what comes of it -- */
 
-static void end_joined(pid_t pid)
+/* Our child, not reaped: the number is its own. In a frozen v1 leaf it ends when that thaws, which
+ * is not waited for. */
+static void end_child(pid_t pid)
 {
         if (pid <= 0)
                 return;
-        kill(pid, SIGKILL); /* our child, not reaped: the number is its own */
-        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-                ;
+        kill(pid, SIGKILL);
+        for (unsigned i = 0; i < END_LOOKS && waitpid(pid, NULL, WNOHANG) == 0; i++)
+                g_usleep(END_LOOK_USEC);
 }
 
 bool join_finish(Sandbox *joiner, Launched *ret, SandboxReport *ret_report)
@@ -222,7 +226,7 @@ bool join_finish(Sandbox *joiner, Launched *ret, SandboxReport *ret_report)
         int pidfd = pid > 0 ? (int) syscall(SYS_pidfd_open, pid, 0) : -1;
         if (pidfd < 0) {
                 *ret_report = (SandboxReport){.stage = _STAGE_MAX, .error = errno};
-                end_joined(pid);
+                end_child(pid);
                 if (pid <= 0)
                         launch_read(joiner->sync_fd, ret_report, &terminal);
                 return false;
@@ -244,11 +248,10 @@ void join_cancel(Sandbox *joiner)
         if (!joiner)
                 return;
         if (joiner->pidfd >= 0) {
-                syscall(SYS_pidfd_send_signal, joiner->pidfd, SIGKILL, NULL, 0);
-                waitid(P_PIDFD, (id_t) joiner->pidfd, &(siginfo_t){0}, WEXITED);
+                end_child(joiner->pid);
                 fd_clear(&joiner->pidfd);
         }
         joined = joiner->plan->joined;
         sandbox_free(joiner);
-        end_joined(joined);
+        end_child(joined);
 }
