@@ -329,6 +329,23 @@ class CommandLine(ExecCase, test_naivec.Naivec):
         for path in paths:
             Exec(self.root, path).wait()
 
+    def test_service_ends(self):
+        """When the service ends naivec says that the command goes on and its result is lost: 125."""
+        place = Place(self, 'execlost')
+        container = self.container(client=place.client, Id='cl')
+        process = self.start(f'--address={place.bus.address}', 'exec', 'cl', '/bin/sh', '-c', 'echo on; exec sleep 600',
+                             stdout=-1, stderr=-1)
+        self.expect(process.stdout.fileno(), b'on')
+        self.eventually(lambda: int(read_text(process.pid, 'status').split('SigBlk:')[1].split()[0], 16),
+                        what='that naivec waits')
+        place.process.terminate()
+        place.process.wait(timeout=20)
+        self.assertEqual(process.wait(timeout=30), 125)
+        place.start()
+        self.addCleanup(container.end)
+        self.expect(process.stderr.fileno(), b'its result is lost')  # the command has it open, too: no end comes
+        self.assertEqual(len(container.call('GetProcesses')[0]), 2)
+
     def test_terminal_of_ones_own(self):
         """On a terminal the command has one, of the same size; one that ends at once is shown whole."""
         self.container(Id='cl')
