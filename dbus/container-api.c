@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "dbus/connection/error-map.h"
 #include "dbus/container-methods.h"
 #include "dbus/container-properties.h"
 #include "dbus/decode/spec-decode.h"
@@ -17,17 +16,17 @@
 
 /* -- dispatch: judge, call -- */
 
-/* What polkit's rules and prompts see of an Exec. Read here as well as by the handler, so that bad
- * arguments cost nobody a password. */
-static bool describe_exec(sd_bus_message *message, char **ret, GError **error)
+/* What polkit's rules and prompts see of an Exec; owned. NULL: bad arguments, which the handler
+ * refuses, and a stranger hears of only then, or the answer would tell that the container exists.
+ */
+static char *describe_exec(sd_bus_message *message)
 {
         g_autoptr(Order) order = NULL;
+        g_autoptr(GError) error = NULL;
+        bool is_valid = spec_decode_exec(message, &order, &error);
 
-        if (!spec_decode_exec(message, &order, error))
-                return false;
-        *ret = spawn_quote(order->process.argv);
         sd_bus_message_rewind(message, true);
-        return true;
+        return is_valid ? spawn_quote(order->process.argv) : NULL;
 }
 
 static bool is_strangers(Server *server, sd_bus_message *message, uid_t owner)
@@ -43,13 +42,11 @@ static int method(sd_bus_message *message, void *data, sd_bus_error *ret_error)
         const char *member = sd_bus_message_get_member(message);
         JudgedCall call = {
                 .interface = INTERFACE_CONTAINER, .again = method, .call = container_method_call};
-        GError *error = NULL;
 
         if (!path_parse(sd_bus_message_get_path(message), &call.owner, &id))
                 return judge_unknown(message, ret_error);
-        if (strcmp(member, "Exec") == 0 && is_strangers(data, message, call.owner) &&
-            !describe_exec(message, &command, &error))
-                return error_map_set(ret_error, error);
+        if (strcmp(member, "Exec") == 0 && is_strangers(data, message, call.owner))
+                command = describe_exec(message);
         call.id = id;
         call.command_line = command;
         return judge_call(data, message, &call, ret_error);

@@ -101,17 +101,14 @@ class Whose(ExecCase):
         self.assertEqual(joined.props()['State'], 'running')
 
     def test_by_permission(self):
-        """Whom polkit grants exec executes in another's container, here one command and no other that looks like it;
-        bad arguments cost no question."""
+        """Whom polkit grants exec executes in another's container, here one command and no other that looks like it."""
         container = self.container(client=self.user('alice'), rootfs=self.rootfs_of('alice'))
         erin = self.impostor('erin')
         joined = self.execute(container, ['/bin/echo', 'a b'], client=erin)
         self.assertEqual((joined.wait(), joined.log()), (('success', 0), b'a b\n'))
-        for argv in (['/bin/echo', 'a', 'b'], ['/bin/sh']):
+        for argv in (['/bin/echo', 'a', 'b'], ['/bin/sh'], []):
             with self.subTest(str(argv)), self.refused('UnknownObject'):
                 self.execute(container, argv, client=erin)
-        with self.refused('InvalidArgs', text='argv'):
-            self.execute(container, [], client=erin)
         with self.refused('UnknownObject'):
             joined.kill()
 
