@@ -9,7 +9,7 @@ import time
 
 import orders
 from candidates import SETTLE_SEC, Candidate
-from harness.invariants import cgroup_tree, descendants_of
+from harness.invariants import cgroup_tree
 from world import Failed, wait_until
 
 LET_GO_SEC = 300  # no "while" is longer
@@ -232,7 +232,7 @@ def idle(prepared, plain, sizes):
         found['waiting_pss'] = pss_kib(pids) - pss_kib([plain.service.pid])
     if waiting and sizes.waits:
         begun = time.monotonic()
-        while descendants_of(place.service.pid) and time.monotonic() - begun < LET_GO_SEC:
+        while place.waiting() and time.monotonic() - begun < LET_GO_SEC:
             time.sleep(1)
-        found['let_go_sec'] = round(time.monotonic() - begun) if not descendants_of(place.service.pid) else None
+        found['let_go_sec'] = round(time.monotonic() - begun) if not place.waiting() else None
     return found
