@@ -68,7 +68,9 @@
         X(GetStats, METHOD_NOTHING, ("a{sv}", stats), method_get_stats, ACTION_INSPECT,            \
           METHOD_OWNER_IS_FREE)                                                                    \
         X(Exec, ("aay", argv, "a{uh}", fds, "a{sv}", options), ("o", exec), method_exec,           \
-          ACTION_EXEC, METHOD_OWNER_IS_FREE)
+          ACTION_EXEC, METHOD_OWNER_IS_FREE)                                                       \
+        X(SetPressureTrigger, ("s", resource, "t", thresholdUSec, "t", windowUSec),                \
+          METHOD_NOTHING, method_set_pressure_trigger, ACTION_MANAGE, METHOD_OWNER_IS_FREE)
 
 /* Of a process that Exec has started. */
 #define EXEC_METHODS(X)                                                                            \

@@ -5,11 +5,13 @@
 #include "dbus/container-properties.h"
 #include "dbus/log.h"
 #include "dbus/names.h"
+#include "dbus/notices/notices.h"
 #include "dbus/paths.h"
 
 struct Signals {
         sd_bus *bus;
         Waiting *waiting;
+        Notices *notices;
         Activity activity;
         GQueue unannounced; /* Containers that the bus has not been told of */
         guint announce_source;
@@ -209,6 +211,16 @@ static void on_exec_removed(Exec *exec, void *data)
         activity_tell(&signals->activity);
 }
 
+static void on_noticed(Container *container, const Notice *notice, void *data)
+{
+        Signals *signals = data;
+        const ContainerInfo *info = container_info(container);
+        g_autofree char *path = path_of_container(info);
+
+        announce_all(signals);
+        (void) notices_send(signals->notices, path, info->owner, notice);
+}
+
 const ManagerEvents signals_events = {
         .added = on_added,
         .changed = on_changed,
@@ -219,6 +231,7 @@ const ManagerEvents signals_events = {
         .exec_added = on_exec_added,
         .exec_ended = on_exec_ended,
         .exec_removed = on_exec_removed,
+        .noticed = on_noticed,
 };
 
 bool signals_is_emitting(const Signals *signals)
@@ -226,12 +239,14 @@ bool signals_is_emitting(const Signals *signals)
         return signals->emitting;
 }
 
-Signals *signals_new(sd_bus *bus, Waiting *waiting, const Activity *activity)
+Signals *signals_new(sd_bus *bus, Waiting *waiting, const Callers *callers,
+                     const Activity *activity)
 {
         Signals *signals = g_new0(Signals, 1);
 
         signals->bus = bus;
         signals->waiting = waiting;
+        signals->notices = notices_new(bus, callers);
         signals->activity = *activity;
         g_queue_init(&signals->unannounced);
         return signals;
@@ -244,5 +259,6 @@ void signals_free(Signals *signals)
         if (signals->announce_source)
                 g_source_remove(signals->announce_source);
         g_queue_clear(&signals->unannounced);
+        notices_free(signals->notices);
         g_free(signals);
 }

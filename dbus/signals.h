@@ -8,12 +8,15 @@
 #include <systemd/sd-bus.h>
 
 #include "dbus/activity.h"
+#include "dbus/connection/callers.h"
 #include "dbus/waiting.h"
 #include "service/manager/manager.h"
 
 typedef struct Signals Signals;
 
-Signals *signals_new(sd_bus *bus, Waiting *waiting, const Activity *activity); /* both borrowed */
+/* All are borrowed. */
+Signals *signals_new(sd_bus *bus, Waiting *waiting, const Callers *callers,
+                     const Activity *activity);
 void signals_free(Signals *signals);
 
 extern const ManagerEvents signals_events; /* their data is the Signals */

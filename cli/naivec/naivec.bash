@@ -8,7 +8,7 @@ _naivec_ids()
 _naivec()
 {
         local cur=${COMP_WORDS[COMP_CWORD]} word verb='' i
-        local verbs='run create exec start list status ps stats wait kill stop pause resume update delete logs attach'
+        local verbs='run create exec start list status ps stats events wait kill stop pause resume update delete logs attach'
 
         for ((i = 1; i < COMP_CWORD; i++)); do
                 word=${COMP_WORDS[i]}

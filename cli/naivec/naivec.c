@@ -23,6 +23,8 @@ static const Verb verbs[] = {
          verb_status},
         {"ps", "ID", "Show the processes of a container", 1, 1, false, NULL, verb_ps},
         {"stats", "[ID…]", "Show what containers use", 0, -1, false, verb_stats_flags, verb_stats},
+        {"events", "[ID…]", "Tell what happens to containers, as it happens", 0, -1, false,
+         verb_events_flags, verb_events},
         {"wait", "ID…", "Wait for containers to end and show their results", 1, -1, false, NULL,
          verb_wait},
         {"kill", "ID…", "Send a signal to containers", 1, -1, false, verb_kill_flags, verb_kill},

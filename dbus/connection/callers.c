@@ -154,6 +154,23 @@ const Credentials *callers_find(const Callers *callers, const char *name)
         return caller ? caller->credentials : NULL;
 }
 
+void callers_foreach(const Callers *callers,
+                     void (*function)(const char *name, const Credentials *caller, void *data),
+                     void *data)
+{
+        GHashTableIter iterator;
+        void *value;
+
+        if (callers->peer)
+                function(NULL, callers->peer, data);
+        g_hash_table_iter_init(&iterator, callers->known);
+        while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+                const Caller *caller = value;
+                if (caller->credentials)
+                        function(caller->name, caller->credentials, data);
+        }
+}
+
 const Credentials *callers_get(const Callers *callers, sd_bus_message *message, GError **error)
 {
         const char *name = sd_bus_message_get_sender(message);

@@ -34,5 +34,10 @@ bool callers_ask(Callers *callers, const char *name);
 
 /* Borrowed, valid until the loop goes on. NULL: not known. */
 const Credentials *callers_find(const Callers *callers, const char *name);
+/* Those that are known; the one of a private connection has no name (NULL). Nothing may be asked
+ * from inside `function`. */
+void callers_foreach(const Callers *callers,
+                     void (*function)(const char *name, const Credentials *caller, void *data),
+                     void *data);
 /* The same for a message's sender: an error if it is not known. */
 const Credentials *callers_get(const Callers *callers, sd_bus_message *message, GError **error);

@@ -8,5 +8,7 @@
 /* Answers GetProcesses, and ends the request. */
 void processes_answer(Server *server, const Container *container, Request *request);
 
+bool method_set_pressure_trigger(Server *server, Container *container, sd_bus_message *message,
+                                 GError **error);
 bool method_get_stats(Server *server, Container *container, sd_bus_message *message,
                       GError **error);

@@ -84,6 +84,7 @@ static void drop_order(Container *container)
 
 static void close_process(Container *container)
 {
+        pressure_end(&container->pressure);
         oom_watch_end(&container->oom);
         deadline_end(&container->deadline);
         cpu_time_end(&container->cpu_time);
@@ -119,6 +120,7 @@ static void on_ended(const siginfo_t *status, void *data)
                 info->oom_kills = cgroup_oom_kills(container->cgroup);
                 info->limit_hit = cgroup_limit_hit(container->cgroup, info->oom_kills);
                 usage_take(info, container->cgroup);
+                container_tell_out_of_memory(container);
         }
         bool was_running = container_state_is_running(info->state);
         bool was_created = info->state == CONTAINER_CREATED && !container_is_starting(container);
@@ -202,7 +204,8 @@ static void on_executed(void *data)
 {
         Container *container = data;
 
-        if (cgroup_oom_kills(container->cgroup) > 0) {
+        container->info.oom_kills = cgroup_oom_kills(container->cgroup);
+        if (container->info.oom_kills > 0) {
                 cgroup_kill(container->cgroup, NULL);
                 if (!process_has_executed(container->process))
                         return;
@@ -214,6 +217,7 @@ static void on_executed(void *data)
         container->info.started_usec = (uint64_t) g_get_real_time();
         container_set_state(container, CONTAINER_RUNNING);
         container->hooks->started(container, container->data);
+        container_tell_out_of_memory(container);
 }
 
 static const ProcessHooks process_hooks = {
@@ -356,6 +360,7 @@ Container *container_new(ContainerInfo *info, Order *order, const ContainerHooks
         container->data = data;
         container->mount_namespace = container->pausing.events_fd = -1;
         container->output = output_new();
+        container_begin_telling(container);
         if (order && order->status_fd >= 0)
                 take_status(container);
         return container;

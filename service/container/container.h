@@ -9,7 +9,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "service/cgroup/live/pressure.h"
 #include "service/container/adoption.h"
+#include "service/container/events/notice.h"
 #include "service/container/info.h"
 #include "service/container/output.h"
 #include "service/sandbox/launch.h"
@@ -28,6 +30,8 @@ typedef struct ContainerHooks {
         void (*cleaned)(Container *container, void *data);
         /* Its terminal is open; `master` is borrowed. */
         void (*terminal)(Container *container, int master, void *data);
+        /* While it runs. */
+        void (*noticed)(Container *container, const Notice *notice, void *data);
 } ContainerHooks;
 
 /* `info` is consumed (cleared), and so is `order`, which is NULL for a container read from a
@@ -65,6 +69,9 @@ bool container_set_paused(Container *container, bool paused, GError **error);
 bool container_kill(Container *container, bool whole, int signal, GError **error);
 /* Changes the limits that `resources` names; see cgroup_update(). */
 bool container_update(Container *container, const Resources *resources, GError **error);
+/* `noticed` tells of pressure from then on, see pressure_set(). */
+bool container_set_pressure(Container *container, PressureResource resource,
+                            uint64_t threshold_usec, uint64_t window_usec, GError **error);
 /* Sends `signal` to the main process, and SIGKILL to all when `timeout_usec` is over (UINT64_MAX:
  * never). A paused container goes on. */
 bool container_stop(Container *container, int signal, uint64_t timeout_usec, GError **error);

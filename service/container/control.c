@@ -63,6 +63,15 @@ bool container_update(Container *container, const Resources *resources, GError *
         return true;
 }
 
+bool container_set_pressure(Container *container, PressureResource resource,
+                            uint64_t threshold_usec, uint64_t window_usec, GError **error)
+{
+        if (!container->process)
+                return container_wrong_state(container, "watch the pressure of", error);
+        return pressure_set(&container->pressure, container->cgroup, resource, threshold_usec,
+                            window_usec, error);
+}
+
 bool container_stop(Container *container, int signal, uint64_t timeout_usec, GError **error)
 {
         if (!container->process)

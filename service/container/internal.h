@@ -9,6 +9,7 @@
 #include "service/container/end/deadline.h"
 #include "service/container/end/ending.h"
 #include "service/container/end/oom.h"
+#include "service/container/events/pressure.h"
 #include "service/container/process.h"
 #include "service/container/end/status-fd.h"
 
@@ -33,6 +34,8 @@ struct Container {
         IdMap *map;
         Output *output;
         OomWatch oom;
+        uint64_t oom_told; /* of the kills, those that were told */
+        Pressure pressure;
         Pausing pausing;
 
         StatusFd *status; /* NULL: none, or its last line is said */
@@ -48,6 +51,11 @@ struct Container {
 /* -- container.c -- */
 bool container_is_starting(const Container *container); /* on its way from `created` to exec */
 void container_set_state(Container *container, ContainerState state);
+
+/* -- events/telling.c -- */
+void container_begin_telling(Container *container);
+/* Tells of kills, if there are more than were told. */
+void container_tell_out_of_memory(Container *container);
 
 /* -- control.c -- */
 bool container_wrong_state(const Container *container, const char *verb, GError **error);

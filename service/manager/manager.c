@@ -116,8 +116,15 @@ static void on_terminal(Container *container, int master, void *data)
                 keeper->keep(container_info(container)->serial, master, keeper->data);
 }
 
-static const ContainerHooks hooks = {on_created, on_started, on_changed, on_failed,
-                                     on_exited,  on_cleaned, on_terminal};
+static void on_noticed(Container *container, const Notice *notice, void *data)
+{
+        Slot *slot = data;
+
+        slot->manager->events->noticed(container, notice, slot->manager->data);
+}
+
+static const ContainerHooks hooks = {on_created, on_started, on_changed,  on_failed,
+                                     on_exited,  on_cleaned, on_terminal, on_noticed};
 
 static void on_output(const uint8_t *bytes, size_t n, void *data)
 {

@@ -68,6 +68,16 @@
 #define EXECS_MAX         64u  /* of one container, with those that have ended and are kept */
 #define EXECS_PER_UID_MAX 256u /* of all of a user's containers: each keeps a log */
 
+/* Signals to single connections about all of a user's containers, whose triggers could make
+ * hundreds a second for each of hundreds of connections. */
+#define NOTICES_PER_SEC_MAX 512u
+
+/* The kernel's limits of the window of a trigger for pressure, and its period for those who lack
+ * CAP_SYS_RESOURCE. */
+#define PRESSURE_WINDOW_USEC_MIN 500000u
+#define PRESSURE_WINDOW_USEC_MAX 10000000u
+#define PRESSURE_PERIOD_USEC     2000000u
+
 #define LOG_BYTES_MAX     (256u * 1024) /* output kept of one container; the oldest bytes go */
 #define RECORDS_ASIDE_MAX 16u           /* records that could not be read, kept to be looked at */
 #define ATTACHMENTS_MAX   16u           /* readers of one container's output */

@@ -36,7 +36,7 @@ STEPS = [('manager-api', 'container-api'), ('container-methods', 'spawn'), ('jud
 
 def step_rows():
     for number, stems in enumerate(STEPS):
-        rooms = r'(?:connection|decode|line|live)/.*' if number < 2 else r'(?:connection|decode|line)/.*'
+        rooms = r'(?:connection|decode|line|live)/.*' if number < 2 else r'(?:connection|decode|line|notices)/.*'
         below = '|'.join([rooms] + [stem + r'\.h' for step in STEPS[number + 1:] for stem in step])
         for stem in stems:
             yield (rf'dbus/{stem}\.[ch]', rf'dbus/{stem}\.h|dbus/({below})|{BELOW_DBUS}', ANY,
@@ -63,6 +63,8 @@ LAYERS = [
     (r'dbus/decode/.*', rf'dbus/decode/.*|dbus/options\.h|{BELOW_DBUS}', ANY, 'a message to an order: it knows no request'),
     (r'dbus/exec/.*', rf'dbus/(exec|connection|decode|live)/.*|dbus/(?!(manager|container)-|spawn)[\w-]+\.h|{BELOW_DBUS}', ANY,
      'processes that have joined a container: it knows the handlers of no other object'),
+    (r'dbus/notices/.*', rf'dbus/(notices|connection)/.*|dbus/(names|rules|uid-counts)\.h|{BELOW_DBUS}', ANY,
+     'tells callers: it knows no request and no object'),
     (r'dbus/line/.*', r'dbus/line/.*', ANY, 'who waits for a turn: it knows no request'),
     (r'cli/lib/.*', rf'cli/lib/.*|{CLIENT}', ANY,
      'shared by every command line: it knows none of them, and of the service what the bus says'),

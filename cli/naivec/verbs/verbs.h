@@ -37,6 +37,9 @@ int verb_ps(Invocation *invocation);
 int verb_stats(Invocation *invocation);
 const Flag *verb_stats_flags(void);
 
+int verb_events(Invocation *invocation);
+const Flag *verb_events_flags(void);
+
 int verb_logs(Invocation *invocation);
 const Flag *verb_logs_flags(void);
 

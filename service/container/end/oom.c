@@ -12,6 +12,7 @@ static bool end_for_memory(OomWatch *watch)
         if (*watch->kills == 0)
                 return false;
         cgroup_kill(watch->cgroup, NULL);
+        watch->function(watch->data);
         return true;
 }
 

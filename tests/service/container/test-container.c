@@ -78,8 +78,21 @@ static void on_cleaned(Container *container, void *data)
         g_string_append_c(f->order, '.');
 }
 
-static const ContainerHooks hooks = {on_created, on_started, NULL,
-                                     on_failed,  on_exited,  on_cleaned};
+static void on_noticed(Container *container, const Notice *notice, void *data)
+{
+        Fixture *f = data;
+
+        g_string_append_c(f->order, 'n');
+}
+
+static const ContainerHooks hooks = {
+        .created = on_created,
+        .started = on_started,
+        .failed = on_failed,
+        .exited = on_exited,
+        .cleaned = on_cleaned,
+        .noticed = on_noticed,
+};
 
 static void make_container(Fixture *f)
 {

@@ -82,7 +82,18 @@ static void on_settled(void *data)
         f->n_settled++;
 }
 
-static const ManagerEvents events = {on_added, on_changed, NULL, on_exited, on_removed, on_settled};
+static void on_noticed(Container *container, const Notice *notice, void *data)
+{
+}
+
+static const ManagerEvents events = {
+        .added = on_added,
+        .changed = on_changed,
+        .exited = on_exited,
+        .removed = on_removed,
+        .settled = on_settled,
+        .noticed = on_noticed,
+};
 
 static void on_answer(Container *container, GError *error, void *data)
 {

@@ -132,7 +132,12 @@ static void on_cleaned(Container *container, void *data)
         ((Fixture *) data)->n_cleaned++;
 }
 
+static void on_noticed(Container *container, const Notice *notice, void *data)
+{
+}
+
 static const ContainerHooks hooks = {
+        .noticed = on_noticed,
         .created = on_created,
         .started = on_started,
         .failed = on_failed,

@@ -1,0 +1,39 @@
+/* What a container tells while it runs, beside its state. */
+
+#include "service/cgroup/hit.h"
+#include "service/container/internal.h"
+
+static void tell(Container *container, NoticeKind kind, const char *word, uint64_t number)
+{
+        const Notice notice = {kind, word, number};
+
+        container->hooks->noticed(container, &notice, container->data);
+}
+
+/* The counter is read here and there; of a command that was not executed the error tells. */
+void container_tell_out_of_memory(Container *container)
+{
+        const ContainerInfo *info = &container->info;
+
+        if (!container_state_is_running(info->state) || info->oom_kills <= container->oom_told)
+                return;
+        container->oom_told = info->oom_kills;
+        LimitHit level = cgroup_limit_hit(container->cgroup, info->oom_kills);
+        tell(container, NOTICE_OUT_OF_MEMORY, limit_hit_to_string(level), info->oom_kills);
+}
+
+static void on_kills(void *data)
+{
+        container_tell_out_of_memory(data);
+}
+
+static void on_pressure(PressureResource resource, uint64_t some_usec, void *data)
+{
+        tell(data, NOTICE_PRESSURE, pressure_resource_to_string(resource), some_usec);
+}
+
+void container_begin_telling(Container *container)
+{
+        container->oom = (OomWatch){.function = on_kills, .data = container};
+        container->pressure = (Pressure){.function = on_pressure, .data = container};
+}
