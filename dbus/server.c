@@ -40,8 +40,8 @@ Server *server_new(const ServerOptions *options)
                 .watches = options->peer ? NULL : server->watches,
                 .activity = options->activity,
         });
-        server->signals = signals_new(options->bus, server->waiting, server->callers,
-                                      &options->activity);
+        server->signals =
+                signals_new(options->bus, server->waiting, server->callers, &options->activity);
         return server;
 }
 

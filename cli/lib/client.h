@@ -2,9 +2,8 @@
 
 /* The connection to the service, however it is reached, and the messages for what goes wrong on it.
  * Results are taken from method replies only, and no bus signal is listened to but by `events`:
- * anybody may send a signal, but only the service can answer a call (GLib's CVE-2024-34397 was about
- * forged signals).
- * Called by every verb. */
+ * anybody may send a signal, but only the service can answer a call (GLib's CVE-2024-34397 was
+ * about forged signals). Called by every verb. */
 
 #include <glib.h>
 #include <stdbool.h>

@@ -115,7 +115,7 @@ class Pressure(Listening):
 
     def test_one_a_resource(self):
         """A new trigger takes the place of the one before, a threshold of 0 takes it away, and an end all of them."""
-        pid = self.world.service_pid()
+        pid = self.world.service_pid
         container = self.start()
         self.set(container, window=4 * SECONDS)
         self.assertEqual(self.triggers(pid), 1)
@@ -136,12 +136,12 @@ class Pressure(Listening):
                                 (('cpu', 2 * SECONDS + 1, 2 * SECONDS), 'thresholdUSec')):
             with self.subTest(arguments=arguments), self.refused('InvalidArgs', text=text):
                 self.set(container, *arguments)
-        self.assertEqual(self.triggers(self.world.service_pid()), 1)
+        self.assertEqual(self.triggers(self.world.service_pid), 1)
 
     def test_short_window(self):
         """A window that is no multiple of two seconds needs a capability, which the error names."""
         container = self.start()
-        pid = self.world.service_pid()
+        pid = self.world.service_pid
         effective = int(read(f'/proc/{pid}/status').split('CapEff:')[1].split()[0], 16)
         if effective & 1 << 24:  # CAP_SYS_RESOURCE
             self.set(container, window=SECONDS // 2)
@@ -323,6 +323,7 @@ class Idle(Case):
         place.client.containers()
         place.client.subscribe(CONTAINER)
         containers = [place.client.spawn(self.rootfs, ['/bin/sleep', '1000']) for _ in range(50)]
+        self.addCleanup(lambda: [container.end() for container in containers])
         with contextlib.suppress(BusError):  # a kernel without pressure
             containers[0].call('SetPressureTrigger', 'stt', ('cpu', SECONDS, 2 * SECONDS))
 

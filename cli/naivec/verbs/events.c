@@ -329,8 +329,7 @@ static int watch_named(Watching *watching, char **ids)
 int verb_events(Invocation *invocation)
 {
         g_autoptr(Client) client = NULL;
-        g_autoptr(GHashTable) paths =
-                g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        g_autoptr(GHashTable) paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         g_autoptr(GHashTable) statuses =
                 g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         const Settings *settings = &invocation->settings;
