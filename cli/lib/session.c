@@ -386,6 +386,11 @@ static void explain_result(const Session *session)
                 return;
         if (!strcmp(session->result, "oom-kill"))
                 hint("killed: the container needed more memory than its limit allows");
+        else if (session->code == SIGSYS &&
+                 (!strcmp(session->result, "signal") || !strcmp(session->result, "core-dump")))
+                hint("killed by the filter of system calls (SIGSYS), as is every program of "
+                     "another "
+                     "architecture");
         else if (session_status_of(session->result, 0) == EXIT_RUNTIME_FAILED)
                 complain("the container's result is '%s'", session->result);
 }

@@ -30,13 +30,13 @@
 /* clang-format off */
 static const char *const allowed[] = {
         /* files and directories */
-        "access", "chdir", "chmod", "chown", "copy_file_range", "creat", "faccessat", "faccessat2",
+        "access", "chdir", "chmod", "chown", "chroot", "copy_file_range", "creat", "faccessat", "faccessat2",
         "fadvise64", "fallocate", "fchdir", "fchmod", "fchmodat", "fchmodat2", "fchown", "fchownat",
         "fdatasync", "fgetxattr", "flistxattr", "flock", "fremovexattr", "fsetxattr", "fstat",
         "fstatfs", "fsync", "ftruncate", "futimesat", "getcwd", "getdents", "getdents64",
         "getxattr", "lchown", "lgetxattr", "link", "linkat", "listxattr", "llistxattr",
         "lremovexattr", "lseek", "lsetxattr", "lstat", "mkdir", "mkdirat", "mknod", "mknodat",
-        "newfstatat", "open", "openat", "openat2", "readahead", "readlink", "readlinkat",
+        "name_to_handle_at", "newfstatat", "open", "openat", "openat2", "readahead", "readlink", "readlinkat",
         "removexattr", "rename", "renameat", "renameat2", "rmdir", "setxattr", "stat", "statfs",
         "statx", "symlink", "symlinkat", "sync", "sync_file_range", "syncfs", "truncate", "umask",
         "unlink", "unlinkat", "utime", "utimensat", "utimes",
@@ -53,9 +53,10 @@ static const char *const allowed[] = {
         "mq_unlink", "msgctl", "msgget", "msgrcv", "msgsnd", "recvfrom", "recvmmsg", "recvmsg",
         "semctl", "semget", "semop", "semtimedop", "sendmmsg", "sendmsg", "sendto", "shmat", "shmctl", "shmdt", "shmget", "shutdown",
         /* memory */
-        "brk", "cachestat", "madvise", "membarrier", "memfd_create", "memfd_secret", "mincore",
+        "brk", "cachestat", "get_mempolicy", "madvise", "mbind", "membarrier", "memfd_create", "memfd_secret", "mincore",
         "mlock", "mlock2", "mlockall", "mmap", "mprotect", "mremap", "mseal", "msync", "munlock",
         "munlockall", "munmap", "pkey_alloc", "pkey_free", "pkey_mprotect", "remap_file_pages",
+        "set_mempolicy", "set_mempolicy_home_node",
         /* processes, threads, signals; clone is decided by its flags */
         "arch_prctl", "capget", "capset", "execve", "execveat", "exit", "exit_group", "fork",
         "futex", "futex_requeue", "futex_wait", "futex_waitv", "futex_wake", "get_robust_list",
@@ -71,8 +72,11 @@ static const char *const allowed[] = {
         "setfsgid", "setfsuid", "setgid", "setgroups", "setpgid", "setpriority", "setregid",
         "setresgid", "setresuid", "setreuid", "setsid", "setuid", "sigaltstack",
         "tgkill", "tkill", "vfork", "wait4", "waitid",
-        /* clocks, read and waited for; never set */
-        "alarm", "clock_getres", "clock_gettime", "clock_nanosleep", "getitimer", "gettimeofday",
+        /* debuggers, sanitizers and MPI: the pid namespace holds them, and what sets a container up
+         * or joins one cannot be traced. Since Linux 4.8 a tracer cannot pass the filter */
+        "pidfd_getfd", "process_vm_readv", "process_vm_writev", "ptrace",
+        /* clocks, read and waited for; to set one takes a capability that no namespace gives */
+        "adjtimex", "alarm", "clock_adjtime", "clock_adjtime64", "clock_getres", "clock_gettime", "clock_nanosleep", "getitimer", "gettimeofday",
         "nanosleep", "setitimer", "time", "timer_create", "timer_delete", "timer_getoverrun",
         "timer_gettime", "timer_settime", "times",
         /* facts about the machine, and restrictions that a process puts on itself */
@@ -100,10 +104,8 @@ static const char *const allowed[] = {
 /* clang-format off */
 static const char *const refused[] = {
         /* would undo the sandbox's mounts: their flags are not locked in the namespace that owns
-         * them. chroot as well, though CAP_SYS_CHROOT is granted and Docker lets it pass: a root of
-         * one's own with a descriptor outside it is the oldest way out, and dpkg and apt call it
-         * only when told of another root. What breaks: servers that lock themselves up, as sshd */
-        "chroot", "fsconfig", "fsmount", "fsopen", "fspick", "mount", "mount_setattr", "move_mount",
+         * them */
+        "fsconfig", "fsmount", "fsopen", "fspick", "mount", "mount_setattr", "move_mount",
         "open_tree", "open_tree_attr", "pivot_root", "umount", "umount2",
         /* new namespaces: most ways from user to root in the kernel begin in one (CVE-2022-0185,
          * CVE-2024-1086) */
@@ -113,22 +115,19 @@ static const char *const refused[] = {
         "userfaultfd",
         /* keyrings have no namespace of their own; the host's session keyring stays out of reach */
         "add_key", "keyctl", "request_key",
-        /* other processes' memory and descriptors; a debugger belongs outside the container */
-        "kcmp", "pidfd_getfd", "process_madvise", "process_vm_readv", "process_vm_writev", "ptrace",
+        /* tell of kernel addresses, or act on other processes' memory */
+        "kcmp", "process_madvise",
         /* a handle opens files by number, past directories that were never visible; "shocker" */
-        "name_to_handle_at", "open_by_handle_at",
+        "open_by_handle_at",
         /* watches whole mounts */
         "fanotify_init", "fanotify_mark",
-        /* the machine's kernel, clock, disks and console are not a container's. The adjtimex pair
-         * may also read, which nothing but a time server does */
-        "acct", "adjtimex", "clock_adjtime", "clock_adjtime64", "clock_settime", "clock_settime64",
-        "create_module", "delete_module", "finit_module", "init_module", "ioperm", "iopl",
-        "kexec_file_load", "kexec_load", "query_module", "quotactl", "quotactl_fd", "reboot",
-        "setdomainname", "sethostname", "settimeofday", "stime", "swapoff", "swapon", "syslog",
-        "vhangup",
-        /* placement on NUMA nodes: acts on the whole machine and on other processes */
-        "get_mempolicy", "mbind", "migrate_pages", "move_pages", "set_mempolicy",
-        "set_mempolicy_home_node",
+        /* the machine's kernel, clock, disks and console are not a container's */
+        "acct", "clock_settime", "clock_settime64", "create_module", "delete_module",
+        "finit_module", "init_module", "ioperm", "iopl", "kexec_file_load", "kexec_load",
+        "query_module", "quotactl", "quotactl_fd", "reboot", "setdomainname", "sethostname",
+        "settimeofday", "stime", "swapoff", "swapon", "syslog", "vhangup",
+        /* moves the memory of other processes to another NUMA node */
+        "migrate_pages", "move_pages",
         /* old, unused and little looked at; modify_ldt and vm86 serve 16-bit programs */
         "_sysctl", "get_kernel_syms", "lookup_dcookie", "modify_ldt", "nfsservctl", "subpage_prot",
         "sysfs", "uselib", "ustat", "vm86", "vm86old",
@@ -144,21 +143,16 @@ static const struct {
 } opened[] = {
         {CAPABILITY(SYS_ADMIN), (const char *const[]) {
                 "bpf", "fanotify_init", "fanotify_mark", "fsconfig", "fsmount", "fsopen", "fspick",
-                "mount", "mount_setattr", "move_mount", "name_to_handle_at", "open_tree",
-                "open_tree_attr", "perf_event_open", "pivot_root", "quotactl", "quotactl_fd",
+                "mount", "mount_setattr", "move_mount", "open_tree", "open_tree_attr",
+                "perf_event_open", "pivot_root", "quotactl", "quotactl_fd",
                 "setdomainname", "sethostname", "setns", "syslog", "umount", "umount2", "unshare",
                 NULL}},
         {CAPABILITY(SYS_PTRACE), (const char *const[]) {
-                "kcmp", "pidfd_getfd", "process_madvise", "process_vm_readv", "process_vm_writev",
-                "ptrace", NULL}},
-        {CAPABILITY(DAC_READ_SEARCH), (const char *const[]) {
-                "name_to_handle_at", "open_by_handle_at", NULL}},
-        {CAPABILITY(SYS_NICE), (const char *const[]) {
-                "get_mempolicy", "mbind", "migrate_pages", "move_pages", "set_mempolicy",
-                "set_mempolicy_home_node", NULL}},
+                "kcmp", "process_madvise", NULL}},
+        {CAPABILITY(DAC_READ_SEARCH), (const char *const[]) {"open_by_handle_at", NULL}},
+        {CAPABILITY(SYS_NICE), (const char *const[]) {"migrate_pages", "move_pages", NULL}},
         {CAPABILITY(SYS_TIME), (const char *const[]) {
-                "adjtimex", "clock_adjtime", "clock_adjtime64", "clock_settime", "clock_settime64",
-                "settimeofday", "stime", NULL}},
+                "clock_settime", "clock_settime64", "settimeofday", "stime", NULL}},
         {CAPABILITY(SYS_MODULE), (const char *const[]) {
                 "delete_module", "finit_module", "init_module", NULL}},
         {CAPABILITY(SYS_BOOT), (const char *const[]) {

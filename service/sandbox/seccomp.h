@@ -6,8 +6,8 @@
  * containers: whether a run has a filter at all, compile.c decides.
  *
  * The child installs `program` by seccomp(SECCOMP_SET_MODE_FILTER, 0, &program) as long as it may
- * do so without no_new_privs, before it drops its capabilities. From then on setns, mount, unshare,
- * chroot and their like are gone, so all set-up (and a second namespace, and the keyring) comes
+ * do so without no_new_privs, before it drops its capabilities. From then on setns, mount, unshare
+ * and their like are gone, so all set-up (and a second namespace, and the keyring) comes
  * before. */
 
 #include <glib.h>

@@ -77,6 +77,12 @@ class Pipe(Naivec):
         done = self.naivec('run', '--memory=10M', self.rootfs, '/bin/touchmem', '32')
         self.assertEqual(done.returncode, 137, done.stderr)
 
+    def test_filter(self):
+        """A command that the filter of system calls has killed is told as such, in the last line."""
+        done = self.naivec('run', self.rootfs, '/bin/attempt', 'foreign')
+        self.assertEqual(done.returncode, 128 + signal.SIGSYS, done.stderr)
+        self.assertIn(b'SIGSYS', done.stderr.splitlines()[-1])
+
     def test_failures(self):
         """125 for a failure of naive-runc, 126 not executable, 127 not found, 2 wrong usage; each with words."""
         for arguments, expected in ((('run', '/no/such', '/bin/true'), 125),

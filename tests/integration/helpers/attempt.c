@@ -355,6 +355,10 @@ int main(int argc, char **argv)
                 watch(argv + 2);
         else if (strcmp(what, "crash") == 0)
                 raise(SIGSEGV);
+#ifdef __x86_64__
+        else if (strcmp(what, "foreign") == 0)
+                x32_unshare();
+#endif
         else
                 return 2;
         return 0;
