@@ -75,6 +75,7 @@ static const sd_bus_vtable container_vtable[] = {
         CONTAINER_METHODS(METHOD)
                 SD_BUS_SIGNAL_WITH_ARGS("Exited", SD_BUS_ARGS("s", result, "i", code), 0),
         SD_BUS_SIGNAL_WITH_ARGS("OutOfMemory", SD_BUS_ARGS("t", kills, "s", level), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("Denied", SD_BUS_ARGS("s", call, "u", count), 0),
         SD_BUS_SIGNAL_WITH_ARGS("Pressure", SD_BUS_ARGS("s", resource, "t", someUSec), 0),
         CONTAINER_PROPERTIES(PROPERTY) SD_BUS_VTABLE_END,
 };

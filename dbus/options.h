@@ -79,6 +79,8 @@
         X(CapabilityBoundingSet, "as", "", "", "the capabilities that there may be at most")       \
         X(Seccomp, "s", "seccomp", "MODE",                                                         \
           "'default': the filter of system calls; 'unconfined': none")                             \
+        X(SeccompFilters, "aay", "", "", "programs of the caller's beside that filter")            \
+        X(SeccompLog, "b", "seccomp-log", "BOOL", "tell which system calls the filter refuses")    \
         X(LimitFSIZE, "(tt)", "", "", "size of a file that is written, in bytes")                  \
         X(LimitCORE, "(tt)", "", "", "size of a core dump, in bytes")                              \
         X(LimitSTACK, "(tt)", "", "", "size of the stack, in bytes")                               \

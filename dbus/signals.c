@@ -211,14 +211,14 @@ static void on_exec_removed(Exec *exec, void *data)
         activity_tell(&signals->activity);
 }
 
-static void on_noticed(Container *container, const Notice *notice, void *data)
+static bool on_noticed(Container *container, const Notice *notice, void *data)
 {
         Signals *signals = data;
         const ContainerInfo *info = container_info(container);
         g_autofree char *path = path_of_container(info);
 
         announce_all(signals);
-        (void) notices_send(signals->notices, path, info->owner, notice);
+        return notices_send(signals->notices, path, info->owner, notice);
 }
 
 const ManagerEvents signals_events = {

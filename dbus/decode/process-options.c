@@ -8,6 +8,7 @@
 DECODE(Environment, arguments_read_byte_strings, process.environment)
 DECODE(WorkingDirectory, arguments_read_path, process.working_directory)
 DECODE(Terminal, arguments_read_bool, process.attributes.terminal)
+DECODE(SeccompLog, arguments_read_bool, process.seccomp_log)
 DECODE(NoNewPrivileges, arguments_read_bool, process.no_new_privileges)
 
 bool decode_UMask(sd_bus_message *message, Order *order, GError **error)
@@ -50,5 +51,21 @@ bool decode_Seccomp(sd_bus_message *message, Order *order, GError **error)
         if (!arguments_read_word(message, "Seccomp", modes, &mode, error))
                 return false;
         order->process.seccomp = mode == 0;
+        return true;
+}
+
+bool decode_SeccompFilters(sd_bus_message *message, Order *order, GError **error)
+{
+        const void *code;
+        size_t size;
+        int r = sd_bus_message_enter_container(message, 'a', "ay");
+
+        while (r >= 0 && (r = sd_bus_message_at_end(message, false)) == 0) {
+                if ((r = sd_bus_message_read_array(message, 'y', &code, &size)) >= 0 &&
+                    !filters_add(&order->process.filters, code, size, error))
+                        return false;
+        }
+        if (r < 0 || (r = sd_bus_message_exit_container(message)) < 0)
+                return arguments_malformed(error, r, "SeccompFilters");
         return true;
 }

@@ -26,6 +26,9 @@ static int append(sd_bus_message *signal, const Notice *notice)
         switch (notice->kind) {
         case NOTICE_OUT_OF_MEMORY:
                 return sd_bus_message_append(signal, "ts", notice->number, notice->word);
+        case NOTICE_DENIED:
+                return sd_bus_message_append(signal, "su", notice->word,
+                                             (uint32_t) MIN(notice->number, UINT32_MAX));
         case NOTICE_PRESSURE:
                 return sd_bus_message_append(signal, "st", notice->word, notice->number);
         }
@@ -36,6 +39,7 @@ static void send_to(const char *name, const Credentials *caller, void *data)
 {
         static const char *const members[] = {
                 [NOTICE_OUT_OF_MEMORY] = "OutOfMemory",
+                [NOTICE_DENIED] = "Denied",
                 [NOTICE_PRESSURE] = "Pressure",
         };
         const Message *message = data;

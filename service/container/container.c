@@ -85,6 +85,7 @@ static void drop_order(Container *container)
 static void close_process(Container *container)
 {
         pressure_end(&container->pressure);
+        denials_end(&container->denials);
         oom_watch_end(&container->oom);
         deadline_end(&container->deadline);
         cpu_time_end(&container->cpu_time);
@@ -120,7 +121,7 @@ static void on_ended(const siginfo_t *status, void *data)
                 info->oom_kills = cgroup_oom_kills(container->cgroup);
                 info->limit_hit = cgroup_limit_hit(container->cgroup, info->oom_kills);
                 usage_take(info, container->cgroup);
-                container_tell_out_of_memory(container);
+                container_tell_rest(container);
         }
         bool was_running = container_state_is_running(info->state);
         bool was_created = info->state == CONTAINER_CREATED && !container_is_starting(container);
@@ -220,8 +221,14 @@ static void on_executed(void *data)
         container_tell_out_of_memory(container);
 }
 
+static void on_asks(int listener, void *data)
+{
+        container_take_listener(data, listener);
+}
+
 static const ProcessHooks process_hooks = {
         .ready = on_ready,
+        .asks = on_asks,
         .failed = on_failed,
         .executed = on_executed,
         .overdue = on_overdue,
@@ -280,6 +287,7 @@ static bool start_process(Container *container, const ContainerEngine *engine, P
         container->info.id_base = id_map_base(made->map);
         container->info.rights = launched.rights;
         container->info.has_rights = true;
+        container->info.filters = filters_copy(&container->order->process.filters);
         return true;
 }
 

@@ -30,8 +30,8 @@ typedef struct ContainerHooks {
         void (*cleaned)(Container *container, void *data);
         /* Its terminal is open; `master` is borrowed. */
         void (*terminal)(Container *container, int master, void *data);
-        /* While it runs. */
-        void (*noticed)(Container *container, const Notice *notice, void *data);
+        /* While it runs. False: cannot be told now. */
+        bool (*noticed)(Container *container, const Notice *notice, void *data);
 } ContainerHooks;
 
 /* `info` is consumed (cleared), and so is `order`, which is NULL for a container read from a
@@ -75,6 +75,9 @@ bool container_set_pressure(Container *container, PressureResource resource,
 /* Sends `signal` to the main process, and SIGKILL to all when `timeout_usec` is over (UINT64_MAX:
  * never). A paused container goes on. */
 bool container_stop(Container *container, int signal, uint64_t timeout_usec, GError **error);
+
+/* Takes over `listener`, of the filter of a process in it; see events/denials.h. */
+void container_take_listener(Container *container, int listener);
 
 /* Tells its StatusFD, which has not heard of the present state yet; false: there is no need. */
 bool container_has_to_say(const Container *container);

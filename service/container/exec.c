@@ -157,8 +157,14 @@ static void on_executed(void *data)
         exec->hooks->started(exec, exec->data);
 }
 
+static void on_asks(int listener, void *data)
+{
+        container_take_listener(((Exec *) data)->container, listener);
+}
+
 static const ProcessHooks process_hooks = {
         .ready = on_ready,
+        .asks = on_asks,
         .failed = on_failed,
         .executed = on_executed,
         .overdue = on_overdue,
@@ -268,6 +274,7 @@ bool exec_new(Container *container, const Profile *profile, unsigned number, Ord
         exec->order = g_steal_pointer(&order);
         exec->order->id = g_strdup(info->id);
         exec->order->resources.memory_max = info->memory_max;
+        exec->order->process.filters = filters_copy(&info->filters);
         if (start(exec, profile, &rights, error)) {
                 *ret = exec;
                 return true;

@@ -48,6 +48,7 @@ void container_info_clear(ContainerInfo *info)
         g_free(info->control_group);
         g_free(info->watcher);
         g_strfreev(info->deviations);
+        filters_clear(&info->filters);
         *info = (ContainerInfo){0};
 }
 

@@ -68,5 +68,6 @@ typedef struct ContainerInfo {
         bool terminal;
         bool has_rights; /* false: begun by a service that did not record its rights */
         Rights rights;   /* of its first process; a process that joins gets no more */
+        Filters filters; /* likewise */
 } ContainerInfo;
 void container_info_clear(ContainerInfo *info);

@@ -9,6 +9,7 @@
 #include "service/container/end/deadline.h"
 #include "service/container/end/ending.h"
 #include "service/container/end/oom.h"
+#include "service/container/events/denials.h"
 #include "service/container/events/pressure.h"
 #include "service/container/process.h"
 #include "service/container/end/status-fd.h"
@@ -36,6 +37,7 @@ struct Container {
         OomWatch oom;
         uint64_t oom_told; /* of the kills, those that were told */
         Pressure pressure;
+        Denials denials;
         Pausing pausing;
 
         StatusFd *status; /* NULL: none, or its last line is said */
@@ -56,6 +58,7 @@ void container_set_state(Container *container, ContainerState state);
 void container_begin_telling(Container *container);
 /* Tells of kills, if there are more than were told. */
 void container_tell_out_of_memory(Container *container);
+void container_tell_rest(Container *container); /* before its end is told */
 
 /* -- control.c -- */
 bool container_wrong_state(const Container *container, const char *verb, GError **error);

@@ -116,6 +116,9 @@ static void handle_reports(Process *process)
                 case LAUNCH_READY:
                         handle_ready(process, terminal);
                         break;
+                case LAUNCH_ASKS:
+                        process->hooks->asks(terminal, process->data);
+                        break;
                 case LAUNCH_FAILED:
                         handle_failure(process, &report);
                         break;

@@ -29,6 +29,9 @@ typedef struct ProcessHooks {
         /* The process has ended and is reaped; the last hook. `status` is as waitid() says it;
          * `si_code` 0: nobody knows how the process ended. */
         void (*ended)(const siginfo_t *status, void *data);
+        /* Before `ready`: the filter asks about what it refuses, on `listener` (owned from here
+         * on). */
+        void (*asks)(int listener, void *data);
 } ProcessHooks;
 
 /* Takes over the pidfd and the socket of `launched`, and begins to time the set-up. `execute`: as

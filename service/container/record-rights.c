@@ -32,6 +32,7 @@ void record_add_rights(GKeyFile *file, const Rights *rights)
         g_key_file_set_string(file, RECORD_GROUP, "Filter", filter_words[rights->filter]);
         g_key_file_set_uint64(file, RECORD_GROUP, "FilterCapabilities",
                               rights->filter_capabilities);
+        g_key_file_set_boolean(file, RECORD_GROUP, "SeccompLog", rights->tells_refusals);
         g_key_file_set_boolean(file, RECORD_GROUP, "NoNewPrivileges", rights->no_new_privileges);
         g_key_file_set_boolean(file, RECORD_GROUP, "InnerNamespace", rights->has_inner_namespace);
         g_key_file_set_boolean(file, RECORD_GROUP, "OwnUsers", rights->has_user_namespace);
@@ -56,6 +57,33 @@ static bool get_numbers(GKeyFile *file, const char *key, uint32_t *ret, uint32_t
                 ret[(*ret_n)++] = (uint32_t) number;
         }
         return text;
+}
+
+void record_add_filters(GKeyFile *file, const Filters *filters)
+{
+        gsize size;
+
+        if (filters->n == 0)
+                return;
+        const guchar *code = g_bytes_get_data(filters->code, &size);
+        g_autofree char *text = g_base64_encode(code, size);
+        set_numbers(file, "FilterLengths", filters->lengths, filters->n);
+        g_key_file_set_string(file, RECORD_GROUP, "Filters", text);
+}
+
+static bool parse_filters(GKeyFile *file, Filters *ret, GError **error)
+{
+        g_autofree char *text = g_key_file_get_string(file, RECORD_GROUP, "Filters", NULL);
+        uint32_t lengths[FILTERS_MAX], n;
+        gsize size = 0;
+
+        if (!text && !g_key_file_has_key(file, RECORD_GROUP, "FilterLengths", NULL))
+                return true;
+        guchar *code = text ? g_base64_decode(text, &size) : NULL;
+        g_autoptr(GBytes) bytes = g_bytes_new_take(code, size);
+        return (get_numbers(file, "FilterLengths", lengths, FILTERS_MAX, &n) &&
+                filters_restore(lengths, n, bytes, ret)) ||
+               error_set(error, RUNTIME_ERROR_FAILED, "Filters or FilterLengths is missing or bad");
 }
 
 static bool parse_ids(GKeyFile *file, Rights *rights, GError **error)
@@ -83,7 +111,7 @@ bool record_parse_rights(GKeyFile *file, ContainerInfo *info, GError **error)
                 return true;
         if (!record_get_uint64(file, "Capabilities", &rights.capabilities, error) ||
             !record_get_uint64(file, "FilterCapabilities", &rights.filter_capabilities, error) ||
-            !parse_ids(file, &rights, error))
+            !parse_ids(file, &rights, error) || !parse_filters(file, &info->filters, error))
                 return false;
         while (rights.filter < _RIGHTS_FILTER_MAX &&
                g_strcmp0(filter, filter_words[rights.filter]) != 0)
@@ -93,6 +121,8 @@ bool record_parse_rights(GKeyFile *file, ContainerInfo *info, GError **error)
         rights.has_inner_namespace =
                 g_key_file_get_boolean(file, RECORD_GROUP, "InnerNamespace", &inner);
         rights.has_user_namespace = g_key_file_get_boolean(file, RECORD_GROUP, "OwnUsers", &users);
+        /* a version before this one tells of no refusals */
+        rights.tells_refusals = g_key_file_get_boolean(file, RECORD_GROUP, "SeccompLog", NULL);
         if (rights.filter == _RIGHTS_FILTER_MAX || privileges || inner || users)
                 return error_set(
                         error, RUNTIME_ERROR_FAILED,

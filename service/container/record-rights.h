@@ -14,4 +14,5 @@
 bool record_get_uint64(GKeyFile *file, const char *key, uint64_t *ret, GError **error);
 
 void record_add_rights(GKeyFile *file, const Rights *rights);
+void record_add_filters(GKeyFile *file, const Filters *filters);
 bool record_parse_rights(GKeyFile *file, ContainerInfo *info, GError **error);

@@ -20,7 +20,7 @@
 #define USAGE_GROUP    "Usage"
 #define RECORD_VERSION 3
 #define RECORD_OLDEST  2 /* the version before is read: an upgrade ends no container */
-#define RECORD_MAX     16384
+#define RECORD_MAX     65536
 
 static void log_name(uint64_t serial, char name[32])
 {
@@ -84,6 +84,7 @@ static void add_live(GKeyFile *file, const ContainerInfo *info)
                 g_key_file_set_string(file, GROUP, "Watcher", info->watcher);
         if (info->has_rights)
                 record_add_rights(file, &info->rights);
+        record_add_filters(file, &info->filters);
 }
 
 static void add_usage(GKeyFile *file, const CgroupUsage *usage)

@@ -116,11 +116,11 @@ static void on_terminal(Container *container, int master, void *data)
                 keeper->keep(container_info(container)->serial, master, keeper->data);
 }
 
-static void on_noticed(Container *container, const Notice *notice, void *data)
+static bool on_noticed(Container *container, const Notice *notice, void *data)
 {
         Slot *slot = data;
 
-        slot->manager->events->noticed(container, notice, slot->manager->data);
+        return slot->manager->events->noticed(container, notice, slot->manager->data);
 }
 
 static const ContainerHooks hooks = {on_created, on_started, on_changed,  on_failed,

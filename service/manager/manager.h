@@ -30,7 +30,7 @@ typedef struct ManagerEvents {
         void (*exec_added)(Exec *exec, void *data);
         void (*exec_ended)(Exec *exec, void *data);
         void (*exec_removed)(Exec *exec, void *data);
-        void (*noticed)(Container *container, const Notice *notice, void *data);
+        bool (*noticed)(Container *container, const Notice *notice, void *data);
 } ManagerEvents;
 
 typedef struct ManagerOptions {

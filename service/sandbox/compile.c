@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "service/sandbox/seccomp.h"
+#include "service/sandbox/verdict.h"
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
 #include "service/util/capability.h"
@@ -85,6 +86,7 @@ Rights compile_rights(const LaunchInput *input)
          * its own, and give capabilities to a file there */
         uint64_t opening = process->capabilities &
                            (plants ? CAPABILITY(NET_ADMIN) | CAPABILITY(NET_RAW) : UINT64_MAX);
+        rights.tells_refusals = process->seccomp_log;
         if (rights.filter != RIGHTS_FILTER_NONE && seccomp_opens(opening))
                 rights.filter_capabilities = opening;
         return rights;
@@ -176,11 +178,34 @@ static bool write_rights(Writer *writer, const Profile *profile, const Rights *r
         }
         if (!filter)
                 return true;
+        struct sock_filter *copy = (struct sock_filter *) writer->at;
         plan->seccomp.len = filter->program.len;
-        return write_bytes(writer, filter->program.filter,
-                           filter->program.len * sizeof filter->program.filter[0],
-                           &plan->seccomp.filter) ||
-               error_set(error, RUNTIME_ERROR_SETUP_FAILED, "the system-call filter is too large");
+        if (!write_bytes(writer, filter->program.filter,
+                         filter->program.len * sizeof filter->program.filter[0],
+                         &plan->seccomp.filter))
+                return error_set(error, RUNTIME_ERROR_SETUP_FAILED,
+                                 "the system-call filter is too large");
+        plan->seccomp_asks = rights->tells_refusals;
+        if (plan->seccomp_asks)
+                verdict_let_ask(copy, filter->program.len);
+        return true;
+}
+
+static bool write_filters(Writer *writer, const Filters *filters, SandboxPlan *plan)
+{
+        const struct sock_filter *code =
+                filters->n > 0 ? g_bytes_get_data(filters->code, NULL) : NULL;
+        struct sock_fprog programs[FILTERS_MAX];
+
+        for (uint32_t i = 0; i < filters->n; i++) {
+                programs[i].len = (unsigned short) filters->lengths[i];
+                if (!write_bytes(writer, code, filters->lengths[i] * sizeof *code,
+                                 &programs[i].filter))
+                        return false;
+                code += filters->lengths[i];
+        }
+        plan->n_filters = filters->n;
+        return write_bytes(writer, programs, filters->n * sizeof programs[0], &plan->filters);
 }
 
 typedef struct ExecPaths {
@@ -324,6 +349,7 @@ static bool write_process(Writer *writer, const LaunchInput *input, int *fds, Sa
         plan->attributes = process->attributes;
         plan->last_capability = input->profile->last_capability;
         return write_string(writer, directory, &plan->working_directory) &&
+               write_filters(writer, &process->filters, plan) &&
                write_targets(writer, input, fds + plan->first_target, plan) &&
                write_command(writer, process, plan);
 }

@@ -137,6 +137,10 @@ LaunchEvent launch_read(int sync_fd, SandboxReport *ret_report, int *ret_termina
                 *ret_terminal = terminal;
                 return LAUNCH_READY;
         }
+        if (record.stage == STAGE_SECCOMP && record.error == 0 && terminal >= 0) {
+                *ret_terminal = terminal;
+                return LAUNCH_ASKS;
+        }
         fd_close(terminal);
         *ret_report = record;
         return LAUNCH_FAILED;
@@ -277,6 +281,9 @@ void launch_report_to_error(const SandboxReport *report, const Order *order, GEr
         if (report->error == ENOMEM)
                 cgroup_memory_too_low(order->resources.memory_max, stage_words(report->stage),
                                       error);
+        else if (report->stage == STAGE_FILTERS && report->error == EINVAL)
+                error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                          "SeccompFilters[%u] is no program that the kernel takes", report->number);
         else if (report->stage == STAGE_EXEC)
                 exec_error(report->error, order, error);
         else if (target)

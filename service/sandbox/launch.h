@@ -44,6 +44,7 @@ typedef enum LaunchEvent {
         LAUNCH_AGAIN,  /* nothing to read yet */
         LAUNCH_READY,  /* set up; executes, or waits for that. *ret_terminal: the master, or -1.
                           Owned */
+        LAUNCH_ASKS,   /* *ret_terminal: in its place the listener of the filter. Owned */
         LAUNCH_FAILED, /* *ret_report says where */
         LAUNCH_END, /* the stream ended: after LAUNCH_READY, with no wait left, it was executed (or
                        killed) */

@@ -78,6 +78,16 @@
 #define PRESSURE_WINDOW_USEC_MAX 10000000u
 #define PRESSURE_PERIOD_USEC     2000000u
 
+/* Programs of SeccompFilters: the kernel goes through each at every call of the command's; and the
+ * record of a container has them. */
+#define FILTERS_MAX        8u
+#define FILTERS_LENGTH_MAX 4096u /* instructions, of all together */
+
+/* Refused calls of a container that are told: a second's signals, and a second's answers, for each
+ * of which the container makes the service work. */
+#define DENIED_PER_SEC_MAX 8u
+#define DENIED_ANSWERS_MAX 256u
+
 #define LOG_BYTES_MAX     (256u * 1024) /* output kept of one container; the oldest bytes go */
 #define RECORDS_ASIDE_MAX 16u           /* records that could not be read, kept to be looked at */
 #define ATTACHMENTS_MAX   16u           /* readers of one container's output */

@@ -38,6 +38,7 @@ void process_spec_clear(ProcessSpec *spec)
         g_free(spec->argv);
         g_free(spec->environment);
         g_free(spec->working_directory);
+        filters_clear(&spec->filters);
         *spec = (ProcessSpec){0};
 }
 
@@ -117,11 +118,21 @@ static bool check_capabilities(const ProcessSpec *spec, GError **error)
                                      capability_name((unsigned) __builtin_ctzll(outside)));
 }
 
+static bool check_filters(const ProcessSpec *spec, GError **error)
+{
+        if (spec->seccomp_log && !spec->seccomp)
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "SeccompLog tells what the filter refuses, and Seccomp says that "
+                                 "there is none");
+        return spec->filters.n == 0 || spec->no_new_privileges ||
+               error_set(error, RUNTIME_ERROR_INVALID_ARGS, "SeccompFilters needs NoNewPrivileges");
+}
+
 bool process_spec_validate(const ProcessSpec *spec, GError **error)
 {
         return check_argv(spec, error) && check_sizes(spec, error) &&
                check_environment(spec, error) && check_working_directory(spec, error) &&
-               check_capabilities(spec, error);
+               check_capabilities(spec, error) && check_filters(spec, error);
 }
 
 /* -- what is executed -- */

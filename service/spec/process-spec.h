@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "service/spec/attributes.h"
+#include "service/spec/filters.h"
 
 typedef struct ProcessSpec {
         /* each in one block of memory */
@@ -17,6 +18,8 @@ typedef struct ProcessSpec {
         uint64_t capabilities;   /* beside the default set, as a mask */
         uint64_t bounding_set;   /* nothing else is had; as a mask */
         bool seccomp;
+        bool seccomp_log; /* calls that the filter refuses are told */
+        Filters filters;  /* beside it */
         bool no_new_privileges;
         ProcessAttributes attributes;
 } ProcessSpec;

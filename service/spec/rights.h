@@ -23,6 +23,7 @@ typedef struct Rights {
         uint64_t user_capabilities; /* what another user has of them, as its ambient set */
         RightsFilter filter;
         uint64_t filter_capabilities; /* the calls that these are for pass the filter, a mask */
+        bool tells_refusals;          /* of the filter, see container/events/denials.h */
         bool no_new_privileges;
         bool has_inner_namespace; /* a second user namespace locks its mounts */
         bool has_user_namespace;  /* else its root is the host's */

@@ -48,6 +48,7 @@ static const struct {
         {INTERFACE_CONTAINER, "Exited", "exited", {"result", "code"}},
         {INTERFACE_EXEC, "Exited", "exited", {"result", "code"}},
         {INTERFACE_CONTAINER, "OutOfMemory", "out-of-memory", {"kills", "level"}},
+        {INTERFACE_CONTAINER, "Denied", "denied", {"call", "count"}},
         {INTERFACE_CONTAINER, "Pressure", "pressure", {"resource", "some_usec"}},
 };
 

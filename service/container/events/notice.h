@@ -8,6 +8,7 @@
 
 typedef enum NoticeKind {
         NOTICE_OUT_OF_MEMORY, /* the word: which limit; the number: kills so far */
+        NOTICE_DENIED,        /* the word: the system call; the number: refusals so far */
         NOTICE_PRESSURE,      /* the word: the resource; the number: microseconds so far */
 } NoticeKind;
 

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <linux/close_range.h>
 #include <linux/keyctl.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -119,8 +118,7 @@ static _Noreturn void set_up_process(const SandboxBase *base, const int *fds, in
                 report_failure(base, STAGE_KEYRING);
         /* after all steps whose calls the filter refuses; while we may load it without
          * no_new_privs */
-        if (plan->seccomp.filter &&
-            syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &plan->seccomp) < 0)
+        if (plan->seccomp.filter && !steps_load_filter(base))
                 report_failure(base, STAGE_SECCOMP);
         if (!steps_drop_capabilities(plan))
                 report_failure(base, STAGE_CAPABILITIES);
@@ -141,6 +139,8 @@ static _Noreturn void set_up_process(const SandboxBase *base, const int *fds, in
         syscall(SYS_close_range, SANDBOX_FD_BASE, ~0u, CLOSE_RANGE_CLOEXEC);
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
+        /* last of all, for nobody knows what they refuse */
+        steps_load_more_filters(base);
         steps_execute(base);
 }
 

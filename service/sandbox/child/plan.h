@@ -81,6 +81,9 @@ typedef struct SandboxPlan {
         uint64_t capabilities;     /* what stays in the bounding, permitted and effective sets */
         int last_capability;       /* the kernel's highest */
         struct sock_fprog seccomp; /* without `filter`: none */
+        bool seccomp_asks;         /* it asks the service, which gets the listener */
+        const struct sock_fprog *filters; /* the caller's */
+        size_t n_filters;
         bool no_new_privileges;
         char **argv;
         char **environment;

@@ -34,6 +34,7 @@
         X(STAGE_WORKING_DIRECTORY, "change into the working directory")                            \
         X(STAGE_NO_NEW_PRIVS, "set no_new_privs")                                                  \
         X(STAGE_SECCOMP, "load the seccomp filter")                                                \
+        X(STAGE_FILTERS, "load a program of SeccompFilters")                                       \
         X(STAGE_EXEC, "execute the command")
 
 typedef enum SandboxStage {
@@ -46,7 +47,7 @@ typedef enum SandboxStage {
 /* One record from the child, one message on the sync socket. error 0 at STAGE_EXEC: "ready, about
  * to exec" (with the terminal's master, if there is one). The end of the stream after that means
  * that exec happened, or that the child was killed at that moment; the end without any record, that
- * the child was killed. */
+ * the child was killed. error 0 at STAGE_SECCOMP: the listener of the filter comes with it. */
 typedef struct SandboxReport {
         uint32_t stage;
         int32_t error;

@@ -7,6 +7,7 @@
 #include <linux/if.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -355,6 +356,30 @@ bool steps_drop_capabilities(const SandboxPlan *plan)
                         return false;
         /* again, as in steps_set_ids() */
         return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
+}
+
+/* The listener goes to the service, and no copy of it stays: while there is one, the kernel waits
+ * for an answer to each call that it asks about, also when the service has ended. */
+bool steps_load_filter(const SandboxBase *base)
+{
+        const SandboxPlan *plan = base->plan;
+        unsigned flags = plan->seccomp_asks ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
+        int listener = (int) syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &plan->seccomp);
+
+        if (listener < 0 || !plan->seccomp_asks)
+                return listener >= 0;
+        bool is_sent = report(base, (SandboxReport){.stage = STAGE_SECCOMP}, listener);
+        root_close(listener);
+        return is_sent;
+}
+
+void steps_load_more_filters(const SandboxBase *base)
+{
+        const SandboxPlan *plan = base->plan;
+
+        for (size_t i = 0; i < plan->n_filters; i++)
+                if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &plan->filters[i]) < 0)
+                        report_failure_at(base, STAGE_FILTERS, (uint32_t) i);
 }
 
 /* Through the links in /proc that lead to whatever a process holds, runc's hosts were entered

@@ -27,6 +27,8 @@ bool steps_open_stdio(int dev); /* `dev` is closed */
 int steps_open_terminal(const ProcessAttributes *attributes);
 bool steps_set_attributes(const SandboxPlan *plan);
 /* With the capabilities, the process becomes its user. */
+bool steps_load_filter(const SandboxBase *base); /* the service's */
+void steps_load_more_filters(const SandboxBase *base);
 bool steps_drop_capabilities(const SandboxPlan *plan);
 /* Does the path lead through one of /proc's links to what a process holds? Then errno is
  * SANDBOX_EMAGIC, and the path must not be followed. */

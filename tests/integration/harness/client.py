@@ -20,6 +20,7 @@ OPTION_TYPES = {
     'MemoryHigh': 't', 'MemoryLow': 't', 'CPUWeight': 't', 'CPUQuotaPerSecUSec': 't',
     'Id': 's', 'MemoryMax': 't', 'MemorySwapMax': 't', 'TasksMax': 't', 'Environment': 'aay',
     'WorkingDirectory': 'ay', 'UMask': 'u', 'Hostname': 's', 'Terminal': 'b', 'ReadOnlyRoot': 'b', 'UserNamespace': 's',
+    'SeccompFilters': 'aay', 'SeccompLog': 'b',
     'Network': 's', 'Capabilities': 'as', 'Seccomp': 's', 'NoNewPrivileges': 'b', 'WatchBus': 'b', 'Remove': 'b',
     'RuntimeMaxUSec': 't', 'CPUTimeMaxUSec': 't', 'WatchFD': 'b', 'Mounts': 'a(ayaysas)', 'RootFD': 'h', 'StatusFD': 'h', 'StandardInput': 'h', 'StandardOutput': 'h', 'StandardError': 'h',
     'User': '(uu)', 'SupplementaryGroups': 'au', 'CapabilityBoundingSet': 'as', 'OOMScoreAdjust': 'i',

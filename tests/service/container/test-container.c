@@ -78,11 +78,12 @@ static void on_cleaned(Container *container, void *data)
         g_string_append_c(f->order, '.');
 }
 
-static void on_noticed(Container *container, const Notice *notice, void *data)
+static bool on_noticed(Container *container, const Notice *notice, void *data)
 {
         Fixture *f = data;
 
         g_string_append_c(f->order, 'n');
+        return true;
 }
 
 static const ContainerHooks hooks = {

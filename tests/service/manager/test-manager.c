@@ -82,8 +82,9 @@ static void on_settled(void *data)
         f->n_settled++;
 }
 
-static void on_noticed(Container *container, const Notice *notice, void *data)
+static bool on_noticed(Container *container, const Notice *notice, void *data)
 {
+        return true;
 }
 
 static const ManagerEvents events = {

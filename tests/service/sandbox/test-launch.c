@@ -132,8 +132,9 @@ static void on_cleaned(Container *container, void *data)
         ((Fixture *) data)->n_cleaned++;
 }
 
-static void on_noticed(Container *container, const Notice *notice, void *data)
+static bool on_noticed(Container *container, const Notice *notice, void *data)
 {
+        return true;
 }
 
 static const ContainerHooks hooks = {
