@@ -232,6 +232,33 @@ FIXTURE_TEST(plain)
         g_assert_false(f->order->tree.has_user_namespace);
 }
 
+/* Programs are taken as they are, NUL bytes too, one after another. */
+FIXTURE_TEST(filter_options)
+{
+        const uint8_t code[24] = {6, 0, 0, 0, 0, 0, 0xff, 0x7f, 6};
+
+        up_to_options(f);
+        must(sd_bus_message_append(f->message, "{sv}", "SeccompLog", "b", 1));
+        must(sd_bus_message_open_container(f->message, 'e', "sv"));
+        must(sd_bus_message_append(f->message, "s", "SeccompFilters"));
+        must(sd_bus_message_open_container(f->message, 'v', "aay"));
+        must(sd_bus_message_open_container(f->message, 'a', "ay"));
+        must(sd_bus_message_append_array(f->message, 'y', code, 8));
+        must(sd_bus_message_append_array(f->message, 'y', code, 24));
+        for (unsigned i = 0; i < 4; i++)
+                close_list(f);
+        assert_accepted(f);
+        const Filters *filters = &f->order->process.filters;
+        g_assert_true(f->order->process.seccomp_log);
+        g_assert_cmpuint(filters->n, ==, 2);
+        g_assert_cmpuint(filters->lengths[0], ==, 1);
+        g_assert_cmpuint(filters->lengths[1], ==, 3);
+        gsize size;
+        const uint8_t *all = g_bytes_get_data(filters->code, &size);
+        g_assert_cmpmem(all, size - 24, code, 8);
+        g_assert_cmpmem(all + 8, size - 8, code, 24);
+}
+
 /* Every option of the table reaches its own field. */
 FIXTURE_TEST(every_option)
 {
@@ -281,7 +308,8 @@ FIXTURE_TEST(every_option)
         mount_words(f, "", "/scratch", "tmpfs", (const char *[]){"size=1k", "mode=700", NULL});
         close_mounts(f);
         assert_accepted(f);
-        g_assert_cmpuint(n, ==, 40); /* a new one belongs into this test, but for fds */
+        /* a new one belongs into this test, but for fds, and those of filter_options */
+        g_assert_cmpuint(n, ==, 42);
         g_assert_cmpstr(f->order->id, ==, "web");
         g_assert_cmpuint(f->order->resources.memory_max, ==, 10485760);
         g_assert_cmpuint(f->order->resources.memory_swap_max, ==, 4096);

@@ -539,6 +539,36 @@ FIXTURE_TEST(rights_refused)
         assert_each_refused(f, &info, changes, G_N_ELEMENTS(changes));
 }
 
+/* Programs beside the filter come back as they were, as many as there may be; what does not fit
+ * together is not taken for none. */
+FIXTURE_TEST(filters)
+{
+        static const Change changes[] = {
+                {"Filters=", ""},
+                {"Filters=", "Filters=AAAA"},
+                {"FilterLengths=", ""},
+                {"FilterLengths=", "FilterLengths=0"},
+                {"FilterLengths=", "FilterLengths=1;4095;1"},
+                {"FilterLengths=", "FilterLengths=1;1;1;1;1;1;1;1;4088"},
+        };
+        ContainerInfo info = make_live(7, "web");
+        g_autofree uint8_t *code = g_malloc0(FILTERS_LENGTH_MAX * FILTER_INSTRUCTION_SIZE);
+
+        memset(code, 0xa5, 800);
+        info.rights.tells_refusals = true;
+        g_assert_true(filters_add(&info.filters, code, 8, NULL));
+        g_assert_true(filters_add(&info.filters, code, (FILTERS_LENGTH_MAX - 1) * 8, NULL));
+        save(f, &info, "");
+        g_assert_cmpuint(load(f), ==, 1);
+        const ContainerInfo *loaded = f->loaded->pdata[0];
+        g_assert_true(loaded->rights.tells_refusals);
+        g_assert_cmpuint(loaded->filters.n, ==, 2);
+        g_assert_cmpuint(loaded->filters.lengths[1], ==, FILTERS_LENGTH_MAX - 1);
+        g_assert_true(g_bytes_equal(loaded->filters.code, info.filters.code));
+        assert_each_refused(f, &info, changes, G_N_ELEMENTS(changes));
+        filters_clear(&info.filters);
+}
+
 /* One that was saved before ids were recorded is taken over, and its rights are unknown. */
 FIXTURE_TEST(rights_without_ids)
 {
