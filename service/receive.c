@@ -125,15 +125,25 @@ void receive_learned(const char *name, const Credentials *caller)
 /* -- a message that brings descriptors -- */
 
 /* Looks at the next byte without taking it: the descriptors of a message come with its first. There
- * is no room for them, so the kernel makes none, and says that something was left out. */
-static bool brings_fds(int bus)
+ * is no room for them, so the kernel makes none, and says that something was left out. Returns what
+ * recvmsg() does. */
+static ssize_t peek(int bus, bool *ret_brings_fds)
 {
         char byte;
         struct iovec iov = {&byte, 1};
         struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+        ssize_t n = syscall(SYS_recvmsg, bus, &message, MSG_PEEK | MSG_DONTWAIT);
 
-        return syscall(SYS_recvmsg, bus, &message, MSG_PEEK | MSG_DONTWAIT) > 0 &&
-               (message.msg_flags & MSG_CTRUNC);
+        *ret_brings_fds = n > 0 && (message.msg_flags & MSG_CTRUNC);
+        return n;
+}
+
+static bool brings_fds(int bus)
+{
+        bool brings;
+
+        peek(bus, &brings);
+        return brings;
 }
 
 /* In place of a receiver that is full, or was killed, another one is asked. */
@@ -217,7 +227,12 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
         /* in a child of the service the number means something else */
         if (fd == guarded && message->msg_control && getpid() == service) {
-                if (brings_fds(fd))
+                bool brings;
+
+                /* nothing was there: what has come since may bring some */
+                if (peek(fd, &brings) < 0)
+                        return -1;
+                if (brings)
                         return receive(fd, message);
                 message->msg_controllen = 0;
         }

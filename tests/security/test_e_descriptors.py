@@ -4,14 +4,20 @@ tests/integration/test_hostile.py."""
 import contextlib
 import ctypes
 import os
+import random
+import shutil
 import socket
 import time
 
 from harness.case import Case
 from harness.client import MANAGER, NAME, PATH
+from harness.files import read
+from harness.hostile import wire
 from harness.hostile_case import Hostile
 from harness.invariants import RECEIVER, processes
+from harness.place import Place
 from harness.wire import NO_REPLY_EXPECTED, spawn_body
+from harness.world import USERS
 
 CLOSERS_PER_UID = 16  # service/spec/limits.h
 FDS = 16              # that the bus passes in one message
@@ -199,3 +205,28 @@ class Descriptors(Hostile):
                 for fd in fds:
                     os.close(fd)
             self.runs()
+
+
+class Moments(Hostile):
+    def test_at_any_moment(self):
+        """E22: a message with descriptors that comes right after the service has looked whether there is one is received
+        as any other."""
+        if not shutil.which('strace'):
+            self.skipTest('NOT RUN: there is no strace')
+        place, late = Place(self, 'moments'), 20000  # each look takes so many µs, after the kernel has answered
+        tracer = self.started('strace', '-qq', '-o', '/dev/null', '-e', 'trace=recvmsg', '-e', f'inject=recvmsg:delay_exit={late}', '-p',
+                              str(place.process.pid))
+        self.eventually(lambda: 'TracerPid:\t0\n' not in read(f'/proc/{place.process.pid}/status'), what='the tracer')
+        connection = wire(place.bus.address, USERS['carol'])
+        self.addCleanup(connection.close)
+        with open('/dev/null') as file:
+            for _ in self.rounds(30):
+                for _ in range(4):  # wait to be served, so that it looks again and again when all are there
+                    connection.send(NAME, PATH, 'org.freedesktop.DBus.Peer', 'Ping', flags=NO_REPLY_EXPECTED)
+                time.sleep(random.uniform(10, 35) * late / 1e6)
+                serial = connection.send(NAME, PATH, MANAGER, 'Spawn', 'ayaaya{uh}a{sv}', spawn_body('/nowhere', [(0, 0)]),
+                                         fds=[file.fileno()])
+                self.assertIsNotNone(connection.replies({serial})[serial])
+        tracer.terminate()
+        tracer.wait()
+        place.client.ping(timeout=10)
