@@ -233,6 +233,17 @@ static bool method_open_pidfd(Server *server, Container *container, sd_bus_messa
                fd_replies_send(server->fd_replies, message, container_pidfd(container), id, error);
 }
 
+static bool method_open_root_directory(Server *server, Container *container,
+                                       sd_bus_message *message, GError **error)
+{
+        autofd int fd = -1;
+
+        return fd_replies_may(server->fd_replies, message, error) &&
+               container_open_root(container, &fd, error) &&
+               fd_replies_send(server->fd_replies, message, fd, container_info(container)->id,
+                               error);
+}
+
 static bool method_get_processes(Server *server, Container *container, sd_bus_message *message,
                                  GError **error)
 {

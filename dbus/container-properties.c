@@ -21,6 +21,7 @@
 #define FITS_result(field) IS(field, ContainerResult)
 #define FITS_limit(field)  IS(field, LimitHit)
 #define FITS_usage(field)  IS(field, CgroupUsage)
+#define FITS_labels(field) IS(field, char **)
 
 static int append_u32(sd_bus_message *reply, const void *field)
 {
@@ -75,6 +76,16 @@ static int append_usage(sd_bus_message *reply, const void *field)
         const CgroupUsage *usage = field;
 
         return figures_append(reply, usage->known, usage->values, _CGROUP_USAGE_MAX);
+}
+
+static int append_labels(sd_bus_message *reply, const void *field)
+{
+        char *const *label = *(char **const *) field;
+        int r = sd_bus_message_open_container(reply, 'a', "{ss}");
+
+        for (; r >= 0 && label && *label; label += 2)
+                r = sd_bus_message_append(reply, "{ss}", label[0], label[1]);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
 /* -- the rows -- */

@@ -33,7 +33,8 @@
         X(OOMKills, u64, oom_kills, PROPERTY_AT_END)                                               \
         X(MemoryMax, u64, memory_max, PROPERTY_CHANGES)                                            \
         X(Deviations, texts, deviations, PROPERTY_CONST)                                           \
-        X(Usage, usage, usage, PROPERTY_EXPLICIT)
+        X(Usage, usage, usage, PROPERTY_EXPLICIT)                                                  \
+        X(Labels, labels, labels, PROPERTY_EXPLICIT)
 
 /* The types, as D-Bus has them; how a field becomes a value of each stands in the .c. */
 #define PROPERTY_TYPE_u32    "u"
@@ -45,6 +46,7 @@
 #define PROPERTY_TYPE_result "s"
 #define PROPERTY_TYPE_limit  "s"
 #define PROPERTY_TYPE_usage  "a{sv}"
+#define PROPERTY_TYPE_labels "a{ss}"
 
 enum {
         PROPERTY_CONST = 0,

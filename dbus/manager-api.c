@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dbus/connection/error-map.h"
+#include "dbus/live/manager-methods.h"
 #include "dbus/methods.h"
 #include "dbus/names.h"
 #include "dbus/paths.h"
@@ -118,7 +119,6 @@ static int append_container(sd_bus_message *reply, Container *container)
                                      info->created_usec, path);
 }
 
-/* No filter is known yet, so any key is an unknown one. */
 static int method_list_containers(sd_bus_message *message, void *data, sd_bus_error *ret_error)
 {
         Server *server = data;
@@ -128,21 +128,17 @@ static int method_list_containers(sd_bus_message *message, void *data, sd_bus_er
 
         if (!caller)
                 return error_map_set(ret_error, error);
-        int r = sd_bus_message_enter_container(message, 'a', "{sv}");
-        if (r >= 0)
-                r = sd_bus_message_at_end(message, false);
-        if (r < 0)
-                return r;
-        if (r == 0)
-                return sd_bus_error_set(ret_error, SD_BUS_ERROR_INVALID_ARGS,
-                                        "unknown key in the filter");
+        g_autofree char **labels = NULL;
+        if (!filter_read(message, &labels, &error))
+                return error_map_set(ret_error, error);
         g_autoptr(GPtrArray) list =
                 manager_list(server->manager, caller->uid == 0 ? UID_ANY : caller->uid);
-        r = sd_bus_message_new_method_return(message, &reply);
+        int r = sd_bus_message_new_method_return(message, &reply);
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "(ssuto)");
         for (guint i = 0; i < list->len && r >= 0; i++)
-                r = append_container(reply, list->pdata[i]);
+                if (filter_passes(labels, container_info(list->pdata[i])))
+                        r = append_container(reply, list->pdata[i]);
         if (r >= 0)
                 r = sd_bus_message_close_container(reply);
         if (r >= 0)

@@ -32,10 +32,15 @@
           METHOD_OWNER_IS_ASKED)                                                                   \
         X(GetContainer, ("s", id), ("o", container), method_get_container, ACTION_INSPECT,         \
           METHOD_OWNER_IS_FREE)                                                                    \
+        X(GetContainerByPIDFD, ("h", pidfd), ("s", id, "o", container),                            \
+          method_get_container_by_pidfd, NULL, METHOD_OWNER_IS_FREE)                               \
         X(ListContainers, ("a{sv}", filter), ("a(ssuto)", containers), method_list_containers,     \
-          NULL, METHOD_OWNER_IS_FREE)
+          NULL, METHOD_OWNER_IS_FREE)                                                              \
+        X(GetFeatures, METHOD_NOTHING, ("a{sv}", features), method_get_features, NULL,             \
+          METHOD_OWNER_IS_FREE)
 
-/* OpenPIDFD is "manage": whoever has the fd can signal. */
+/* OpenPIDFD is "manage": whoever has the fd can signal. OpenRootDirectory is "exec": it shows
+ * files, as a command inside would. */
 #define CONTAINER_METHODS(X)                                                                       \
         X(Start, METHOD_NOTHING, METHOD_NOTHING, method_start, ACTION_MANAGE,                      \
           METHOD_OWNER_IS_FREE)                                                                    \
@@ -59,6 +64,8 @@
           ACTION_EXEC, METHOD_OWNER_IS_FREE)                                                       \
         X(OpenPIDFD, METHOD_NOTHING, ("h", pidfd), method_open_pidfd, ACTION_MANAGE,               \
           METHOD_OWNER_IS_FREE)                                                                    \
+        X(OpenRootDirectory, METHOD_NOTHING, ("h", root), method_open_root_directory, ACTION_EXEC, \
+          METHOD_OWNER_IS_FREE)                                                                    \
         X(ReadLog, ("t", offset, "u", max), ("t", next, "ay", data), method_read_log,              \
           ACTION_INSPECT, METHOD_OWNER_IS_FREE)                                                    \
         X(OpenLog, ("a{sv}", options), ("h", log), method_open_log, ACTION_INSPECT,                \
@@ -66,6 +73,8 @@
         X(GetProcesses, METHOD_NOTHING, ("a(us)", processes), method_get_processes,                \
           ACTION_INSPECT, METHOD_OWNER_IS_FREE)                                                    \
         X(GetStats, METHOD_NOTHING, ("a{sv}", stats), method_get_stats, ACTION_INSPECT,            \
+          METHOD_OWNER_IS_FREE)                                                                    \
+        X(GetConfig, METHOD_NOTHING, ("a{sv}", config), method_get_config, ACTION_INSPECT,         \
           METHOD_OWNER_IS_FREE)                                                                    \
         X(Exec, ("aay", argv, "a{uh}", fds, "a{sv}", options), ("o", exec), method_exec,           \
           ACTION_EXEC, METHOD_OWNER_IS_FREE)                                                       \

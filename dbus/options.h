@@ -15,6 +15,8 @@
 #define CONTAINER_OPTIONS(X)                                                                       \
         X(Id, "s", "name", "NAME",                                                                 \
           "name of the container, unique for its owner (default: container-N)")                    \
+        X(Labels, "a{ss}", "label", "KEY=VALUE",                                                   \
+          "give the container a label to find it by; may be repeated")                             \
         WATCH_OPTIONS(X)                                                                           \
         X(StatusFD, "h", "", "", "a pipe that gets a line of JSON for each step of the container") \
         X(WatchFD, "b", "", "", "end the container when nobody reads StatusFD any more")           \

@@ -21,15 +21,24 @@
 #include "dbus/waiting.h"
 #include "polkit/authority.h"
 #include "service/cgroup/cgroup.h"
+#include "service/cgroup/start/abilities.h"
 #include "service/manager/manager.h"
 #include "service/rootfs/lookup.h"
 #include "service/spec/credentials.h"
+
+/* What was found at start. */
+typedef struct ServiceFeatures {
+        CgroupAbilities cgroups;
+        bool has_id_ranges;
+        const char *no_sandbox; /* why no container can be started; NULL: they can */
+} ServiceFeatures;
 
 typedef struct ServerOptions {
         sd_bus *bus; /* borrowed; not yet served */
         /* The caller of a private connection, who needs no permission; NULL on a bus. */
         const Credentials *peer;
         CgroupMode cgroup_mode;
+        ServiceFeatures features;
         Activity activity;
         IntakeSenders senders;
 } ServerOptions;

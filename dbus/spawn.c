@@ -5,6 +5,7 @@
 #include "dbus/connection/error-map.h"
 #include "dbus/paths.h"
 #include "dbus/server.h"
+#include "dbus/decode/made-with.h"
 #include "dbus/decode/spec-decode.h"
 #include "polkit/actions.h"
 #include "service/rootfs/id-map.h"
@@ -54,6 +55,7 @@ static void on_authorized(Request *request, void *data)
         Server *server = spawn->server;
         Order *order = spawn->order;
 
+        order->made_with = made_with_read(request_message(request), order);
         if (order->watch_bus && !server->options.peer)
                 order->watcher = waiting_watcher(
                         server->options.bus, sd_bus_message_get_sender(request_message(request)));

@@ -225,6 +225,17 @@ static unsigned count_prepared(const Service *service)
         return is_of_use ? service->config.prepared_sandboxes : 0;
 }
 
+static ServiceFeatures find_features(const Service *service)
+{
+        ServiceFeatures features = {
+                .has_id_ranges = service->is_root,
+                .no_sandbox = service->profile ? NULL : service->profile_error->message,
+        };
+
+        cgroup_find_abilities(service->cgroups, &features.cgroups);
+        return features;
+}
+
 static void wire(Service *service)
 {
         bool is_embedded = service_is_embedded(service);
@@ -234,6 +245,7 @@ static void wire(Service *service)
                 .bus = service->bus,
                 .peer = is_embedded ? &service->peer : NULL,
                 .cgroup_mode = cgroup_tree_mode(service->cgroups),
+                .features = find_features(service),
                 .activity = service->options.activity,
                 .senders = {receive_next, receive_learned},
         });

@@ -150,6 +150,12 @@ static void strings_to_json(char *const *strings, Json *json)
 void properties_to_json(const Properties *properties, Json *json)
 {
         json_open(json, '{');
+        properties_members_to_json(properties, json);
+        json_close(json, '}');
+}
+
+void properties_members_to_json(const Properties *properties, Json *json)
+{
         for (unsigned i = 0; i < properties->list->len; i++) {
                 const Property *property = &g_array_index(properties->list, Property, i);
 
@@ -165,5 +171,4 @@ void properties_to_json(const Properties *properties, Json *json)
                 else
                         json_unsigned(json, property->number);
         }
-        json_close(json, '}');
 }

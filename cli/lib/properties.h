@@ -2,7 +2,7 @@
 
 /* All properties of a container, in the order of the service's reply. Owns the reply; knows no
  * property by name, so those of a newer service show up in JSON without a change here. Called by
- * `status`. */
+ * `status` and `inspect`. */
 
 #include "cli/lib/client.h"
 #include "cli/lib/json.h"
@@ -25,3 +25,4 @@ const char *properties_text(const Properties *properties, const char *name);
 uint64_t properties_number(const Properties *properties, const char *name);
 
 void properties_to_json(const Properties *properties, Json *json);
+void properties_members_to_json(const Properties *properties, Json *json); /* without brackets */

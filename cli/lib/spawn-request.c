@@ -69,7 +69,7 @@ bool spawn_request_is_true(const SpawnRequest *request, SpawnOption option)
         return request->values[option] && means_yes(request->values[option]);
 }
 
-/* The index of the variable that `assignment` sets, or -1. */
+/* The index of what has the name that stands in `assignment`, or -1. */
 static int find_variable(const GPtrArray *given, const char *assignment)
 {
         size_t length = strcspn(assignment, "=") + 1;
@@ -80,14 +80,27 @@ static int find_variable(const GPtrArray *given, const char *assignment)
         return -1;
 }
 
-void spawn_request_set_variable(SpawnRequest *request, const char *assignment)
+static void set_named(SpawnRequest *request, SpawnOption option, const char *assignment)
 {
-        GPtrArray *given = request->values[SPAWN_Environment];
+        GPtrArray *given = request->values[option];
         int place = find_variable(given, assignment);
 
         if (place >= 0)
                 g_ptr_array_remove_index(given, (unsigned) place);
-        spawn_request_add(request, SPAWN_Environment, assignment);
+        spawn_request_add(request, option, assignment);
+}
+
+void spawn_request_set_variable(SpawnRequest *request, const char *assignment)
+{
+        set_named(request, SPAWN_Environment, assignment);
+}
+
+void spawn_request_set_label(SpawnRequest *request, const char *label)
+{
+        g_autofree char *whole =
+                strchr(label, '=') ? g_strdup(label) : g_strconcat(label, "=", NULL);
+
+        set_named(request, SPAWN_Labels, whole);
 }
 
 void spawn_request_default_variable(SpawnRequest *request, const char *name, const char *value)
@@ -194,6 +207,17 @@ static int append_strings(sd_bus_message *call, char type, const GPtrArray *valu
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
+static int append_labels(sd_bus_message *call, char type, const GPtrArray *values)
+{
+        int r = sd_bus_message_open_container(call, 'a', "{ss}");
+
+        for (unsigned i = 0; r >= 0 && i < values->len; i++) {
+                g_auto(GStrv) halves = g_strsplit(values->pdata[i], "=", 2);
+                r = sd_bus_message_append(call, "{ss}", halves[0], halves[1]);
+        }
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
 static int append_byte_strings(sd_bus_message *call, const void *const *strings, unsigned n)
 {
         int r = sd_bus_message_open_container(call, 'a', "ay");
@@ -242,6 +266,7 @@ static const struct {
         {"u", append_number},      {"ay", append_path},           {"as", append_strings},
         {"aay", append_variables}, {"a(ayaysas)", append_mounts}, {"i", append_signed},
         {"au", append_numbers},    {"(uu)", append_ids},          {"(tt)", append_pair},
+        {"a{ss}", append_labels},
 };
 
 static int append_value(sd_bus_message *call, const char *signature, const GPtrArray *values)

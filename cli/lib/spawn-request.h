@@ -40,6 +40,8 @@ void spawn_request_add(SpawnRequest *request, SpawnOption option, const char *va
 /* Sets an environment variable, given as NAME=VALUE, in place of an earlier value: the service
  * takes each name once. */
 void spawn_request_set_variable(SpawnRequest *request, const char *assignment);
+/* Sets a label, given as KEY or KEY=VALUE, in the same way. */
+void spawn_request_set_label(SpawnRequest *request, const char *label);
 /* Sets a variable unless it is set already. */
 void spawn_request_default_variable(SpawnRequest *request, const char *name, const char *value);
 

@@ -51,7 +51,30 @@ static int read_listing(Client *client, sd_bus_message *reply, GPtrArray *contai
         return r;
 }
 
+static int append_filter(sd_bus_message *call, char **labels)
+{
+        if (!labels || !*labels)
+                return sd_bus_message_append(call, "a{sv}", 0);
+        int r = sd_bus_message_open_container(call, 'a', "{sv}");
+        if (r >= 0)
+                r = sd_bus_message_open_container(call, 'e', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append(call, "s", "Labels");
+        if (r >= 0)
+                r = sd_bus_message_open_container(call, 'v', "as");
+        if (r >= 0)
+                r = sd_bus_message_append_strv(call, labels);
+        for (int i = 0; i < 3 && r >= 0; i++)
+                r = sd_bus_message_close_container(call);
+        return r;
+}
+
 GPtrArray *listing_fetch(Client *client)
+{
+        return listing_fetch_labelled(client, NULL);
+}
+
+GPtrArray *listing_fetch_labelled(Client *client, char **labels)
 {
         g_autoptr(sd_bus_message) call = NULL, reply = NULL;
         g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
@@ -59,7 +82,7 @@ GPtrArray *listing_fetch(Client *client)
         int r = client_new_call(client, MANAGER_PATH, INTERFACE_MANAGER, "ListContainers", &call);
 
         if (r >= 0)
-                r = sd_bus_message_append(call, "a{sv}", 0);
+                r = append_filter(call, labels);
         if (r >= 0 && client_call(client, call, 0, &error, &reply) < 0) {
                 client_complain(client, NULL, &error);
                 return NULL;

@@ -22,3 +22,5 @@ bool listing_is_ours(const Client *client, const ListedContainer *container);
 
 /* All containers that the caller may see, as ListedContainer; NULL after a complaint. */
 GPtrArray *listing_fetch(Client *client);
+/* Those with all of these labels, each KEY or KEY=VALUE; without any, all. */
+GPtrArray *listing_fetch_labelled(Client *client, char **labels);

@@ -8,7 +8,7 @@ _naivec_ids()
 _naivec()
 {
         local cur=${COMP_WORDS[COMP_CWORD]} word verb='' i
-        local verbs='run create exec start list status ps stats events wait kill stop pause resume update delete logs attach'
+        local verbs='run create exec start list status inspect ps stats events wait kill stop pause resume update delete logs attach features version'
 
         for ((i = 1; i < COMP_CWORD; i++)); do
                 word=${COMP_WORDS[i]}
@@ -23,7 +23,7 @@ _naivec()
                 mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur")
         elif [[ $verb == run || $verb == create ]]; then
                 mapfile -t COMPREPLY < <(compgen -d -- "$cur")
-        elif [[ $verb != list ]]; then
+        elif [[ $verb != list && $verb != features && $verb != version ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "$(_naivec_ids)" -- "$cur")
         fi
 }

@@ -18,9 +18,11 @@ static const Verb verbs[] = {
         {"exec", "ID COMMAND [ARGUMENT…]", "Execute one more command in a container", 1, -1, true,
          verb_exec_flags, verb_exec},
         {"start", "ID…", "Start created containers", 1, -1, false, NULL, verb_start},
-        {"list", "", "List containers", 0, 0, false, NULL, verb_list},
+        {"list", "", "List containers", 0, 0, false, verb_list_flags, verb_list},
         {"status", "ID…", "Show containers and their last output", 1, -1, false, verb_status_flags,
          verb_status},
+        {"inspect", "[ID…]", "Show all that is known of containers, as JSON", 0, -1, false, NULL,
+         verb_inspect},
         {"ps", "ID", "Show the processes of a container", 1, 1, false, NULL, verb_ps},
         {"stats", "[ID…]", "Show what containers use", 0, -1, false, verb_stats_flags, verb_stats},
         {"events", "[ID…]", "Tell what happens to containers, as it happens", 0, -1, false,
@@ -40,6 +42,10 @@ static const Verb verbs[] = {
         {"logs", "ID", "Show a container's output", 1, 1, false, verb_logs_flags, verb_logs},
         {"attach", "ID", "Attach to a container's terminal", 1, 1, false, verb_attach_flags,
          verb_attach},
+        {"features", "", "Show what this machine has for containers", 0, 0, false, NULL,
+         verb_features},
+        {"version", "", "Show the versions of naivec and the service", 0, 0, false, NULL,
+         verb_version},
         {0},
 };
 

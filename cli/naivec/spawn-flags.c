@@ -195,6 +195,15 @@ static char *take_group(SpawnRequest *request, SpawnOption option, const char *t
         return NULL;
 }
 
+/* KEY=VALUE, or KEY with an empty value, as with podman; the last one of a key counts. */
+static char *take_label(SpawnRequest *request, SpawnOption option, const char *text)
+{
+        if (!*text || *text == '=' || !is_utf8(text))
+                return refusal(option, text, "KEY or KEY=VALUE, in UTF-8");
+        spawn_request_set_label(request, text);
+        return NULL;
+}
+
 static char *take_oom_score(SpawnRequest *request, SpawnOption option, const char *text)
 {
         uint64_t score;
@@ -236,6 +245,7 @@ static const struct {
         [SPAWN_CPUWeight] = {.take = take_shares},
         [SPAWN_Capabilities] = {.take = take_capability},
         [SPAWN_Environment] = {.letter = 'e', .take = take_variable},
+        [SPAWN_Labels] = {.letter = 'l', .take = take_label},
         [SPAWN_MemoryMax] = {.letter = 'm', .take = take_limit},
         [SPAWN_MemorySwapMax] = {.take = take_swap},
         [SPAWN_OOMScoreAdjust] = {.take = take_oom_score},

@@ -5,12 +5,29 @@
 #include "dbus/decode/arguments.h"
 #include "dbus/decode/decoders.h"
 #include "service/spec/error.h"
+#include "service/spec/labels.h"
 #include "service/util/envelope.h"
 
 DECODE(Id, arguments_read_string, id)
 DECODE(WatchBus, arguments_read_bool, watch_bus)
 DECODE(WatchFD, arguments_read_bool, watch_fd)
 DECODE(Remove, arguments_read_bool, remove)
+
+bool decode_Labels(sd_bus_message *message, Order *order, GError **error)
+{
+        g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(g_free);
+        const char *key, *value;
+        int r = sd_bus_message_enter_container(message, 'a', "{ss}");
+
+        while (r >= 0 && (r = sd_bus_message_read(message, "{ss}", &key, &value)) > 0)
+                if (!labels_add(list, key, value, error))
+                        return false;
+        if (r < 0 || (r = sd_bus_message_exit_container(message)) < 0)
+                return arguments_malformed(error, r, "Labels");
+        g_ptr_array_add(list, NULL);
+        order->labels = (char **) g_ptr_array_steal(list, NULL);
+        return true;
+}
 
 static const char *name_type(mode_t mode)
 {

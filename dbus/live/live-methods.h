@@ -10,5 +10,7 @@ void processes_answer(Server *server, const Container *container, Request *reque
 
 bool method_set_pressure_trigger(Server *server, Container *container, sd_bus_message *message,
                                  GError **error);
+bool method_get_config(Server *server, Container *container, sd_bus_message *message,
+                       GError **error);
 bool method_get_stats(Server *server, Container *container, sd_bus_message *message,
                       GError **error);

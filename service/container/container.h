@@ -72,6 +72,9 @@ bool container_update(Container *container, const Resources *resources, GError *
 /* `noticed` tells of pressure from then on, see pressure_set(). */
 bool container_set_pressure(Container *container, PressureResource resource,
                             uint64_t threshold_usec, uint64_t window_usec, GError **error);
+/* The root directory of its main process, as a mere path (O_PATH): whoever uses it needs the rights
+ * to each thing there itself, as the mounts inside show them. */
+bool container_open_root(const Container *container, int *ret, GError **error);
 /* Sends `signal` to the main process, and SIGKILL to all when `timeout_usec` is over (UINT64_MAX:
  * never). A paused container goes on. */
 bool container_stop(Container *container, int signal, uint64_t timeout_usec, GError **error);

@@ -1,11 +1,16 @@
 /* What a caller does to a container that is there: start it, signal it, end it; and what its
  * StatusFD is told of it. */
 
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 
 #include "service/cgroup/live/update.h"
 #include "service/container/internal.h"
 #include "service/spec/error.h"
+#include "service/util/fd.h"
 
 bool container_wrong_state(const Container *container, const char *verb, GError **error)
 {
@@ -83,6 +88,28 @@ bool container_stop(Container *container, int signal, uint64_t timeout_usec, GEr
             !container_let_act(container, error))
                 return false;
         process_set_time(container->process, timeout_usec);
+        return true;
+}
+
+/* Of an adopted process somebody else may learn the end first, and its number be given away. */
+bool container_open_root(const Container *container, int *ret, GError **error)
+{
+        int pidfd = container_pidfd(container);
+        char path[32];
+
+        if (pidfd < 0)
+                return container_wrong_state(container, "open the root directory of", error);
+        snprintf(path, sizeof path, "/proc/%d/root", (int) container->info.pid);
+        autofd int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int errnum = errno;
+        if (poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, 0) != 0)
+                return error_set(error, RUNTIME_ERROR_INVALID_STATE, "container '%s' has ended",
+                                 container->info.id);
+        if (fd < 0)
+                return error_set_errno(error, RUNTIME_ERROR_FAILED, errnum,
+                                       "cannot open the root directory of container '%s'",
+                                       container->info.id);
+        *ret = steal_fd(&fd);
         return true;
 }
 

@@ -49,6 +49,8 @@ void container_info_clear(ContainerInfo *info)
         g_free(info->watcher);
         g_strfreev(info->deviations);
         filters_clear(&info->filters);
+        g_strfreev(info->labels);
+        g_clear_pointer(&info->made_with, g_variant_unref);
         *info = (ContainerInfo){0};
 }
 

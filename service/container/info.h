@@ -3,6 +3,7 @@
 /* What is known of one container, as plain data: what anybody who may see it may know, and what a
  * record keeps for the next service. */
 
+#include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -54,7 +55,11 @@ typedef struct ContainerInfo {
         uint64_t memory_max; /* bytes; UINT64_MAX: no limit */
         bool remove;         /* gone after its exit */
         char **deviations;   /* see order_deviations() */
-        CgroupUsage usage;   /* as it was at the end; before that see container_usage() */
+        char **labels;       /* see labels.h; NULL: none */
+        /* What the caller said, a{sv}, by the names of Spawn's arguments and options. NULL: not
+         * known. This floor only keeps it. */
+        GVariant *made_with;
+        CgroupUsage usage; /* as it was at the end; before that see container_usage() */
         /* for the next service, should this one end before the container does */
         /* The caller whose leaving ends the container, as the bus layer wrote it; NULL: none. */
         char *watcher;

@@ -20,7 +20,7 @@
 #define USAGE_GROUP    "Usage"
 #define RECORD_VERSION 3
 #define RECORD_OLDEST  2 /* the version before is read: an upgrade ends no container */
-#define RECORD_MAX     65536
+#define RECORD_MAX     (65536 + 4 * LABELS_BYTES_MAX + 2 * MADE_WITH_BYTES_MAX)
 
 static void log_name(uint64_t serial, char name[32])
 {
@@ -95,6 +95,38 @@ static void add_usage(GKeyFile *file, const CgroupUsage *usage)
                                               usage->values[i]);
 }
 
+static void add_given(GKeyFile *file, const ContainerInfo *info)
+{
+        if (info->labels)
+                g_key_file_set_string_list(file, GROUP, "Labels",
+                                           (const char *const *) info->labels,
+                                           g_strv_length(info->labels));
+        if (!info->made_with)
+                return;
+        g_autofree char *text = g_base64_encode(g_variant_get_data(info->made_with),
+                                                g_variant_get_size(info->made_with));
+        g_key_file_set_string(file, GROUP, "MadeWith", text);
+}
+
+/* What is missing was not said, or a service before this one did not keep it. */
+static bool parse_given(GKeyFile *file, ContainerInfo *info, GError **error)
+{
+        g_autofree char *text = g_key_file_get_string(file, GROUP, "MadeWith", NULL);
+        gsize length;
+
+        info->labels = g_key_file_get_string_list(file, GROUP, "Labels", &length, NULL);
+        if (info->labels && length % 2)
+                return error_set(error, RUNTIME_ERROR_FAILED, "a key of Labels has no value");
+        if (!text)
+                return true;
+        guchar *bytes = g_base64_decode(text, &length);
+        g_autoptr(GBytes) data = g_bytes_new_take(bytes, length);
+        info->made_with =
+                g_variant_ref_sink(g_variant_new_from_bytes(G_VARIANT_TYPE_VARDICT, data, false));
+        return g_variant_is_normal_form(info->made_with) ||
+               error_set(error, RUNTIME_ERROR_FAILED, "MadeWith is bad");
+}
+
 /* What is missing is not known: a service before this one kept no account. */
 static void parse_usage(GKeyFile *file, CgroupUsage *usage)
 {
@@ -137,6 +169,7 @@ bool record_save(int dirfd, const ContainerInfo *info, const OutputLog *log, GEr
         g_key_file_set_string(file, GROUP, "LimitHit", limit_hit_to_string(info->limit_hit));
         g_key_file_set_uint64(file, GROUP, "OOMKills", info->oom_kills);
         g_key_file_set_uint64(file, GROUP, "MemoryMax", info->memory_max);
+        add_given(file, info);
         if (info->state != CONTAINER_STOPPED)
                 add_live(file, info);
         else
@@ -224,6 +257,8 @@ static bool parse(GKeyFile *file, ContainerInfo *info, GError **error)
                 return false;
         if (owner >= UINT32_MAX || code > 255)
                 return error_set(error, RUNTIME_ERROR_FAILED, "Owner or ExitCode is out of range");
+        if (!parse_given(file, info, error))
+                return false;
         parse_usage(file, &info->usage);
         info->owner = (uid_t) owner;
         info->code = (int) code;
@@ -237,12 +272,12 @@ static bool load(int dirfd, const char *name, ContainerInfo *info, int *ret_vers
 {
         g_autoptr(GKeyFile) file = g_key_file_new();
         g_autoptr(GError) local = NULL;
-        char text[RECORD_MAX];
+        g_autofree char *text = g_malloc(RECORD_MAX);
         struct stat status;
 
         if (fstatat(dirfd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(status.st_mode))
                 return error_set(error, RUNTIME_ERROR_FAILED, "not a regular file");
-        ssize_t length = fd_read_file_at(dirfd, name, text, sizeof text);
+        ssize_t length = fd_read_file_at(dirfd, name, text, RECORD_MAX);
         if (length < 0)
                 return error_set_errno(error, RUNTIME_ERROR_FAILED, (int) -length, "cannot read");
         const char *body = memchr(text, '\n', (size_t) length);
@@ -279,7 +314,7 @@ static void take(int dirfd, const char *name, RecordFunc function, void *data)
 {
         ContainerInfo info = {.serial = g_ascii_strtoull(name, NULL, 10)};
         g_autoptr(GError) error = NULL;
-        int version;
+        int version = 0;
 
         if (load(dirfd, name, &info, &version, &error)) {
                 if (version != RECORD_VERSION)

@@ -107,6 +107,8 @@ void manager_create(Manager *manager, Order *consumed, ManagerFunc function, voi
                 .remove = order->remove,
                 .deviations = order_deviations(order),
                 .watcher = g_strdup(order->watcher),
+                .labels = g_steal_pointer(&order->labels),
+                .made_with = g_steal_pointer(&order->made_with),
         };
         Slot *slot = manager_add_slot(manager, &info, g_steal_pointer(&order));
         if (!start_process_somehow(slot, &made, &error)) {

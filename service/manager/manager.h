@@ -102,6 +102,8 @@ GPtrArray *manager_list_execs(Manager *manager, Container *container);
 
 /* NULL: there is none. A container that is still being created is not found. */
 Container *manager_find(Manager *manager, uid_t owner, const char *id);
+/* The live container of `owner`, or of anybody with UID_ANY, that the process `pid` is in. */
+Container *manager_find_by_pid(Manager *manager, uid_t owner, pid_t pid);
 /* The containers of `owner`, or of everybody with UID_ANY, in order of creation. Owned array of
  * borrowed Containers. */
 #define UID_ANY ((uid_t) -1)

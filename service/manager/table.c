@@ -1,6 +1,8 @@
 /* The table of containers: rows come by create.c and restore.c, and stay until slot_drop(). What a
  * row has on disk, its record, is written and deleted here. */
 
+#include <string.h>
+
 #include "service/container/record.h"
 #include "service/manager/internal.h"
 #include "service/spec/error.h"
@@ -185,6 +187,34 @@ GPtrArray *manager_list(Manager *manager, uid_t owner)
         }
         g_ptr_array_sort(list, compare_ages);
         return list;
+}
+
+/* In the container's cgroup or one below it; without cgroups only the main process is known. */
+static bool has_process(const ContainerInfo *info, pid_t pid, const ProcCgroup *cgroups, unsigned n)
+{
+        size_t length = strlen(info->control_group);
+
+        for (unsigned i = 0; i < n && length > 0; i++) {
+                const char *rest = cgroups[i].path + length;
+                if (strncmp(cgroups[i].path, info->control_group, length) == 0 &&
+                    (*rest == '\0' || *rest == '/'))
+                        return true;
+        }
+        return length == 0 && info->pid == pid;
+}
+
+Container *manager_find_by_pid(Manager *manager, uid_t owner, pid_t pid)
+{
+        char text[PROC_CGROUP_SIZE];
+        ProcCgroup cgroups[PROC_CGROUPS_MAX];
+        unsigned n = proc_list_cgroups(pid, text, cgroups);
+        g_autoptr(GPtrArray) list = manager_list(manager, owner);
+
+        for (guint i = 0; i < list->len; i++)
+                if (container_is_live(list->pdata[i]) &&
+                    has_process(container_info(list->pdata[i]), pid, cgroups, n))
+                        return list->pdata[i];
+        return NULL;
 }
 
 unsigned manager_count(Manager *manager)

@@ -13,7 +13,13 @@
 #define ARGV_BYTES_MAX      (2u * 1024 * 1024)
 #define EXEC_PATHS_MAX      256u /* directories of a PATH that are tried */
 #define ID_LENGTH_MAX       64u
-#define HOSTNAME_LENGTH_MAX 64u  /* the kernel's __NEW_UTS_LEN */
+#define HOSTNAME_LENGTH_MAX 64u /* the kernel's __NEW_UTS_LEN */
+#define LABELS_MAX          64u /* as many as an image has, and some more */
+#define LABEL_KEY_MAX       128u
+#define LABELS_BYTES_MAX    16384u /* keys and values together: kept with each record */
+/* Kept of what a container was made with, for GetConfig: an argv of 2 MiB for each of a user's 128
+ * would fill the memory that /run has. */
+#define MADE_WITH_BYTES_MAX (64u * 1024)
 #define OBJECT_PATH_MAX     512u /* no object has a path of half that length */
 #define SPAWN_FDS_MAX       16u  /* dbus-daemon passes no more in one message */
 #define MOUNTS_MAX          32u /* each is an fd in one message of the look-up, and one in a launch */

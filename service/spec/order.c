@@ -42,6 +42,8 @@ void order_free(Order *order)
         credentials_free(order->owner);
         g_free(order->id);
         g_free(order->watcher);
+        g_strfreev(order->labels);
+        g_clear_pointer(&order->made_with, g_variant_unref);
         g_free(order->fds);
         g_free(order);
 }

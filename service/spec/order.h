@@ -24,10 +24,12 @@ typedef struct Order {
         ProcessSpec process;
         TreeSpec tree;
         Resources resources;
-        char *id;           /* NULL: the manager picks container-N */
-        Credentials *owner; /* NULL until the caller is known */
-        char *watcher;      /* see ContainerInfo; NULL: none */
-        OrderFd *fds;       /* the caller's, for the command: owned */
+        char *id;            /* NULL: the manager picks container-N */
+        Credentials *owner;  /* NULL until the caller is known */
+        char *watcher;       /* see ContainerInfo; NULL: none */
+        char **labels;       /* see labels.h; NULL: none */
+        GVariant *made_with; /* see ContainerInfo */
+        OrderFd *fds;        /* the caller's, for the command: owned */
         size_t n_fds;
         int status_fd;       /* see status-fd.h; owned, -1: none */
         bool status_is_read; /* it is open to be read as well */

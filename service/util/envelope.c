@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "service/util/fd.h"
 
@@ -13,6 +15,20 @@ static bool expected;
 void envelope_expect(void)
 {
         expected = true;
+}
+
+/* By the name that the kernel gives to such a file. A file that somebody can name has a path, which
+ * begins otherwise. */
+static bool is_pidfd(int fd, mode_t type)
+{
+        static const char *const names[] = {"anon_inode:[pidfd]", "pidfd:["};
+        char path[32], name[32] = "";
+
+        if (type != 0 && type != S_IFREG) /* 0: before Linux 6.9 */
+                return false;
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        return readlink(path, name, sizeof name - 1) > 0 &&
+               (strcmp(name, names[0]) == 0 || strncmp(name, names[1], strlen(names[1])) == 0);
 }
 
 EnvelopeNote envelope_note(int fd)
@@ -24,6 +40,7 @@ EnvelopeNote envelope_note(int fd)
             statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0)
                 return (EnvelopeNote){.error = errno};
         note.mode = status.stx_mode & S_IFMT;
+        note.is_pidfd = is_pidfd(fd, note.mode);
         return note;
 }
 

@@ -16,6 +16,7 @@ typedef struct EnvelopeNote {
         int32_t error;  /* errno of looking at the descriptor; then the rest is 0 */
         int32_t status; /* as by F_GETFL */
         uint32_t mode;  /* type, as in st_mode */
+        int32_t is_pidfd;
 } EnvelopeNote;
 
 /* From now on every descriptor of a caller's comes in an envelope, sockets too. */

@@ -88,19 +88,43 @@ bool proc_next_cgroup(char **text, ProcCgroup *ret)
         return false;
 }
 
-bool proc_is_in_cgroup(pid_t pid, const char *path)
+unsigned proc_list_cgroups(pid_t pid, char text[PROC_CGROUP_SIZE], ProcCgroup ret[PROC_CGROUPS_MAX])
 {
-        char name[32], text[8192];
+        char name[32];
         char *rest = text;
-        ProcCgroup cgroup;
+        unsigned n = 0;
 
         snprintf(name, sizeof name, "/proc/%d/cgroup", (int) pid);
-        if (fd_read_file_at(AT_FDCWD, name, text, sizeof text) <= 0)
-                return false;
-        while (proc_next_cgroup(&rest, &cgroup))
-                if (strcmp(cgroup.path, path) == 0)
+        if (fd_read_file_at(AT_FDCWD, name, text, PROC_CGROUP_SIZE) <= 0)
+                return 0;
+        while (n < PROC_CGROUPS_MAX && proc_next_cgroup(&rest, &ret[n]))
+                n++;
+        return n;
+}
+
+bool proc_is_in_cgroup(pid_t pid, const char *path)
+{
+        char text[PROC_CGROUP_SIZE];
+        ProcCgroup cgroups[PROC_CGROUPS_MAX];
+        unsigned n = proc_list_cgroups(pid, text, cgroups);
+
+        for (unsigned i = 0; i < n; i++)
+                if (strcmp(cgroups[i].path, path) == 0)
                         return true;
         return false;
+}
+
+pid_t proc_of_pidfd(int pidfd)
+{
+        char path[48], text[1024];
+        const char *line;
+
+        snprintf(path, sizeof path, "/proc/self/fdinfo/%d", pidfd);
+        if (fd_read_file_at(AT_FDCWD, path, text, sizeof text) <= 0 ||
+            !(line = strstr(text, "\nPid:\t")))
+                return 0;
+        long pid = strtol(line + strlen("\nPid:\t"), NULL, 10);
+        return pid > 0 ? (pid_t) pid : 0; /* -1: it is reaped */
 }
 
 /* struct pidfd_info as Linux 6.15 first had the exit code in it; the headers here are older. */

@@ -39,6 +39,15 @@ typedef struct ProcCgroup {
  * sense is left out. Returns false at the end. */
 bool proc_next_cgroup(char **text, ProcCgroup *ret);
 
+/* All of them of `pid`, in `text`. Returns how many there are; 0: there is no such process. */
+#define PROC_CGROUP_SIZE 8192u
+#define PROC_CGROUPS_MAX 32u
+unsigned proc_list_cgroups(pid_t pid, char text[PROC_CGROUP_SIZE],
+                           ProcCgroup ret[PROC_CGROUPS_MAX]);
+
+/* The process of `pidfd`, as our /proc counts; 0: it has none, or is reaped. */
+pid_t proc_of_pidfd(int pidfd);
+
 /* How the process of `pidfd` has ended, which is no child of ours: 1 and the status as wait() gives
  * it; 0 as long as its parent has not reaped it; -1 if that will never be known (before Linux
  * 6.15). */

@@ -28,7 +28,12 @@ const Flag *verb_pause_flags(void);
 int verb_update(Invocation *invocation);
 const Flag *verb_update_flags(void);
 
+int verb_inspect(Invocation *invocation);
+int verb_features(Invocation *invocation);
+int verb_version(Invocation *invocation);
+
 int verb_list(Invocation *invocation);
+const Flag *verb_list_flags(void);
 int verb_status(Invocation *invocation);
 const Flag *verb_status_flags(void);
 

@@ -301,6 +301,7 @@ FIXTURE_TEST(every_option)
                                    UINT64_C(200) + PROCESS_LIMIT_##NAME));
         PROCESS_LIMITS(X)
 #undef X
+        must(sd_bus_message_append(f->message, "{sv}", "Labels", "a{ss}", 2, "a", "b", "c", ""));
         must(sd_bus_message_append(f->message, "{sv}", "WatchBus", "b", 1));
         must(sd_bus_message_append(f->message, "{sv}", "Remove", "b", 1));
         open_mounts(f);
@@ -309,7 +310,7 @@ FIXTURE_TEST(every_option)
         close_mounts(f);
         assert_accepted(f);
         /* a new one belongs into this test, but for fds, and those of filter_options */
-        g_assert_cmpuint(n, ==, 42);
+        g_assert_cmpuint(n, ==, 43);
         g_assert_cmpstr(f->order->id, ==, "web");
         g_assert_cmpuint(f->order->resources.memory_max, ==, 10485760);
         g_assert_cmpuint(f->order->resources.memory_swap_max, ==, 4096);
@@ -352,6 +353,7 @@ FIXTURE_TEST(every_option)
                 g_assert_cmpuint(attributes->limits[i].soft, ==, 100 + i);
                 g_assert_cmpuint(attributes->limits[i].hard, ==, 200 + i);
         }
+        g_assert_cmpstrv(f->order->labels, ((const char *const[]){"a", "b", "c", "", NULL}));
         g_assert_true(f->order->watch_bus);
         g_assert_true(f->order->remove);
         g_assert_cmpuint(f->order->tree.n_mounts, ==, 2);

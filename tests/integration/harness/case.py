@@ -93,6 +93,17 @@ class Case(unittest.TestCase):
     def rootfs_of(self, name):
         return f'{self.world.directory}/{name}/rootfs'
 
+    def another_service(self):
+        """Ends the service and starts the next one, which takes over what there is. It is no leak that it is another."""
+        self.world.stop_service()
+        self.world.start_service()
+
+        def settle():
+            for *_, path in self.root.containers():
+                self.discard(path)
+            Case.baseline = invariants.baseline(self.world)
+        self.addCleanup(settle)
+
     def another_client(self):
         client = RootClient(self.world.address)
         self.addCleanup(lambda: client.connection.is_closed() or client.close())

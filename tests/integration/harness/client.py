@@ -18,7 +18,7 @@ INTERACTIVE = Gio.DBusCallFlags.ALLOW_INTERACTIVE_AUTHORIZATION
 
 OPTION_TYPES = {
     'MemoryHigh': 't', 'MemoryLow': 't', 'CPUWeight': 't', 'CPUQuotaPerSecUSec': 't',
-    'Id': 's', 'MemoryMax': 't', 'MemorySwapMax': 't', 'TasksMax': 't', 'Environment': 'aay',
+    'Id': 's', 'Labels': 'a{ss}', 'MemoryMax': 't', 'MemorySwapMax': 't', 'TasksMax': 't', 'Environment': 'aay',
     'WorkingDirectory': 'ay', 'UMask': 'u', 'Hostname': 's', 'Terminal': 'b', 'ReadOnlyRoot': 'b', 'UserNamespace': 's',
     'SeccompFilters': 'aay', 'SeccompLog': 'b',
     'Network': 's', 'Capabilities': 'as', 'Seccomp': 's', 'NoNewPrivileges': 'b', 'WatchBus': 'b', 'Remove': 'b',

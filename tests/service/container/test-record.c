@@ -100,6 +100,8 @@ static ContainerInfo make_info(uint64_t serial, const char *id)
         };
 }
 
+static char *labels[] = {(char *) "app", (char *) "a;b=\n", (char *) "x/y", (char *) "", NULL};
+
 static ContainerInfo make_live(uint64_t serial, const char *id)
 {
         ContainerInfo info = make_info(serial, id);
@@ -245,6 +247,63 @@ FIXTURE_TEST(round_trip)
         g_assert_true(record_load_log(f->fd, 7, &log, NULL));
         size_t n = output_log_peek(&log, &offset, &bytes);
         g_assert_cmpmem(bytes, n, "hello\n", 6);
+}
+
+/* What the caller gave is there again, of one that has ended and of one that lives. */
+FIXTURE_TEST(given)
+{
+        g_autoptr(GVariant) made_with = g_variant_ref_sink(
+                g_variant_new_parsed("{'argv': <[b'a', b'\\xff\\n']>, 'TasksMax': <@t 5>}"));
+        ContainerInfo infos[] = {make_info(7, "web"), make_live(8, "db")};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(infos); i++) {
+                infos[i].labels = labels;
+                infos[i].made_with = made_with;
+                save(f, &infos[i], "");
+        }
+        g_assert_cmpuint(load(f), ==, 2);
+        for (guint i = 0; i < 2; i++) {
+                const ContainerInfo *loaded = f->loaded->pdata[i];
+                g_assert_cmpstrv(loaded->labels, labels);
+                g_assert_true(g_variant_equal(loaded->made_with, made_with));
+        }
+}
+
+/* All that may be given has room in a record. */
+FIXTURE_TEST(given_much)
+{
+        g_autofree char *value = g_strnfill(LABELS_BYTES_MAX - 1, '\n');
+        g_autofree char *argument = g_strnfill(MADE_WITH_BYTES_MAX, 'x');
+        char *much[] = {(char *) "a", value, NULL};
+        g_autoptr(GVariant) made_with =
+                g_variant_ref_sink(g_variant_new_parsed("{'argv': <[%s]>}", argument));
+        ContainerInfo info = make_info(7, "web");
+
+        info.labels = much;
+        info.made_with = made_with;
+        save(f, &info, "");
+        g_assert_cmpuint(load(f), ==, 1);
+        const ContainerInfo *loaded = f->loaded->pdata[0];
+        g_assert_cmpstrv(loaded->labels, much);
+        g_assert_true(g_variant_equal(loaded->made_with, made_with));
+}
+
+static const char *const bad_given[] = {"Labels=app;", "MadeWith=AAAA"};
+
+/* Half of a label, or bytes that are no dictionary: set aside, like all that is malformed. */
+FIXTURE_TEST(given_bad)
+{
+        for (size_t i = 0; i < G_N_ELEMENTS(bad_given); i++) {
+                ContainerInfo info = make_info(7, "web");
+                save(f, &info, "");
+                g_autofree char *text = read_text(f, "7.conf");
+                g_auto(GStrv) halves = g_strsplit(body_of(text), "Id=web\n", 2);
+                g_autofree char *changed =
+                        g_strconcat(halves[0], "Id=web\n", bad_given[i], "\n", halves[1], NULL);
+                write_sealed(f, "7.conf", changed);
+                load_warned(f, 0, SET_ASIDE);
+                empty(f);
+        }
 }
 
 static void assert_same_rights(const Rights *a, const Rights *b)
