@@ -16,12 +16,10 @@
 #define HOSTNAME_LENGTH_MAX 64u /* the kernel's __NEW_UTS_LEN */
 #define LABELS_MAX          64u /* as many as an image has, and some more */
 #define LABEL_KEY_MAX       128u
-#define LABELS_BYTES_MAX    16384u /* keys and values together: kept with each record */
-/* Kept of what a container was made with, for GetConfig: an argv of 2 MiB for each of a user's 128
- * would fill the memory that /run has. */
-#define MADE_WITH_BYTES_MAX (64u * 1024)
-#define OBJECT_PATH_MAX     512u /* no object has a path of half that length */
-#define SPAWN_FDS_MAX       16u  /* dbus-daemon passes no more in one message */
+#define LABELS_BYTES_MAX    16384u       /* keys and values together: kept with each record */
+#define MADE_WITH_BYTES_MAX (64u * 1024) /* for GetConfig: /run has few MiB for a user's 128 */
+#define OBJECT_PATH_MAX     512u         /* no object has a path of half that length */
+#define SPAWN_FDS_MAX       16u          /* dbus-daemon passes no more in one message */
 #define MOUNTS_MAX          32u /* each is an fd in one message of the look-up, and one in a launch */
 #define SPAWN_FD_NUMBER_MAX 255u /* highest fd number a caller may ask for inside */
 
@@ -59,17 +57,14 @@
  * when it is killed, and the service waits for that. */
 #define CPU_QUOTA_MIN     10000u
 #define TASKS_MAX_DEFAULT 4096u /* a fork bomb ends here */
-/* Pseudo-terminals of one container: with CONTAINERS_PER_UID_MAX containers a user has two thirds
- * of the 3072 that the kernel leaves to what has a devpts of its own (kernel.pty.max less reserve).
- */
+/* Pseudo-terminals of one container: in CONTAINERS_PER_UID_MAX of them a user has two thirds of the
+ * 3072 that the kernel leaves to what has a devpts of its own (kernel.pty.max less reserve). */
 #define TERMINALS_MAX 32
-/* As systemd's services have them; of signals, as many as the kernel allows with 4 GiB of memory.
- */
+/* As systemd's services have them; of signals, as many as the kernel allows with 4 GiB. */
 #define PENDING_SIGNALS_MAX     16384u             /* and timers, for each keeps room for one */
 #define MESSAGE_QUEUE_BYTES_MAX 819200u            /* POSIX message queues */
 #define LOCKED_BYTES_MAX        (8u * 1024 * 1024) /* of shared memory, and of one process */
-#define USER_TASKS_MAX_DEFAULT                                                                     \
-        16384u /* of all containers of a user: half of what pid_max is by default */
+#define USER_TASKS_MAX_DEFAULT  16384u /* of all of a user: half of what pid_max is by default */
 
 #define EXECS_MAX         64u  /* of one container, with those that have ended and are kept */
 #define EXECS_PER_UID_MAX 256u /* of all of a user's containers: each keeps a log */
@@ -106,9 +101,8 @@
 
 #define ID_RANGE_SIZE 65536u /* host ids of one container: what an image may use of them */
 
-#define PROCESSES_MAX      4096u /* of a container that are told: as many as it has by default */
-#define COMMAND_LENGTH_MAX 251u  /* of a command line that is told: 256 bytes for each process */
-
+#define PROCESSES_MAX          4096u /* of a container that are told: as many as it has by default */
+#define COMMAND_LENGTH_MAX     251u /* of a command line that is told: 256 bytes for each process */
 #define PROCESSES_TIMEOUT_MSEC 2000u /* to read them: a process can make that last */
 
 #define SAVE_DELAY_MSEC        20u    /* until a container's record is written */
