@@ -17,8 +17,7 @@
 #include "service/util/envelope.h"
 #include "service/util/fd.h"
 
-/* One at work, and others that hold what does not end: 32,768 messages each, 256 bytes a message.
- */
+/* One at work, and others that were killed and cannot end for what they held. */
 #define RECEIVERS_MAX 4u
 
 #define ANSWER_MSEC 10000 /* the receiver waits for nothing; but the machine may be busy */
@@ -26,14 +25,17 @@
 static int guarded = -1; /* the bus's socket */
 static pid_t service;
 static int receiver = -1; /* socket to it */
-static bool is_full;      /* it takes no more */
 static unsigned n_receivers;
 
 /* Of the message that comes next. */
-static struct {
+typedef struct Sender {
         uid_t uid;
         uint64_t stranger;
-} sender = {.uid = (uid_t) -1};
+        unsigned n_fds; /* that it says to bring */
+        bool is_nobody;
+} Sender;
+
+static Sender sender = {.uid = (uid_t) -1};
 /* Clients of whom descriptors came before it was known who they are: name (owned) → number */
 static GHashTable *strangers;
 
@@ -54,7 +56,8 @@ static bool begin_receiver(void)
                                   .exit_signal = SIGCHLD,
                                   .pidfd = (uint64_t) (uintptr_t) &pidfd};
 
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+        if (n_receivers >= RECEIVERS_MAX ||
+            socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
                 return false;
         memory_hide_heap(true);
         pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
@@ -67,7 +70,6 @@ static bool begin_receiver(void)
                 return false;
         }
         receiver = sockets[0];
-        is_full = false;
         n_receivers++;
         g_unix_fd_add(pidfd, G_IO_IN, on_receiver_end, NULL);
         return true;
@@ -104,10 +106,14 @@ static uint64_t number_of(const char *name)
         return *number;
 }
 
-void receive_next(const char *name, const Credentials *caller)
+void receive_next(const char *name, const Credentials *caller, unsigned n_fds)
 {
+        bool is_stranger = name && *name && !caller && guarded >= 0;
+
         sender.uid = caller ? caller->uid : (uid_t) -1;
-        sender.stranger = caller || !*name || guarded < 0 ? 0 : number_of(name);
+        sender.stranger = is_stranger ? number_of(name) : 0;
+        sender.n_fds = n_fds;
+        sender.is_nobody = !name;
 }
 
 void receive_learned(const char *name, const Credentials *caller)
@@ -146,14 +152,11 @@ static bool brings_fds(int bus)
         return brings;
 }
 
-/* In place of a receiver that is full, or was killed, another one is asked. */
-static bool send_request(int bus, ReceiverRequest *request)
+/* In place of a receiver that was killed, another one is asked. */
+static bool send_request(int bus, const ReceiverRequest *request)
 {
-        if (is_full && n_receivers < RECEIVERS_MAX)
-                fd_clear(&receiver);
         if (receiver < 0 && !begin_receiver())
                 return false;
-        request->drops = is_full;
         if (fd_send_all(receiver, request, sizeof *request, &bus, 1))
                 return true;
         fd_clear(&receiver);
@@ -161,7 +164,7 @@ static bool send_request(int bus, ReceiverRequest *request)
 }
 
 /* False: this receiver does not work, or no more. */
-static bool ask(int bus, ReceiverRequest *request, ReceiverReply *reply, int *fds, size_t *n)
+static bool ask(int bus, const ReceiverRequest *request, ReceiverReply *reply, int *fds, size_t *n)
 {
         struct pollfd answer = {.events = POLLIN};
         ssize_t length;
@@ -182,8 +185,20 @@ static bool has_ended(void)
         return poll(&end, 1, 0) == 1 && (end.revents & POLLHUP);
 }
 
+/* What the caller of recvmsg() gets in the place of the fds; the number of them. */
+static size_t fill(const ReceiverReply *reply, int *fds)
+{
+        size_t n = 0;
+
+        if (!reply->is_dropped || reply->length < 0)
+                return reply->n_fds;
+        while (n < MIN(sender.n_fds, SPAWN_FDS_MAX) && (fds[n] = envelope_make_empty()) >= 0)
+                n++;
+        return n;
+}
+
 /* Tells the caller of recvmsg() what the receiver got, envelopes in the place of the fds. */
-static ssize_t deliver(struct msghdr *message, const ReceiverReply *reply, const int *fds)
+static ssize_t deliver(struct msghdr *message, const ReceiverReply *reply, const int *fds, size_t n)
 {
         struct cmsghdr *control = message->msg_control;
         size_t room = message->msg_controllen;
@@ -192,12 +207,12 @@ static ssize_t deliver(struct msghdr *message, const ReceiverReply *reply, const
         message->msg_controllen = 0;
         if (reply->length > 0)
                 memcpy(message->msg_iov[0].iov_base, reply->data, (size_t) reply->length);
-        if (reply->n_fds > 0 && CMSG_SPACE(reply->n_fds * sizeof(int)) <= room) {
-                message->msg_controllen = CMSG_SPACE(reply->n_fds * sizeof(int));
+        if (n > 0 && CMSG_SPACE(n * sizeof(int)) <= room) {
+                message->msg_controllen = CMSG_SPACE(n * sizeof(int));
                 control->cmsg_level = SOL_SOCKET;
                 control->cmsg_type = SCM_RIGHTS;
-                control->cmsg_len = CMSG_LEN(reply->n_fds * sizeof(int));
-                memcpy(CMSG_DATA(control), fds, reply->n_fds * sizeof(int));
+                control->cmsg_len = CMSG_LEN(n * sizeof(int));
+                memcpy(CMSG_DATA(control), fds, n * sizeof(int));
         }
         errno = -reply->length; /* if it is one */
         return reply->length < 0 ? -1 : reply->length;
@@ -206,6 +221,7 @@ static ssize_t deliver(struct msghdr *message, const ReceiverReply *reply, const
 static ssize_t receive(int bus, struct msghdr *message)
 {
         ReceiverRequest request = {.size = (uint32_t) MIN(message->msg_iov[0].iov_len, UINT32_MAX),
+                                   .drops = sender.is_nobody,
                                    .uid = sender.uid,
                                    .stranger = sender.stranger};
         static ReceiverReply reply;
@@ -214,13 +230,15 @@ static ssize_t receive(int bus, struct msghdr *message)
 
         /* it may have taken the message with it, or still take it, and half a message is none */
         if (!ask(bus, &request, &reply, fds, &n)) {
-                errno = receiver < 0 || (has_ended() && brings_fds(bus)) ? EAGAIN : ECONNRESET;
+                bool is_untaken =
+                        receiver < 0 ? n_receivers < RECEIVERS_MAX : has_ended() && brings_fds(bus);
+                errno = is_untaken ? EAGAIN : ECONNRESET;
                 fd_clear(&receiver);
                 return -1;
         }
-        is_full = reply.is_full;
-        receive_next("", NULL);
-        return deliver(message, &reply, fds);
+        n = fill(&reply, fds);
+        sender = (Sender){.uid = (uid_t) -1};
+        return deliver(message, &reply, fds, n);
 }
 
 ssize_t recvmsg(int fd, struct msghdr *message, int flags)

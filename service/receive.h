@@ -22,7 +22,7 @@
 void receive_guard(int bus);
 /* See IntakeSenders: so that what one user passed, and what does not end, leaves those who close
  * free for others. */
-void receive_next(const char *name, const Credentials *caller);
+void receive_next(const char *name, const Credentials *caller, unsigned n_fds);
 void receive_learned(const char *name, const Credentials *caller);
 /* When the socket is closed. Lets go of the receiver, which ends by itself once nothing is left to
  * be closed. */

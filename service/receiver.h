@@ -14,7 +14,7 @@
 /* Comes with a copy of the bus's socket, to be read once; or without, to tell a stranger's uid. */
 typedef struct ReceiverRequest {
         uint32_t size;     /* of data that are wanted */
-        bool drops;        /* descriptors are not to be taken */
+        bool drops;        /* nobody needs the descriptors */
         uid_t uid;         /* the sender's; -1: not known, or not yet */
         uint64_t stranger; /* the sender's number until its uid is told; 0: it will not be told */
 } ReceiverRequest;
@@ -23,7 +23,7 @@ typedef struct ReceiverRequest {
 typedef struct ReceiverReply {
         int32_t length; /* of the data, or -errno */
         uint32_t n_fds;
-        bool is_full; /* the receiver takes no more; another one has to */
+        bool is_dropped; /* the descriptors are gone */
         char data[RECEIVER_DATA_MAX];
 } ReceiverReply;
 

@@ -1,6 +1,8 @@
 #include "dbus/connection/intake.h"
 
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -65,11 +67,10 @@ static int take(Intake *intake, sd_bus_message *message, sd_bus_error *ret_error
                        : set_full(ret_error);
 }
 
-static void tell_sender(void (*tell)(const char *, const Credentials *), const char *name,
-                        const Credentials *caller)
+static void tell_learned(Intake *intake, const char *name, const Credentials *caller)
 {
-        if (tell)
-                tell(name, caller);
+        if (intake->options.senders.learned)
+                intake->options.senders.learned(name, caller);
 }
 
 /* Sees every message before its handler does. */
@@ -88,8 +89,7 @@ static int on_message(sd_bus_message *message, void *data, sd_bus_error *error)
                  * nobody else is served */
                 if (strlen(sd_bus_message_get_path(message)) > OBJECT_PATH_MAX) {
                         r = sd_bus_error_set(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "Unknown object.");
-                        tell_sender(intake->options.senders.learned,
-                                    sd_bus_message_get_sender(message), NULL);
+                        tell_learned(intake, sd_bus_message_get_sender(message), NULL);
                 } else if (!intake->options.is_private)
                         r = take(intake, message, error);
                 activity_tell(&intake->options.activity);
@@ -125,7 +125,7 @@ static void on_learned(const char *name, const Credentials *caller, void *data)
         Intake *intake = data;
         g_autoptr(GError) error = NULL;
 
-        tell_sender(intake->options.senders.learned, name, caller);
+        tell_learned(intake, name, caller);
         if (caller)
                 call_queue_meet(intake->queue, name, caller, refuse_full, NULL);
         else {
@@ -139,7 +139,7 @@ static void on_left(const char *name, void *data)
 {
         Intake *intake = data;
 
-        tell_sender(intake->options.senders.learned, name, NULL);
+        tell_learned(intake, name, NULL);
         call_queue_drop(intake->queue, name, NULL, NULL);
         tell_idleness(intake);
 }
@@ -187,6 +187,25 @@ static void skip_surplus(Intake *intake)
         }
 }
 
+/* `n`: how much of it was seen. Who hides the sender beyond HEAD_MAX, calls no object of ours. */
+static void tell_next(Intake *intake, const MessageHead *head, size_t n)
+{
+        const IntakeSenders *senders = &intake->options.senders;
+        const char *name = *head->sender || n < HEAD_MAX ? head->sender : NULL;
+
+        if (senders->next)
+                senders->next(name, callers_find(intake->options.callers, head->sender),
+                              head->n_fds);
+}
+
+/* How much of the next message lies in the socket already. */
+static size_t available(Intake *intake)
+{
+        int n;
+
+        return ioctl(sd_bus_get_fd(intake->options.bus), SIOCINQ, &n) < 0 ? 0 : (size_t) n;
+}
+
 /* sd-bus reads no byte beyond the message that it makes. So behind a message that lay there whole,
  * and behind each one that we are shown, the head of the next one lies in the socket. A descriptor
  * weighs as much as what it takes for all that waits to hold a quarter of those that the service
@@ -207,10 +226,9 @@ static bool look_ahead(Intake *intake)
                         return n > 0;
         }
         if (head.n_fds > 0)
-                tell_sender(intake->options.senders.next, head.sender,
-                            callers_find(intake->options.callers, head.sender));
+                tell_next(intake, &head, (size_t) n);
         intake->next_size = head.size + head.n_fds * intake->fd_weight;
-        intake->is_at_head = head.size <= (size_t) n;
+        intake->is_at_head = head.size <= available(intake);
         return true;
 }
 

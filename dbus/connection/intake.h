@@ -20,8 +20,9 @@ typedef struct Intake Intake;
 
 /* Who is told whose descriptors are whose. `caller` NULL: that is not known (yet). */
 typedef struct IntakeSenders {
-        /* The next message in the socket brings descriptors, and is of `name` ("": not known). */
-        void (*next)(const char *name, const Credentials *caller);
+        /* The next message in the socket brings `n_fds` descriptors, and is of `name` ("":
+         * not known). NULL: nobody needs them. */
+        void (*next)(const char *name, const Credentials *caller, unsigned n_fds);
         void (*learned)(const char *name, const Credentials *caller); /* NULL: nor ever will be */
 } IntakeSenders;
 

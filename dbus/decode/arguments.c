@@ -5,6 +5,7 @@
 
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
+#include "service/util/envelope.h"
 
 bool arguments_malformed(GError **error, int r, const char *what)
 {
@@ -118,6 +119,7 @@ bool arguments_read_word(sd_bus_message *message, const char *what, const char *
 
 bool arguments_read_fd(sd_bus_message *message, const char *what, int *ret, GError **error)
 {
+        EnvelopeNote note;
         int r = sd_bus_message_read_basic(message, 'h', ret);
 
         /* The message holds an index into what came with it; many libraries send the index alone.
@@ -127,7 +129,11 @@ bool arguments_read_fd(sd_bus_message *message, const char *what, int *ret, GErr
                                  "the descriptor of %s did not come with the message: does your "
                                  "D-Bus library pass file descriptors?",
                                  what);
-        return r < 0 ? arguments_malformed(error, r, what) : true;
+        if (r < 0)
+                return arguments_malformed(error, r, what);
+        return !envelope_read(*ret, &note) || note.error != ENVELOPE_EMPTY ||
+               error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                         "%s is lost: too many descriptors of yours wait to be closed", what);
 }
 
 bool arguments_read_string(sd_bus_message *message, const char *what, char **ret, GError **error)

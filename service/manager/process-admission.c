@@ -56,17 +56,22 @@ static bool check_limits(const Profile *profile, const Order *order, GError **er
         return true;
 }
 
-static bool check_oom_score(const Order *order, GError **error)
+/* A container has the service's own unless that is below 0: who is not root is spared no more than
+ * that. */
+static bool check_oom_score(const Profile *profile, const Order *order, GError **error)
 {
-        int score = order->process.attributes.oom_score_adjust;
+        const ProcessAttributes *attributes = &order->process.attributes;
+        int least = MAX(profile->oom_score, 0);
 
-        return score >= 0 || order->owner->uid == 0 ||
+        return !attributes->has_oom_score_adjust || attributes->oom_score_adjust >= least ||
+               order->owner->uid == 0 ||
                error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
-                         "OOMScoreAdjust is at least 0 for who is not root, not %d", score);
+                         "OOMScoreAdjust is at least %d for who is not root, not %d", least,
+                         attributes->oom_score_adjust);
 }
 
 bool manager_admit_process(const Profile *profile, const Order *order, GError **error)
 {
         return check_ids(order, error) && check_limits(profile, order, error) &&
-               check_oom_score(order, error);
+               check_oom_score(profile, order, error);
 }

@@ -265,12 +265,13 @@ static uint64_t read_own_capabilities(void)
         return (uint64_t) data[1].permitted << 32 | data[0].permitted;
 }
 
-static bool read_is_spared(void)
+static int read_oom_score(void)
 {
         char text[16];
 
-        return fd_read_file_at(AT_FDCWD, "/proc/self/oom_score_adj", text, sizeof text) > 0 &&
-               g_ascii_strtoll(text, NULL, 10) < 0;
+        return fd_read_file_at(AT_FDCWD, "/proc/self/oom_score_adj", text, sizeof text) > 0
+                       ? (int) g_ascii_strtoll(text, NULL, 10)
+                       : 0;
 }
 
 bool profile_new(int state_dir, Profile **ret, GError **error)
@@ -284,7 +285,7 @@ bool profile_new(int state_dir, Profile **ret, GError **error)
                                        "cannot read RLIMIT_NOFILE");
         profile->files_soft = files.rlim_cur;
         profile->files_hard = files.rlim_max;
-        profile->is_spared = read_is_spared();
+        profile->oom_score = read_oom_score();
         profile->capabilities = CAPABILITIES_DEFAULT;
         profile->file_capabilities = CAPABILITY(SETFCAP) | CAPABILITY(MKNOD);
         profile->own_capabilities = read_own_capabilities();

@@ -33,9 +33,9 @@ typedef struct Profile {
         /* For lack of mknod, dev_fd is the only /dev: a tmpfs in our mount namespace with nodes
          * bound in. */
         bool dev_in_mount_namespace;
-        /* The OOM killer spares the service, and so each child, whose score must be put back to
-         * 0. */
-        bool is_spared;
+        /* The service's own, which each child has, too. If it is below 0, the OOM killer spares the
+         * service, and a child's must be put back to 0. */
+        int oom_score;
         uint64_t files_soft, files_hard; /* RLIMIT_NOFILE before the service raised its own */
         MountStep *masks;                /* what is covered of /proc and /sys; owned */
         size_t n_masks;

@@ -146,7 +146,7 @@ static bool settle_child(Sandbox *sandbox, const SandboxInput *input, GError **e
         const char word = SANDBOX_MAPPED;
         char path[64];
 
-        if ((input->profile->is_spared && !unspare(sandbox->pid, error)) ||
+        if ((input->profile->oom_score < 0 && !unspare(sandbox->pid, error)) ||
             !id_map_apply(input->map, sandbox->pid, error))
                 return false;
         /* if it has died meanwhile, the pidfd tells */

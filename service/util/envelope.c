@@ -1,6 +1,5 @@
 #include "service/util/envelope.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,6 +55,20 @@ int envelope_make(int fd, const EnvelopeNote *note, int *ret_end)
                 return -1;
         }
         *ret_end = sockets[1];
+        return sockets[0];
+}
+
+int envelope_make_empty(void)
+{
+        const EnvelopeNote note = {.error = ENVELOPE_EMPTY};
+        int sockets[2];
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+                return -1;
+        bool is_sent = fd_send_all(sockets[1], &note, sizeof note, NULL, 0);
+        fd_close(sockets[1]); /* what is in the queue can still be read */
+        if (!is_sent)
+                fd_clear(&sockets[0]);
         return sockets[0];
 }
 

@@ -9,6 +9,7 @@
  * service/receiver.c makes them. On a private connection there are none: the caller is the user
  * whose service this is. Knows nothing of what the fds are for. */
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,6 +29,11 @@ EnvelopeNote envelope_note(int fd);
 /* Makes an envelope. What is inside stays the sender's as well. `*ret_end`: hangs up as soon as
  * nobody has the envelope any more. Returns the envelope, -1 with errno. */
 int envelope_make(int fd, const EnvelopeNote *note, int *ret_end);
+
+/* In place of one whose descriptor is gone, for its sender has too many waiting to be closed. Its
+ * note has ENVELOPE_EMPTY as error. -1 with errno. */
+#define ENVELOPE_EMPTY ETOOMANYREFS
+int envelope_make_empty(void);
 
 /* False: `fd` is no envelope but the thing itself. Asks no file system. */
 bool envelope_read(int fd, EnvelopeNote *ret);

@@ -1,6 +1,7 @@
 """Defences against what callers pass as file descriptors; see defences.py."""
 
-RECEIVE, RECEIVER, PROCESS = 'service/receive.c', 'service/receiver.c', 'service/container/process.c'
+RECEIVE, RECEIVER, CLOSERS = 'service/receive.c', 'service/receiver.c', 'service/closers.c'
+PROCESS = 'service/container/process.c'
 
 DEFENCES = [
     ('E22', 'the process that receives them', RECEIVE, 'if (fd == guarded && message->msg_control && getpid() == service)', 'if (false)',
@@ -12,7 +13,15 @@ DEFENCES = [
     ('E23', "the end of the receiver's copy of the connection", RECEIVER,
      'close(bus); /* a child that is stuck would keep it */', '',
      'test_e_descriptors.Descriptors.test_end_and_start'),
-    ('E23', "the bound of a user's closers", RECEIVER, 'user->n_closers < CLOSERS_PER_UID_MAX', 'true',
+    ('E23', "the bound of a user's closers", CLOSERS, 'user->n_closers < closers_max', 'true',
      'test_e_descriptors.Descriptors.test_bounded'),
+    ('E23', "a user's share of the room", CLOSERS, '->n_fds < left / 8', '->n_fds < left',
+     'test_e_descriptors.Descriptors.test_share'),
+    ('E23', 'the share of those who are not known', CLOSERS, 'closers->unknown.n_fds < left', 'true',
+     'test_e_descriptors.Descriptors.test_ever_new_names'),
+    ('E23', 'a closer for each sender that is never known', CLOSERS, 'return stranger ? find(', 'return false ? find(',
+     'test_e_descriptors.Descriptors.test_gone_before_known'),
+    ('E23', 'the signal that ends a wait of a closer', CLOSERS, 'setitimer(ITIMER_REAL, &timer, NULL)', '(void) timer',
+     'test_e_descriptors.Descriptors.test_lingers'),
 ]
 LASTING = {}

@@ -6,21 +6,24 @@ import ctypes
 import os
 import random
 import shutil
+import signal
 import socket
+import struct
 import time
 
 from harness.case import Case
 from harness.client import MANAGER, NAME, PATH
-from harness.files import read
+from harness.files import read, write
 from harness.hostile import wire
 from harness.hostile_case import Hostile
-from harness.invariants import RECEIVER, processes
+from harness.invariants import RECEIVER, helper_of, processes, received_fds
 from harness.place import Place
 from harness.wire import NO_REPLY_EXPECTED, spawn_body
 from harness.world import USERS
 
 CLOSERS_PER_UID = 16  # service/spec/limits.h
 FDS = 16              # that the bus passes in one message
+FILES = 4096          # of which the descriptors of callers have half
 
 
 def waits_for_work(pid):
@@ -60,6 +63,10 @@ class Descriptors(Hostile):
         """A Spawn that is refused, or never answered to, with these; the body names some of them."""
         connection.send(NAME, PATH, MANAGER, 'Spawn', 'ayaaya{uh}a{sv}', spawn_body('/nowhere', named),
                         flags=NO_REPLY_EXPECTED, fds=fds)
+
+    def flood(self, connection, fds):
+        """A Spawn without arguments, which is refused at once: one like spawn()'s waits once many were refused."""
+        connection.send(NAME, PATH, MANAGER, 'Spawn', flags=NO_REPLY_EXPECTED, fds=fds)
 
     def runs(self, name='alice'):
         """Another user's command runs as ever."""
@@ -162,6 +169,138 @@ class Descriptors(Hostile):
         self.assertEqual(container.wait(), ('success', 0))
         container.delete()
         self.wake()
+
+    @contextlib.contextmanager
+    def few_files(self):
+        """A service that may have few files open: so a test fills the room for them in no time."""
+        world, daemon = self.world, self.world.daemon
+        world.daemon = f'{world.directory}/few-files'
+        write(world.daemon, f'#!/bin/sh\nulimit -n {FILES}; exec {daemon} "$@"\n')
+        os.chmod(world.daemon, 0o755)
+        try:
+            self.fresh_service()
+        finally:
+            os.unlink(world.daemon)
+            world.daemon = daemon
+        try:
+            yield
+        finally:
+            self.wake()
+            self.fresh_service()
+
+    def ping(self, connection):
+        """It comes behind all that the connection has sent."""
+        self.assertIsNone(connection.call(NAME, PATH, 'org.freedesktop.DBus.Peer', 'Ping'))
+
+    def known(self, name):
+        connection = self.wire(name)
+        self.ping(connection)
+        return connection
+
+    def refusal_of(self, connection, fd):
+        """The words that a Spawn with this descriptor is refused with."""
+        serial = connection.send(NAME, PATH, MANAGER, 'Spawn', 'ayaaya{uh}a{sv}', spawn_body('/nowhere', [(5, 0)]), fds=[fd])
+        while True:
+            _, reply, _, body = connection.receive()
+            if reply == serial:
+                return body.decode()
+
+    def takes_fds_of(self, connection):
+        """What is refused of that Spawn is the place, not the descriptor, which is the last one of its pipe."""
+        reader, writer = os.pipe()
+        error = self.refusal_of(connection, writer)
+        os.close(writer)
+        self.assertIn("'/nowhere'", error)
+        with os.fdopen(reader, 'rb') as data:
+            self.assertEqual(data.read(), b'')
+
+    def test_share(self):
+        """E23: a user makes the service hold a share of what it can, and is told of what is beyond; another's finds room."""
+        with self.few_files():
+            alice, carol, fd = self.known('alice'), self.known('carol'), self.file()
+            for _ in range(2 * FILES // FDS):
+                self.flood(carol, [fd] * FDS)
+            self.assertIn('fd 5 is lost', self.refusal_of(carol, fd))
+            self.takes_fds_of(alice)
+            self.takes_fds_of(self.wire('alice'))  # not known yet
+            self.runs('bob')
+            # What waits when the kernel lets go of it without a close():
+            self.pass_lingering(carol)
+            self.answers()
+            self.ping(carol)
+            self.eventually(lambda: len(closers()) == CLOSERS_PER_UID, what='the end of the others')
+
+    def test_ever_new_names(self):
+        """E23: nor has a user more who comes again and again under a name that is not known yet."""
+        with self.few_files():
+            alice, fd = self.known('alice'), self.file()
+            for _ in range(2 * FILES // FDS // 4):
+                carol = self.wire('carol')
+                for _ in range(4):
+                    self.flood(carol, [fd] * FDS)
+                carol.close()
+            self.ping(alice)
+            self.takes_fds_of(alice)
+            self.runs('bob')
+
+    def test_gone_before_known(self):
+        """E23: what senders passed who left before it was known who they are holds up none of another's."""
+        ours, theirs = socket.socketpair()
+        with self.standing_still():
+            for _ in range(2 * CLOSERS_PER_UID):
+                self.come_and_go('carol', self.file())
+            self.come_and_go('alice', theirs.fileno())
+        theirs.close()
+        ours.settimeout(10)
+        self.assertEqual(ours.recv(1), b'')
+        ours.close()
+        self.wake()
+
+    def lingering(self):
+        """(a connection whose last close waits for its peer, that peer)"""
+        with socket.create_server(('127.0.0.1', 0)) as server:
+            ours = socket.create_connection(server.getsockname())
+            peer, _ = server.accept()
+        self.addCleanup(peer.close)
+        ours.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                ours.send(bytes(1 << 20))
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 3600))
+        return ours.detach(), peer
+
+    def pass_lingering(self, connection):
+        """The service's is the last one."""
+        with self.standing_still():
+            for _ in range(2 * CLOSERS_PER_UID):
+                lingering, _ = self.lingering()
+                self.flood(connection, [lingering])
+                os.close(lingering)
+            connection.bus('GetId')
+
+    @contextlib.contextmanager
+    def standing_still(self):
+        """The bus goes on."""
+        pid = self.world.service_pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    def come_and_go(self, name, fd):
+        connection = self.wire(name)
+        self.spawn(connection, [fd])
+        connection.bus('GetId')  # which comes behind
+        connection.close()
+
+    def test_lingers(self):
+        """E23: a socket that lingers keeps nobody who closes it."""
+        connection = self.known('carol')
+        self.pass_lingering(connection)
+        self.ping(connection)
+        receiver = helper_of(self.world.service_pid, RECEIVER)
+        self.eventually(lambda: not received_fds(receiver) and not closers(), timeout=20, what='the end of the closing')
 
     def test_used_by_the_container(self):
         """E22: yet a socket or a deleted file is the container's to use, twice if it was named twice."""

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "service/cgroup/leaf.h"
+#include "service/cgroup/live/write.h"
 #include "service/spec/error.h"
 #include "service/util/fd.h"
 #include "service/util/shares.h"
@@ -26,6 +27,7 @@ typedef struct Change {
 typedef struct Changes {
         Change list[CHANGES_MAX];
         unsigned n;
+        bool is_new; /* nothing runs in the leaf */
 } Changes;
 
 /* What the versions call the same. */
@@ -87,36 +89,52 @@ static bool add(Changes *changes, int leaf, const char *file, const char *none, 
         return true;
 }
 
-/* O_NONBLOCK: since Linux 6.16 memory is not reclaimed by who writes, but by who needs more. */
-static int write_text(const Change *change, const char *text)
+/* More memory may be in use than when that was looked at. */
+static bool lowers_memory(const Change *change, const char *before, const char *after)
 {
-        autofd int fd = openat(change->leaf, change->file, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+        return g_str_has_prefix(change->file, "memory.") &&
+               parse_bytes(after) < parse_bytes(before);
+}
 
-        return fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
+static int set(const Changes *changes, const Change *change, const char *before, const char *after)
+{
+        return !changes->is_new && lowers_memory(change, before, after)
+                       ? live_write_patiently(change->leaf, change->file, after)
+                       : live_write(change->leaf, change->file, after);
 }
 
 static void put_back(const Changes *changes, unsigned n)
 {
         while (n-- > 0) {
-                int r = write_text(&changes->list[n], changes->list[n].before);
+                const Change *change = &changes->list[n];
+                int r = set(changes, change, change->after, change->before);
                 if (r < 0)
-                        g_warning("cannot put %s back to %s: %s", changes->list[n].file,
-                                  changes->list[n].before, g_strerror(-r));
+                        g_warning("cannot put %s back to %s: %s", change->file, change->before,
+                                  g_strerror(-r));
         }
+}
+
+static bool fail(const Change *change, int errnum, GError **error)
+{
+        if (errnum == ETIMEDOUT)
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "cannot set %s to %s: the container takes memory as fast as the "
+                                 "kernel takes it away",
+                                 change->file, change->after);
+        return error_set_errno(
+                error, errnum == EBUSY ? RUNTIME_ERROR_INVALID_ARGS : RUNTIME_ERROR_CGROUP_FAILED,
+                errnum, "cannot set %s to %s", change->file, change->after);
 }
 
 static bool apply(const Changes *changes, GError **error)
 {
         for (unsigned i = 0; i < changes->n; i++) {
                 const Change *change = &changes->list[i];
-                int r = write_text(change, change->after);
+                int r = set(changes, change, change->before, change->after);
                 if (r == 0)
                         continue;
-                put_back(changes, i);
-                return error_set_errno(error,
-                                       r == -EBUSY ? RUNTIME_ERROR_INVALID_ARGS
-                                                   : RUNTIME_ERROR_CGROUP_FAILED,
-                                       -r, "cannot set %s to %s", change->file, change->after);
+                put_back(changes, r == -ETIMEDOUT ? i + 1 : i);
+                return fail(change, -r, error);
         }
         return true;
 }
@@ -362,7 +380,7 @@ static bool change_more(const Cgroup *cgroup, const Resources *resources, Change
 
 bool cgroup_limit_more(Cgroup *cgroup, const Resources *resources, GError **error)
 {
-        Changes changes = {0};
+        Changes changes = {.is_new = true};
 
         return change_more(cgroup, resources, &changes, error) && apply(&changes, error);
 }

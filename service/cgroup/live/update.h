@@ -9,8 +9,8 @@
 #include "service/spec/resources.h"
 
 /* Changes what `resources` says (see resources_init_update()), and nothing else: all of it, or on
- * failure none. Memory that is in use is not taken away unless `force` is set. Blocks on nothing.
- */
+ * failure none. Memory that is in use is not taken away unless `force` is set. Waits
+ * for a moment, and no longer, for each limit of memory that is lowered. */
 bool cgroup_update(Cgroup *cgroup, const Resources *resources, GError **error);
 
 /* Sets what a leaf is not made with: all but memory, swap and tasks. */

@@ -25,6 +25,19 @@ typedef struct Fixture {
         char *error_name;
 } Fixture;
 
+/* Of the last message with descriptors: what was told of it before it was read. */
+static struct {
+        char *name; /* owned */
+        unsigned n_fds;
+} told;
+
+static void on_next(const char *name, const Credentials *caller, unsigned n_fds)
+{
+        g_free(told.name);
+        told.name = g_strdup(name);
+        told.n_fds = n_fds;
+}
+
 static int on_call(sd_bus_message *message, void *data, sd_bus_error *error)
 {
         Fixture *f = data;
@@ -60,8 +73,10 @@ static void set_up(Fixture *f, const void *unused)
         f->watches = peer_watches_new(f->service);
         g_assert_true(peer_watches_start(f->watches, NULL));
         f->callers = callers_new(f->service, f->watches, NULL);
-        f->intake = intake_new(&(IntakeOptions){
-                .bus = f->service, .callers = f->callers, .activity = {on_activity, f}});
+        f->intake = intake_new(&(IntakeOptions){.bus = f->service,
+                                                .callers = f->callers,
+                                                .activity = {on_activity, f},
+                                                .senders = {.next = on_next}});
         f->source = bus_source_attach(f->service, NULL, NULL, NULL);
         f->client_source = bus_source_attach(f->client, NULL, NULL, NULL);
         g_assert_cmpint(sd_bus_add_object(f->service, &f->object, "/intake", on_call, f), >=, 0);
@@ -88,6 +103,7 @@ static void tear_down(Fixture *f, const void *unused)
         private_bus_free(f->bus);
         g_string_free(f->order, TRUE);
         g_free(f->error_name);
+        g_clear_pointer(&told.name, g_free);
 }
 
 static int on_reply(sd_bus_message *reply, void *data, sd_bus_error *ret_error)
@@ -227,6 +243,60 @@ FIXTURE_TEST(long_path)
         call_path(f, f->client, path, "A");
         g_assert_true(loop_until(&f->n_replies, 2, 2000));
         g_assert_cmpuint(f->n_calls, ==, 0);
+}
+
+static void call_with_fds(Fixture *f, sd_bus *client, const char *path)
+{
+        const char *name;
+
+        g_assert_cmpint(sd_bus_get_unique_name(f->service, &name), >=, 0);
+        g_assert_cmpint(sd_bus_call_method_async(client, NULL, name, path, "test.Intake", "Fds",
+                                                 on_reply, f, "hh", 0, 0),
+                        >=, 0);
+        g_assert_cmpint(sd_bus_flush(client), >=, 0);
+}
+
+/* A long answer to a call of the service's own, and a message with descriptors behind it. */
+static int on_ask(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+        Fixture *f = data;
+        g_autofree char *text = g_strnfill(3000, 'a');
+        int r = sd_bus_reply_method_return(message, "s", text);
+
+        call_with_fds(f, f->client, "/intake");
+        return r;
+}
+
+/* Whose descriptors come next is told before they are read, also behind a long reply. */
+FIXTURE_TEST(whose_next)
+{
+        const char *name;
+
+        g_assert_cmpint(sd_bus_get_unique_name(f->client, &name), >=, 0);
+        g_assert_cmpint(sd_bus_add_object(f->client, NULL, "/ask", on_ask, f), >=, 0);
+        call(f, f->client, "A");
+        g_assert_true(loop_until(&f->n_replies, 1, 2000));
+        g_assert_cmpint(sd_bus_call_method_async(f->service, NULL, name, "/ask", "test.Ask", "Ask",
+                                                 NULL, NULL, NULL),
+                        >=, 0);
+        g_assert_true(loop_until(&f->n_replies, 2, 2000));
+        g_assert_cmpstr(told.name, ==, name);
+        g_assert_cmpuint(told.n_fds, ==, 2);
+}
+
+/* Descriptors of a message whose head hides its sender are nobody's. */
+FIXTURE_TEST(hidden_sender)
+{
+        char path[OBJECT_PATH_MAX + 2];
+
+        memset(path, 'a', sizeof path - 1);
+        path[0] = '/';
+        path[sizeof path - 1] = '\0';
+        on_next("nobody", NULL, 0);
+        call_with_fds(f, f->client, path);
+        g_assert_true(loop_until(&f->n_replies, 1, 2000));
+        g_assert_null(told.name);
+        g_assert_cmpuint(told.n_fds, >, 0);
 }
 
 static void flood(Fixture *f, unsigned n)
