@@ -332,10 +332,15 @@ static bool write_targets(Writer *writer, const LaunchInput *input, int *fds, Sa
         return write_bytes(writer, targets, n * sizeof targets[0], &plan->targets);
 }
 
-static bool write_limits(Writer *writer, const Profile *profile, SandboxPlan *plan)
+/* A limit that the order gives was raised from outside, if need be (see outside.h): nobody inside
+ * could take it up again if it were set to the service's own first. */
+static bool write_limits(Writer *writer, const LaunchInput *input, SandboxPlan *plan)
 {
+        const Profile *profile = input->profile;
         const SandboxLimit limits[] = {{RLIMIT_NOFILE, profile->files_soft, profile->files_hard}};
 
+        if (input->order->process.attributes.limits[PROCESS_LIMIT_NOFILE].is_given)
+                return true;
         plan->n_limits = G_N_ELEMENTS(limits);
         return write_bytes(writer, limits, sizeof limits, &plan->limits);
 }
@@ -382,7 +387,7 @@ bool compile_plan(const LaunchInput *input, const Rights *rights, const Sandbox 
         if (!write_rights(&writer, input->profile, rights, &plan, error))
                 return false;
         if (!write_string(&writer, order->tree.hostname, &plan.hostname) ||
-            !write_steps(&writer, input, &plan) || !write_limits(&writer, input->profile, &plan) ||
+            !write_steps(&writer, input, &plan) || !write_limits(&writer, input, &plan) ||
             !write_process(&writer, input, fds, &plan))
                 return too_large(error);
         *sandbox->plan = plan;

@@ -39,10 +39,10 @@ static bool raise_limit(pid_t pid, unsigned number, uint64_t hard, GError **erro
         if (outside_read_limit(number, &own) && hard <= own.hard)
                 return true;
         return prlimit(pid, limits[number].resource, &(struct rlimit){own.soft, hard}, NULL) == 0 ||
-               error_set_errno(
-                       error, RUNTIME_ERROR_NOT_SUPPORTED, errno,
-                       "Limit%s: the service cannot raise the hard limit to %" G_GUINT64_FORMAT,
-                       limits[number].name, hard);
+               error_set_errno(error, RUNTIME_ERROR_NOT_SUPPORTED, errno,
+                               "Limit%s: the service cannot raise the hard limit from its own, "
+                               "%" G_GUINT64_FORMAT ", to %" G_GUINT64_FORMAT,
+                               limits[number].name, own.hard, hard);
 }
 
 static bool set_oom_score(pid_t pid, int score, GError **error)

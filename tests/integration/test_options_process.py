@@ -1,5 +1,7 @@
 """Options of a process, as the command sees them: user, groups, capabilities, resource limits, OOM score."""
 
+import resource
+
 from harness.case import Case
 from harness.client import BusError
 
@@ -114,6 +116,18 @@ class Limits(Process):
         """A soft limit above the hard one is refused."""
         with self.refused(INVALID, text='LimitNPROC'):
             self.root.spawn(self.rootfs, ['/bin/true'], LimitNPROC=(2, 1))
+
+    def test_above_the_service(self):
+        """Root gets more than the service has itself, or is told by how much that is too much."""
+        own = resource.prlimit(self.world.service_pid, resource.RLIMIT_NOFILE)[1]
+        try:
+            limits = self.limits(LimitNOFILE=(own, own + 1))
+        except BusError as error:  # a service without CAP_SYS_RESOURCE
+            self.assertIn('NotSupported', error.name)
+            for word in ('LimitNOFILE', f' {own},', f' {own + 1}:'):
+                self.assertIn(word, error.text)
+        else:
+            self.assertEqual(limits['NOFILE'], [str(own), str(own + 1)])
 
     def test_core_of_root(self):
         """Core dumps, which the host's handler may get, are root's to ask for, and told as less isolation."""

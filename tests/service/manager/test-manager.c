@@ -687,6 +687,33 @@ FIXTURE_TEST(own_capabilities)
         g_assert_true(admit(f->manager, order, 0, NULL));
 }
 
+/* Nobody but root is spared by the OOM killer more than what the service gives without being asked:
+ * its own score, if that is above 0. */
+FIXTURE_TEST(oom_score)
+{
+        static const struct {
+                int own, asked;
+                uid_t uid;
+                bool is_admitted;
+        } rows[] = {{-500, -1, ALICE, false}, {-500, 0, ALICE, true},  {0, 0, ALICE, true},
+                    {300, 299, ALICE, false}, {300, 300, ALICE, true}, {300, 299, 0, true},
+                    {-500, -1, 0, true}};
+        g_autoptr(Order) order = new_spec(NULL);
+
+        f->profile.oom_score = 300;
+        g_assert_true(admit(f->manager, order, ALICE, NULL));
+        order->process.attributes.has_oom_score_adjust = true;
+        for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+                g_autoptr(GError) error = NULL;
+                f->profile.oom_score = rows[i].own;
+                order->process.attributes.oom_score_adjust = rows[i].asked;
+                g_assert_cmpint(admit(f->manager, order, rows[i].uid, &error), ==,
+                                rows[i].is_admitted);
+                if (error)
+                        g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_LIMITS_EXCEEDED);
+        }
+}
+
 /* The configured limit of tasks is the default, not more than that: a caller's own word counts. */
 FIXTURE_TEST(tasks_max)
 {
