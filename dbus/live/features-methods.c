@@ -15,6 +15,7 @@ static const struct {
         {"cgroup-cpu", CGROUP_ABILITY_CPU, {"CPUWeight"}},
         {"cgroup-cpu-quota", CGROUP_ABILITY_CPU_QUOTA, {"CPUQuotaPerSecUSec"}},
         {"cgroup-cpu-time", CGROUP_ABILITY_CPU_TIME, {"CPUTimeMaxUSec"}},
+        {"cgroup-pressure", CGROUP_ABILITY_PRESSURE, {"SetPressureTrigger"}},
 };
 
 /* {s(bass)}: is it there, what it enables, why it is not. */

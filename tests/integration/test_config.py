@@ -161,6 +161,8 @@ class Features(Case):
             if thing == 'Resume':
                 container.call('Pause')
                 container.call(thing)
+            if thing == 'SetPressureTrigger':
+                container.call(thing, 'stt', ('cpu', 100000, 2000000))
             if thing == 'Usage':
                 return 'CPUUsageUSec' in container.prop(thing)
         except Exception as error:

@@ -11,7 +11,7 @@ import lintlib
 API, SERVICE, CONTAINERS, CLIENT = ('dbus/org.naive.Runc.5', 'service/naive-runcd.8', 'service/naive-runc.7',
                                     'cli/naivec/naivec.1')
 NEEDED = [API, SERVICE, CONTAINERS, CLIENT, 'README.md', 'NEWS.md', 'SECURITY.md', 'meson.build', 'dbus/options.h',
-          'service/spec/limits.h', 'service/spec/config.c', 'service/naive-runc.conf']
+          'service/spec/limits.h', 'service/spec/config.c', 'service/spec/order.c', 'service/naive-runc.conf']
 
 # Limits that nobody outside can meet, and why.
 INTERNAL = {
@@ -215,6 +215,17 @@ def check_configuration(tree):
             yield f'{SERVICE}: does not say that {key} may be {span.group(1)} to {span.group(2)}'
 
 
+def check_deviations(tree):
+    """What a container can deviate in, as its property says, stands where the manual says what that costs."""
+    told = section(tree[CONTAINERS], 'LESS ISOLATION')
+    options = set(re.findall(r'"([A-Z]\w+)(?:=[\w%]*)?"', uncommented(tree['service/spec/order.c'])))
+    if not options:
+        yield 'service/spec/order.c: no deviations found: have they another form?'
+    for name in sorted(options):
+        if not re.search(rf'^\.(?:It )?Li {name}\b', told, re.MULTILINE):
+            yield f'{CONTAINERS}: LESS ISOLATION lacks the deviation {name} of service/spec/order.c'
+
+
 def check_rows(tree):
     cited = set()
     for path, text in tree.items():
@@ -240,7 +251,7 @@ def check(tree):
     if missing:
         return [f'{path}: missing: what would the manuals be compared with?' for path in missing]
     return [complaint for part in (check_options, check_errors, check_interfaces, check_actions, check_limits,
-                                   check_configuration, check_rows, check_news) for complaint in part(tree)]
+                                   check_configuration, check_deviations, check_rows, check_news) for complaint in part(tree)]
 
 
 SAMPLE = {
@@ -270,7 +281,8 @@ SAMPLE = {
          '.\\" limit: SIZE_MAX\n.It size Ta 4 KiB\n.\\" limit: WAIT_USEC\n.It wait Ta 20 s\n',
     SERVICE: '\n.Sh CONFIGURATION\n.It Li Idle\n0 to 9.\nDefault: 3.\n'
              '.It Li Start , Count\nx\nDefaults: 1 and 2.\n.Sh NEXT\n',
-    CONTAINERS: '',
+    CONTAINERS: '\n.Sh LESS ISOLATION\n.It Li Network=host\nx\n.Li LimitCORE\n.Sh NEXT\n',
+    'service/spec/order.c': 'add(list, "Network=host"); add("LimitCORE"); error("Id must match")\n',
     CLIENT: '',
     'service/spec/limits.h': '#define SIZE_MAX (4u * 1024) /* why */\n'
                              '#define WAIT_USEC \\\n (20u * UINT64_C(1000000))\n' +
@@ -316,6 +328,9 @@ BAD = [
     changed('service/spec/config.c', '"Idle"', '"Sleep"'),
     changed('service/spec/config.c', '0, 9', '0, 99'),
     changed('service/naive-runc.conf', 'Idle=3', 'Idle=4'),
+    changed('service/spec/order.c', '"LimitCORE"', '"LimitCORE"); add("OOMScoreAdjust=%d"'),
+    changed('service/spec/order.c', 'add(list, "Network=host"); add("LimitCORE"); ', ''),
+    changed(CONTAINERS, '.Li LimitCORE\n', ''),
 ]
 
 if __name__ == '__main__':

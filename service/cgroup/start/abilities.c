@@ -1,5 +1,6 @@
 #include "service/cgroup/start/abilities.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "service/cgroup/internal.h"
@@ -29,6 +30,16 @@ static bool counts_cpu_time(const CgroupHierarchy *tracking, const CgroupHierarc
                has_file(cpu, "cpu.stat", "cpuacct.usage");
 }
 
+/* A kernel with PSI that is switched off has the file, and does not open it. */
+static bool tells_pressure(const CgroupHierarchy *tracking)
+{
+        autofd int fd = tracking && tracking->backend == &cgroup_unified
+                                ? openat(tracking->parent_fd, "cpu.pressure", O_RDONLY | O_CLOEXEC)
+                                : -1;
+
+        return fd >= 0;
+}
+
 void cgroup_find_abilities(const CgroupTree *tree, CgroupAbilities *ret)
 {
         const CgroupHierarchy *tracking =
@@ -55,4 +66,7 @@ void cgroup_find_abilities(const CgroupTree *tree, CgroupAbilities *ret)
         if (!counts_cpu_time(tracking, cpu))
                 ret->missing[CGROUP_ABILITY_CPU_TIME] =
                         "it needs cgroup v2, or v1 with cpu and cpuacct together";
+        if (!tells_pressure(tracking))
+                ret->missing[CGROUP_ABILITY_PRESSURE] =
+                        "it needs cgroup v2, and a kernel that tells of pressure (PSI)";
 }

@@ -15,6 +15,7 @@ typedef enum CgroupAbility {
         CGROUP_ABILITY_CPU,
         CGROUP_ABILITY_CPU_QUOTA,
         CGROUP_ABILITY_CPU_TIME,
+        CGROUP_ABILITY_PRESSURE,
         _CGROUP_ABILITY_MAX,
 } CgroupAbility;
 

@@ -93,9 +93,14 @@ class Case(unittest.TestCase):
     def rootfs_of(self, name):
         return f'{self.world.directory}/{name}/rootfs'
 
-    def another_service(self):
+    def another_service(self, number=signal.SIGTERM):
         """Ends the service and starts the next one, which takes over what there is. It is no leak that it is another."""
-        self.world.stop_service()
+        records = f'{self.world.state_dir}/containers'
+        live = sum(state != 'stopped' for _, state, *_ in self.root.containers())
+        # a little later than a call is answered
+        self.eventually(lambda: sum(name.endswith('.conf') for name in os.listdir(records)) >= live, what='the records')
+        self.world.service.send_signal(number)
+        self.world.service.wait(timeout=20)
         self.world.start_service()
 
         def settle():
