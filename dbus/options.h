@@ -38,6 +38,8 @@
           "share of busy processors, from 1 to 262144 (default: 1024)")                            \
         X(CPUQuotaPerSecUSec, "t", "cpus", "NUMBER",                                               \
           "processors' time at most, such as 0.5 or 2; 0 for no limit")                            \
+        X(AllowedCPUs, "s", "cpuset-cpus", "LIST", "run on these processors alone, such as 0-3,5") \
+        X(IOWeight, "t", "blkio-weight", "N", "share of busy disks, from 10 to 1000")              \
         X(CPUTimeMaxUSec, "t", "", "",                                                             \
           "kill the container when it has used this much processor time")                          \
         X(RuntimeMaxUSec, "t", "timeout", "SECONDS",                                               \
@@ -52,6 +54,8 @@
         X(MemoryLow, "t")                                                                          \
         X(CPUWeight, "t")                                                                          \
         X(CPUQuotaPerSecUSec, "t")                                                                 \
+        X(AllowedCPUs, "s")                                                                        \
+        X(IOWeight, "t")                                                                           \
         X(Force, "b")
 
 /* What is to run, and with which rights: first what can also be said of a process that joins. There
@@ -77,6 +81,7 @@
 
 #define PROCESS_OPTIONS(X)                                                                         \
         JOINING_OPTIONS(X)                                                                         \
+        X(Init, "b", "init", "BOOL", "put a PID 1 beside the command, which reaps")                \
         X(UMask, "u", "umask", "MODE", "mask of file modes, octal (default: 0022)")                \
         X(CapabilityBoundingSet, "as", "", "", "the capabilities that there may be at most")       \
         X(Seccomp, "s", "seccomp", "MODE",                                                         \
@@ -103,7 +108,13 @@
           "'auto': a private range of ids; 'self': root is you; 'host': the host's root")          \
         X(Network, "s", "network", "MODE", "'private': loopback only; 'host': the host's network")
 
-#define SPAWN_OPTIONS(X) CONTAINER_OPTIONS(X) RESOURCE_OPTIONS(X) PROCESS_OPTIONS(X) TREE_OPTIONS(X)
+#define NAMESPACE_OPTIONS(X)                                                                       \
+        X(NetworkNamespaceFD, "h", "", "", "a network namespace that the caller holds")            \
+        X(Sysctl, "a{ss}", "sysctl", "KEY=VALUE", "a kernel setting of its own; may be repeated")
+
+#define SPAWN_OPTIONS(X)                                                                           \
+        CONTAINER_OPTIONS(X)                                                                       \
+        RESOURCE_OPTIONS(X) PROCESS_OPTIONS(X) TREE_OPTIONS(X) NAMESPACE_OPTIONS(X)
 
 /* What Exec takes: the container is there already. */
 #define EXEC_OPTIONS(X) JOINING_OPTIONS(X) WATCH_OPTIONS(X)

@@ -1,9 +1,11 @@
 #include "cli/lib/spawn-request.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "cli/lib/values.h"
+#include "service/util/fd.h"
 #include "service/util/size.h"
 
 static const struct {
@@ -95,12 +97,12 @@ void spawn_request_set_variable(SpawnRequest *request, const char *assignment)
         set_named(request, SPAWN_Environment, assignment);
 }
 
-void spawn_request_set_label(SpawnRequest *request, const char *label)
+void spawn_request_set_entry(SpawnRequest *request, SpawnOption option, const char *entry)
 {
         g_autofree char *whole =
-                strchr(label, '=') ? g_strdup(label) : g_strconcat(label, "=", NULL);
+                strchr(entry, '=') ? g_strdup(entry) : g_strconcat(entry, "=", NULL);
 
-        set_named(request, SPAWN_Labels, whole);
+        set_named(request, option, whole);
 }
 
 void spawn_request_default_variable(SpawnRequest *request, const char *name, const char *value)
@@ -125,6 +127,11 @@ void spawn_request_add_mount(SpawnRequest *request, const char *source, const ch
 {
         spawn_request_add(request, SPAWN_Mounts, source);
         spawn_request_add(request, SPAWN_Mounts, target);
+}
+
+unsigned spawn_request_count_fds(const SpawnRequest *request)
+{
+        return request->fds->len + spawn_request_has(request, SPAWN_NetworkNamespaceFD);
 }
 
 void spawn_request_add_fd(SpawnRequest *request, int fd, int number)
@@ -207,7 +214,7 @@ static int append_strings(sd_bus_message *call, char type, const GPtrArray *valu
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
-static int append_labels(sd_bus_message *call, char type, const GPtrArray *values)
+static int append_entries(sd_bus_message *call, char type, const GPtrArray *values)
 {
         int r = sd_bus_message_open_container(call, 'a', "{ss}");
 
@@ -258,6 +265,13 @@ static int append_mounts(sd_bus_message *call, char type, const GPtrArray *value
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
+static int append_descriptor(sd_bus_message *call, char type, const GPtrArray *values)
+{
+        autofd int fd = open(last_of(values), O_RDONLY | O_CLOEXEC);
+
+        return fd < 0 ? -errno : sd_bus_message_append(call, "h", fd);
+}
+
 static const struct {
         const char *signature;
         int (*append)(sd_bus_message *call, char type, const GPtrArray *values);
@@ -266,7 +280,7 @@ static const struct {
         {"u", append_number},      {"ay", append_path},           {"as", append_strings},
         {"aay", append_variables}, {"a(ayaysas)", append_mounts}, {"i", append_signed},
         {"au", append_numbers},    {"(uu)", append_ids},          {"(tt)", append_pair},
-        {"a{ss}", append_labels},
+        {"h", append_descriptor},  {"a{ss}", append_entries},
 };
 
 static int append_value(sd_bus_message *call, const char *signature, const GPtrArray *values)

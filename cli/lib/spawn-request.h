@@ -30,7 +30,8 @@ bool spawn_request_has(const SpawnRequest *request, SpawnOption option);
 bool spawn_request_is_true(const SpawnRequest *request, SpawnOption option);
 
 /* Replaces the value of an option that has a single value. A boolean is any word that
- * value_parse_bool() takes, a number any text that size_parse() takes. */
+ * value_parse_bool() takes, a number any text that size_parse() takes, a descriptor the path of
+ * what is opened to read when the message is made. */
 void spawn_request_set(SpawnRequest *request, SpawnOption option, const char *value);
 /* The option is given, with no value so far. */
 void spawn_request_set_empty(SpawnRequest *request, SpawnOption option);
@@ -40,8 +41,8 @@ void spawn_request_add(SpawnRequest *request, SpawnOption option, const char *va
 /* Sets an environment variable, given as NAME=VALUE, in place of an earlier value: the service
  * takes each name once. */
 void spawn_request_set_variable(SpawnRequest *request, const char *assignment);
-/* Sets a label, given as KEY or KEY=VALUE, in the same way. */
-void spawn_request_set_label(SpawnRequest *request, const char *label);
+/* Sets an entry of an option that is a dictionary, given as KEY or KEY=VALUE, in the same way. */
+void spawn_request_set_entry(SpawnRequest *request, SpawnOption option, const char *entry);
 /* Sets a variable unless it is set already. */
 void spawn_request_default_variable(SpawnRequest *request, const char *name, const char *value);
 
@@ -51,6 +52,9 @@ void spawn_request_set_pair(SpawnRequest *request, SpawnOption option, uint64_t 
 
 /* Adds a bind mount, or with an empty `source` a tmpfs. `target` is DST[:OPTIONS]. */
 void spawn_request_add_mount(SpawnRequest *request, const char *source, const char *target);
+
+/* How many file descriptors the message carries. */
+unsigned spawn_request_count_fds(const SpawnRequest *request);
 
 /* Passes our open `fd` to the command, as its fd `number`. */
 void spawn_request_add_fd(SpawnRequest *request, int fd, int number);

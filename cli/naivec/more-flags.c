@@ -43,6 +43,132 @@ char *more_flags_take_ulimit(SpawnRequest *request, const char *text)
                 "--ulimit=%s: NAME is one of core, fsize, memlock, nofile, nproc, stack", text);
 }
 
+/* -- --mount -- */
+
+typedef struct MountWords {
+        const char *type, *source, *target;
+        GString *options;
+} MountWords;
+
+static void add_option(MountWords *words, const char *option, const char *value)
+{
+        g_string_append_printf(words->options, "%s%s%s", words->options->len ? "," : "", option,
+                               value);
+}
+
+/* False: there is no such word. A value that is left out is "true". */
+static bool take_mount_word(MountWords *words, const char *key, const char *value)
+{
+        static const char *const plain[] = {"bind", "nodev", "noexec", "nosuid", "rbind", NULL};
+        bool is_true = true;
+
+        if (g_str_equal(key, "type")) {
+                words->type = value;
+        } else if (g_str_equal(key, "source") || g_str_equal(key, "src")) {
+                words->source = value;
+        } else if (g_str_equal(key, "target") || g_str_equal(key, "destination") ||
+                   g_str_equal(key, "dst")) {
+                words->target = value;
+        } else if (g_str_equal(key, "tmpfs-size")) {
+                add_option(words, "size=", value);
+        } else if (g_str_equal(key, "tmpfs-mode")) {
+                add_option(words, "mode=", value);
+        } else if (g_str_equal(key, "ro") || g_str_equal(key, "readonly") ||
+                   g_str_equal(key, "rw")) {
+                if (!value_parse_bool(value, &is_true))
+                        return false;
+                add_option(words, is_true == !g_str_equal(key, "rw") ? "ro" : "rw", "");
+        } else if (g_strv_contains(plain, key) && g_str_equal(value, "true")) {
+                add_option(words, key, "");
+        } else {
+                return false;
+        }
+        return true;
+}
+
+static char *settle_mount(const MountWords *words, SpawnRequest *request, const char *text)
+{
+        bool is_bind = g_strcmp0(words->type, "bind") == 0;
+        g_autofree char *source =
+                is_bind && words->source ? value_absolute_path(words->source) : NULL;
+        g_autofree char *target =
+                g_strconcat(words->target ? words->target : "", ":", words->options->str, NULL);
+
+        if (!is_bind && g_strcmp0(words->type, "tmpfs") != 0)
+                return g_strdup_printf("--mount=%s: the types are bind and tmpfs", text);
+        if (!words->target || *words->target != '/' || strchr(words->target, ':'))
+                return g_strdup_printf("--mount=%s: it needs a target, an absolute path without "
+                                       "colons",
+                                       text);
+        if (is_bind ? !source : words->source != NULL)
+                return g_strdup_printf("--mount=%s: a bind needs a source, a tmpfs has none", text);
+        if (!words->options->len)
+                target[strlen(target) - 1] = '\0';
+        spawn_request_add_mount(request, is_bind ? source : "", target);
+        return NULL;
+}
+
+char *more_flags_take_mount(SpawnRequest *request, const char *text)
+{
+        g_auto(GStrv) parts = g_strsplit(text, ",", -1);
+        g_autoptr(GString) options = g_string_new(NULL);
+        MountWords words = {.options = options};
+
+        for (char **part = parts; *part; part++) {
+                char *equals = strchr(*part, '=');
+                const char *value = equals ? equals + 1 : "true";
+                if (equals)
+                        *equals = '\0';
+                if (!take_mount_word(&words, *part, value))
+                        return g_strdup_printf("--mount=%s: it does not take '%s%s%s'", text, *part,
+                                               equals ? "=" : "", equals ? value : "");
+        }
+        return settle_mount(&words, request, text);
+}
+
+/* -- --env-file -- */
+
+/* As podman reads it: nothing is quoted, a line without a value passes on what is set here. */
+static void take_env_line(GPtrArray *assignments, const char *line)
+{
+        line += strspn(line, " \t");
+        if (!*line || *line == '#')
+                return;
+        if (strchr(line, '='))
+                g_ptr_array_add(assignments, g_strdup(line));
+        else if (g_getenv(line))
+                g_ptr_array_add(assignments, g_strdup_printf("%s=%s", line, g_getenv(line)));
+}
+
+char *more_flags_take_env_file(GPtrArray *assignments, const char *path)
+{
+        g_autoptr(GError) error = NULL;
+        g_autofree char *text = NULL;
+        gsize length;
+
+        if (!g_file_get_contents(path, &text, &length, &error))
+                return g_strdup_printf("--env-file=%s: %s", path, error->message);
+        if (strlen(text) != length)
+                return g_strdup_printf("--env-file=%s: there is a NUL byte in it", path);
+        g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+        for (unsigned i = 0; lines[i]; i++) {
+                if (lines[i][strspn(lines[i], " \t")] == '=')
+                        return g_strdup_printf("--env-file=%s: line %u has no name", path, i + 1);
+                take_env_line(assignments, lines[i]);
+        }
+        return NULL;
+}
+
+/* From the last to the first: the last value of a name counts. */
+void more_flags_settle_env_files(const GPtrArray *assignments, SpawnRequest *request)
+{
+        for (unsigned i = assignments->len; i > 0; i--) {
+                const char *assignment = assignments->pdata[i - 1];
+                g_autofree char *name = g_strndup(assignment, strcspn(assignment, "="));
+                spawn_request_default_variable(request, name, strchr(assignment, '=') + 1);
+        }
+}
+
 char *more_flags_take_cap_drop(CapDrop *drop, const char *text)
 {
         g_autofree char *upper = g_ascii_strup(text, -1);

@@ -9,6 +9,14 @@
 /* --ulimit=NAME=SOFT[:HARD] */
 char *more_flags_take_ulimit(SpawnRequest *request, const char *text);
 
+/* --mount=type=…,KEY=VALUE,… */
+char *more_flags_take_mount(SpawnRequest *request, const char *text);
+
+/* --env-file, whose variables give way to those of --env. `assignments` gets them, of all files in
+ * the order given. */
+char *more_flags_take_env_file(GPtrArray *assignments, const char *path);
+void more_flags_settle_env_files(const GPtrArray *assignments, SpawnRequest *request);
+
 /* --cap-drop, which counts once all flags are there. */
 typedef struct CapDrop {
         uint64_t mask;

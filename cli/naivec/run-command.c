@@ -8,16 +8,21 @@
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
 
-enum { FLAG_FD = FLAG_OF_VERB, FLAG_TMPFS, FLAG_ULIMIT, FLAG_CAP_DROP };
+enum { FLAG_FD = FLAG_OF_VERB, FLAG_TMPFS, FLAG_ULIMIT, FLAG_CAP_DROP, FLAG_ENV_FILE, FLAG_MOUNT };
 
-/* The flags that `create` does not have come first. */
+/* The flags that `create` does not have come first, those that `exec` does not have last. */
 static const Flag run_flags[] = {
         {"detach", NULL, "run in the background; output goes to the log; print the id", 'd'},
         {"interactive", NULL, "does nothing: input always reaches the command", 'i'},
+        {"env-file", "FILE", "set the environment variables of a file; may be repeated",
+         FLAG_ENV_FILE},
         {"fd", "N", "pass file descriptor N as well; may be repeated", FLAG_FD},
         {"tmpfs", "DST[:OPTIONS]",
          "mount an empty directory in memory; options size=, mode=, ro, noexec; may be repeated",
          FLAG_TMPFS},
+        {"mount", "type=TYPE,…",
+         "bind a file or directory, or mount a tmpfs, in podman's long form; may be repeated",
+         FLAG_MOUNT},
         {"ulimit", "NAME=SOFT[:HARD]",
          "a limit of the command: core, fsize, memlock, nofile, nproc or stack; -1 for none",
          FLAG_ULIMIT},
@@ -35,7 +40,7 @@ const Flag *run_command_create_flags(Flag storage[SPAWN_FLAGS_SIZE])
 {
         const Flag *flags = run_flags;
 
-        while (flags->id != FLAG_FD)
+        while (flags->id != FLAG_ENV_FILE)
                 flags++;
         return spawn_flags(storage, flags);
 }
@@ -52,6 +57,7 @@ const Flag *run_command_exec_flags(Flag storage[SPAWN_FLAGS_SIZE])
 void run_command_clear(RunCommand *command)
 {
         spawn_request_clear(&command->request);
+        g_clear_pointer(&command->file_variables, g_ptr_array_unref);
         g_free(command->rootfs);
 }
 
@@ -86,6 +92,12 @@ static bool take_flag(RunCommand *command, Invocation *invocation, int id, const
                 return take_fd(command, invocation, value);
         case FLAG_TMPFS:
                 wrong = spawn_flags_take_tmpfs(&command->request, value);
+                break;
+        case FLAG_ENV_FILE:
+                wrong = more_flags_take_env_file(command->file_variables, value);
+                break;
+        case FLAG_MOUNT:
+                wrong = more_flags_take_mount(&command->request, value);
                 break;
         case FLAG_ULIMIT:
                 wrong = more_flags_take_ulimit(&command->request, value);
@@ -142,9 +154,11 @@ static bool take_flags(RunCommand *command, Invocation *invocation)
 
         *command = (RunCommand){0};
         spawn_request_init(&command->request);
+        command->file_variables = g_ptr_array_new_with_free_func(g_free);
         while ((id = invocation_next(invocation, &value)) != FLAG_END)
                 if (id == FLAG_STOP || !take_flag(command, invocation, id, value))
                         return false;
+        more_flags_settle_env_files(command->file_variables, &command->request);
         g_autofree char *wrong = more_flags_settle_cap_drop(&command->cap_drop, &command->request);
         if (wrong)
                 invocation_usage(invocation, "%s", wrong);
@@ -205,11 +219,13 @@ bool run_command_has_terminal(const RunCommand *command)
 
 bool run_command_check_fds(const RunCommand *command, Invocation *invocation)
 {
-        if (command->request.fds->len <= SPAWN_FDS_MAX)
+        const unsigned n = spawn_request_count_fds(&command->request);
+
+        if (n <= SPAWN_FDS_MAX)
                 return true;
         invocation_usage(invocation,
                          "%u file descriptors, stdin, stdout and stderr among them: a bus message "
                          "carries %u, and the bus cuts off who sends more",
-                         command->request.fds->len, SPAWN_FDS_MAX);
+                         n, SPAWN_FDS_MAX);
         return false;
 }

@@ -10,6 +10,7 @@
 typedef struct {
         SpawnRequest request;
         CapDrop cap_drop;
+        GPtrArray *file_variables; /* of --env-file */
         bool is_detached;
         char *rootfs;          /* absolute; NULL for `exec` */
         const char *container; /* for `exec` */

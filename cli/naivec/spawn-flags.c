@@ -1,9 +1,12 @@
 #include "cli/naivec/spawn-flags.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "cli/lib/values.h"
 #include "service/util/capability.h"
+#include "service/util/fd.h"
 #include "service/util/shares.h"
 #include "service/util/size.h"
 
@@ -105,6 +108,18 @@ static char *take_shares(SpawnRequest *request, SpawnOption option, const char *
         return NULL;
 }
 
+static char *take_disk_shares(SpawnRequest *request, SpawnOption option, const char *text)
+{
+        uint64_t shares;
+        char number[24];
+
+        if (!value_parse_number(text, 10, 1000, &shares))
+                return refusal(option, text, "a number from 10 to 1000");
+        g_snprintf(number, sizeof number, "%" G_GUINT64_FORMAT, shares_of_podman_disk(shares));
+        spawn_request_set(request, option, number);
+        return NULL;
+}
+
 /* A number of processors, perhaps with a fraction; 0 is no limit, as in podman. */
 static char *take_processors(SpawnRequest *request, SpawnOption option, const char *text)
 {
@@ -200,7 +215,7 @@ static char *take_label(SpawnRequest *request, SpawnOption option, const char *t
 {
         if (!*text || *text == '=' || !is_utf8(text))
                 return refusal(option, text, "KEY or KEY=VALUE, in UTF-8");
-        spawn_request_set_label(request, text);
+        spawn_request_set_entry(request, option, text);
         return NULL;
 }
 
@@ -211,6 +226,27 @@ static char *take_oom_score(SpawnRequest *request, SpawnOption option, const cha
         if (!value_parse_number(text + (*text == '-'), 0, 1000, &score))
                 return refusal(option, text, "a number from -1000 to 1000");
         spawn_request_set(request, option, text);
+        return NULL;
+}
+
+/* KEY=VALUE; the last value of a key counts. */
+static char *take_sysctl(SpawnRequest *request, SpawnOption option, const char *text)
+{
+        if (!strchr(text, '=') || *text == '=' || !is_utf8(text))
+                return refusal(option, text, "KEY=VALUE");
+        spawn_request_set_entry(request, option, text);
+        return NULL;
+}
+
+/* As podman spells them: "none" has loopback alone, "ns:PATH" is a namespace that there is. */
+static char *take_network(SpawnRequest *request, SpawnOption option, const char *text)
+{
+        if (!g_str_has_prefix(text, "ns:"))
+                return take_value(request, option, g_str_equal(text, "none") ? "private" : text);
+        autofd int fd = open(text + 3, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return g_strdup_printf("--network=%s: %s", text, g_strerror(errno));
+        spawn_request_set(request, SPAWN_NetworkNamespaceFD, text + 3);
         return NULL;
 }
 
@@ -245,10 +281,13 @@ static const struct {
         [SPAWN_CPUWeight] = {.take = take_shares},
         [SPAWN_Capabilities] = {.take = take_capability},
         [SPAWN_Environment] = {.letter = 'e', .take = take_variable},
+        [SPAWN_IOWeight] = {.take = take_disk_shares},
         [SPAWN_Labels] = {.letter = 'l', .take = take_label},
         [SPAWN_MemoryMax] = {.letter = 'm', .take = take_limit},
         [SPAWN_MemorySwapMax] = {.take = take_swap},
+        [SPAWN_Network] = {.take = take_network},
         [SPAWN_OOMScoreAdjust] = {.take = take_oom_score},
+        [SPAWN_Sysctl] = {.take = take_sysctl},
         [SPAWN_SupplementaryGroups] = {.take = take_group},
         [SPAWN_User] = {.letter = 'u', .take = take_user},
         [SPAWN_Mounts] = {.letter = 'v', .take = take_volume},

@@ -7,6 +7,7 @@
 
 DECODE(Environment, arguments_read_byte_strings, process.environment)
 DECODE(WorkingDirectory, arguments_read_path, process.working_directory)
+DECODE(Init, arguments_read_bool, process.attributes.init)
 DECODE(Terminal, arguments_read_bool, process.attributes.terminal)
 DECODE(SeccompLog, arguments_read_bool, process.seccomp_log)
 DECODE(NoNewPrivileges, arguments_read_bool, process.no_new_privileges)

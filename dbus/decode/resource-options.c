@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "dbus/decode/arguments.h"
 #include "dbus/decode/decoders.h"
 #include "service/spec/error.h"
@@ -38,6 +40,33 @@ bool decode_CPUWeight(sd_bus_message *message, Order *order, GError **error)
         return arguments_read_uint64(message, "CPUWeight", weight, error) &&
                (*weight > 0 || error_set(error, RUNTIME_ERROR_INVALID_ARGS,
                                          "CPUWeight is 0, not 1 to %u", CPU_WEIGHT_MAX));
+}
+
+bool decode_IOWeight(sd_bus_message *message, Order *order, GError **error)
+{
+        uint64_t *weight = &order->resources.io_weight;
+
+        return arguments_read_uint64(message, "IOWeight", weight, error) &&
+               (*weight > 0 || error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                         "IOWeight is 0, not 1 to %u", CPU_WEIGHT_MAX));
+}
+
+/* The kernel takes no spaces. */
+bool decode_AllowedCPUs(sd_bus_message *message, Order *order, GError **error)
+{
+        g_autofree char *text = NULL;
+        CpuList list;
+
+        if (!arguments_read_string(message, "AllowedCPUs", &text, error))
+                return false;
+        if (strlen(text) > CPU_LIST_LENGTH || !cpu_list_parse(text, &list))
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "AllowedCPUs is no list of processors, such as 0-3,5, of at most "
+                                 "%u bytes",
+                                 CPU_LIST_LENGTH);
+        g_strlcpy(order->resources.allowed_cpus, g_strdelimit(text, " \n", ','),
+                  sizeof order->resources.allowed_cpus);
+        return true;
 }
 
 bool decode_TasksMax(sd_bus_message *message, Order *order, GError **error)

@@ -87,6 +87,7 @@ bool decode_Network(sd_bus_message *message, Order *order, GError **error)
 
         if (!arguments_read_word(message, "Network", modes, &mode, error))
                 return false;
+        order->tree.has_network = true;
         order->tree.host_network = mode == 1;
         return true;
 }

@@ -84,7 +84,7 @@ int cgroup_birth_fd(const Cgroup *cgroup);
  * named "tasks" or "cgroup.procs", opened by the service, whose rights count) before anything else.
  * Borrowed; -1 ends the list. Measured: 6 us; a write of the pid from outside takes the lock that
  * stops all forks, and waits 5 to 11 ms for RCU. Only one thread of the child may exist then. */
-#define CGROUP_ENTRY_FDS_MAX 4u
+#define CGROUP_ENTRY_FDS_MAX 6u
 int cgroup_entry_fd(const Cgroup *cgroup, unsigned index);
 void cgroup_close_entries(Cgroup *cgroup); /* once the child has its own copies */
 bool cgroup_open_entries(Cgroup *cgroup, GError **error);

@@ -73,6 +73,11 @@ unsigned cgroup_choose_hierarchies(const CgroupTree *tree, uid_t owner, const Cg
                 chosen |= 1u << tree->serving[CGROUP_PIDS];
         if (tree->serving[CGROUP_CPU] >= 0) /* in v2 that is the tracking one */
                 chosen |= 1u << tree->serving[CGROUP_CPU];
+        if (limits && limits->more && *limits->more->allowed_cpus &&
+            tree->serving[CGROUP_CPUSET] >= 0)
+                chosen |= 1u << tree->serving[CGROUP_CPUSET];
+        if (limits && limits->more && limits->more->io_weight && tree->serving[CGROUP_IO] >= 0)
+                chosen |= 1u << tree->serving[CGROUP_IO];
         return chosen;
 }
 
@@ -135,7 +140,12 @@ static bool make_leaf(Cgroup *cgroup, unsigned index, GError **error)
                 return cgroup_fail(cgroup, index, "open", -r, error);
         }
         cgroup->leaf_fds[index] = fd;
-        return true;
+        if (!(h->controllers & 1u << CGROUP_CPUSET) || !cgroup_is_legacy(cgroup, index))
+                return true;
+        autofd int owner = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if ((r = cgroup_legacy_fill(h->parent_fd, owner)) == 0)
+                r = cgroup_legacy_fill(owner, fd);
+        return r == 0 || cgroup_fail(cgroup, index, "give processors to", -r, error);
 }
 
 /* In v2 the owner's directory must hand the controllers down. It does not yet if the leaf is the
@@ -145,8 +155,10 @@ static bool hand_down(const Cgroup *cgroup, unsigned index, GError **error)
 {
         const CgroupHierarchy *h = &cgroup->tree->hierarchies[index];
         g_auto(GStrv) reasons = g_new0(char *, _CGROUP_CONTROLLER_MAX + 1);
-        /* processors are shared among owners: their directories have the controller already */
-        const unsigned wanted = h->controllers & ~(1u << CGROUP_CPU);
+        /* processors are shared among owners: their directories have the controller already; the
+         * other two come with the first container that asks */
+        const unsigned wanted =
+                h->controllers & ~(1u << CGROUP_CPU | 1u << CGROUP_CPUSET | 1u << CGROUP_IO);
         const char *file = wanted & 1u << CGROUP_MEMORY ? "memory.max" : "pids.max";
         char name[16];
 

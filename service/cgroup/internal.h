@@ -19,12 +19,14 @@
 #include "service/cgroup/cgroup.h"
 
 #define CGROUP_PIDS_MAX        4194304u /* the kernel's PID_MAX_LIMIT: pids.max refuses more */
-#define CGROUP_HIERARCHIES_MAX 4u       /* v2, and one for each controller that it may lack */
+#define CGROUP_HIERARCHIES_MAX 6u       /* v2, and one for each controller that it may lack */
 
 typedef enum CgroupController {
         CGROUP_MEMORY,
         CGROUP_PIDS,
         CGROUP_CPU,     /* no limit: one owner's containers together count as much as another's */
+        CGROUP_CPUSET,  /* for containers that ask, as the next one */
+        CGROUP_IO,      /* in v1 "blkio" */
         CGROUP_FREEZER, /* v1 only, to end a container where there is no v2 tree */
         _CGROUP_CONTROLLER_MAX,
 } CgroupController;
@@ -58,7 +60,8 @@ struct CgroupTree {
 
 /* -- procs.c: what is the same in both versions -- */
 
-const char *cgroup_controller_name(CgroupController controller);
+const char *cgroup_controller_name(CgroupController controller); /* in v2 and in errors */
+const char *cgroup_legacy_name(CgroupController controller);
 
 /* Names of the sub-directories; empty if there are none or it cannot be read. */
 GPtrArray *cgroup_list_directories(int dirfd);
@@ -97,6 +100,11 @@ int cgroup_remove_children(int dirfd);
  * then; `reasons` (one for each controller, may be NULL) says why others are not. */
 unsigned cgroup_unified_enable(int dirfd, unsigned wanted, char **reasons);
 bool cgroup_kills_at_birth(const CgroupHierarchy *hierarchy); /* what we clone into a v2 leaf */
+
+/* -- v1.c -- */
+/* A new directory of cpuset's has neither processors nor memory, and takes no process until it has:
+ * it gets its parent's. Any other directory stays as it is. 0 or -errno. */
+int cgroup_legacy_fill(int parent, int child);
 
 /* -- ceilings.c -- */
 

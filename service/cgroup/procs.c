@@ -30,9 +30,14 @@
 const char *cgroup_controller_name(CgroupController controller)
 {
         static const char *const names[_CGROUP_CONTROLLER_MAX] = {"memory", "pids", "cpu",
-                                                                  "freezer"};
+                                                                  "cpuset", "io",   "freezer"};
 
         return names[controller];
+}
+
+const char *cgroup_legacy_name(CgroupController controller)
+{
+        return controller == CGROUP_IO ? "blkio" : cgroup_controller_name(controller);
 }
 
 /* -- directories -- */

@@ -101,7 +101,9 @@ void cgroup_hierarchy_remove_parent(CgroupHierarchy *h)
                 *strrchr(path, '/') = '\0';
 }
 
-#define V2_CONTROLLERS (1u << CGROUP_MEMORY | 1u << CGROUP_PIDS | 1u << CGROUP_CPU)
+#define V2_CONTROLLERS                                                                             \
+        (1u << CGROUP_MEMORY | 1u << CGROUP_PIDS | 1u << CGROUP_CPU | 1u << CGROUP_CPUSET |        \
+         1u << CGROUP_IO)
 
 /* Outside systemd nobody hands the controllers down, so try at every level. A failure shows at the
  * last level: the controller is not there. */
@@ -121,6 +123,9 @@ static bool descend(CgroupHierarchy *h, int *dirfd, const char *name)
         int fd = openat(*dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
                 return false;
+        if (h->backend == &cgroup_legacy)
+                (void) cgroup_legacy_fill(*dirfd,
+                                          fd); /* what stays empty is told by who needs it */
         fd_clear(dirfd);
         *dirfd = fd;
         return true;
@@ -308,7 +313,7 @@ static void add_legacy(CgroupTree *tree, const GPtrArray *mounts, CgroupControll
                        const char *parent)
 {
         g_autoptr(GError) error = NULL;
-        const MountInfo *mount = find_mount(mounts, cgroup_controller_name(controller));
+        const MountInfo *mount = find_mount(mounts, cgroup_legacy_name(controller));
 
         if (!mount) {
                 if (!tree->missing[controller])
@@ -359,8 +364,8 @@ static void find_before(CgroupTree *tree, const MountInfo *mount)
 
 CgroupTree *cgroup_tree_new(const char *parent)
 {
-        static const CgroupController order[] = {CGROUP_FREEZER, CGROUP_PIDS, CGROUP_MEMORY,
-                                                 CGROUP_CPU};
+        static const CgroupController order[] = {CGROUP_FREEZER, CGROUP_PIDS,   CGROUP_MEMORY,
+                                                 CGROUP_CPU,     CGROUP_CPUSET, CGROUP_IO};
         CgroupTree *tree = g_new0(CgroupTree, 1);
 
         tree->tracking = -1;

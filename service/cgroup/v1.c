@@ -56,6 +56,25 @@ static bool legacy_watch_oom(int leaf, int *ret_count, int *ret_event, GError **
         return true;
 }
 
+int cgroup_legacy_fill(int parent, int child)
+{
+        static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
+        char text[4096];
+
+        for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
+                ssize_t n = fd_read_file_at(child, files[i], text, sizeof text);
+                if (n == -ENOENT || n > 1) /* "\n" is nothing */
+                        continue;
+                if (n >= 0)
+                        n = fd_read_file_at(parent, files[i], text, sizeof text);
+                if (n >= 0)
+                        n = fd_write_file_at(child, files[i], text);
+                if (n < 0)
+                        return (int) n;
+        }
+        return 0;
+}
+
 static int legacy_tell_freezer(int leaf, bool frozen)
 {
         return fd_write_file_at(leaf, "freezer.state", frozen ? "FROZEN" : "THAWED");

@@ -19,7 +19,7 @@ uint64_t compile_namespaces(const Order *order)
 
         if (order->tree.user_namespace == USER_NAMESPACE_HOST)
                 all &= ~(uint64_t) CLONE_NEWUSER;
-        if (order->tree.host_network)
+        if (!tree_spec_has_own_network(&order->tree))
                 all &= ~(uint64_t) CLONE_NEWNET;
         return all;
 }
@@ -332,6 +332,26 @@ static bool write_targets(Writer *writer, const LaunchInput *input, int *fds, Sa
         return write_bytes(writer, targets, n * sizeof targets[0], &plan->targets);
 }
 
+static bool write_sysctls(Writer *writer, const Sysctls *sysctls, SandboxPlan *plan)
+{
+        SandboxSysctl *list = reserve(writer, sysctls->n * sizeof *list);
+
+        if (!list)
+                return false;
+        for (size_t i = 0; i < sysctls->n; i++) {
+                list[i].length = strlen(sysctls->list[i].value);
+                if (!write_string(writer, sysctls->list[i].path, &list[i].path) ||
+                    !write_string(writer, sysctls->list[i].value, &list[i].value))
+                        return false;
+        }
+        plan->sysctls = theirs(writer, list);
+        plan->n_sysctls = sysctls->n;
+        if (!sysctls->domainname)
+                return true;
+        plan->domainname_length = strlen(sysctls->domainname);
+        return write_string(writer, sysctls->domainname, &plan->domainname);
+}
+
 /* A limit that the order gives was raised from outside, if need be (see outside.h): nobody inside
  * could take it up again if it were set to the service's own first. */
 static bool write_limits(Writer *writer, const LaunchInput *input, SandboxPlan *plan)
@@ -387,6 +407,7 @@ bool compile_plan(const LaunchInput *input, const Rights *rights, const Sandbox 
         if (!write_rights(&writer, input->profile, rights, &plan, error))
                 return false;
         if (!write_string(&writer, order->tree.hostname, &plan.hostname) ||
+            !write_sysctls(&writer, &order->tree.sysctls, &plan) ||
             !write_steps(&writer, input, &plan) || !write_limits(&writer, input, &plan) ||
             !write_process(&writer, input, fds, &plan))
                 return too_large(error);

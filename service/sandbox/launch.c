@@ -13,7 +13,7 @@
 
 bool launch_fits_prepared(const Order *order)
 {
-        return order->tree.user_namespace == USER_NAMESPACE_AUTO &&
+        return order->tree.user_namespace == USER_NAMESPACE_AUTO && order->tree.sysctls.n == 0 &&
                compile_namespaces(order) == SANDBOX_NAMESPACES && !compile_inner_namespaces(order);
 }
 
@@ -28,6 +28,8 @@ static bool make_sandbox(const LaunchInput *input, Sandbox **ret, GError **error
                 .owner = input->order->owner->uid,
                 .namespaces = compile_namespaces(input->order),
                 .inner_namespaces = compile_inner_namespaces(input->order),
+                .network = &input->order->tree.network_namespace,
+                .sets_sysctls = input->order->tree.sysctls.n > 0,
         };
 
         if (sandbox_new(&early, ret, &local))
@@ -265,6 +267,22 @@ static void directory_error(int errnum, const Order *order, GError **error)
                                 "WorkingDirectory '%s' in %s", path, place);
 }
 
+static void sysctl_error(int errnum, const Sysctl *sysctl, GError **error)
+{
+        g_autofree char *key = g_strescape(sysctl->key, NULL);
+        g_autofree char *value = g_strescape(sysctl->value, NULL);
+
+        if (errnum == ENOENT)
+                error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                          "Sysctl: this kernel has no '%s' for a container", key);
+        else if (errnum == EACCES || errnum == EPERM)
+                error_set_errno(error, RUNTIME_ERROR_NOT_SUPPORTED, errnum,
+                                "Sysctl: this kernel lets no container set '%s'", key);
+        else
+                error_set_errno(error, RUNTIME_ERROR_INVALID_ARGS, errnum,
+                                "Sysctl: cannot set '%s' to '%s'", key, value);
+}
+
 /* /dev is cloned and not made: it alone has no type. */
 static const char *early_words(uint32_t number)
 {
@@ -288,6 +306,8 @@ void launch_report_to_error(const SandboxReport *report, const Order *order, GEr
                 exec_error(report->error, order, error);
         else if (target)
                 target_error(report, rootfs, target, error);
+        else if (report->stage == STAGE_SYSCTL && report->number < order->tree.sysctls.n)
+                sysctl_error(report->error, &order->tree.sysctls.list[report->number], error);
         else if (report->stage == STAGE_WORKING_DIRECTORY)
                 directory_error(report->error, order, error);
         else if (report->stage == STAGE_MOUNT_OWN && report->number < PROFILE_STEPS)

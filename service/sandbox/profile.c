@@ -15,6 +15,7 @@
 #include "service/spec/limits.h"
 #include "service/util/capability.h"
 #include "service/util/fd.h"
+#include "service/util/proc.h"
 
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
@@ -286,6 +287,9 @@ bool profile_new(int state_dir, Profile **ret, GError **error)
         profile->files_soft = files.rlim_cur;
         profile->files_hard = files.rlim_max;
         profile->oom_score = read_oom_score();
+        if (!proc_title(&profile->title.start, &profile->title.size))
+                return error_set(error, RUNTIME_ERROR_FAILED,
+                                 "cannot find the service's command line in /proc/self/stat");
         profile->capabilities = CAPABILITIES_DEFAULT;
         profile->file_capabilities = CAPABILITY(SETFCAP) | CAPABILITY(MKNOD);
         profile->own_capabilities = read_own_capabilities();

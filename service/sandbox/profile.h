@@ -37,6 +37,7 @@ typedef struct Profile {
          * service, and a child's must be put back to 0. */
         int oom_score;
         uint64_t files_soft, files_hard; /* RLIMIT_NOFILE before the service raised its own */
+        TitleMemory title;               /* of the service's command line */
         MountStep *masks;                /* what is covered of /proc and /sys; owned */
         size_t n_masks;
         bool masks_late; /* they can be mounted only once /proc and /sys are in place */

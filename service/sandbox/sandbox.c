@@ -18,6 +18,7 @@
 #include "service/sandbox/child/child.h"
 #include "service/sandbox/memory.h"
 #include "service/spec/error.h"
+#include "service/util/envelope.h"
 #include "service/util/fd.h"
 
 #define TTY_GID        5
@@ -266,6 +267,12 @@ static void write_ping_groups(const IdMap *map, char *text, size_t size)
         g_snprintf(text, size, "0 %u", n > 0 ? n - 1 : PING_GROUP_MAX);
 }
 
+static void list_entries(const Cgroup *cgroup, int entries[CGROUP_ENTRY_FDS_MAX + 1])
+{
+        for (unsigned i = 0; i <= CGROUP_ENTRY_FDS_MAX; i++)
+                entries[i] = i < CGROUP_ENTRY_FDS_MAX ? cgroup_entry_fd(cgroup, i) : -1;
+}
+
 static bool make_child(Sandbox *sandbox, const SandboxInput *input, GError **error)
 {
         const Profile *profile = input->profile;
@@ -277,8 +284,7 @@ static bool make_child(Sandbox *sandbox, const SandboxInput *input, GError **err
 
         if (!make_their_fds(input, &sandbox->sync_fd, &fds, error))
                 return false;
-        for (unsigned i = 0; i <= CGROUP_ENTRY_FDS_MAX; i++)
-                entries[i] = i < CGROUP_ENTRY_FDS_MAX ? cgroup_entry_fd(input->cgroup, i) : -1;
+        list_entries(input->cgroup, entries);
         g_snprintf(inner_map, sizeof inner_map, "0 0 %u", id_map_size(input->map));
         write_ping_groups(input->map, ping_groups, sizeof ping_groups);
         list_early(input, &fds, early);
@@ -301,12 +307,35 @@ static bool make_child(Sandbox *sandbox, const SandboxInput *input, GError **err
                 .set_groups = id_map_allows_set_groups(input->map),
                 .raises_loopback = input->namespaces & CLONE_NEWNET,
                 .proc = EARLY_PROC,
+                .sets_sysctls = input->sets_sysctls,
                 .ping_groups = input->namespaces & CLONE_NEWNET ? ping_groups : NULL,
                 .leaves_host = input->announce,
+                .title = profile->title,
                 .plan = sandbox->plan,
         };
         sandbox->pid = clone_child(input, &base, &sandbox->pidfd);
         return sandbox->pid < 0 ? sandbox_clone_error(errno, error) : true;
+}
+
+/* A container's root has no right to enter a network that is not its own. So it is born there: for
+ * that we go into the network, and make the sysfs that shows it, and come back. */
+static bool make_child_in(Sandbox *sandbox, const SandboxInput *input, GError **error)
+{
+        autofd int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+        int inside = own >= 0 ? envelope_open(input->network->fd) : -1;
+        bool done = inside >= 0 && setns(inside, CLONE_NEWNET) == 0;
+
+        if (!done)
+                error_set_errno(error, RUNTIME_ERROR_NOT_SUPPORTED, errno,
+                                "the service cannot enter NetworkNamespaceFD");
+        if (inside >= 0 && inside != input->network->fd)
+                fd_close(inside);
+        if (!done)
+                return false;
+        done = make_child(sandbox, input, error);
+        if (setns(own, CLONE_NEWNET) < 0)
+                g_error("cannot come back to the service's own network: %s", g_strerror(errno));
+        return done;
 }
 
 bool sandbox_new(const SandboxInput *input, Sandbox **ret, GError **error)
@@ -314,7 +343,8 @@ bool sandbox_new(const SandboxInput *input, Sandbox **ret, GError **error)
         g_autoptr(Sandbox) sandbox = sandbox_alloc();
 
         if (!sandbox_share_plan(sandbox, input->announce, error) ||
-            !make_child(sandbox, input, error))
+            !(input->network && input->network->is_given ? make_child_in
+                                                         : make_child)(sandbox, input, error))
                 return false;
         /* later children must not get this plan, nor anybody the fds by which the child entered its
          * leaves */

@@ -16,6 +16,7 @@
 #include "service/rootfs/id-map.h"
 #include "service/sandbox/child/plan.h"
 #include "service/sandbox/profile.h"
+#include "service/spec/tree-spec.h"
 
 /* The plan and all that it points to: strings up to ARGV_BYTES_MAX, candidates along PATH. Only
  * what is written to takes memory. */
@@ -45,6 +46,9 @@ typedef struct SandboxInput {
         /* Those of `namespaces` that a second user namespace owns, which keeps a command with
          * CAP_SYS_ADMIN from the mounts; 0: there is no second one. */
         uint64_t inner_namespaces;
+        /* The network, if `namespaces` has none of its own; NULL, or not given: the host's. */
+        const NetworkNamespace *network;
+        bool sets_sysctls; /* the plan will have some */
         /* NULL: the sandbox is for a call that waits. Otherwise the maker makes it, for a call
          * still to come: the process becomes a child of the service, which shares the memory that
          * this points to, and the kernel writes the pid there before the process runs. */

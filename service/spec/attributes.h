@@ -28,6 +28,7 @@ typedef struct ProcessLimit {
 typedef struct ProcessAttributes {
         uint32_t umask;
         bool terminal; /* one of the container's own */
+        bool init;     /* PID 1 is the service's, and the command its child */
         uint32_t uid, gid;
         uint32_t groups[GROUPS_MAX];
         uint32_t n_groups;

@@ -16,7 +16,7 @@
 #define HOSTNAME_LENGTH_MAX 64u /* the kernel's __NEW_UTS_LEN */
 #define LABELS_MAX          64u /* as many as an image has, and some more */
 #define LABEL_KEY_MAX       128u
-#define LABELS_BYTES_MAX    16384u       /* keys and values together: kept with each record */
+#define LABELS_BYTES_MAX    16384u       /* keys and values together; of Sysctl as well */
 #define MADE_WITH_BYTES_MAX (64u * 1024) /* for GetConfig: /run has few MiB for a user's 128 */
 #define OBJECT_PATH_MAX     512u         /* no object has a path of half that length */
 #define SPAWN_FDS_MAX       16u          /* dbus-daemon passes no more in one message */

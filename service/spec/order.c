@@ -128,6 +128,15 @@ static char *list_capabilities(uint64_t mask)
         return g_string_free(text, FALSE);
 }
 
+/* Whoever made the network's user namespace may do there whatever a container could. */
+static bool has_others_network(const Order *order)
+{
+        const NetworkNamespace *network = &order->tree.network_namespace;
+
+        return network->is_given &&
+               !(network->has_owner && order->owner && network->owner == order->owner->uid);
+}
+
 char **order_deviations(const Order *order)
 {
         static const char *const user_namespaces[] = {[USER_NAMESPACE_SELF] = "UserNamespace=self",
@@ -142,6 +151,8 @@ char **order_deviations(const Order *order)
                 g_strv_builder_add(list, user_namespaces[tree->user_namespace]);
         if (tree->host_network)
                 g_strv_builder_add(list, "Network=host");
+        if (has_others_network(order))
+                g_strv_builder_add(list, "NetworkNamespaceFD=privileged");
         if (capabilities)
                 g_strv_builder_add(list, capabilities);
         if (!process->seccomp)
@@ -160,6 +171,6 @@ bool order_is_privileged(const Order *order)
 {
         return tree_spec_has_privileged_mount(&order->tree) ||
                order->tree.user_namespace == USER_NAMESPACE_HOST || order->tree.host_network ||
-               order->process.capabilities || !order->process.seccomp ||
-               !order->process.no_new_privileges;
+               has_others_network(order) || order->process.capabilities ||
+               !order->process.seccomp || !order->process.no_new_privileges;
 }

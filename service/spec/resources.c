@@ -28,8 +28,12 @@ bool resources_validate(const Resources *resources, GError **error)
                 return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
                                  "CPUQuotaPerSecUSec is %" G_GUINT64_FORMAT ", the least is %u",
                                  resources->cpu_quota, CPU_QUOTA_MIN);
-        return resources->cpu_weight <= CPU_WEIGHT_MAX ||
+        if (resources->cpu_weight > CPU_WEIGHT_MAX)
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "CPUWeight is %" G_GUINT64_FORMAT ", not 1 to %u",
+                                 resources->cpu_weight, CPU_WEIGHT_MAX);
+        return resources->io_weight <= CPU_WEIGHT_MAX ||
                error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                         "CPUWeight is %" G_GUINT64_FORMAT ", not 1 to %u", resources->cpu_weight,
+                         "IOWeight is %" G_GUINT64_FORMAT ", not 1 to %u", resources->io_weight,
                          CPU_WEIGHT_MAX);
 }

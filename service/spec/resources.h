@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "service/util/cpu-list.h"
+
 typedef struct Resources {
         uint64_t memory_max;      /* bytes; UINT64_MAX: no limit */
         uint64_t memory_swap_max; /* bytes; UINT64_MAX: no limit */
@@ -17,6 +19,8 @@ typedef struct Resources {
         uint64_t memory_low;      /* bytes */
         uint64_t cpu_weight;      /* of cgroup v2; 0: not said */
         uint64_t cpu_quota;       /* microseconds in a second; UINT64_MAX: none; 0: not said */
+        uint64_t io_weight;       /* of cgroup v2; 0: not said */
+        char allowed_cpus[CPU_LIST_LENGTH + 1]; /* "0-3,5"; "": not said */
         /* said by the caller, not the default */
         bool has_memory_swap_max, has_tasks_max, has_memory_low;
         bool force; /* of Update: takes memory away that is in use */

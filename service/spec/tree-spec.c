@@ -8,12 +8,13 @@
 
 void tree_spec_init(TreeSpec *spec)
 {
-        *spec = (TreeSpec){.root.fd = -1, .read_only_root = true};
+        *spec = (TreeSpec){.root.fd = -1, .read_only_root = true, .network_namespace.fd = -1};
 }
 
 void tree_spec_close(TreeSpec *spec)
 {
         fd_clear(&spec->root.fd);
+        fd_clear(&spec->network_namespace.fd);
         for (size_t i = 0; i < spec->n_mounts; i++)
                 fd_clear(&spec->mounts[i].place.fd);
 }
@@ -23,6 +24,7 @@ void tree_spec_clear(TreeSpec *spec)
         tree_spec_close(spec);
         g_free(spec->rootfs);
         g_free(spec->hostname);
+        sysctls_clear(&spec->sysctls);
         for (size_t i = 0; i < spec->n_mounts; i++)
                 mount_spec_clear(&spec->mounts[i]);
         g_free(spec->mounts);
@@ -44,6 +46,11 @@ bool tree_spec_has_privileged_mount(const TreeSpec *spec)
                 if (spec->mounts[i].is_privileged)
                         return true;
         return false;
+}
+
+bool tree_spec_has_own_network(const TreeSpec *spec)
+{
+        return !spec->host_network && !spec->network_namespace.is_given;
 }
 
 /* -- checks -- */
@@ -96,8 +103,20 @@ static bool check_mounts(const TreeSpec *spec, GError **error)
         return true;
 }
 
+static bool check_network(const TreeSpec *spec, GError **error)
+{
+        const char *key = sysctls_network_key(&spec->sysctls);
+
+        if (spec->network_namespace.is_given && spec->has_network)
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "Network and NetworkNamespaceFD exclude each other");
+        return !key || tree_spec_has_own_network(spec) ||
+               error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                         "Sysctl: '%s' needs a network of the container's own", key);
+}
+
 bool tree_spec_validate(const TreeSpec *spec, GError **error)
 {
         return check_rootfs(spec, error) && check_hostname(spec, error) &&
-               check_mounts(spec, error);
+               check_mounts(spec, error) && check_network(spec, error);
 }

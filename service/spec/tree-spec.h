@@ -10,12 +10,21 @@
 
 #include "service/spec/mount-spec.h"
 #include "service/spec/place.h"
+#include "service/spec/sysctl.h"
 
 typedef enum UserNamespaceMode {
         USER_NAMESPACE_AUTO, /* a range of host ids that nobody else uses */
         USER_NAMESPACE_SELF, /* container root is the caller, and there is nobody else */
         USER_NAMESPACE_HOST, /* none: container root is the host's */
 } UserNamespaceMode;
+
+/* A network that somebody else has made. */
+typedef struct NetworkNamespace {
+        bool is_given;
+        int fd;         /* perhaps an envelope (envelope.h); owned, -1: closed */
+        bool has_owner; /* else it is the host's, or may be */
+        uid_t owner;    /* of the user namespace that it belongs to */
+} NetworkNamespace;
 
 typedef struct TreeSpec {
         char *rootfs;     /* absolute path, any bytes; with `has_root_fd` known after the look-up */
@@ -27,7 +36,10 @@ typedef struct TreeSpec {
         UserNamespaceMode user_namespace;
         bool has_user_namespace; /* said by the caller, not the default */
         bool host_network;
+        bool has_network; /* said by the caller, not the default */
+        NetworkNamespace network_namespace;
         char *hostname; /* NULL: the container's id */
+        Sysctls sysctls;
 } TreeSpec;
 
 void tree_spec_init(TreeSpec *spec); /* the default profile */
@@ -39,3 +51,5 @@ bool tree_spec_validate(const TreeSpec *spec, GError **error);
  * does not own? */
 bool tree_spec_writes_to_host(const TreeSpec *spec);
 bool tree_spec_has_privileged_mount(const TreeSpec *spec);
+/* Is the network of the container's own making, and nobody else's? */
+bool tree_spec_has_own_network(const TreeSpec *spec);

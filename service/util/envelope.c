@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "service/util/fd.h"
@@ -39,6 +40,7 @@ EnvelopeNote envelope_note(int fd)
             statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0)
                 return (EnvelopeNote){.error = errno};
         note.mode = status.stx_mode & S_IFMT;
+        note.device = makedev(status.stx_dev_major, status.stx_dev_minor);
         note.is_pidfd = is_pidfd(fd, note.mode);
         return note;
 }

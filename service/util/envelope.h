@@ -18,6 +18,7 @@ typedef struct EnvelopeNote {
         int32_t status; /* as by F_GETFL */
         uint32_t mode;  /* type, as in st_mode */
         int32_t is_pidfd;
+        uint64_t device; /* as st_dev */
 } EnvelopeNote;
 
 /* From now on every descriptor of a caller's comes in an envelope, sockets too. */

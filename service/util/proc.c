@@ -14,6 +14,7 @@
 #include "service/util/fd.h"
 
 #define FLAG_EXITING 0x4u /* the kernel's PF_EXITING, in /proc/PID/stat */
+#define TITLE_FIELD  48u  /* there, from 1; the next one is its end */
 
 void proc_detach(pid_t parent, const int *keep, size_t n)
 {
@@ -45,6 +46,24 @@ bool proc_parse_start_time(const char *stat, uint64_t *ret)
                             &start) != 1)
                 return false;
         *ret = start;
+        return true;
+}
+
+bool proc_title(char **ret, size_t *ret_size)
+{
+        char text[2048];
+        unsigned long long start, end;
+        const char *rest;
+
+        if (fd_read_file_at(AT_FDCWD, "/proc/self/stat", text, sizeof text) <= 0 ||
+            !(rest = strrchr(text, ')')))
+                return false;
+        for (unsigned field = 2; rest && field < TITLE_FIELD; field++)
+                rest = strchr(rest + 1, ' ');
+        if (!rest || sscanf(rest, "%llu %llu", &start, &end) != 2 || start == 0 || end <= start)
+                return false;
+        *ret = (char *) (uintptr_t) start;
+        *ret_size = (size_t) (end - start);
         return true;
 }
 

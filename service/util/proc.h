@@ -21,6 +21,9 @@ void proc_detach(pid_t parent, const int *keep, size_t n);
 bool proc_start_time(pid_t pid, uint64_t *ret);
 /* The same from the text of such a file, which contains a name that the process has chosen. */
 bool proc_parse_start_time(const char *stat, uint64_t *ret);
+/* The memory from which the kernel reads the command line of this process; false if it cannot be
+ * found out. */
+bool proc_title(char **ret, size_t *ret_size);
 /* Has `pid` begun to end, or ended? The first process of a pid namespace waits for all others there
  * between the two, and the kernel tells whoever wants to join them that there is no memory. */
 bool proc_is_ending(pid_t pid);

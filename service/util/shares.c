@@ -65,3 +65,13 @@ uint64_t shares_to_weight(uint64_t shares)
         }
         return low;
 }
+
+uint64_t shares_of_bfq(uint64_t weight)
+{
+        return weight <= 100 ? weight : 100 + (weight - 100) * 900 / 9900;
+}
+
+uint64_t shares_of_podman_disk(uint64_t shares)
+{
+        return 1 + (shares - 10) * 9999 / 990;
+}

@@ -8,3 +8,8 @@
 
 uint64_t shares_from_weight(uint64_t weight);
 uint64_t shares_to_weight(uint64_t shares);
+
+/* The weight of disks, 1 to 10000, as the scheduler BFQ counts it, 1 to 1000, by systemd's curve:
+ * the default is 100 in both. And podman's, 10 to 1000, as its runtimes turn it into v2's. */
+uint64_t shares_of_bfq(uint64_t weight);
+uint64_t shares_of_podman_disk(uint64_t shares);

@@ -91,7 +91,11 @@ static int leave_container(Invocation *invocation, const RunCommand *command, co
         if (!run_command_check_fds(command, invocation))
                 return invocation->status;
         client = client_open(&invocation->settings.client);
-        if (!client || (command->request.fds->len && !client_passes_fds(client, "--fd")))
+        if (!client || (spawn_request_count_fds(&command->request) &&
+                        !client_passes_fds(client, spawn_request_has(&command->request,
+                                                                     SPAWN_NetworkNamespaceFD)
+                                                           ? "--network=ns:"
+                                                           : "--fd")))
                 return EXIT_RUNTIME_FAILED;
         status = request_container(client, command, member, &path);
         return status != 0 ? status : print_id(&invocation->settings, path);

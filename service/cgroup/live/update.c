@@ -10,25 +10,11 @@
 #include <unistd.h>
 
 #include "service/cgroup/leaf.h"
+#include "service/cgroup/live/changes.h"
 #include "service/cgroup/live/write.h"
 #include "service/spec/error.h"
 #include "service/util/fd.h"
 #include "service/util/shares.h"
-
-#define CHANGES_MAX 8u /* each at most once; the quota in v1 is two */
-
-typedef struct Change {
-        int leaf;
-        const char *file;
-        char before[32], after[32];
-} Change;
-
-/* What is to be written, in the order in which the kernel takes it. */
-typedef struct Changes {
-        Change list[CHANGES_MAX];
-        unsigned n;
-        bool is_new; /* nothing runs in the leaf */
-} Changes;
 
 /* What the versions call the same. */
 typedef struct MemoryFiles {
@@ -70,8 +56,7 @@ static bool read_bytes(int leaf, const char *file, uint64_t *ret)
 
 /* -- writing -- */
 
-static bool add(Changes *changes, int leaf, const char *file, const char *none, uint64_t value,
-                GError **error)
+bool changes_add(Changes *changes, int leaf, const char *file, const char *text, GError **error)
 {
         Change *change = &changes->list[changes->n];
         ssize_t n = fd_read_file_at(leaf, file, change->before, sizeof change->before);
@@ -81,12 +66,18 @@ static bool add(Changes *changes, int leaf, const char *file, const char *none, 
                                        "cannot read %s", file);
         change->leaf = leaf;
         change->file = file;
-        if (value == CGROUP_NO_LIMIT)
-                g_strlcpy(change->after, none, sizeof change->after);
-        else
-                snprintf(change->after, sizeof change->after, "%" PRIu64, value);
+        g_strlcpy(change->after, text, sizeof change->after);
         changes->n++;
         return true;
+}
+
+static bool add(Changes *changes, int leaf, const char *file, const char *none, uint64_t value,
+                GError **error)
+{
+        char number[24];
+
+        snprintf(number, sizeof number, "%" PRIu64, value);
+        return changes_add(changes, leaf, file, value == CGROUP_NO_LIMIT ? none : number, error);
 }
 
 /* More memory may be in use than when that was looked at. */
@@ -326,23 +317,24 @@ static bool change_quota(Changes *changes, int leaf, bool is_legacy, uint64_t pe
         return true;
 }
 
-/* In v2 the owner's directory hands the controller down with the first container that needs it. */
-static bool hand_processors_down(const Cgroup *cgroup, unsigned index, GError **error)
+bool changes_hand_down(const Cgroup *cgroup, CgroupController controller, const char *file,
+                       GError **error)
 {
+        const unsigned index = (unsigned) cgroup->tree->serving[controller];
         g_auto(GStrv) reasons = g_new0(char *, _CGROUP_CONTROLLER_MAX + 1);
         char name[16];
 
-        if (faccessat(cgroup->leaf_fds[index], "cpu.max", F_OK, 0) == 0)
+        if (faccessat(cgroup->leaf_fds[index], file, F_OK, 0) == 0)
                 return true;
         snprintf(name, sizeof name, "%u", (unsigned) cgroup->owner);
         autofd int fd = openat(cgroup->tree->hierarchies[index].parent_fd, name,
                                O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return cgroup_fail(cgroup, index, "open the parent of", errno, error);
-        return cgroup_unified_enable(fd, 1u << CGROUP_CPU, reasons) ||
+        return cgroup_unified_enable(fd, 1u << controller, reasons) ||
                error_set(error, RUNTIME_ERROR_CGROUP_FAILED,
-                         "cannot hand the cpu controller down to cgroup %s: %s", cgroup->path,
-                         reasons[CGROUP_CPU]);
+                         "cannot hand the %s controller down to cgroup %s: %s",
+                         cgroup_controller_name(controller), cgroup->path, reasons[controller]);
 }
 
 static bool change_processors(const Cgroup *cgroup, const Resources *resources, Changes *changes,
@@ -360,7 +352,7 @@ static bool change_processors(const Cgroup *cgroup, const Resources *resources, 
                                            : "a service without it began the container");
         int leaf = cgroup->leaf_fds[index];
         bool is_legacy = cgroup_is_legacy(cgroup, (unsigned) index);
-        if (!is_legacy && !hand_processors_down(cgroup, (unsigned) index, error))
+        if (!is_legacy && !changes_hand_down(cgroup, CGROUP_CPU, "cpu.max", error))
                 return false;
         if (resources->cpu_weight &&
             !add(changes, leaf, is_legacy ? "cpu.shares" : "cpu.weight", "",
@@ -375,7 +367,8 @@ static bool change_more(const Cgroup *cgroup, const Resources *resources, Change
                         GError **error)
 {
         return change_protection(cgroup, resources, changes, error) &&
-               change_processors(cgroup, resources, changes, error);
+               change_processors(cgroup, resources, changes, error) &&
+               changes_add_placement(changes, cgroup, resources, error);
 }
 
 bool cgroup_limit_more(Cgroup *cgroup, const Resources *resources, GError **error)

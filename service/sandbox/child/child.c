@@ -19,10 +19,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "service/sandbox/child/init.h"
 #include "service/sandbox/child/join.h"
 #include "service/sandbox/child/report.h"
 #include "service/sandbox/child/root.h"
 #include "service/sandbox/child/steps.h"
+#include "service/sandbox/child/sysctl.h"
 
 #define MS_REC_SLAVE                                                                               \
         ((1ul << 14) | (1ul << 19)) /* MS_REC | MS_SLAVE; sys/mount.h clashes with linux/mount.h   \
@@ -43,6 +45,7 @@ static void wait_for(const SandboxBase *base, char word)
 typedef struct Early {
         int mounts[EARLY_MOUNTS_MAX];
         int holder; /* pidfd of the process that holds the second user namespace; -1: none */
+        int sys;    /* /proc/sys of a proc that nothing covers; -1: not needed */
 } Early;
 
 static void leave_service(const SandboxBase *base)
@@ -83,6 +86,9 @@ static void set_up_early(const SandboxBase *base, Early *early)
         /* when there is a proc, and before its settings are read-only */
         if (base->ping_groups && !steps_let_ping(base, early->mounts[base->proc]))
                 report_failure(base, STAGE_PING);
+        early->sys = -1;
+        if (base->sets_sysctls && (early->sys = sysctl_open(early->mounts[base->proc])) < 0)
+                report_failure(base, STAGE_SYSCTL);
         root_cover_early(base, early->mounts);
 }
 
@@ -134,6 +140,9 @@ static _Noreturn void set_up_process(const SandboxBase *base, const int *fds, in
                 _exit(255);
         if (plan->waits)
                 wait_for(base, SANDBOX_EXEC);
+        /* at the very last, so that PID 1 has no more rights than the command */
+        if (plan->attributes.init)
+                init_stay(base);
         /* All that is left above the targets, the sync socket included, goes at exec. A blocked
          * signal would survive it: the service reads its own by signalfd. */
         syscall(SYS_close_range, SANDBOX_FD_BASE, ~0u, CLOSE_RANGE_CLOEXEC);
@@ -154,6 +163,15 @@ static _Noreturn void set_up_late(const SandboxBase *base, const Early *early)
         root_enter(base, early->mounts, fds);
         if (sethostname(plan->hostname, plan->hostname_length) < 0)
                 report_failure(base, STAGE_HOSTNAME);
+        if (plan->domainname &&
+            syscall(SYS_setdomainname, plan->domainname, plan->domainname_length) < 0)
+                report_failure(base, STAGE_HOSTNAME);
+        /* before the caller's fds take the place of this one */
+        for (size_t i = 0; i < plan->n_sysctls; i++)
+                if (!sysctl_set(early->sys, &plan->sysctls[i]))
+                        report_failure_at(base, STAGE_SYSCTL, (uint32_t) i);
+        if (early->sys >= 0)
+                root_close(early->sys);
         set_up_process(base, fds, early->mounts[base->dev], early->holder);
 }
 

@@ -16,6 +16,8 @@
 /* The process's name until exec. It tells whether a process that was killed for memory had executed
  * its command by then. */
 #define SANDBOX_COMM "(naive-runc)"
+/* PID 1's with Init, from exec on; and what ps shows of it. */
+#define SANDBOX_INIT_COMM "naive-init"
 
 /* What the parent says, one byte each. */
 #define SANDBOX_MAPPED 'm' /* ids are mapped, or who has joined is known: go on */
@@ -26,6 +28,12 @@
  * overwrites another. */
 #define SANDBOX_FD_BASE 256
 #define SANDBOX_FDS_MAX 64u /* that come with SANDBOX_GO */
+
+/* The memory from which /proc/PID/cmdline is read. */
+typedef struct TitleMemory {
+        char *start;
+        size_t size;
+} TitleMemory;
 
 /* The early part, complete before clone3. The child has a copy of the stack, and need not have a
  * copy of the heap (memory.h): everything that this points to lies on the stack, or is constant. */
@@ -44,8 +52,10 @@ typedef struct SandboxBase {
         bool set_groups;         /* the id map allows setgroups() */
         bool raises_loopback;    /* the network namespace is its own */
         int proc;                /* index of the proc through which it is set up */
+        bool sets_sysctls;       /* late, through the same */
         const char *ping_groups; /* who in it may ping, first and last; NULL: it is not its own */
         bool leaves_host; /* the host's tree, early: it may be long until the plan is there */
+        TitleMemory title;
         /* For a process that joins a container in place of being its first: the pidfd of that one,
          * the namespaces to join, and where the kernel writes the pid of the process that goes on
          * inside, in memory that both halves share. */
@@ -59,6 +69,12 @@ typedef struct SandboxLimit {
         int resource; /* RLIMIT_… */
         uint64_t soft, hard;
 } SandboxLimit;
+
+typedef struct SandboxSysctl {
+        const char *path; /* below /proc/sys */
+        const char *value;
+        size_t length;
+} SandboxSysctl;
 
 /* The late part: what the call wants. It lies in memory that both halves share. It points into that
  * memory, by the child's addresses (the child may have been cloned long before), or to what is
@@ -74,6 +90,10 @@ typedef struct SandboxPlan {
         bool waits;         /* for SANDBOX_EXEC, before it executes the command */
         const char *hostname;
         size_t hostname_length;
+        const char *domainname; /* NULL: as the kernel has it */
+        size_t domainname_length;
+        const SandboxSysctl *sysctls; /* only where the base says so */
+        size_t n_sysctls;
         const char *working_directory;
         ProcessAttributes attributes;
         const SandboxLimit *limits;

@@ -24,6 +24,7 @@
         X(STAGE_MASK, "mask a path of /proc or /sys")                                              \
         X(STAGE_MOUNT, "mount what was asked for")                                                 \
         X(STAGE_HOSTNAME, "set the host name")                                                     \
+        X(STAGE_SYSCTL, "set a kernel setting of the container's own")                             \
         X(STAGE_LOOPBACK, "bring the loopback interface up")                                       \
         X(STAGE_PING, "let everybody in the container ping")                                       \
         X(STAGE_TERMINAL, "open a terminal")                                                       \
@@ -34,6 +35,7 @@
         X(STAGE_WORKING_DIRECTORY, "change into the working directory")                            \
         X(STAGE_NO_NEW_PRIVS, "set no_new_privs")                                                  \
         X(STAGE_SECCOMP, "load the seccomp filter")                                                \
+        X(STAGE_INIT, "start the command as a process beside PID 1")                               \
         X(STAGE_FILTERS, "load a program of SeccompFilters")                                       \
         X(STAGE_EXEC, "execute the command")
 

@@ -259,7 +259,8 @@ int steps_open_terminal(const ProcessAttributes *attributes)
         if (master < 0 || ioctl(master, TIOCSPTLCK, &unlock) < 0)
                 return -1;
         slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
-        if (slave < 0 || ioctl(slave, TIOCSCTTY, 0) < 0)
+        /* a command beside an init takes it into a session of its own, see init_stay() */
+        if (slave < 0 || (!attributes->init && ioctl(slave, TIOCSCTTY, 0) < 0))
                 return -1;
         /* the group stays: that of devpts */
         if (attributes->uid != 0 && syscall(SYS_fchown, slave, attributes->uid, -1) < 0)

@@ -227,8 +227,9 @@ TEST(every_row)
 
         for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
                 const char *value =
-                        strchr("tubi", rows[i].signature[0]) || !strcmp(rows[i].signature, "au")
-                                ? "1"
+                        rows[i].signature[0] == 'b' ? "1"
+                        : strchr("tui", rows[i].signature[0]) || !strcmp(rows[i].signature, "au")
+                                ? "100"
                         : !strcmp(rows[i].signature, "(uu)")       ? "1:2"
                         : !strcmp(rows[i].signature, "as")         ? "CAP_BPF"
                         : !strcmp(rows[i].signature, "a(ayaysas)") ? "/v:/w"
@@ -246,12 +247,26 @@ TEST(every_row)
 TEST(refusals)
 {
         static const char *const rows[][2] = {
-                {"umask", "0o22"},    {"umask", "00000"},   {"memory", "lots"},
-                {"memory", ""},       {"pids-limit", "-2"}, {"tty", "perhaps"},
-                {"hostname", "\xff"}, {"name", "a\xc3"},    {"cap-add", "SYS_NOTHING"},
-                {"cap-add", ""},      {"env", "=x"},        {"env", ""},
-                {"volume", "/a"},     {"volume", ":/a"},    {"volume", "/a:"},
+                {"umask", "0o22"},
+                {"umask", "00000"},
+                {"memory", "lots"},
+                {"memory", ""},
+                {"pids-limit", "-2"},
+                {"tty", "perhaps"},
+                {"hostname", "\xff"},
+                {"name", "a\xc3"},
+                {"cap-add", "SYS_NOTHING"},
+                {"cap-add", ""},
+                {"env", "=x"},
+                {"env", ""},
+                {"volume", "/a"},
+                {"volume", ":/a"},
+                {"volume", "/a:"},
                 {"volume", "/a::ro"},
+                {"sysctl", "a.b"},
+                {"sysctl", "=1"},
+                {"blkio-weight", "9"},
+                {"blkio-weight", "1001"},
         };
         g_auto(SpawnRequest) request;
 
@@ -266,6 +281,74 @@ TEST(refusals)
                 g_assert_true(wrong && strstr(wrong, rows[i][0]));
         }
         assert_message("naivec run --tmpfs=t /r x", NULL);
+}
+
+/* podman's long form of a mount is the short one's message. What it does not know is refused. */
+TEST(long_mounts)
+{
+        static const char *const wrong[] = {
+                "type=bind,src=/a",
+                "type=bind,dst=/b",
+                "src=/a,dst=/b",
+                "type=volume,src=a,dst=/b",
+                "type=tmpfs,src=/a,dst=/b",
+                "type=tmpfs,dst=b",
+                "type=bind,src=/a,dst=/b:c",
+                "type=tmpfs,dst=/b,nosuch",
+                "type=tmpfs,dst=/b,ro=perhaps",
+                "type=tmpfs,dst=/b,U=true",
+                "type=tmpfs,dst=/b,noexec=false",
+                "",
+        };
+
+        assert_message("naivec run --mount=type=bind,source=/a,target=/b /r x",
+                       "/r [x] [] [Mounts a(ayaysas) [(/a /b bind [])]]");
+        assert_message("naivec run --mount=type=bind,src=/a,dst=/b,readonly,noexec /r x",
+                       "/r [x] [] [Mounts a(ayaysas) [(/a /b bind [ro noexec])]]");
+        assert_message("naivec run --mount=type=bind,src=/a,destination=/b,ro=false,rw=false /r x",
+                       "/r [x] [] [Mounts a(ayaysas) [(/a /b bind [rw ro])]]");
+        assert_message("naivec run --mount=type=tmpfs,dst=/b,tmpfs-size=1k,tmpfs-mode=700 /r x",
+                       "/r [x] [] [Mounts a(ayaysas) [('' /b tmpfs [size=1k mode=700])]]");
+        for (unsigned i = 0; i < G_N_ELEMENTS(wrong); i++) {
+                g_autofree char *line = g_strdup_printf("naivec run --mount=%s /r x", wrong[i]);
+                assert_message(line, NULL);
+        }
+}
+
+/* The variables of files give way to those of --env, and earlier files to later ones. */
+TEST(env_files)
+{
+        g_autofree char *first = NULL, *second = NULL;
+        int fds[] = {g_file_open_tmp(NULL, &first, NULL), g_file_open_tmp(NULL, &second, NULL)};
+
+        g_assert_true(
+                g_file_set_contents(first, "# no\n\n  A=1\nB=\"2\"\nUNSET_HERE\nC=x=y", -1, NULL));
+        g_assert_true(g_file_set_contents(second, "A=3\nD=4\n", -1, NULL));
+        g_autofree char *line = g_strdup_printf(
+                "naivec run -e D=5 --env-file=%s --env-file=%s /r x", first, second);
+        assert_message(line, "/r [x] [] [Environment aay [D=5 A=3 C=x=y B=\\\"2\\\"]]");
+        g_assert_true(g_file_set_contents(first, "A=1\n=2\n", -1, NULL));
+        assert_message(line, NULL);
+        g_assert_true(g_file_set_contents(first, "A=1\0B=2", 7, NULL));
+        assert_message(line, NULL);
+        for (unsigned i = 0; i < G_N_ELEMENTS(fds); i++)
+                close(fds[i]);
+        unlink(first);
+        unlink(second);
+        assert_message(line, NULL);
+}
+
+/* The last value of a key counts; networks as podman spells them. */
+TEST(kernel)
+{
+        assert_message("naivec run --sysctl=a.b=1 --sysctl=c=2=3 --sysctl=a.b=4 /r x",
+                       "/r [x] [] [Sysctl a{ss} [c 2=3 a.b 4]]");
+        assert_message("naivec run --network=none /r x", "/r [x] [] [Network s private]");
+        assert_message("naivec run --network=ns:/proc/self/ns/net /r x",
+                       "/r [x] [] [NetworkNamespaceFD h fd]");
+        assert_message("naivec run --network=ns:/no/such /r x", NULL);
+        assert_message("naivec run --init --blkio-weight=10 /r x",
+                       "/r [x] [] [IOWeight t 1 Init b 1]");
 }
 
 /* No two flags share an id. */

@@ -281,6 +281,11 @@ FIXTURE_TEST(every_option)
         list_option(f, "Environment", environment);
         bytes_option(f, "WorkingDirectory", "/w\xff");
         must(sd_bus_message_append(f->message, "{sv}", "UMask", "u", 027u));
+        must(sd_bus_message_append(f->message, "{sv}", "Init", "b", 1));
+        must(sd_bus_message_append(f->message, "{sv}", "AllowedCPUs", "s", "0-3, 5"));
+        must(sd_bus_message_append(f->message, "{sv}", "IOWeight", "t", UINT64_C(11)));
+        must(sd_bus_message_append(f->message, "{sv}", "Sysctl", "a{ss}", 2, "kernel.sem", "1",
+                                   "kernel.domainname", "d"));
         must(sd_bus_message_append(f->message, "{sv}", "Hostname", "s", "host"));
         must(sd_bus_message_append(f->message, "{sv}", "Terminal", "b", 1));
         must(sd_bus_message_append(f->message, "{sv}", "ReadOnlyRoot", "b", 0));
@@ -310,7 +315,7 @@ FIXTURE_TEST(every_option)
         close_mounts(f);
         assert_accepted(f);
         /* a new one belongs into this test, but for fds, and those of filter_options */
-        g_assert_cmpuint(n, ==, 43);
+        g_assert_cmpuint(n, ==, 48);
         g_assert_cmpstr(f->order->id, ==, "web");
         g_assert_cmpuint(f->order->resources.memory_max, ==, 10485760);
         g_assert_cmpuint(f->order->resources.memory_swap_max, ==, 4096);
@@ -323,6 +328,12 @@ FIXTURE_TEST(every_option)
         g_assert_true(f->order->resources.has_memory_low);
         g_assert_cmpuint(f->order->resources.cpu_weight, ==, 9);
         g_assert_cmpuint(f->order->resources.cpu_quota, ==, 10000);
+        g_assert_cmpstr(f->order->resources.allowed_cpus, ==, "0-3,,5");
+        g_assert_cmpuint(f->order->resources.io_weight, ==, 11);
+        g_assert_true(f->order->process.attributes.init);
+        g_assert_cmpuint(f->order->tree.sysctls.n, ==, 1);
+        g_assert_cmpstr(f->order->tree.sysctls.list[0].path, ==, "kernel/sem");
+        g_assert_cmpstr(f->order->tree.sysctls.domainname, ==, "d");
         g_assert_true(f->order->resources.has_tasks_max);
         g_assert_cmpstr(f->order->process.environment[0], ==, "A=b");
         g_assert_cmpstr(f->order->process.environment[1], ==, "C=\xff");

@@ -23,12 +23,13 @@ OPTION_TYPES = {
     'SeccompFilters': 'aay', 'SeccompLog': 'b',
     'Network': 's', 'Capabilities': 'as', 'Seccomp': 's', 'NoNewPrivileges': 'b', 'WatchBus': 'b', 'Remove': 'b',
     'RuntimeMaxUSec': 't', 'CPUTimeMaxUSec': 't', 'WatchFD': 'b', 'Mounts': 'a(ayaysas)', 'RootFD': 'h', 'StatusFD': 'h', 'StandardInput': 'h', 'StandardOutput': 'h', 'StandardError': 'h',
+    'Init': 'b', 'Sysctl': 'a{ss}', 'NetworkNamespaceFD': 'h', 'AllowedCPUs': 's', 'IOWeight': 't',
     'User': '(uu)', 'SupplementaryGroups': 'au', 'CapabilityBoundingSet': 'as', 'OOMScoreAdjust': 'i',
     **{f'Limit{name}': '(tt)' for name in ('NOFILE', 'FSIZE', 'CORE', 'STACK', 'NPROC', 'MEMLOCK')},
 }
 
 
-HANDLES = ('RootFD', 'StatusFD')  # given as numbers of this process
+HANDLES = ('NetworkNamespaceFD', 'RootFD', 'StatusFD')  # given as numbers of this process
 
 
 class BusError(Exception):

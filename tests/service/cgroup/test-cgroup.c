@@ -618,8 +618,9 @@ TEST(failure_leaves_nothing)
         NEED(CGROUP_MEMORY)
         finish(make(1, &limits));
         g_autofree char *before = listing(parent);
-        /* The leaf of the last hierarchy is there already. */
-        const CgroupHierarchy *h = &tree->hierarchies[tree->n_hierarchies - 1];
+        /* The leaf of the last hierarchy that it is made in is there already. */
+        int last = tree->serving[serves(CGROUP_CPU) ? CGROUP_CPU : CGROUP_MEMORY];
+        const CgroupHierarchy *h = &tree->hierarchies[last];
         g_autofree char *name = g_strdup_printf("%u/9", OWNER);
         g_assert_cmpint(mkdirat(h->parent_fd, name, 0755), ==, 0);
         g_autofree char *stale = listing(parent);
