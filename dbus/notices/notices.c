@@ -61,16 +61,17 @@ static void send_to(const char *name, const Credentials *caller, void *data)
                 g_warning("cannot send a signal: %s", g_strerror(-r));
 }
 
-/* A container that is short of memory ends, so of that kind there are no more than containers. */
+/* A kill is the end of its container, so no later one would make up for it. */
 static bool has_room(Notices *notices, uid_t owner, NoticeKind kind)
 {
+        unsigned most =
+                kind == NOTICE_OUT_OF_MEMORY ? KILL_NOTICES_PER_SEC_MAX : NOTICES_PER_SEC_MAX;
         int64_t second = g_get_monotonic_time() / G_USEC_PER_SEC;
 
         if (second != notices->second)
                 g_hash_table_remove_all(notices->sent);
         notices->second = second;
-        return kind == NOTICE_OUT_OF_MEMORY ||
-               uid_count(notices->sent, owner, 0) < NOTICES_PER_SEC_MAX;
+        return uid_count(notices->sent, owner, 0) < most;
 }
 
 bool notices_send(Notices *notices, const char *path, uid_t owner, const Notice *notice)

@@ -71,7 +71,8 @@
 
 /* Signals to single connections about all of a user's containers, whose triggers could make
  * hundreds a second for each of hundreds of connections. */
-#define NOTICES_PER_SEC_MAX 512u
+#define NOTICES_PER_SEC_MAX      512u
+#define KILL_NOTICES_PER_SEC_MAX 4096u /* 16 kills, where a user has 256 connections */
 
 /* The kernel's limits of the window of a trigger for pressure, and its period for those who lack
  * CAP_SYS_RESOURCE. */

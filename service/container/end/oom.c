@@ -2,8 +2,10 @@
 
 #include "service/cgroup/hit.h"
 
-#define LOOK_MSEC 5u
-#define LOOKS     400u
+/* A quarter more each time: for about a minute in all, as a busy machine may take seconds. */
+#define LOOK_MSEC     5u
+#define LOOK_MSEC_MAX 1000u
+#define LOOKS         80u
 
 /* cgroup v1 has no group kill: the service kills the rest of the group after the first kill. */
 static bool end_for_memory(OomWatch *watch)
@@ -31,12 +33,15 @@ static gboolean on_look(void *data)
 {
         OomWatch *watch = data;
 
-        bool is_ended = end_for_memory(watch);
-        if (!is_ended && --watch->looks_left > 0)
-                return G_SOURCE_CONTINUE;
         watch->look = 0;
-        if (!is_ended)
+        if (end_for_memory(watch))
+                return G_SOURCE_REMOVE;
+        if (--watch->looks_left == 0) {
                 wait_for_event(watch);
+                return G_SOURCE_REMOVE;
+        }
+        watch->delay = MIN(watch->delay + watch->delay / 4, LOOK_MSEC_MAX);
+        watch->look = g_timeout_add(watch->delay, on_look, watch);
         return G_SOURCE_REMOVE;
 }
 
@@ -53,7 +58,8 @@ static void on_oom(int fd, GIOCondition condition, void *data)
         if (is_ended)
                 return;
         watch->looks_left = LOOKS;
-        watch->look = g_timeout_add(LOOK_MSEC, on_look, watch);
+        watch->delay = LOOK_MSEC;
+        watch->look = g_timeout_add(watch->delay, on_look, watch);
 }
 
 void oom_watch_begin(OomWatch *watch, Cgroup *cgroup, uint64_t *kills, bool is_adopted)

@@ -19,7 +19,7 @@ typedef struct OomWatch {
         void *data;
         Watch *watch;
         guint look; /* timer: look again, after an event that was only a hint */
-        unsigned looks_left;
+        unsigned looks_left, delay;
 } OomWatch;
 
 /* Nothing happens where no memory hierarchy serves the leaf. All zero, but for `function`, which is

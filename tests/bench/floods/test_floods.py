@@ -151,6 +151,19 @@ class Floods(Hostile):
             return 1
         self.flood(send)
 
+    def test_pauses(self):
+        """A hundred containers of root's, paused at once and then resumed, twice a second each."""
+        containers = [self.root.spawn(self.rootfs, ['/bin/sleep', '1000']) for _ in range(100)]
+        connection = wire(self.world.address, 0)
+        self.addCleanup(connection.close)
+
+        def send():
+            for member in ('Pause', 'Resume'):
+                connection.replies({connection.send(NAME, container.path, CONTAINER, member) for container in containers})
+                time.sleep(0.25)
+            return 2 * len(containers) // self.SCALE
+        self.flood(send)
+
     def test_connections(self):
         def send():
             for _ in range(self.SCALE):
