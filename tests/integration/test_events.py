@@ -18,8 +18,8 @@ from harness.files import as_user, read
 from harness.place import Place
 from harness.world import USERS
 
-# the grandchild is killed, and the command would go on
-CHILD_KILLED = 'sleep .2; (head -c 30000000 /dev/zero | tail) >/dev/null 2>&1; sleep 60'
+# the child is killed, and the command would go on
+CHILD_KILLED = 'sleep .2; /bin/touchmem 24; sleep 60'
 ROUNDS = int(os.environ.get('NAIVE_OOM_ROUNDS', 10))
 SECONDS = 1_000_000
 
