@@ -69,26 +69,20 @@
 #define EXECS_MAX         64u  /* of one container, with those that have ended and are kept */
 #define EXECS_PER_UID_MAX 256u /* of all of a user's containers: each keeps a log */
 
-/* Signals to single connections about all of a user's containers, whose triggers could make
- * hundreds a second for each of hundreds of connections. */
-#define NOTICES_PER_SEC_MAX      512u
+/* Signals to single connections: of triggers there could be hundreds, for each of hundreds. */
+#define NOTICES_PER_SEC_MAX      512u  /* about all of a user's containers */
 #define KILL_NOTICES_PER_SEC_MAX 4096u /* 16 kills, where a user has 256 connections */
 
-/* The kernel's limits of the window of a trigger for pressure, and its period for those who lack
- * CAP_SYS_RESOURCE. */
-#define PRESSURE_WINDOW_USEC_MIN 500000u
+#define PRESSURE_WINDOW_USEC_MIN 500000u /* the kernel's, as are these */
 #define PRESSURE_WINDOW_USEC_MAX 10000000u
-#define PRESSURE_PERIOD_USEC     2000000u
+#define PRESSURE_PERIOD_USEC     2000000u /* for those who lack CAP_SYS_RESOURCE */
 
-/* Programs of SeccompFilters: the kernel goes through each at every call of the command's; and the
- * record of a container has them. */
+/* Programs of SeccompFilters, which the kernel goes through at every call, and a record has. */
 #define FILTERS_MAX        8u
 #define FILTERS_LENGTH_MAX 4096u /* instructions, of all together */
 
-/* Refused calls of a container that are told: a second's signals, and a second's answers, for each
- * of which the container makes the service work. */
-#define DENIED_PER_SEC_MAX 8u
-#define DENIED_ANSWERS_MAX 256u
+#define DENIED_PER_SEC_MAX 8u   /* signals about refused calls of a container, in a second */
+#define DENIED_ANSWERS_MAX 256u /* the calls, each of which makes the service work */
 
 #define LOG_BYTES_MAX     (256u * 1024) /* output kept of one container; the oldest bytes go */
 #define RECORDS_ASIDE_MAX 16u           /* records that could not be read, kept to be looked at */
