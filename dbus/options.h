@@ -3,9 +3,7 @@
 /* The one table of the options of Spawn and Create: key and type on the bus, flag and help of
  * `naivec`. dbus/decode/ expands it into its decoders (each checks its own value), cli/ into
  * command line flags and help, and the tests compare both man page and help with it. A row without
- * a flag ("") is for callers of the bus alone.
- *
- * X(Key, signature, flag, metavar, help) */
+ * a flag ("") is for callers of the bus alone. X(Key, signature, flag, metavar, help) */
 
 /* Whose end ends the process. */
 #define WATCH_OPTIONS(X)                                                                           \
@@ -40,8 +38,7 @@
           "processors' time at most, such as 0.5 or 2; 0 for no limit")                            \
         X(AllowedCPUs, "s", "cpuset-cpus", "LIST", "run on these processors alone, such as 0-3,5") \
         X(IOWeight, "t", "blkio-weight", "N", "share of busy disks, from 10 to 1000")              \
-        X(CPUTimeMaxUSec, "t", "", "",                                                             \
-          "kill the container when it has used this much processor time")                          \
+        X(CPUTimeMaxUSec, "t", "", "", "kill the container after this much processor time")        \
         X(RuntimeMaxUSec, "t", "timeout", "SECONDS",                                               \
           "kill the container when it has run for this long; 'infinity' for no limit")
 
@@ -99,13 +96,16 @@
 /* Where it runs: the tree, what is mounted in it, the namespaces. */
 #define TREE_OPTIONS(X)                                                                            \
         X(RootFD, "h", "", "", "the root file system as a directory that the caller holds")        \
-        X(ReadOnlyRoot, "b", "read-only", "BOOL",                                                  \
-          "mount the root file system read-only (default: yes)")                                   \
+        X(EmptyRoot, "b", "", "", "no root file system: a new one in which 'Mounts' are made")     \
+        X(Volatile, "b", "volatile", "BOOL",                                                       \
+          "keep what is written to the root file system in memory, until the container's end")     \
+        X(RootSize, "t", "root-size", "BYTES", "size of that, or of an empty root")                \
+        X(ReadOnlyRoot, "b", "read-only", "BOOL", "mount the root read-only (default: yes)")       \
         X(Mounts, "a(ayaysas)", "volume", "SRC:DST[:OPTIONS]",                                     \
           "bind a file or directory into the container; options ro, rw, noexec; may be repeated")  \
         X(Hostname, "s", "hostname", "NAME", "host name inside the container (default: its name)") \
         X(UserNamespace, "s", "userns", "MODE",                                                    \
-          "'auto': a private range of ids; 'self': root is you; 'host': the host's root")          \
+          "ids are 'auto': a private range; 'self': you as root; 'keep-id': yours; 'host': all")   \
         X(Network, "s", "network", "MODE", "'private': loopback only; 'host': the host's network")
 
 #define NAMESPACE_OPTIONS(X)                                                                       \

@@ -10,6 +10,7 @@
 #include "polkit/actions.h"
 #include "service/rootfs/id-map.h"
 #include "service/rootfs/lookup.h"
+#include "service/rootfs/mount.h"
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
 
@@ -84,15 +85,22 @@ static bool take_found(Order *order, Place *found, GError **error)
 {
         TreeSpec *tree = &order->tree;
 
-        fd_close(tree->root.fd); /* the caller's RootFD, in favour of the look-up's fd */
-        tree->root = *found++;
+        if (!tree->empty_root) {
+                fd_close(tree->root.fd); /* the caller's RootFD, in favour of the look-up's fd */
+                tree->root = *found++;
+        }
         for (size_t i = 0; i < tree->n_mounts; i++) {
                 MountSpec *mount = &tree->mounts[i];
-                if (!mount->source)
+                if (!mount_spec_is_bind(mount))
                         continue;
                 mount->place = *found++;
-                mount->is_privileged =
-                        !mount->read_only && !id_map_is_own(order->owner, mount->place.uid);
+                mount->is_absent = mount->place.fd < 0;
+                /* with its own ids the container can write just where its caller can */
+                mount->is_privileged = mount_spec_writes_to_host(mount) &&
+                                       tree->user_namespace != USER_NAMESPACE_KEEP_ID &&
+                                       !id_map_is_own(order->owner, mount->place.uid);
+                mount->uncovers = mount->type == MOUNT_TYPE_BIND_ONE && !mount->is_absent &&
+                                  order->owner->uid != 0 && rootfs_has_mounts(mount->place.fd);
         }
         if (!tree->has_root_fd)
                 return true;
@@ -112,21 +120,38 @@ static char *path_for_rule(int fd, const char *noun, const char *path, GError **
         return now;
 }
 
+/* The path that the root tree has now; no path has the words for an empty root. Owned. */
+static char *describe_root(const TreeSpec *tree, GError **error)
+{
+        return tree->empty_root ? g_strdup("an empty root")
+                                : path_for_rule(tree->root.fd, "rootfs", tree->rootfs, error);
+}
+
+/* What comes first in the description of a mount: the path that its source has now, or its type,
+ * which has no slash in front. Owned; NULL on error. */
+static char *describe_source(const MountSpec *mount, GError **error)
+{
+        if (mount_spec_is_bind(mount))
+                return path_for_rule(mount->place.fd, "mount source", mount->source, error);
+        return mount->type == MOUNT_TYPE_SYMLINK ? g_strdup_printf("symlink=%s", mount->source)
+                                                 : g_strdup(mount_spec_type_name(mount));
+}
+
 /* "/srv/data:/data:ro tmpfs:/scratch:rw", each word quoted where it has to be. */
 static char *describe_mounts(const TreeSpec *tree, GError **error)
 {
         g_auto(GStrv) words = g_new0(char *, tree->n_mounts + 1);
+        size_t n = 0;
 
         for (size_t i = 0; i < tree->n_mounts; i++) {
                 const MountSpec *mount = &tree->mounts[i];
-                g_autofree char *source = mount->source
-                                                  ? path_for_rule(mount->place.fd, "mount source",
-                                                                  mount->source, error)
-                                                  : g_strdup("tmpfs");
+                if (mount->is_absent)
+                        continue;
+                g_autofree char *source = describe_source(mount, error);
                 if (!source)
                         return NULL;
-                words[i] = g_strdup_printf("%s:%s:%s", source, mount->target,
-                                           mount->read_only ? "ro" : "rw");
+                words[n++] = g_strdup_printf("%s:%s:%s", source, mount->target,
+                                             mount->read_only ? "ro" : "rw");
         }
         return spawn_quote(words);
 }
@@ -136,8 +161,7 @@ static void ask(Spawn *consumed, GError **error)
         g_autoptr(Spawn) spawn = consumed;
         Request *request = spawn->request;
         const Order *order = spawn->order;
-        g_autofree char *tree =
-                path_for_rule(order->tree.root.fd, "rootfs", order->tree.rootfs, error);
+        g_autofree char *tree = describe_root(&order->tree, error);
         g_autofree char *mounts = tree ? describe_mounts(&order->tree, error) : NULL;
         g_autofree char *command = spawn_quote(order->process.argv);
         g_auto(GStrv) deviations = order_deviations(order);
@@ -195,6 +219,39 @@ static void on_tree(Place *found, GError *error, void *data)
                 request_fail(request, gone);
 }
 
+/* Lists the root tree, if there is one, and the sources of mounts. */
+static size_t list_sources(const TreeSpec *tree, RootfsSource sources[1 + MOUNTS_MAX])
+{
+        size_t n = 0;
+
+        if (!tree->empty_root)
+                sources[n++] = (RootfsSource){.path = tree->has_root_fd ? NULL : tree->rootfs,
+                                              .fd = tree->root.fd,
+                                              .is_tree = true};
+        for (size_t i = 0; i < tree->n_mounts; i++)
+                if (mount_spec_is_bind(&tree->mounts[i]))
+                        sources[n++] = (RootfsSource){.path = tree->mounts[i].source,
+                                                      .is_optional = tree->mounts[i].is_optional};
+        return n;
+}
+
+static void look_up(Spawn *spawn)
+{
+        RootfsSource sources[1 + MOUNTS_MAX];
+        const RootfsRequest request = {.sources = sources,
+                                       .n = list_sources(&spawn->order->tree, sources),
+                                       .owner = spawn->order->owner};
+
+        if (request.n == 0) {
+                on_tree(NULL, NULL, spawn);
+                return;
+        }
+        Request *waiting = spawn->request;
+        RootfsLookup *lookup = rootfs_lookup(spawn->server->lookups, &request, on_tree, spawn);
+        if (lookup) /* else on_tree() was called already, and has freed it */
+                request_set_lookup(waiting, lookup, spawn_free, spawn);
+}
+
 /* Before it is opened: see status-fd.h. */
 static bool may_have_status(const Order *order, const Credentials *caller, GError **error)
 {
@@ -221,17 +278,7 @@ static int begin(Server *server, sd_bus_message *message, sd_bus_message_handler
                 return error_map_set(ret_error, error);
         if (!request)
                 return 1;
-        const TreeSpec *tree = &order->tree;
-        RootfsSource sources[1 + MOUNTS_MAX] = {
-                {.path = tree->has_root_fd ? NULL : tree->rootfs, .fd = tree->root.fd}};
-        RootfsRequest look_up = {.sources = sources, .n = 1, .owner = order->owner};
-        for (size_t i = 0; i < tree->n_mounts; i++)
-                if (tree->mounts[i].source)
-                        sources[look_up.n++].path = tree->mounts[i].source;
-        Spawn *spawn = spawn_new(server, request, g_steal_pointer(&order));
-        RootfsLookup *lookup = rootfs_lookup(server->lookups, &look_up, on_tree, spawn);
-        if (lookup) /* else on_tree() was called already, and has freed it */
-                request_set_lookup(request, lookup, spawn_free, spawn);
+        look_up(spawn_new(server, request, g_steal_pointer(&order)));
         return 1;
 }
 

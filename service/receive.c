@@ -185,18 +185,15 @@ static bool has_ended(void)
         return poll(&end, 1, 0) == 1 && (end.revents & POLLHUP);
 }
 
-/* Puts empty envelopes in the place of what is missing; returns how many there are. A message with
- * fewer than it says sd-bus drops, and forgets what came with it: then nothing may come. */
+/* What the caller of recvmsg() gets in the place of the fds; the number of them. */
 static size_t fill(const ReceiverReply *reply, int *fds)
 {
-        size_t n = reply->n_fds;
+        size_t n = 0;
 
-        if (reply->length <= 0)
-                return n;
+        if (!reply->is_dropped || reply->length < 0)
+                return reply->n_fds;
         while (n < MIN(sender.n_fds, SPAWN_FDS_MAX) && (fds[n] = envelope_make_empty()) >= 0)
                 n++;
-        while (n < sender.n_fds && n > 0)
-                fd_close(fds[--n]);
         return n;
 }
 
@@ -228,8 +225,8 @@ static ssize_t receive(int bus, struct msghdr *message)
                                    .uid = sender.uid,
                                    .stranger = sender.stranger};
         static ReceiverReply reply;
-        int fds[FD_RECEIVE_MAX];
-        size_t n = FD_RECEIVE_MAX;
+        int fds[FD_MESSAGE_MAX];
+        size_t n = FD_MESSAGE_MAX;
 
         /* it may have taken the message with it, or still take it, and half a message is none */
         if (!ask(bus, &request, &reply, fds, &n)) {

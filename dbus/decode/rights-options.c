@@ -56,6 +56,7 @@ bool decode_User(sd_bus_message *message, Order *order, GError **error)
 
         if (r < 0)
                 return arguments_malformed(error, r, "User");
+        order->process.has_user = true;
         return check_id(attributes->uid, "User", error) && check_id(attributes->gid, "User", error);
 }
 

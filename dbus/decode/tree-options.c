@@ -7,25 +7,41 @@
 #include "service/spec/limits.h"
 
 DECODE(Hostname, arguments_read_string, tree.hostname)
-DECODE(ReadOnlyRoot, arguments_read_bool, tree.read_only_root)
+DECODE(EmptyRoot, arguments_read_bool, tree.empty_root)
+DECODE(Volatile, arguments_read_bool, tree.is_volatile)
 
-/* Reads one (ayaysas). */
+bool decode_ReadOnlyRoot(sd_bus_message *message, Order *order, GError **error)
+{
+        order->tree.has_read_only_root = true;
+        return arguments_read_bool(message, "ReadOnlyRoot", &order->tree.read_only_root, error);
+}
+
+bool decode_RootSize(sd_bus_message *message, Order *order, GError **error)
+{
+        order->tree.has_root_size = true;
+        return arguments_read_uint64(message, "RootSize", &order->tree.root_size, error);
+}
+
+/* Reads one (ayaysas). The source may be the content of a file. */
 static bool read_mount(sd_bus_message *message, MountSpec *ret, GError **error)
 {
-        g_autofree char *source = NULL, *target = NULL, *type = NULL;
+        g_autofree char *target = NULL, *type = NULL;
         g_autofree char **options = NULL;
+        const void *source;
+        size_t size;
         int r = sd_bus_message_enter_container(message, 'r', "ayaysas");
 
+        if (r >= 0)
+                r = sd_bus_message_read_array(message, 'y', &source, &size);
         if (r < 0)
                 return arguments_malformed(error, r, "Mounts");
-        if (!arguments_read_bytes(message, 'a', "a mount source", &source, error) ||
-            !arguments_read_bytes(message, 'a', "a mount target", &target, error) ||
+        if (!arguments_read_bytes(message, 'a', "a mount target", &target, error) ||
             !arguments_read_bytes(message, 's', "a mount type", &type, error) ||
             !arguments_read_list(message, "s", "mount options", &options, error))
                 return false;
         if ((r = sd_bus_message_exit_container(message)) < 0)
                 return arguments_malformed(error, r, "Mounts");
-        const MountWords words = {source, target, type, options};
+        const MountWords words = {source, size, target, type, options};
         return mount_spec_parse(&words, ret, error);
 }
 
@@ -70,6 +86,7 @@ bool decode_UserNamespace(sd_bus_message *message, Order *order, GError **error)
         static const char *const modes[] = {[USER_NAMESPACE_AUTO] = "auto",
                                             [USER_NAMESPACE_SELF] = "self",
                                             [USER_NAMESPACE_HOST] = "host",
+                                            [USER_NAMESPACE_KEEP_ID] = "keep-id",
                                             NULL};
         unsigned mode;
 

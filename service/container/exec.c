@@ -36,7 +36,8 @@ struct Exec {
 
 static bool settle_rights(const ContainerInfo *info, Order *order, Rights *ret, GError **error)
 {
-        uint32_t n_ids = !info->rights.has_user_namespace ? 0 : info->id_base ? ID_RANGE_SIZE : 1;
+        bool has_range = info->id_base && !info->rights.keeps_groups;
+        uint32_t n_ids = !info->rights.has_user_namespace ? 0 : has_range ? ID_RANGE_SIZE : 1;
 
         if (!info->has_rights)
                 return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,

@@ -37,6 +37,7 @@ void record_add_rights(GKeyFile *file, const Rights *rights)
         g_key_file_set_boolean(file, RECORD_GROUP, "InnerNamespace", rights->has_inner_namespace);
         g_key_file_set_boolean(file, RECORD_GROUP, "OwnUsers", rights->has_user_namespace);
         g_key_file_set_uint64(file, RECORD_GROUP, "UserCapabilities", rights->user_capabilities);
+        g_key_file_set_boolean(file, RECORD_GROUP, "KeepsGroups", rights->keeps_groups);
         set_numbers(file, "User", (const uint32_t[]){rights->uid, rights->gid}, 2);
         set_numbers(file, "Groups", rights->groups, rights->n_groups);
 }
@@ -103,7 +104,7 @@ static bool parse_ids(GKeyFile *file, Rights *rights, GError **error)
 bool record_parse_rights(GKeyFile *file, ContainerInfo *info, GError **error)
 {
         g_autofree char *filter = g_key_file_get_string(file, RECORD_GROUP, "Filter", NULL);
-        g_autoptr(GError) privileges = NULL, inner = NULL, users = NULL;
+        g_autoptr(GError) privileges = NULL, inner = NULL, users = NULL, groups = NULL;
         Rights rights = {.filter = RIGHTS_FILTER_NONE};
 
         if (!g_key_file_has_key(file, RECORD_GROUP, "Capabilities", NULL) ||
@@ -121,12 +122,15 @@ bool record_parse_rights(GKeyFile *file, ContainerInfo *info, GError **error)
         rights.has_inner_namespace =
                 g_key_file_get_boolean(file, RECORD_GROUP, "InnerNamespace", &inner);
         rights.has_user_namespace = g_key_file_get_boolean(file, RECORD_GROUP, "OwnUsers", &users);
-        /* a version before this one tells of no refusals */
+        /* a version before this one tells of no refusals, and had no container that keeps groups */
         rights.tells_refusals = g_key_file_get_boolean(file, RECORD_GROUP, "SeccompLog", NULL);
-        if (rights.filter == _RIGHTS_FILTER_MAX || privileges || inner || users)
-                return error_set(
-                        error, RUNTIME_ERROR_FAILED,
-                        "Filter, NoNewPrivileges, InnerNamespace or OwnUsers is missing or bad");
+        if (g_key_file_has_key(file, RECORD_GROUP, "KeepsGroups", NULL))
+                rights.keeps_groups =
+                        g_key_file_get_boolean(file, RECORD_GROUP, "KeepsGroups", &groups);
+        if (rights.filter == _RIGHTS_FILTER_MAX || privileges || inner || users || groups)
+                return error_set(error, RUNTIME_ERROR_FAILED,
+                                 "Filter, NoNewPrivileges, InnerNamespace, OwnUsers or "
+                                 "KeepsGroups is missing or bad");
         info->rights = rights;
         info->has_rights = true;
         return true;

@@ -52,6 +52,9 @@ static bool make_leaf(Slot *slot, Prepared *made, GError **error)
         if (!id_map_new(manager->ranges, order->tree.user_namespace, order->owner,
                         order->tree.root.gid, &made->map, error))
                 return false;
+        if (order->tree.user_namespace == USER_NAMESPACE_KEEP_ID)
+                id_map_keep(made->map, order->owner, order->process.attributes.uid,
+                            order->process.attributes.gid);
         if (cgroup_new(manager->options.cgroups, info->owner, info->serial, &limits, &made->cgroup,
                        error))
                 return true;

@@ -187,12 +187,26 @@ static bool settle_user_namespace(const Manager *manager, TreeSpec *tree, GError
 {
         if (manager->options.has_id_ranges)
                 return true;
-        if (tree->has_user_namespace && tree->user_namespace != USER_NAMESPACE_SELF)
+        if (tree->has_user_namespace && (tree->user_namespace == USER_NAMESPACE_SELF ||
+                                         tree->user_namespace == USER_NAMESPACE_KEEP_ID))
+                return true;
+        if (tree->has_user_namespace)
                 return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
                                  "UserNamespace '%s' needs a service that runs as root",
                                  tree->user_namespace == USER_NAMESPACE_AUTO ? "auto" : "host");
         tree->user_namespace = USER_NAMESPACE_SELF;
         return true;
+}
+
+/* The caller is itself, unless it says who else it is to be. */
+static void settle_user(Order *order)
+{
+        ProcessSpec *process = &order->process;
+
+        if (order->tree.user_namespace != USER_NAMESPACE_KEEP_ID || process->has_user)
+                return;
+        process->attributes.uid = order->owner->uid;
+        process->attributes.gid = id_map_primary_group(order->owner);
 }
 
 static bool check_tasks_max(const Manager *manager, const Resources *resources, uid_t owner,
@@ -222,8 +236,10 @@ bool manager_admit(Manager *manager, Order *order, GError **error)
         if (!manager->options.profile)
                 return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED, "%s",
                                  manager->options.profile_error);
-        if (!settle_user_namespace(manager, &order->tree, error) ||
-            !check_capabilities(manager->options.profile, order, error) ||
+        if (!settle_user_namespace(manager, &order->tree, error))
+                return false;
+        settle_user(order);
+        if (!check_capabilities(manager->options.profile, order, error) ||
             !manager_admit_process(manager->options.profile, order, error) ||
             !settle_tasks_max(manager, &order->resources, owner, error))
                 return false;

@@ -22,13 +22,15 @@ static bool check_ids(const Order *order, GError **error)
 {
         const ProcessAttributes *attributes = &order->process.attributes;
         uint32_t n = count_ids(order->tree.user_namespace);
+        bool keeps_id = order->tree.user_namespace == USER_NAMESPACE_KEEP_ID;
 
-        if (!check_id(n, attributes->uid, "User", error) ||
-            !check_id(n, attributes->gid, "User", error))
-                return false;
         if (attributes->n_groups && n == 1)
                 return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
-                                 "with UserNamespace=self there are no SupplementaryGroups");
+                                 "with UserNamespace=%s there are no SupplementaryGroups",
+                                 keeps_id ? "keep-id" : "self");
+        if (!keeps_id && (!check_id(n, attributes->uid, "User", error) ||
+                          !check_id(n, attributes->gid, "User", error)))
+                return false;
         for (uint32_t i = 0; i < attributes->n_groups; i++)
                 if (!check_id(n, attributes->groups[i], "SupplementaryGroups", error))
                         return false;

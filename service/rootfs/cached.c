@@ -68,7 +68,7 @@ bool rootfs_find_cached(const RootfsRequest *request, Place *ret)
 {
         const char *path = request->sources[0].path;
 
-        if (request->n > 1 || !path)
+        if (request->n > 1 || !path || !request->sources[0].is_tree)
                 return false;
         if (request->owner->uid != 0)
                 return find_cached_as(path, request->owner, ret);

@@ -24,6 +24,8 @@ struct IdMap {
         bool is_host;
         uid_t uid;
         gid_t gid;
+        uid_t first_uid; /* what `uid` and `gid` are inside, where there is no range */
+        gid_t first_gid;
 };
 
 gid_t id_map_group(const Credentials *owner, gid_t tree_gid)
@@ -60,7 +62,7 @@ bool id_map_new(IdRanges *ranges, UserNamespaceMode mode, const Credentials *own
         map->is_host = mode == USER_NAMESPACE_HOST;
         id_map_settle(map, owner, tree_gid);
         if (mode == USER_NAMESPACE_AUTO ||
-            (mode == USER_NAMESPACE_SELF && id_ranges_has_any(ranges))) {
+            (mode != USER_NAMESPACE_HOST && id_ranges_has_any(ranges))) {
                 IdRange *range = id_ranges_take(ranges, map->uid, map->gid, error);
                 if (!range)
                         return false;
@@ -93,6 +95,23 @@ IdMap *id_map_copy(uint32_t base, uid_t uid, gid_t gid)
         map->uid = uid;
         map->gid = gid;
         return map;
+}
+
+void id_map_keep(IdMap *map, const Credentials *owner, uid_t uid, gid_t gid)
+{
+        map->gid = id_map_primary_group(owner);
+        map->first_uid = uid;
+        map->first_gid = gid;
+}
+
+uid_t id_map_first_uid(const IdMap *map)
+{
+        return map->first_uid;
+}
+
+gid_t id_map_first_gid(const IdMap *map)
+{
+        return map->first_gid;
 }
 
 static const IdRange *range_of(const IdMap *map)
@@ -153,7 +172,7 @@ bool id_map_allows_set_groups(const IdMap *map)
 
 bool id_map_has_gid(const IdMap *map, gid_t gid)
 {
-        return map->is_host || gid < id_map_size(map);
+        return map->is_host || (gid >= map->first_gid && gid - map->first_gid < id_map_size(map));
 }
 
 static bool write_maps(pid_t pid, const char *uids, const char *gids, bool deny_groups,
@@ -189,32 +208,51 @@ bool id_map_apply(const IdMap *map, pid_t pid, GError **error)
                 uids = g_strdup_printf("0 %u %u", map->range->base, ID_RANGE_SIZE);
                 return write_maps(pid, uids, uids, false, error);
         }
-        uids = g_strdup_printf("0 %u 1", map->uid);
-        gids = g_strdup_printf("0 %u 1", map->gid);
+        uids = g_strdup_printf("%u %u 1", map->first_uid, map->uid);
+        gids = g_strdup_printf("%u %u 1", map->first_gid, map->gid);
         return write_maps(pid, uids, gids, true, error);
+}
+
+/* The name of a user, NULL if there is none; owned. Reads /etc/passwd itself, not through NSS: a
+ * directory server that never answers must not stop the service. */
+static char *read_name(uid_t uid, gid_t *ret_gid)
+{
+        g_autofree char *passwd = NULL;
+
+        if (!g_file_get_contents("/etc/passwd", &passwd, NULL, NULL))
+                return NULL;
+        g_auto(GStrv) lines = g_strsplit(passwd, "\n", -1);
+        for (char **line = lines; *line; line++) {
+                g_auto(GStrv) fields = g_strsplit(*line, ":", 5);
+                guint64 value, group;
+                if (g_strv_length(fields) == 5 &&
+                    g_ascii_string_to_unsigned(fields[2], 10, 0, UINT32_MAX, &value, NULL) &&
+                    value == uid &&
+                    g_ascii_string_to_unsigned(fields[3], 10, 0, UINT32_MAX, &group, NULL)) {
+                        *ret_gid = (gid_t) group;
+                        return g_strdup(fields[0]);
+                }
+        }
+        return NULL;
+}
+
+gid_t id_map_primary_group(const Credentials *owner)
+{
+        gid_t group = (gid_t) -1;
+        g_autofree char *name = read_name(owner->uid, &group);
+
+        return id_map_group(owner, name ? group : (gid_t) -1);
 }
 
 /* Subordinate ids of `uid` in a file of /etc/subuid's form: the first line with its name or number.
  */
 static void read_subordinate(const char *path, uid_t uid, uint32_t *ret_start, uint32_t *ret_count)
 {
-        g_autofree char *passwd = NULL, *text = NULL, *name = NULL;
+        g_autofree char *text = NULL, *name = NULL;
         char number[16];
+        gid_t group;
 
-        /* Read /etc/passwd itself, not through NSS: a directory server that never answers must not
-         * stop the service. */
-        if (g_file_get_contents("/etc/passwd", &passwd, NULL, NULL)) {
-                g_auto(GStrv) lines = g_strsplit(passwd, "\n", -1);
-                for (char **line = lines; *line && !name; line++) {
-                        g_auto(GStrv) fields = g_strsplit(*line, ":", 4);
-                        guint64 value;
-                        if (g_strv_length(fields) == 4 &&
-                            g_ascii_string_to_unsigned(fields[2], 10, 0, UINT32_MAX, &value,
-                                                       NULL) &&
-                            value == uid)
-                                name = g_strdup(fields[0]);
-                }
-        }
+        name = read_name(uid, &group);
         if (!g_file_get_contents(path, &text, NULL, NULL))
                 return;
         snprintf(number, sizeof number, "%u", uid);

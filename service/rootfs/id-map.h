@@ -3,7 +3,8 @@
 /* Which ids of the host a container's ids are. `auto`: each container has a range of its own that
  * nobody else on the host uses, given back only when its cgroup is empty; an id-mapped clone of the
  * root tree shows the caller's own files as container root's. `self`: container root is the caller.
- * `host`: nothing is mapped. Knows user namespaces and maps, no containers. */
+ * `keep-id`: the caller is in it under its own number or another, with its groups. `host`: nothing
+ * is mapped. Knows user namespaces and maps, no containers. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -20,6 +21,11 @@ typedef struct IdMap IdMap;
  * container's root group if the caller is a member of it. LimitsExceeded when no range is free. */
 bool id_map_new(IdRanges *ranges, UserNamespaceMode mode, const Credentials *owner, gid_t tree_gid,
                 IdMap **ret, GError **error);
+/* For `keep-id`: the owner is in the container under these numbers. */
+void id_map_keep(IdMap *map, const Credentials *owner, uid_t uid, gid_t gid);
+/* The owner's own group: that of /etc/passwd if it is among its groups, for the bus names them in
+ * no order. */
+gid_t id_map_primary_group(const Credentials *owner);
 /* The same in advance, for a tree that is not known yet: `gid` guesses what id_map_group() will
  * return. When the tree is known, id_map_settle() must follow, for the same user. */
 bool id_map_prepare(IdRanges *ranges, uid_t uid, gid_t gid, IdMap **ret, GError **error);
@@ -57,8 +63,11 @@ bool id_map_open_host_namespace(const IdMap *map, pid_t pid, int *ret_fd, GError
 
 bool id_map_shows_root(
         const IdMap *map); /* does it show files of the host's root as the container's own? */
-uint32_t id_map_size(const IdMap *map);  /* how many ids the container has; 0: all of the host's */
-uid_t id_map_root_uid(const IdMap *map); /* who the container's root is on the host */
+uint32_t id_map_size(const IdMap *map); /* how many ids the container has; 0: all of the host's */
+/* Its first ids, as it counts itself: 0, unless it keeps its owner's. */
+uid_t id_map_first_uid(const IdMap *map);
+gid_t id_map_first_gid(const IdMap *map);
+uid_t id_map_root_uid(const IdMap *map); /* who its first user is on the host */
 gid_t id_map_root_gid(const IdMap *map);
 /* Who is to own the container's user namespace on the host: an id that nobody has. 0: whoever makes
  * it, for want of such ids. */

@@ -69,7 +69,8 @@ _Noreturn void rootfs_lookup_child(pid_t parent, const RootfsRequest *request, i
 {
         LookupReply reply = {.n = 1};
         struct stat status = {.st_mode = 0};
-        int fds[LOOKUP_SOURCES_MAX];
+        int fds[LOOKUP_SOURCES_MAX], fd;
+        size_t n = 0;
         bool has_fd = !request->sources[0].path;
 
         if (has_fd) {
@@ -87,15 +88,19 @@ _Noreturn void rootfs_lookup_child(pid_t parent, const RootfsRequest *request, i
                 reply.error = rootfs_become(request->owner);
         proc_detach(parent, &socket, 1);
         for (size_t i = 0; reply.error == 0 && i < request->n; i++) {
+                const RootfsSource *source = &request->sources[i];
                 reply.n = (uint32_t) i + 1;
-                fds[i] = i == 0 && has_fd ? STDIN_FILENO
-                                          : rootfs_open_path(request->sources[i].path,
-                                                             i == 0 ? O_DIRECTORY : 0, 0);
-                reply.error = fds[i] < 0 ? -errno : judge(fds[i], i == 0, &status);
+                fd = source->path
+                             ? rootfs_open_path(source->path, source->is_tree ? O_DIRECTORY : 0, 0)
+                             : STDIN_FILENO;
+                if (fd < 0 && source->is_optional && errno == ENOENT)
+                        continue;
+                reply.error = fd < 0 ? -errno : judge(fd, source->is_tree, &status);
                 reply.found[i].uid = status.st_uid;
                 reply.found[i].gid = status.st_gid;
                 reply.found[i].mode = status.st_mode;
+                fds[n++] = fd;
         }
-        fd_send_all(socket, &reply, sizeof reply, fds, reply.error == 0 ? reply.n : 0);
+        fd_send_all(socket, &reply, sizeof reply, fds, reply.error == 0 ? n : 0);
         _exit(0);
 }

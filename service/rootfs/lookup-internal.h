@@ -9,10 +9,9 @@
 
 #include "service/rootfs/lookup.h"
 #include "service/spec/limits.h"
-#include "service/util/fd.h" /* FD_RECEIVE_MAX */
+#include "service/util/fd.h"
 
 #define LOOKUP_SOURCES_MAX (1 + MOUNTS_MAX)
-G_STATIC_ASSERT(LOOKUP_SOURCES_MAX <= FD_RECEIVE_MAX);
 
 /* -- caller.c -- */
 
@@ -39,7 +38,7 @@ typedef struct LookupReply {
         struct {
                 uid_t uid;
                 gid_t gid;
-                mode_t mode;
+                mode_t mode; /* 0: an optional source that is not there, and has no fd */
         } found[LOOKUP_SOURCES_MAX];
 } LookupReply;
 

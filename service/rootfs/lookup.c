@@ -32,6 +32,7 @@ struct RootfsLookup {
         uid_t uid;
         char **paths; /* for error messages; "" for an fd */
         size_t n;
+        bool has_tree; /* the first is the root tree */
         RootfsFunc function;
         void *data;
         int pidfd, socket;
@@ -59,11 +60,13 @@ static const char *kind_of(mode_t mode)
 }
 
 /* The error of the `index`th path. It tells a caller no more than its own lookup would. */
-static GError *lookup_error(char *const *paths, size_t index, int errnum, mode_t mode)
+static GError *lookup_error(const RootfsLookup *lookup, size_t index, int errnum, mode_t mode)
 {
-        RuntimeError code = index == 0 ? RUNTIME_ERROR_ROOTFS_INVALID : RUNTIME_ERROR_MOUNT_INVALID;
+        char *const *paths = lookup->paths;
+        bool is_tree = lookup->has_tree && index == 0;
+        RuntimeError code = is_tree ? RUNTIME_ERROR_ROOTFS_INVALID : RUNTIME_ERROR_MOUNT_INVALID;
         g_autofree char *what =
-                g_strdup_printf("%s '%s'", index == 0 ? "rootfs" : "mount source", paths[index]);
+                g_strdup_printf("%s '%s'", is_tree ? "rootfs" : "mount source", paths[index]);
         GError *error = NULL;
 
         if (!*paths[index]) {
@@ -179,16 +182,20 @@ static void on_child_exit(int pidfd, GIOCondition condition, void *data)
         g_autoptr(GError) error = NULL;
         Place found[LOOKUP_SOURCES_MAX];
         int fds[LOOKUP_SOURCES_MAX];
-        size_t n = lookup->n;
+        size_t n = lookup->n, used = 0;
 
         waitid(P_PIDFD, (id_t) pidfd, &(siginfo_t){0}, WEXITED);
         ssize_t size = fd_receive_all(lookup->socket, &reply, sizeof reply, fds, &n);
-        for (size_t i = 0; i < n; i++)
-                found[i] = (Place){fds[i], reply.found[i].uid, reply.found[i].gid,
-                                   S_ISDIR(reply.found[i].mode)};
-        if (size != (ssize_t) sizeof reply || n != lookup->n) {
+        for (size_t i = 0; i < lookup->n; i++) {
+                mode_t mode = reply.found[i].mode;
+                int fd = mode && used < n ? fds[used] : -1;
+                found[i] = (Place){fd, reply.found[i].uid, reply.found[i].gid, S_ISDIR(mode)};
+                used += mode != 0;
+        }
+        if (size != (ssize_t) sizeof reply || reply.error != 0 || reply.n != lookup->n ||
+            n != used) {
                 size_t last = CLAMP(reply.n, 1, lookup->n) - 1;
-                error = lookup_error(lookup->paths, last, reply.error ? -reply.error : EIO,
+                error = lookup_error(lookup, last, reply.error ? -reply.error : EIO,
                                      reply.found[last].mode);
                 for (size_t i = 0; i < n; i++)
                         fd_close(fds[i]);
@@ -200,7 +207,7 @@ static void on_child_exit(int pidfd, GIOCondition condition, void *data)
 static gboolean on_timeout(void *data)
 {
         RootfsLookup *lookup = data;
-        g_autoptr(GError) error = lookup_error(lookup->paths, 0, ETIMEDOUT, 0);
+        g_autoptr(GError) error = lookup_error(lookup, 0, ETIMEDOUT, 0);
         RootfsFunc function = lookup->function;
         void *function_data = lookup->data;
 
@@ -257,6 +264,7 @@ RootfsLookup *rootfs_lookup(RootfsLookups *lookups, const RootfsRequest *request
                 .uid = request->owner->uid,
                 .paths = copy_paths(request),
                 .n = request->n,
+                .has_tree = request->sources[0].is_tree,
                 .function = function,
                 .data = data,
                 .pidfd = -1,

@@ -12,11 +12,13 @@
 #include "service/spec/credentials.h"
 #include "service/spec/place.h"
 
-/* One thing to look up: the root tree first, then the sources of mounts. */
+/* One thing to look up: the root tree first, if there is one, then the sources of mounts. */
 typedef struct RootfsSource {
-        const char *path; /* NULL, for the first source only: a directory that the caller holds as
+        const char *path; /* NULL, for the root tree only: a directory that the caller holds as
                              `fd` */
         int fd;
+        bool is_tree;
+        bool is_optional; /* if it is not there, the place found has no fd */
 } RootfsSource;
 
 /* `found` has an entry for each source; the function called must steal or close its fd. NULL on
@@ -41,7 +43,7 @@ typedef struct RootfsLookup RootfsLookup;
 
 typedef struct RootfsRequest {
         const RootfsSource *sources;
-        size_t n; /* at least the root tree; at most MOUNTS_MAX more */
+        size_t n; /* 1 to 1 + MOUNTS_MAX */
         const Credentials *owner;
 } RootfsRequest;
 

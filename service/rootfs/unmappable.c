@@ -11,79 +11,7 @@
 #include <unistd.h>
 
 #include "service/rootfs/lookup-internal.h"
-#include "service/util/mountinfo.h"
-
-/* -- which mounts there are -- */
-
-/* By the kernel's word for the fd: a path may lead to another mount by now. */
-static int mount_id_of(int fd)
-{
-        g_autofree char *path = g_strdup_printf("/proc/self/fdinfo/%d", fd), *text = NULL;
-        const char *line =
-                g_file_get_contents(path, &text, NULL, NULL) ? strstr(text, "mnt_id:") : NULL;
-
-        return line ? (int) g_ascii_strtoll(line + strlen("mnt_id:"), NULL, 10) : -1;
-}
-
-static GHashTable *index_by_id(const GPtrArray *mounts)
-{
-        GHashTable *by_id = g_hash_table_new(NULL, NULL);
-
-        for (guint i = 0; i < mounts->len; i++) {
-                MountInfo *mount = mounts->pdata[i];
-                g_hash_table_insert(by_id, GINT_TO_POINTER(mount->id), mount);
-        }
-        return by_id;
-}
-
-static const MountInfo *find_id(GHashTable *by_id, int id)
-{
-        return g_hash_table_lookup(by_id, GINT_TO_POINTER(id));
-}
-
-/* Steps are counted, for the root is its own parent, and the table may have changed while it was
- * read. */
-static bool stands_on(GHashTable *by_id, const MountInfo *mount, int id)
-{
-        for (guint left = g_hash_table_size(by_id); mount && left > 0; left--) {
-                if (mount->parent == id)
-                        return true;
-                mount = find_id(by_id, mount->parent);
-        }
-        return false;
-}
-
-/* The part of `path` below the directory `top`, "" for `top` itself; NULL: it is not below it. */
-static const char *part_below(const char *path, const char *top)
-{
-        size_t length = strcmp(top, "/") == 0 ? 0 : strlen(top);
-
-        if (strncmp(path, top, length) != 0 || (path[length] != '/' && path[length] != '\0'))
-                return NULL;
-        return path[length] == '/' ? path + length + 1 : path + length;
-}
-
-static int by_length(const void *a, const void *b)
-{
-        const MountInfo *const *one = a, *const *other = b;
-        size_t length = strlen((*one)->point), other_length = strlen((*other)->point);
-
-        return (length > other_length) - (length < other_length);
-}
-
-/* Those in the tree, outer ones first: where an inner one is opened, all that it lies in may be. */
-static GPtrArray *mounts_below(const GPtrArray *mounts, GHashTable *by_id, int id, const char *top)
-{
-        GPtrArray *below = g_ptr_array_new();
-
-        for (guint i = 0; i < mounts->len; i++) {
-                MountInfo *mount = mounts->pdata[i];
-                if (part_below(mount->point, top) && stands_on(by_id, mount, id))
-                        g_ptr_array_add(below, mount);
-        }
-        g_ptr_array_sort(below, by_length);
-        return below;
-}
+#include "service/rootfs/submounts.h"
 
 /* -- what refuses -- */
 
@@ -128,7 +56,7 @@ static int refusal_below(int top, const char *part, const MountInfo *mount, int 
         if (!may_be_mappable(mount->type))
                 return EINVAL;
         autofd int fd = open_cached(top, part);
-        return fd >= 0 && mount_id_of(fd) == mount->id ? refusal_of(fd, user_namespace) : 0;
+        return fd >= 0 && submounts_id_of(fd) == mount->id ? refusal_of(fd, user_namespace) : 0;
 }
 
 /* -- what may be told -- */
@@ -157,24 +85,21 @@ static char *describe(const MountInfo *mount, int refusal)
                                          mount->point, mount->type);
 }
 
-char *unmappable_find(int fd, int user_namespace, const Credentials *owner)
+char *unmappable_find(const UnmappableTree *tree)
 {
-        g_autofree char *top = rootfs_path_of(fd);
-        g_autoptr(GPtrArray) mounts = mountinfo_read();
-        g_autoptr(GHashTable) by_id = index_by_id(mounts);
-        int id = mount_id_of(fd), refusal = refusal_of(fd, user_namespace);
-        const MountInfo *own = find_id(by_id, id);
+        g_auto(Submounts) submounts = {0};
+        int refusal = refusal_of(tree->fd, tree->user_namespace);
 
-        if (refusal && own)
-                return describe(own, refusal);
-        if (refusal || !top)
-                return NULL;
-        g_autoptr(GPtrArray) below = mounts_below(mounts, by_id, id, top);
-        for (guint i = 0; i < below->len; i++) {
-                const MountInfo *mount = below->pdata[i];
-                const char *part = part_below(mount->point, top);
-                if ((refusal = refusal_below(fd, part, mount, user_namespace)))
-                        return may_look_up(fd, part, owner)
+        submounts_read(tree->fd, &submounts);
+        if (refusal)
+                return submounts.own ? describe(submounts.own, refusal) : NULL;
+        for (guint i = 0; i < submounts.list->len; i++) {
+                const MountInfo *mount = submounts.list->pdata[i];
+                const char *part = submounts_part(&submounts, mount);
+                if (tree->is_root && submounts_is_covered(&submounts, mount))
+                        continue;
+                if ((refusal = refusal_below(tree->fd, part, mount, tree->user_namespace)))
+                        return may_look_up(tree->fd, part, tree->owner)
                                        ? describe(mount, refusal)
                                        : g_strdup("what is mounted in it cannot be id-mapped");
         }

@@ -4,8 +4,10 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "service/sandbox/compile-tree.h"
 #include "service/sandbox/seccomp.h"
 #include "service/sandbox/verdict.h"
+#include "service/sandbox/writer.h"
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
 #include "service/util/capability.h"
@@ -40,9 +42,13 @@ uint64_t compile_inner_namespaces(const Order *order)
                        : 0;
 }
 
+/* What is made in a root of the container's own makes it read-only late, see root_is_sealed. */
 unsigned compile_root_attributes(const Order *order)
 {
-        return (order->tree.read_only_root ? MOUNT_ATTR_RDONLY : 0) |
+        const TreeSpec *tree = &order->tree;
+        bool is_own = tree->empty_root || tree->is_volatile;
+
+        return (tree_spec_root_is_read_only(tree) && !is_own ? MOUNT_ATTR_RDONLY : 0) |
                (order->process.no_new_privileges ? MOUNT_ATTR_NOSUID : 0);
 }
 
@@ -67,6 +73,7 @@ Rights compile_rights(const LaunchInput *input)
                 .no_new_privileges = process->no_new_privileges,
                 .has_inner_namespace = wants_inner(order),
                 .has_user_namespace = order->tree.user_namespace != USER_NAMESPACE_HOST,
+                .keeps_groups = order->tree.user_namespace == USER_NAMESPACE_KEEP_ID,
         };
 
         if (order->tree.user_namespace == USER_NAMESPACE_HOST)
@@ -93,46 +100,6 @@ Rights compile_rights(const LaunchInput *input)
 }
 
 /* -- writing a plan into the shared memory, with the child's addresses in it -- */
-
-typedef struct Writer {
-        char *at;
-        size_t left;
-        uintptr_t shift; /* from our addresses to the child's */
-} Writer;
-
-static void *theirs(const Writer *writer, void *place)
-{
-        return (void *) ((uintptr_t) place + writer->shift);
-}
-
-static void *reserve(Writer *writer, size_t size)
-{
-        void *place = writer->at;
-
-        size = (size + 7) & ~(size_t) 7;
-        if (size > writer->left)
-                return NULL;
-        writer->at += size;
-        writer->left -= size;
-        return place;
-}
-
-static bool write_bytes(Writer *writer, const void *bytes, size_t size, void *ret)
-{
-        void *copy = reserve(writer, size);
-
-        if (!copy)
-                return false;
-        if (size > 0)
-                memcpy(copy, bytes, size);
-        *(void **) ret = theirs(writer, copy);
-        return true;
-}
-
-static bool write_string(Writer *writer, const char *text, const char **ret)
-{
-        return write_bytes(writer, text, strlen(text) + 1, ret);
-}
 
 static bool write_strv(Writer *writer, char *const *strv, char ***ret)
 {
@@ -248,64 +215,21 @@ static bool write_command(Writer *writer, const ProcessSpec *process, SandboxPla
                            &plan->exec_paths);
 }
 
-/* A mount as the caller wants it. `*next` is the place of its tree among the fds. */
-static bool compile_mount(Writer *writer, const MountSpec *mount, uint32_t number, int *next,
-                          MountStep *ret)
-{
-        const char *target, *size = NULL, *mode = NULL;
-        MountOption *option;
-
-        if (!write_string(writer, mount->target + 1, &target) ||
-            (mount->size && !write_string(writer, mount->size, &size)) ||
-            (mount->mode && !write_string(writer, mount->mode, &mode)))
-                return false;
-        *ret = (MountStep){
-                .kind = mount->source ? MOUNT_TREE : MOUNT_NEW,
-                .index = mount->source ? (*next)++ : -1,
-                .new = {.type = "tmpfs", .attributes = compile_mount_attributes(mount)},
-                .at = -1,
-                .target = target,
-                .is_directory = !mount->source || mount->place.is_directory,
-                .stage = STAGE_MOUNT,
-                .number = number,
-        };
-        option = ret->new.options;
-        if (size)
-                *option++ = (MountOption){"size", size};
-        if (mode)
-                *option++ = (MountOption){"mode", mode};
-        return true;
-}
-
-/* First the profile's mounts, and what covers parts of them. Then the mounts of the order, in the
- * caller's order, since a mount may lie in another; their trees follow the root's among the fds. */
-static bool write_steps(Writer *writer, const LaunchInput *input, SandboxPlan *plan)
-{
-        const Profile *profile = input->profile;
-        const TreeSpec *tree = &input->order->tree;
-        bool masks = sandbox_masks_late(profile, compile_namespaces(input->order));
-        size_t n_masks = masks ? profile->n_masks : 0, first = PROFILE_STEPS + n_masks;
-        MountStep *steps = reserve(writer, (first + tree->n_mounts) * sizeof *steps);
-        int next = 1;
-
-        if (!steps)
-                return false;
-        memcpy(steps, profile_steps, sizeof profile_steps);
-        memcpy(steps + PROFILE_STEPS, profile->masks, n_masks * sizeof *steps);
-        for (size_t i = 0; i < tree->n_mounts; i++)
-                if (!compile_mount(writer, &tree->mounts[i], (uint32_t) i, &next,
-                                   &steps[first + i]))
-                        return false;
-        plan->steps = theirs(writer, steps);
-        plan->n_steps = first + tree->n_mounts;
-        plan->first_target = (size_t) next;
-        return true;
-}
-
 _Static_assert(MOUNTS_MAX + SPAWN_FDS_MAX + 3 <= SANDBOX_FDS_MAX,
                "the root, mounts, the caller's, and 1 and 2");
 
-/* The caller's fds, then the output where 1 and 2 are missing. `fds` gets the sources. */
+/* One of the caller's fds, at its place behind the trees. */
+static void put_fd(int source, size_t place, int *fds, SandboxPlan *plan)
+{
+        EnvelopeNote note;
+
+        fds[place] = source;
+        if (envelope_read(source, &note))
+                plan->envelopes |= UINT64_C(1) << place;
+}
+
+/* The caller's fds for the command, then the output where 1 and 2 are missing. `fds` gets the
+ * sources. */
 static bool write_targets(Writer *writer, const LaunchInput *input, int *fds, SandboxPlan *plan)
 {
         const Order *order = input->order;
@@ -313,14 +237,14 @@ static bool write_targets(Writer *writer, const LaunchInput *input, int *fds, Sa
         size_t n = 0;
         bool has[3] = {false, false, false};
 
-        for (; n < order->n_fds; n++) {
-                EnvelopeNote note;
-                targets[n] = order->fds[n].target;
-                fds[n] = order->fds[n].source;
-                if (envelope_read(fds[n], &note))
-                        plan->envelopes |= UINT64_C(1) << (plan->first_target + n);
-                if (targets[n] >= 0 && targets[n] < 3)
-                        has[targets[n]] = true;
+        for (size_t i = 0; i < order->n_fds; i++) {
+                int target = order->fds[i].target;
+                if (order_fd_is_file(order, target))
+                        continue;
+                put_fd(order->fds[i].source, n, fds, plan);
+                targets[n++] = target;
+                if (target >= 0 && target < 3)
+                        has[target] = true;
         }
         for (int target = 1; target < 3 && input->output_fd >= 0; target++) {
                 if (has[target])
@@ -330,6 +254,18 @@ static bool write_targets(Writer *writer, const LaunchInput *input, int *fds, Sa
         }
         plan->n_targets = n;
         return write_bytes(writer, targets, n * sizeof targets[0], &plan->targets);
+}
+
+/* Behind those, the fds that are read for files, in the order of the mounts. */
+static void put_sources(const Order *order, int *fds, SandboxPlan *plan)
+{
+        for (size_t i = 0; i < order->tree.n_mounts; i++) {
+                const MountSpec *mount = &order->tree.mounts[i];
+                for (size_t k = 0; k < order->n_fds && mount->type == MOUNT_TYPE_DATA_FD; k++)
+                        if (order->fds[k].target == (int) mount->fd)
+                                put_fd(order->fds[k].source, plan->n_targets + plan->n_sources++,
+                                       fds, plan);
+        }
 }
 
 static bool write_sysctls(Writer *writer, const Sysctls *sysctls, SandboxPlan *plan)
@@ -373,10 +309,12 @@ static bool write_process(Writer *writer, const LaunchInput *input, int *fds, Sa
 
         plan->attributes = process->attributes;
         plan->last_capability = input->profile->last_capability;
-        return write_string(writer, directory, &plan->working_directory) &&
-               write_filters(writer, &process->filters, plan) &&
-               write_targets(writer, input, fds + plan->first_target, plan) &&
-               write_command(writer, process, plan);
+        if (!write_string(writer, directory, &plan->working_directory) ||
+            !write_filters(writer, &process->filters, plan) ||
+            !write_targets(writer, input, fds + plan->first_target, plan))
+                return false;
+        put_sources(input->order, fds + plan->first_target, plan);
+        return write_command(writer, process, plan);
 }
 
 static Writer writer_for(const Sandbox *sandbox)
@@ -408,22 +346,25 @@ bool compile_plan(const LaunchInput *input, const Rights *rights, const Sandbox 
                 return false;
         if (!write_string(&writer, order->tree.hostname, &plan.hostname) ||
             !write_sysctls(&writer, &order->tree.sysctls, &plan) ||
-            !write_steps(&writer, input, &plan) || !write_limits(&writer, input, &plan) ||
+            !compile_tree(&writer, input, &plan) || !write_limits(&writer, input, &plan) ||
             !write_process(&writer, input, fds, &plan))
                 return too_large(error);
         *sandbox->plan = plan;
         return true;
 }
 
-bool compile_join(const LaunchInput *input, const Rights *rights, const SandboxLimits *limits,
+bool compile_join(const LaunchInput *input, const Rights *rights, const SandboxInherited *inherited,
                   const Sandbox *joiner, int *fds, GError **error)
 {
+        const SandboxLimits *limits = &inherited->limits;
         Writer writer = writer_for(joiner);
-        SandboxPlan plan = {.n_limits = limits->n};
+        SandboxPlan plan = {.n_limits = limits->n, .n_kept_groups = inherited->groups->len};
 
         if (!write_rights(&writer, input->profile, rights, &plan, error))
                 return false;
         if (!write_bytes(&writer, limits->list, limits->n * sizeof limits->list[0], &plan.limits) ||
+            !write_bytes(&writer, inherited->groups->data,
+                         inherited->groups->len * sizeof plan.kept_groups[0], &plan.kept_groups) ||
             !write_process(&writer, input, fds, &plan))
                 return too_large(error);
         *joiner->plan = plan;

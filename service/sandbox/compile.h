@@ -30,7 +30,13 @@ typedef struct SandboxLimits {
         size_t n;
 } SandboxLimits;
 
+/* What a process that joins has from the container's first one. */
+typedef struct SandboxInherited {
+        SandboxLimits limits;
+        GArray *groups; /* gid_t, as the host counts; empty, unless the container keeps them */
+} SandboxInherited;
+
 /* The same for a process that joins a container: the order's ProcessSpec and fds alone count, and
  * `input->made` is not looked at. `fds` gets the fd for each target. */
-bool compile_join(const LaunchInput *input, const Rights *rights, const SandboxLimits *limits,
+bool compile_join(const LaunchInput *input, const Rights *rights, const SandboxInherited *inherited,
                   const Sandbox *joiner, int *fds, GError **error);

@@ -77,6 +77,29 @@ static bool check_limits(const JoinInput *input, const SandboxLimits *limits, GE
                          most, files->hard);
 }
 
+/* The groups that keep a process out of files, too, so the one that joins has all of them. Nobody
+ * in the container can have changed those of the first process. */
+static bool read_groups(const JoinInput *input, GArray *ret, GError **error)
+{
+        g_autofree char *path = g_strdup_printf("/proc/%d/status", (int) input->pid), *text = NULL;
+        const char *line;
+
+        if (!g_file_get_contents(path, &text, NULL, NULL) || !is_alive(input))
+                return gone(error);
+        if (!(line = strstr(text, "\nGroups:")))
+                return error_set(error, RUNTIME_ERROR_FAILED, "cannot read the groups in '%s'",
+                                 path);
+        line += strlen("\nGroups:");
+        g_autofree char *words = g_strndup(line, strcspn(line, "\n"));
+        g_auto(GStrv) numbers = g_strsplit_set(words, " \t", -1);
+        for (char **number = numbers; *number; number++) {
+                gid_t group = (gid_t) g_ascii_strtoull(*number, NULL, 10);
+                if (**number)
+                        g_array_append_val(ret, group);
+        }
+        return true;
+}
+
 /* Inside, the process has no right to do so. Where the service has none either, the process gets as
  * much as the service has. */
 static void raise_limits(pid_t joiner, SandboxLimits *limits)
@@ -136,6 +159,8 @@ static bool clone_joiner(Sandbox *joiner, const JoinInput *input, int sync, int 
                 .keep_fds = keep,
                 .n_keep_fds = G_N_ELEMENTS(keep),
                 .cgroup_fds = entries,
+                .uid = input->rights->keeps_groups ? input->rights->uid : 0,
+                .gid = input->rights->keeps_groups ? input->rights->gid : 0,
                 .plan = joiner->plan,
                 .join = first,
                 .join_namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC |
@@ -181,15 +206,19 @@ bool join(const JoinInput *input, Sandbox **ret, GError **error)
         g_autoptr(Sandbox) joiner = sandbox_alloc();
         const LaunchInput plan = {
                 .order = input->order, .profile = input->profile, .output_fd = input->output_fd};
-        SandboxLimits limits;
+        g_autoptr(GArray) groups = g_array_new(FALSE, FALSE, sizeof(gid_t));
+        SandboxInherited inherited = {.groups = groups};
         int fds[SANDBOX_FDS_MAX];
 
-        if (!sandbox_share_plan(joiner, false, error) || !read_limits(input, &limits, error) ||
-            !check_limits(input, &limits, error) || !make_joiner(joiner, input, error))
+        if (!sandbox_share_plan(joiner, false, error) ||
+            !read_limits(input, &inherited.limits, error) ||
+            !check_limits(input, &inherited.limits, error) ||
+            (input->rights->keeps_groups && !read_groups(input, groups, error)) ||
+            !make_joiner(joiner, input, error))
                 return false;
-        raise_limits(joiner->pid, &limits);
+        raise_limits(joiner->pid, &inherited.limits);
         /* the joiner looks at the plan when it gets GO */
-        if (!compile_join(&plan, input->rights, &limits, joiner, fds, error))
+        if (!compile_join(&plan, input->rights, &inherited, joiner, fds, error))
                 return false;
         /* later children must not get this plan */
         madvise(joiner->plan, SANDBOX_PLAN_SIZE, MADV_DONTFORK);

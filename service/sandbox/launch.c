@@ -26,6 +26,9 @@ static bool make_sandbox(const LaunchInput *input, Sandbox **ret, GError **error
                 .map = input->made->map,
                 .cgroup = input->made->cgroup,
                 .owner = input->order->owner->uid,
+                .keeps_groups_of = input->order->tree.user_namespace == USER_NAMESPACE_KEEP_ID
+                                           ? input->order->owner
+                                           : NULL,
                 .namespaces = compile_namespaces(input->order),
                 .inner_namespaces = compile_inner_namespaces(input->order),
                 .network = &input->order->tree.network_namespace,
@@ -58,7 +61,22 @@ static bool add_tree(Trees *trees, const RootfsTree *tree, int user_namespace, G
         if (!rootfs_clone(tree, &trees->fds[trees->n], error))
                 return false;
         trees->n++;
-        return rootfs_protect(tree, trees->fds[trees->n - 1], user_namespace, error);
+        return rootfs_protect(tree, &trees->fds[trees->n - 1], user_namespace, error);
+}
+
+static bool add_root(Trees *trees, const Order *order, int user_namespace, GError **error)
+{
+        const TreeSpec *spec = &order->tree;
+        const RootfsTree root = {.fd = spec->root.fd,
+                                 .path = spec->rootfs,
+                                 .is_alone = spec->is_volatile,
+                                 .attributes = compile_root_attributes(order),
+                                 .owner = order->owner};
+
+        return spec->empty_root ||
+               (add_tree(trees, &root, user_namespace, error) &&
+                (!spec->is_volatile ||
+                 rootfs_add_layer(&root, spec->root_size, &trees->fds[0], error)));
 }
 
 /* Each tree shows the container's ids, but for a mount in which the caller was allowed to see the
@@ -66,15 +84,11 @@ static bool add_tree(Trees *trees, const RootfsTree *tree, int user_namespace, G
 static bool prepare_trees(const LaunchInput *input, pid_t pid, Trees *trees, GError **error)
 {
         const TreeSpec *spec = &input->order->tree;
-        const RootfsTree root = {.fd = spec->root.fd,
-                                 .path = spec->rootfs,
-                                 .attributes = compile_root_attributes(input->order),
-                                 .owner = input->order->owner};
         IdMap *map = input->made->map;
         autofd int own = -1, host = -1;
 
         if (!id_map_open_mount_namespace(map, pid, &own, error) ||
-            !add_tree(trees, &root, own, error) ||
+            !add_root(trees, input->order, own, error) ||
             (tree_spec_has_privileged_mount(spec) &&
              !id_map_open_host_namespace(map, pid, &host, error)))
                 return false;
@@ -83,9 +97,10 @@ static bool prepare_trees(const LaunchInput *input, pid_t pid, Trees *trees, GEr
                 const RootfsTree source = {.fd = mount->place.fd,
                                            .path = mount->source,
                                            .is_source = true,
+                                           .is_alone = mount->type == MOUNT_TYPE_BIND_ONE,
                                            .attributes = compile_mount_attributes(mount),
                                            .owner = input->order->owner};
-                if (mount->source &&
+                if (mount_spec_is_bind(mount) && !mount->is_absent &&
                     !add_tree(trees, &source, mount->is_privileged ? host : own, error))
                         return false;
         }
@@ -105,7 +120,8 @@ bool launch(const LaunchInput *input, Launched *ret, GError **error)
                 return false;
         memcpy(fds, trees.fds, trees.n * sizeof fds[0]);
         if (!compile_plan(input, &rights, sandbox, fds, error) ||
-            !sandbox_go(sandbox, fds, trees.n + sandbox->plan->n_targets, error))
+            !sandbox_go(sandbox, fds, trees.n + sandbox->plan->n_targets + sandbox->plan->n_sources,
+                        error))
                 return false;
         *ret = (Launched){
                 .pid = sandbox->pid,
@@ -170,6 +186,8 @@ static const char *stage_words(uint32_t stage)
  * host, "container 'web'". Owned. */
 static char *place_words(const Order *order)
 {
+        if (order->tree.empty_root)
+                return g_strdup("the empty root");
         return order->tree.rootfs ? g_strdup_printf("rootfs '%s'", order->tree.rootfs)
                                   : g_strdup_printf("container '%s'", order->id);
 }
@@ -215,29 +233,40 @@ static void exec_error(int errnum, const Order *order, GError **error)
 
 /* The error for a target on which a step could not mount: of the profile's own mounts, or of a
  * mount that was asked for. */
-static void target_error(const SandboxReport *report, const char *rootfs, const char *target,
+static void target_error(const SandboxReport *report, const Order *order, const char *target,
                          GError **error)
 {
         bool is_asked = report->stage == STAGE_MOUNT;
         RuntimeError code = is_asked ? RUNTIME_ERROR_MOUNT_INVALID : RUNTIME_ERROR_ROOTFS_INVALID;
+        g_autofree char *place = place_words(order);
 
         if (report->error == ENOENT)
-                error_set(error, code, "rootfs '%s' has no %s'%s' to mount on", rootfs,
-                          is_asked ? "" : "directory ", target);
+                error_set(error, code, "%s has no %s'%s' to mount on%s", place,
+                          is_asked ? "" : "directory ", target,
+                          is_asked ? ", and nothing is made but in an empty or volatile root and "
+                                     "in a tmpfs of the container's"
+                                   : "");
         else if (report->error == ELOOP)
-                error_set(error, code, "rootfs '%s': its '%s' is %s", rootfs, target,
-                          is_asked ? "a symbolic link, or behind one"
+                error_set(error, code, "%s: its '%s' is %s", place, target,
+                          is_asked ? "a symbolic link that leads nowhere, or behind one of /proc's"
                                    : "not a directory but a symbolic link");
+        else if (report->error == EXDEV)
+                error_set(
+                        error, code,
+                        "%s: its '%s' leads to the root itself, or into what the service mounts on "
+                        "/proc, /sys and /dev",
+                        place, target);
+        else if (report->error == EEXIST)
+                error_set(error, code, "%s: its '%s' is there already", place, target);
         else if (report->error == ENOTDIR)
-                error_set(error, code,
-                          "rootfs '%s': its '%s' is not a directory but something else", rootfs,
+                error_set(error, code, "%s: its '%s' is not a directory but something else", place,
                           target);
         else if (report->error == EISDIR)
-                error_set(error, code, "rootfs '%s': its '%s' is a directory, the source is not",
-                          rootfs, target);
+                error_set(error, code, "%s: its '%s' is a directory, the source is not", place,
+                          target);
         else
-                error_set_errno(error, code, report->error, "rootfs '%s': cannot mount on its '%s'",
-                                rootfs, target);
+                error_set_errno(error, code, report->error, "%s: cannot mount on its '%s'", place,
+                                target);
 }
 
 /* The target of the step that failed, as a path in the root tree; NULL if it has none there. */
@@ -293,7 +322,7 @@ static const char *early_words(uint32_t number)
 
 void launch_report_to_error(const SandboxReport *report, const Order *order, GError **error)
 {
-        const char *target = target_of(report, order), *rootfs = order->tree.rootfs;
+        const char *target = target_of(report, order);
         g_autofree char *place = place_words(order);
 
         if (report->error == ENOMEM)
@@ -305,19 +334,18 @@ void launch_report_to_error(const SandboxReport *report, const Order *order, GEr
         else if (report->stage == STAGE_EXEC)
                 exec_error(report->error, order, error);
         else if (target)
-                target_error(report, rootfs, target, error);
+                target_error(report, order, target, error);
         else if (report->stage == STAGE_SYSCTL && report->number < order->tree.sysctls.n)
                 sysctl_error(report->error, &order->tree.sysctls.list[report->number], error);
         else if (report->stage == STAGE_WORKING_DIRECTORY)
                 directory_error(report->error, order, error);
         else if (report->stage == STAGE_MOUNT_OWN && report->number < PROFILE_STEPS)
                 error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, report->error,
-                                "cannot mount inside /dev, on its '%s' (rootfs '%s')",
-                                profile_steps[report->number].target, rootfs);
+                                "cannot mount inside /dev, on its '%s' (%s)",
+                                profile_steps[report->number].target, place);
         else if (report->stage == STAGE_NEW_MOUNT && report->number < _EARLY_MAX)
                 error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, report->error,
-                                "cannot make a new %s (rootfs '%s')", early_words(report->number),
-                                rootfs);
+                                "cannot make a new %s (%s)", early_words(report->number), place);
         else
                 error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, report->error, "cannot %s (%s)",
                                 stage_words(report->stage), place);

@@ -68,7 +68,18 @@ const MountStep profile_steps[PROFILE_STEPS] = {
         STEP(EARLY_PTS, EARLY_DEV, "pts", 3, false),
         STEP(EARLY_SHM, EARLY_DEV, "shm", 4, false),
         STEP(EARLY_MQUEUE, EARLY_DEV, "mqueue", 5, false),
-        STEP(EARLY_TMP, -1, "tmp", 6, true), /* a root tree need not have a /tmp */
+        /* A root tree need not have a /tmp, and it may be a link to a directory of the tree. */
+        {.kind = MOUNT_EARLY,
+         .index = EARLY_TMP,
+         .at = -1,
+         .target = "tmp",
+         .follows_links = true,
+         .keeps_out = true,
+         .is_ours = true,
+         .is_directory = true,
+         .is_optional = true,
+         .stage = STAGE_MOUNT_OWN,
+         .number = 6},
 };
 
 /* The OCI's lists of paths that tell of the host, or would change it. */

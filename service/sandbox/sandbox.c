@@ -16,13 +16,15 @@
 #include <unistd.h>
 
 #include "service/sandbox/child/child.h"
+#include "service/sandbox/ids.h"
 #include "service/sandbox/memory.h"
 #include "service/spec/error.h"
 #include "service/util/envelope.h"
 #include "service/util/fd.h"
 
-#define TTY_GID        5
-#define PING_GROUP_MAX 0x7fffffffu
+#define TTY_GID 5
+_Static_assert(SANDBOX_MESSAGE_FDS == FD_MESSAGE_MAX, "what is sent is what is received");
+
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008u
 #endif
@@ -119,11 +121,14 @@ static pid_t clone_child(const SandboxInput *input, const SandboxBase *base, int
         }
         if (!input->announce)
                 memory_hide_heap(true);
-        pid_t pid =
-                clone_as(input->namespaces & CLONE_NEWUSER ? id_map_namespace_owner(input->map) : 0,
-                         input->profile, &args);
+        pid_t pid = -1;
+        if (ids_keep_groups(input->keeps_groups_of))
+                pid = clone_as(
+                        input->namespaces & CLONE_NEWUSER ? id_map_namespace_owner(input->map) : 0,
+                        input->profile, &args);
         if (pid == 0)
                 sandbox_child(base);
+        ids_drop_groups(input->keeps_groups_of);
         if (!input->announce)
                 memory_hide_heap(false);
         return pid;
@@ -259,12 +264,15 @@ static void list_early(const SandboxInput *input, const TheirFds *fds, EarlyMoun
                 early[EARLY_PTS].new.options[3] = (MountOption){NULL, NULL};
 }
 
-/* All groups of the container. The kernel takes only what the user namespace has. */
-static void write_ping_groups(const IdMap *map, char *text, size_t size)
+static void list_masks(const Profile *profile, MountStep masks[PROFILE_MASKS_MAX])
 {
-        uint32_t n = id_map_size(map);
+        g_assert(profile->n_masks <= PROFILE_MASKS_MAX);
+        memcpy(masks, profile->masks, profile->n_masks * sizeof masks[0]);
+}
 
-        g_snprintf(text, size, "0 %u", n > 0 ? n - 1 : PING_GROUP_MAX);
+static uint64_t inner_namespaces(const SandboxInput *input)
+{
+        return input->inner_namespaces ? input->inner_namespaces | CLONE_NEWCGROUP : 0;
 }
 
 static void list_entries(const Cgroup *cgroup, int entries[CGROUP_ENTRY_FDS_MAX + 1])
@@ -280,35 +288,35 @@ static bool make_child(Sandbox *sandbox, const SandboxInput *input, GError **err
         int entries[CGROUP_ENTRY_FDS_MAX + 1];
         EarlyMount early[_EARLY_MAX];
         MountStep masks[PROFILE_MASKS_MAX];
-        char inner_map[32], ping_groups[32];
+        const SandboxIds ids = ids_write(input->map);
 
         if (!make_their_fds(input, &sandbox->sync_fd, &fds, error))
                 return false;
         list_entries(input->cgroup, entries);
-        g_snprintf(inner_map, sizeof inner_map, "0 0 %u", id_map_size(input->map));
-        write_ping_groups(input->map, ping_groups, sizeof ping_groups);
         list_early(input, &fds, early);
-        g_assert(profile->n_masks <= PROFILE_MASKS_MAX);
-        memcpy(masks, profile->masks, profile->n_masks * sizeof masks[0]);
+        list_masks(profile, masks);
         /* all that `base` points to is on the stack: the child may get nothing else */
         const SandboxBase base = {
                 .sync_fd = fds.sync,
                 .early = early,
                 .n_early = _EARLY_MAX,
                 .dev = EARLY_DEV,
+                .pts = EARLY_PTS,
                 .steps = masks,
                 .n_steps = sandbox_masks_late(profile, input->namespaces) ? 0 : profile->n_masks,
-                .inner_namespaces =
-                        input->inner_namespaces ? input->inner_namespaces | CLONE_NEWCGROUP : 0,
-                .inner_map = inner_map,
+                .inner_namespaces = inner_namespaces(input),
+                .inner_uids = ids.inner_uids,
+                .inner_gids = ids.inner_gids,
                 .keep_fds = fds.list,
                 .n_keep_fds = fds.n,
                 .cgroup_fds = entries,
                 .set_groups = id_map_allows_set_groups(input->map),
+                .uid = id_map_first_uid(input->map),
+                .gid = id_map_first_gid(input->map),
                 .raises_loopback = input->namespaces & CLONE_NEWNET,
                 .proc = EARLY_PROC,
                 .sets_sysctls = input->sets_sysctls,
-                .ping_groups = input->namespaces & CLONE_NEWNET ? ping_groups : NULL,
+                .ping_groups = input->namespaces & CLONE_NEWNET ? ids.ping_groups : NULL,
                 .leaves_host = input->announce,
                 .title = profile->title,
                 .plan = sandbox->plan,

@@ -18,9 +18,9 @@
 #include "service/sandbox/profile.h"
 #include "service/spec/tree-spec.h"
 
-/* The plan and all that it points to: strings up to ARGV_BYTES_MAX, candidates along PATH. Only
- * what is written to takes memory. */
-#define SANDBOX_PLAN_SIZE (3u * 1024 * 1024)
+/* The plan and all that it points to: strings up to ARGV_BYTES_MAX, candidates along PATH, the
+ * paths of MOUNTS_MAX mounts and the files among them. Only what is written to takes memory. */
+#define SANDBOX_PLAN_SIZE (6u * 1024 * 1024)
 
 typedef struct Sandbox {
         pid_t pid;
@@ -41,6 +41,7 @@ typedef struct SandboxInput {
         const IdMap *map;
         Cgroup *cgroup;
         uid_t owner;
+        const Credentials *keeps_groups_of; /* the command has this owner's groups; NULL: none */
         /* The namespaces of its own, of SANDBOX_NAMESPACES; all others are the host's. */
         uint64_t namespaces;
         /* Those of `namespaces` that a second user namespace owns, which keeps a command with

@@ -20,9 +20,9 @@
 #define MADE_WITH_BYTES_MAX (64u * 1024) /* for GetConfig: /run has few MiB for a user's 128 */
 #define OBJECT_PATH_MAX     512u         /* no object has a path of half that length */
 #define SPAWN_FDS_MAX       16u          /* dbus-daemon passes no more in one message */
-#define MOUNTS_MAX          32u /* each is an fd in one message of the look-up, and one in a launch */
-#define SPAWN_FD_NUMBER_MAX 255u /* highest fd number a caller may ask for inside */
-
+#define MOUNTS_MAX          256u         /* each may be an fd of the look-up, and one of a launch */
+#define MOUNT_FILES_MAX     (1024u * 1024) /* bytes of all files that come with a request's Mounts */
+#define SPAWN_FD_NUMBER_MAX 255u           /* highest fd number a caller may ask for inside */
 /* Processes that close what callers passed, stuck ones included: of a receiver, of a user there. */
 #define CLOSERS_MAX         256u
 #define CLOSERS_PER_UID_MAX 16u

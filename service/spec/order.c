@@ -94,11 +94,33 @@ bool order_validate_process(const Order *order, GError **error)
         return check_terminal(order, error) && process_spec_validate(&order->process, error);
 }
 
+/* The content of each file that is to come from an fd: one of the order's, and no other file's. */
+static bool check_file_fds(const Order *order, GError **error)
+{
+        const TreeSpec *tree = &order->tree;
+        bool taken[SPAWN_FD_NUMBER_MAX + 1] = {false};
+
+        for (size_t i = 0; i < tree->n_mounts; i++) {
+                const MountSpec *mount = &tree->mounts[i];
+                bool found = mount->type != MOUNT_TYPE_DATA_FD;
+                for (size_t k = 0; k < order->n_fds && !found; k++)
+                        found = order->fds[k].target == (int) mount->fd;
+                if (!found || (mount->type == MOUNT_TYPE_DATA_FD && taken[mount->fd]))
+                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                         "the content of '%s' is to come from fd %u, which %s",
+                                         mount->target, mount->fd,
+                                         found ? "another file has taken" : "there is not");
+                if (mount->type == MOUNT_TYPE_DATA_FD)
+                        taken[mount->fd] = true;
+        }
+        return true;
+}
+
 bool order_validate(const Order *order, GError **error)
 {
         return check_watch(order, error) && check_id(order, error) &&
-               tree_spec_validate(&order->tree, error) && order_validate_process(order, error) &&
-               resources_validate(&order->resources, error);
+               tree_spec_validate(&order->tree, error) && check_file_fds(order, error) &&
+               order_validate_process(order, error) && resources_validate(&order->resources, error);
 }
 
 /* What only root can ask for: to be spared by the OOM killer, or that a crash of the command starts
@@ -140,7 +162,9 @@ static bool has_others_network(const Order *order)
 char **order_deviations(const Order *order)
 {
         static const char *const user_namespaces[] = {[USER_NAMESPACE_SELF] = "UserNamespace=self",
-                                                      [USER_NAMESPACE_HOST] = "UserNamespace=host"};
+                                                      [USER_NAMESPACE_HOST] = "UserNamespace=host",
+                                                      [USER_NAMESPACE_KEEP_ID] =
+                                                              "UserNamespace=keep-id"};
         const ProcessSpec *process = &order->process;
         const TreeSpec *tree = &order->tree;
         g_autoptr(GStrvBuilder) list = g_strv_builder_new();
@@ -159,17 +183,26 @@ char **order_deviations(const Order *order)
                 g_strv_builder_add(list, "Seccomp=unconfined");
         if (!process->no_new_privileges)
                 g_strv_builder_add(list, "NoNewPrivileges=no");
-        if (!tree->read_only_root)
+        if (tree_spec_root_writes_to_host(tree))
                 g_strv_builder_add(list, "ReadOnlyRoot=no");
-        if (tree_spec_has_privileged_mount(tree))
+        if (tree_spec_has_privileged_mount(tree) || tree_spec_uncovers(tree))
                 g_strv_builder_add(list, "Mounts=privileged");
         add_attributes(list, &process->attributes);
         return g_strv_builder_end(list);
 }
 
+bool order_fd_is_file(const Order *order, int target)
+{
+        for (size_t i = 0; i < order->tree.n_mounts; i++)
+                if (order->tree.mounts[i].type == MOUNT_TYPE_DATA_FD &&
+                    (int) order->tree.mounts[i].fd == target)
+                        return true;
+        return false;
+}
+
 bool order_is_privileged(const Order *order)
 {
-        return tree_spec_has_privileged_mount(&order->tree) ||
+        return tree_spec_has_privileged_mount(&order->tree) || tree_spec_uncovers(&order->tree) ||
                order->tree.user_namespace == USER_NAMESPACE_HOST || order->tree.host_network ||
                has_others_network(order) || order->process.capabilities ||
                !order->process.seccomp || !order->process.no_new_privileges;

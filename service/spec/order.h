@@ -55,6 +55,9 @@ bool order_validate_process(const Order *order, GError **error);
 /* The options in which the isolation is less than the default profile's: "Network=host" and so on.
  * Owned strv, empty for the default. */
 char **order_deviations(const Order *order);
+/* Is the fd that the caller wants as `target` the content of a file of `Mounts`? Then the command
+ * does not get it. */
+bool order_fd_is_file(const Order *order, int target);
 /* Does the order ask for what may equal root on the host? A user namespace of the caller alone does
  * not. */
 bool order_is_privileged(const Order *order);

@@ -22,6 +22,7 @@ typedef struct ProcessSpec {
         Filters filters;  /* beside it */
         bool no_new_privileges;
         ProcessAttributes attributes;
+        bool has_user; /* `attributes` has one that the caller said */
 } ProcessSpec;
 
 void process_spec_init(ProcessSpec *spec); /* the default profile */

@@ -34,8 +34,9 @@ static bool settle_user(const Rights *first, uint32_t n_ids, ProcessAttributes *
                                  "User is %u:%u: the container's first process is %u:%u and could "
                                  "not become another user itself",
                                  attributes->uid, attributes->gid, first->uid, first->gid);
-        return check_id(n_ids, attributes->uid, "User", error) &&
-               check_id(n_ids, attributes->gid, "User", error);
+        return (attributes->uid == first->uid && attributes->gid == first->gid) ||
+               (check_id(n_ids, attributes->uid, "User", error) &&
+                check_id(n_ids, attributes->gid, "User", error));
 }
 
 /* Also fewer groups can be more rights: a file's mode may give a group less than it gives others.
@@ -57,7 +58,8 @@ static bool settle_groups(const Rights *first, uint32_t n_ids, ProcessAttributes
                                  "and could not change them itself");
         if (attributes->n_groups && n_ids == 1)
                 return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
-                                 "with UserNamespace=self there are no SupplementaryGroups");
+                                 "with one id in the container there are no "
+                                 "SupplementaryGroups");
         for (uint32_t i = 0; i < attributes->n_groups; i++)
                 if (!check_id(n_ids, attributes->groups[i], "SupplementaryGroups", error))
                         return false;

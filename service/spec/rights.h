@@ -27,6 +27,7 @@ typedef struct Rights {
         bool no_new_privileges;
         bool has_inner_namespace; /* a second user namespace locks its mounts */
         bool has_user_namespace;  /* else its root is the host's */
+        bool keeps_groups;        /* it has its owner's groups of the host, and nobody else's ids */
         uint32_t uid, gid;        /* as the container counts */
         uint32_t groups[GROUPS_MAX];
         uint32_t n_groups;

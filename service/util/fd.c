@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define MIN_OF(a, b) ((a) < (b) ? (a) : (b))
+
 void fd_close(int fd)
 {
         int saved = errno;
@@ -29,12 +31,12 @@ int steal_fd(int *fd)
         return taken;
 }
 
-ssize_t fd_receive_all(int socket, void *record, size_t size, int *ret_fds, size_t *n)
+static ssize_t receive_message(int socket, void *record, size_t size, int *ret_fds, size_t *n)
 {
         struct iovec iov = {.iov_base = record, .iov_len = size};
         union {
                 struct cmsghdr header;
-                char space[CMSG_SPACE(FD_RECEIVE_MAX * sizeof(int))];
+                char space[CMSG_SPACE(FD_MESSAGE_MAX * sizeof(int))];
         } control;
         struct msghdr message = {.msg_iov = &iov,
                                  .msg_iovlen = 1,
@@ -54,12 +56,28 @@ ssize_t fd_receive_all(int socket, void *record, size_t size, int *ret_fds, size
         return length < 0 ? -errno : length;
 }
 
-bool fd_send_all(int socket, const void *record, size_t size, const int *fds, size_t n)
+ssize_t fd_receive_all(int socket, void *record, size_t size, int *ret_fds, size_t *n)
+{
+        size_t room = *n, came;
+        ssize_t length;
+        char more;
+
+        *n = MIN_OF(room, FD_MESSAGE_MAX);
+        length = receive_message(socket, record, size, ret_fds, n);
+        for (came = *n; came == FD_MESSAGE_MAX && *n < room; *n += came) {
+                came = MIN_OF(room - *n, FD_MESSAGE_MAX);
+                if (receive_message(socket, &more, sizeof more, ret_fds + *n, &came) <= 0)
+                        break;
+        }
+        return length;
+}
+
+static bool send_message(int socket, const void *record, size_t size, const int *fds, size_t n)
 {
         struct iovec iov = {.iov_base = (void *) record, .iov_len = size};
         union {
                 struct cmsghdr header;
-                char space[CMSG_SPACE(FD_RECEIVE_MAX * sizeof(int))];
+                char space[CMSG_SPACE(FD_MESSAGE_MAX * sizeof(int))];
         } control = {.space = {0}};
         struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
         ssize_t length;
@@ -76,6 +94,20 @@ bool fd_send_all(int socket, const void *record, size_t size, const int *fds, si
                 length = sendmsg(socket, &message, MSG_NOSIGNAL);
         while (length < 0 && errno == EINTR);
         return length == (ssize_t) size;
+}
+
+bool fd_send_all(int socket, const void *record, size_t size, const int *fds, size_t n)
+{
+        size_t sent = MIN_OF(n, FD_MESSAGE_MAX), count;
+
+        if (!send_message(socket, record, size, fds, sent))
+                return false;
+        for (; sent < n; sent += count) {
+                count = MIN_OF(n - sent, FD_MESSAGE_MAX);
+                if (!send_message(socket, "+", 1, fds + sent, count))
+                        return false;
+        }
+        return true;
 }
 
 void fd_close_others(const int *keep, size_t n)

@@ -23,10 +23,11 @@ static inline void fd_cleanup(int *fd)
  * -1. */
 ssize_t fd_receive(int socket, void *record, size_t size, int *ret_fd);
 
-/* The same for up to `*n` descriptors; `*n` is then how many came. */
-#define FD_RECEIVE_MAX 253u /* the kernel passes no more */
+/* The same for up to `*n` descriptors; `*n` is then how many came. What is more than the kernel
+ * passes with one message comes with others behind it, of one byte each. */
+#define FD_MESSAGE_MAX 253u
 ssize_t fd_receive_all(int socket, void *record, size_t size, int *ret_fds, size_t *n);
-/* Sends a record and up to FD_RECEIVE_MAX descriptors as one message; false with errno. */
+/* Sends a record and descriptors so; false with errno. */
 bool fd_send_all(int socket, const void *record, size_t size, const int *fds, size_t n);
 
 /* Closes all descriptors from 3 on, but those of `keep`, which is sorted. */

@@ -155,7 +155,7 @@ class WrongMounts(Trees):
         self.refuses('MountInvalid', (f'{source}/f', '/mnt', 'bind', ['ro']), text="'/mnt' is a directory")
 
     def test_target_link(self):
-        """A1, A2, CVE-2019-19921: a target that is a symlink, or behind one, is refused; nothing follows it out."""
+        """A1, A2, CVE-2019-19921: no link of the tree leads a mount out of it, nor into what the service mounts."""
         canary = self.directory('canary', files={'f': (0o644, 'canary')})
         tree = rootfs.make(f'{self.place}/r')
         before = rootfs.fingerprint(canary)

@@ -1,6 +1,6 @@
 """Defences of rows A and B; see defences.py."""
 
-MOUNTS = 'service/sandbox/child/root.c'
+MOUNTS, TARGET = 'service/sandbox/child/root.c', 'service/sandbox/child/target.c'
 CHILD, LAUNCH, MAP = 'service/sandbox/child/child.c', 'service/sandbox/launch.c', 'service/rootfs/id-map.c'
 ROOTFS, CLONE = 'service/rootfs/lookup.c', 'service/rootfs/mount.c'
 CALLER, CACHED, LOOKUP_CHILD = 'service/rootfs/caller.c', 'service/rootfs/cached.c', 'service/rootfs/lookup-child.c'
@@ -8,19 +8,21 @@ PROFILE, DECODE, RULES = 'service/sandbox/profile.c', 'dbus/decode/fds-decode.c'
 POLKIT, REQUEST = 'polkit/authority.c', 'dbus/requests.c'
 
 DEFENCES = [
-    ('A1', 'the refusal of links as mount points', MOUNTS, 'RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |',
-     'RESOLVE_BENEATH |', 'test_a_mounts.Links.test_dev_is_a_link'),
-    ('A2', 'a resolution of mount points that stays beneath the root', MOUNTS,
-     'RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS', '0', 'test_a_mounts.Links.test_not_a_directory'),
-    ('A3', 'one look at a mount point, and the mount onto what was seen', MOUNTS,
-     'fd = (int) syscall(SYS_openat2, dir, path, &how, sizeof how);', 'fd = openat(dir, path, (int) how.flags);',
+    ('A1', 'the refusal of links as mount points', TARGET, '(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |',
+     '(RESOLVE_BENEATH |', 'test_a_mounts.Links.test_dev_is_a_link'),
+    ('A2', 'a resolution of mount points that stays beneath the root', TARGET,
+     '(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)', '0', 'test_a_mounts.Links.test_not_a_directory'),
+    ('A3', 'one look at a mount point, and the mount onto what was seen', TARGET,
+     'fd = (int) syscall(SYS_openat2, dir, *path ? path : ".", &how, sizeof how);',
+     'fd = openat(dir, *path ? path : ".", (int) how.flags);',
      'test_a_mounts.Races.test_directory_and_link'),
     ('A3', 'masks found from their mount', 'service/sandbox/child/root.c',
      'step->at < 0 ? AT_FDCWD : stock->early[step->at];',
      'step->at < 0 ? AT_FDCWD : step->kind >= MOUNT_MASK_FILE ? open(step->at ? "/sys" : "/proc", O_PATH | O_CLOEXEC) : stock->early[step->at];', 'test_a_mounts.Races.test_masks_by_name'),
-    ('A4', 'making nothing in the tree', 'service/sandbox/child/root.c',
-     'int target = open_target(dir, step->target, step->is_directory ? O_DIRECTORY : 0);',
-     'int target = (mkdirat(dir, step->target, 0755), open_target(dir, step->target, step->is_directory ? O_DIRECTORY : 0));', 'test_a_mounts.Links.test_missing'),
+    ('A4', 'making nothing in the tree', TARGET,
+     'return fd < 0 && errno == ENOENT && step->makes_target ? make_target(own, dir, step) : fd;',
+     'return fd < 0 && errno == ENOENT ? (mkdirat(dir, step->target, 0755), open_path(dir, step->target, 0, resolve)) : fd;',
+     'test_a_mounts.Links.test_missing'),
     ('A5', 'the masks', 'service/sandbox/profile.c',
      'if (stat(path, &status) < 0)',
      'if (true)', 'test_a_mounts.Proc.test_null_is_a_link'),
@@ -39,7 +41,7 @@ DEFENCES = [
      '!steps_set_ids(base)',
      '!steps_set_ids(base) || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0', 'test_a_process.Spies.test_created_container'),
     ('A10', 'the change to a mapped user id', 'service/sandbox/child/steps.c',
-     '&& syscall(SYS_setresuid, 0, 0, 0) == 0',
+ ' &&\n               syscall(SYS_setresuid, base->uid, base->uid, base->uid) == 0',
      '', 'test_a_process.Identity.test_ids'),
     ('A10', 'an owner of the namespaces that nobody is', 'service/sandbox/sandbox.c', 'if (owner == 0)', 'if (true)',
      'test_a_process.Identity.test_ids'),
@@ -56,13 +58,12 @@ DEFENCES = [
     ('A14', 'the detaching of the old root', MOUNTS, 'syscall(SYS_umount2, ".", UMOUNT_DETACH) < 0 || ', '',
      'test_a_mounts.Mounts.test_no_way_back'),
     ('A15', 'the read-only flag of the tree', 'service/sandbox/compile.c',
-     '(order->tree.read_only_root ? MOUNT_ATTR_RDONLY : 0)',
+     '(tree_spec_root_is_read_only(tree) && !is_own ? MOUNT_ATTR_RDONLY : 0)',
      '0', 'test_a_mounts.Mounts.test_read_only_throughout'),
     ('A15', 'the nodev flag of the tree', CLONE, '.attr_set = tree->attributes | MOUNT_ATTR_NODEV', '.attr_set = tree->attributes',
      'test_b_trees.Plants.test_rights_in_the_tree'),
     ('A16', 'a clone with all that is mounted in the tree', CLONE,
-     'OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE', 'OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | '
-     'AT_EMPTY_PATH', 'test_a_mounts.Mounts.test_hidden_by_a_mount'),
+     '(tree->is_alone ? 0u : AT_RECURSIVE)', '0u', 'test_a_mounts.Mounts.test_hidden_by_a_mount'),
     ('A16', 'flags on all that is mounted in the tree', CLONE, 'AT_EMPTY_PATH | AT_RECURSIVE, &change',
      'AT_EMPTY_PATH, &change', 'test_a_mounts.Mounts.test_read_only_throughout'),
     ('A17', 'the second user namespace', 'service/sandbox/compile.c',
@@ -77,9 +78,8 @@ DEFENCES = [
      'test_a_process.Program'),
     ('E12', 'the mount from which nothing is executed', 'service/program.c', '(void) restrict_mount(mount, MOUNT_ATTR_NOEXEC)',
      '(void) 0', 'test_a_process.Program'),
-    ('B1', 'a tree that is mounted by the fd that was judged', CLONE, '(int) syscall(SYS_open_tree, tree->fd, "",\n'
-     '                              OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE)',
-     '(int) syscall(SYS_open_tree, AT_FDCWD, tree->path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE)',
+    ('B1', 'a tree that is mounted by the fd that was judged', CLONE, '(int) syscall(SYS_open_tree, tree->fd, "",',
+     '(int) syscall(SYS_open_tree, AT_FDCWD, tree->path,',
      'test_b_trees.Paths.test_swapped_for_anothers'),
     ('B1', 'the refusal of magic links in a path', CALLER, '.resolve = RESOLVE_NO_MAGICLINKS | resolve', '.resolve = resolve',
      'test_b_trees.Paths.test_foreign_places'),

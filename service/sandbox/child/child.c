@@ -92,18 +92,28 @@ static void set_up_early(const SandboxBase *base, Early *early)
         root_cover_early(base, early->mounts);
 }
 
+/* The directories by which a process gets what it is given, whatever the root has in their place.
+ */
+typedef struct Rooms {
+        int dev;
+        int pts; /* -1: where /dev has it */
+} Rooms;
+
 /* What every process goes through that executes a command, once it stands in the container's root
- * tree. `dev`: the /dev there, `holder` as in Early. */
-static _Noreturn void set_up_process(const SandboxBase *base, const int *fds, int dev, int holder)
+ * tree. `holder` as in Early. */
+static _Noreturn void set_up_process(const SandboxBase *base, const int *fds, const Rooms *rooms,
+                                     int holder)
 {
         const SandboxPlan *plan = base->plan;
         int master = -1;
         sigset_t none;
 
-        if (!steps_open_stdio(dev))
+        if (!steps_open_stdio(rooms->dev))
                 report_failure(base, STAGE_STDIO);
-        if (plan->attributes.terminal && (master = steps_open_terminal(&plan->attributes)) < 0)
+        if (plan->attributes.terminal &&
+            (master = steps_open_terminal(&plan->attributes, rooms->pts)) < 0)
                 report_failure(base, STAGE_TERMINAL);
+        root_close(rooms->pts);
         for (size_t i = 0; i < plan->n_targets; i++)
                 if (dup2(fds[plan->first_target + i], plan->targets[i]) < 0)
                         report_failure(base, STAGE_STDIO);
@@ -156,10 +166,14 @@ static _Noreturn void set_up_process(const SandboxBase *base, const int *fds, in
 static _Noreturn void set_up_late(const SandboxBase *base, const Early *early)
 {
         const SandboxPlan *plan = base->plan;
+        Rooms rooms = {early->mounts[base->dev], -1};
         int fds[SANDBOX_FDS_MAX];
 
         if (!steps_receive_go(base, fds))
                 report_failure(base, STAGE_STDIO);
+        /* an empty root need not have it, and root_enter() closes what is low */
+        if (plan->attributes.terminal)
+                rooms.pts = fcntl(early->mounts[base->pts], F_DUPFD_CLOEXEC, SANDBOX_FD_BASE);
         root_enter(base, early->mounts, fds);
         if (sethostname(plan->hostname, plan->hostname_length) < 0)
                 report_failure(base, STAGE_HOSTNAME);
@@ -172,7 +186,7 @@ static _Noreturn void set_up_late(const SandboxBase *base, const Early *early)
                         report_failure_at(base, STAGE_SYSCTL, (uint32_t) i);
         if (early->sys >= 0)
                 root_close(early->sys);
-        set_up_process(base, fds, early->mounts[base->dev], early->holder);
+        set_up_process(base, fds, &rooms, early->holder);
 }
 
 _Noreturn void sandbox_child(const SandboxBase *base)
@@ -188,7 +202,8 @@ _Noreturn void sandbox_child(const SandboxBase *base)
  * knows of it: nothing is executed that nobody would supervise. */
 _Noreturn void sandbox_child_join(const SandboxBase *base)
 {
-        int fds[SANDBOX_FDS_MAX], dev;
+        Rooms rooms = {.pts = -1};
+        int fds[SANDBOX_FDS_MAX];
 
         leave_service(base);
         if (!steps_receive_go(base, fds))
@@ -196,7 +211,7 @@ _Noreturn void sandbox_child_join(const SandboxBase *base)
         if (!join_namespaces(base) || !join_processes(base))
                 report_failure(base, STAGE_JOIN);
         wait_for(base, SANDBOX_MAPPED);
-        if ((dev = join_open_dev()) < 0)
+        if ((rooms.dev = join_open_dev()) < 0)
                 report_failure(base, STAGE_STDIO);
-        set_up_process(base, fds, dev, -1);
+        set_up_process(base, fds, &rooms, -1);
 }

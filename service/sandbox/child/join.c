@@ -17,7 +17,10 @@
  * cannot do so outside either is no root, and all groups are the caller's own. */
 bool join_namespaces(const SandboxBase *base)
 {
-        if ((syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM) ||
+        const SandboxPlan *plan = base->plan;
+
+        if ((syscall(SYS_setgroups, plan->n_kept_groups, plan->kept_groups) < 0 &&
+             errno != EPERM) ||
             syscall(SYS_setns, base->join, base->join_namespaces) < 0)
                 return false;
         root_close(base->join);

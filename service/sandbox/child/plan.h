@@ -26,8 +26,9 @@
 
 /* Every fd of the child's own has at least this number, and every target a smaller one: no fd
  * overwrites another. */
-#define SANDBOX_FD_BASE 256
-#define SANDBOX_FDS_MAX 64u /* that come with SANDBOX_GO */
+#define SANDBOX_FD_BASE     256
+#define SANDBOX_FDS_MAX     288u /* that come with SANDBOX_GO */
+#define SANDBOX_MESSAGE_FDS 253u /* of them, as many as the kernel passes with one message */
 
 /* The memory from which /proc/PID/cmdline is read. */
 typedef struct TitleMemory {
@@ -41,15 +42,16 @@ typedef struct SandboxBase {
         int sync_fd; /* the child's end of a SOCK_SEQPACKET pair */
         const EarlyMount *early;
         size_t n_early;
-        int dev;                /* index of the /dev that the service made */
+        int dev, pts;           /* index of the /dev that the service made, and of the devpts */
         const MountStep *steps; /* on early mounts, while they are detached */
         size_t n_steps;
         uint64_t inner_namespaces; /* made with a second user namespace; 0: there is none */
-        const char *inner_map;     /* id map of that second user namespace: all ids of the first */
-        const int *keep_fds;       /* sorted; every other fd is closed at once */
+        const char *inner_uids, *inner_gids; /* its id maps: all ids of the first one */
+        const int *keep_fds;                 /* sorted; every other fd is closed at once */
         size_t n_keep_fds;
         const int *cgroup_fds;   /* "0" written to each enters the v1 leaves; -1 ends the list */
         bool set_groups;         /* the id map allows setgroups() */
+        uint32_t uid, gid;       /* who sets it up: what the id map has for its owner */
         bool raises_loopback;    /* the network namespace is its own */
         int proc;                /* index of the proc through which it is set up */
         bool sets_sysctls;       /* late, through the same */
@@ -78,15 +80,17 @@ typedef struct SandboxSysctl {
 
 /* The late part: what the call wants. It lies in memory that both halves share. It points into that
  * memory, by the child's addresses (the child may have been cloned long before), or to what is
- * constant. Its fds come with GO: the root (a detached mount, attributes and id map applied), then
- * the trees to be mounted, then one fd for each target. */
+ * constant. Its fds come with GO: the root unless it is new (a detached mount, attributes and id
+ * map applied), the trees to be mounted, one fd for each target, the sources of files. */
 typedef struct SandboxPlan {
+        bool has_new_root, root_is_ours, root_is_sealed; /* targets are made in what is ours; */
+        NewMount root;          /* sealed means read-only, once all steps are done */
         const MountStep *steps; /* walked once the container's root is "/" */
         size_t n_steps;
         size_t first_target; /* index of the first target's fd */
         const int *targets;
-        size_t n_targets;
-        uint64_t envelopes; /* bits: fds that are envelopes with the caller's inside (envelope.h) */
+        size_t n_targets, n_sources;
+        uint64_t envelopes; /* bits, from the first target's: fds inside envelopes (envelope.h) */
         bool waits;         /* for SANDBOX_EXEC, before it executes the command */
         const char *hostname;
         size_t hostname_length;
@@ -110,4 +114,6 @@ typedef struct SandboxPlan {
         int home_index;    /* environment[home_index] is "HOME=/root"; -1: HOME was given */
         char **exec_paths; /* argv[0], or its candidates along PATH; NULL-terminated */
         int32_t joined;    /* see SandboxBase; 0: not yet */
+        const uint32_t *kept_groups; /* of the host's, by a process that joins */
+        size_t n_kept_groups;
 } SandboxPlan;

@@ -4,11 +4,12 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/mount.h>
-#include <linux/openat2.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "service/sandbox/child/report.h"
+#include "service/sandbox/child/target.h"
 
 #define UMOUNT_DETACH 2 /* sys/mount.h clashes with linux/mount.h */
 
@@ -31,38 +32,6 @@ int root_new_mount(const NewMount *what)
         return mount;
 }
 
-/* Opens a mount point without following any link: the root tree is hostile. */
-static int open_target(int dir, const char *path, uint64_t flags)
-{
-        struct open_how how = {
-                .flags = O_PATH | O_CLOEXEC | flags,
-                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-        };
-        int fd;
-
-        /* EAGAIN: somebody renames on the host while the kernel looks; bounded, or this race could
-         * hold us here */
-        for (int tries = 0; tries < 32; tries++) {
-                fd = (int) syscall(SYS_openat2, dir, path, &how, sizeof how);
-                if (fd >= 0 || errno != EAGAIN)
-                        return fd;
-        }
-        return fd;
-}
-
-static bool attach(int mount, int dir, const MountStep *step)
-{
-        int target = open_target(dir, step->target, step->is_directory ? O_DIRECTORY : 0);
-        bool done;
-
-        if (target < 0)
-                return false;
-        done = syscall(SYS_move_mount, mount, "", target, "",
-                       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0;
-        root_close(target);
-        return done;
-}
-
 /* -- steps -- */
 
 /* What the steps work on. */
@@ -70,6 +39,9 @@ typedef struct Stock {
         const int *early, *fds;
         int dev;    /* the mount of our /dev */
         int covers; /* early: an empty file and an empty directory to cover others; -1: late */
+        size_t n_early;
+        Own *own;           /* NULL: early, when no target is made */
+        const int *sources; /* of files */
 } Stock;
 
 /* What covers files and directories before the pivot, while our /dev cannot be cloned from here.
@@ -126,31 +98,98 @@ static int find_mount(const Stock *stock, const MountStep *step, int dir)
         case MOUNT_MASK_DIRECTORY:
         case MOUNT_READ_ONLY:
                 return make_cover(stock, step, dir);
+        case MAKE_DIRECTORY:
+        case MAKE_LINK:
+        case MAKE_FILE:
+                break;
         }
         errno = EINVAL;
         return -1;
 }
 
+/* Attaches a mount on top of "/", where no directory has to be made for it. */
+static bool cover(int mount)
+{
+        return syscall(SYS_move_mount, mount, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) == 0 &&
+               fchdir(mount) == 0;
+}
+
+/* The target of a step, unless it is one that nothing may be put on: "/", since no path leads to
+ * what is mounted there, or, in a root tree, what every container has. */
+static int find_target(const Stock *stock, int dir, const MountStep *step)
+{
+        int target = target_open(stock->own, dir, step);
+
+        if (target >= 0 &&
+            ((step->at < 0 && target_is_root(target)) ||
+             (step->keeps_out && target_is_in(stock->own, target, stock->early, stock->n_early)))) {
+                root_close(target);
+                errno = EXDEV;
+                return -1;
+        }
+        return target;
+}
+
+static bool attach(const Stock *stock, int mount, int dir, const MountStep *step)
+{
+        bool done;
+        int target;
+
+        if (!*step->target)
+                return cover(mount) && chroot(".") == 0;
+        if ((target = find_target(stock, dir, step)) < 0)
+                return false;
+        done = syscall(SYS_move_mount, mount, "", target, "",
+                       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0;
+        root_close(target);
+        return done;
+}
+
+/* Where there is a file already, it is covered. */
+static bool put_file(const Stock *stock, const MountStep *step)
+{
+        int source = step->index < 0 ? -1 : stock->sources[step->index];
+        int target = find_target(stock, AT_FDCWD, step);
+
+        if (target < 0 && errno != ENOENT)
+                return false;
+        return target < 0 ? make_file(stock->own, step, source) : cover_file(target, step, source);
+}
+
 /* Finds the target from the mount that it lies in: the directory on which that mount lies may have
- * got another name meanwhile. Makes nothing in the tree: a target that is not there is an error. */
-static bool walk_step(const Stock *stock, const MountStep *step)
+ * got another name meanwhile. */
+static bool walk_mount(const Stock *stock, const MountStep *step)
 {
         int dir = step->at < 0 ? AT_FDCWD : stock->early[step->at];
         int mount = find_mount(stock, step, dir);
 
-        if (mount < 0)
+        if (mount < 0 || !attach(stock, mount, dir, step))
                 return false;
-        /* the kernel would say EINVAL, as it does for much else */
-        if (step->kind == MOUNT_TREE && !step->is_directory &&
-            open_target(dir, step->target, O_DIRECTORY) >= 0) {
-                errno = EISDIR;
+        if (stock->own && step->is_ours && !own_add(stock->own, mount, step->is_read_only))
                 return false;
-        }
-        if (!attach(mount, dir, step))
-                return false;
-        if (step->kind != MOUNT_EARLY)
+        if (step->kind != MOUNT_EARLY && !(step->is_ours && step->is_read_only))
                 root_close(mount);
         return true;
+}
+
+static bool walk_step(const Stock *stock, const MountStep *step)
+{
+        switch (step->kind) {
+        case MAKE_DIRECTORY:
+                return make_directory(stock->own, step);
+        case MAKE_LINK:
+                return make_link(stock->own, step);
+        case MAKE_FILE:
+                return put_file(stock, step);
+        case MOUNT_EARLY:
+        case MOUNT_TREE:
+        case MOUNT_NEW:
+        case MOUNT_MASK_FILE:
+        case MOUNT_MASK_DIRECTORY:
+        case MOUNT_READ_ONLY:
+                break;
+        }
+        return walk_mount(stock, step);
 }
 
 static void walk(const SandboxBase *base, const Stock *stock, const MountStep *steps, size_t n)
@@ -162,15 +201,10 @@ static void walk(const SandboxBase *base, const Stock *stock, const MountStep *s
 
 /* -- the root -- */
 
-/* Attaches the root on top of "/", where no directory has to be made for it. */
 static void attach_root(const SandboxBase *base, int root)
 {
-        if (syscall(SYS_move_mount, root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        if (!cover(root))
                 report_failure(base, STAGE_ATTACH_ROOT);
-        if (fchdir(root) < 0)
-                report_failure(base, STAGE_PIVOT_ROOT);
-        /* a container that waits for its start must hold no directory */
-        root_close(root);
 }
 
 static void change_root(const SandboxBase *base, int root)
@@ -207,6 +241,7 @@ static void leave_host(const SandboxBase *base)
         if (stage < 0)
                 report_failure_at(base, STAGE_NEW_MOUNT, (uint32_t) base->n_early);
         change_root(base, stage);
+        root_close(stage);
 }
 
 /* Makes the early mounts while the host's proc and sysfs are still visible: in a user namespace the
@@ -234,18 +269,37 @@ void root_cover_early(const SandboxBase *base, const int *early)
                 leave_host(base);
 }
 
-/* After the pivot, links in the tree lead nowhere but into it; those on the way to a target are not
- * followed at all. */
+/* After the pivot, links in the tree lead nowhere but into it. */
 void root_enter(const SandboxBase *base, const int *early, const int *fds)
 {
         const SandboxPlan *plan = base->plan;
-        const Stock stock = {early, fds, early[base->dev], -1};
+        Own own = {.n = 0};
+        const Stock stock = {early,
+                             fds,
+                             early[base->dev],
+                             -1,
+                             base->n_early,
+                             &own,
+                             fds + plan->first_target + plan->n_targets};
+        int root = plan->has_new_root ? root_new_mount(&plan->root) : fds[0];
 
+        if (root < 0)
+                report_failure(base, STAGE_ATTACH_ROOT);
         if (base->leaves_host)
-                cover_root(base, fds[0]);
+                cover_root(base, root);
         else
-                change_root(base, fds[0]);
+                change_root(base, root);
+        umask(0); /* what is made gets the mode that was said */
+        if (plan->root_is_ours && !own_add(&own, root, plan->root_is_sealed))
+                report_failure(base, STAGE_ATTACH_ROOT);
         walk(base, &stock, plan->steps, plan->n_steps);
+        if (!own_seal(&own))
+                report_failure(base, STAGE_SEAL);
+        /* a container that waits for its start must hold no directory */
+        if (!plan->root_is_ours || !plan->root_is_sealed)
+                root_close(root);
+        for (size_t i = 0; i < plan->n_sources; i++)
+                root_close(stock.sources[i]);
         /* closes the early mounts' fds: all fds that are kept have higher numbers */
         syscall(SYS_close_range, 0, SANDBOX_FD_BASE - 1, 0);
 }

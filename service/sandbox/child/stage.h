@@ -23,6 +23,7 @@
         X(STAGE_MOUNT_OWN, "mount what every container has")                                       \
         X(STAGE_MASK, "mask a path of /proc or /sys")                                              \
         X(STAGE_MOUNT, "mount what was asked for")                                                 \
+        X(STAGE_SEAL, "make read-only what was to be")                                             \
         X(STAGE_HOSTNAME, "set the host name")                                                     \
         X(STAGE_SYSCTL, "set a kernel setting of the container's own")                             \
         X(STAGE_LOOPBACK, "bring the loopback interface up")                                       \

@@ -35,64 +35,6 @@ bool steps_enter_cgroups(const SandboxBase *base)
         return true;
 }
 
-/* A copy of what the caller passed in an envelope; -1: it is empty. Looks without taking, for the
- * caller may have named it twice. */
-static int open_envelope(int envelope)
-{
-        char note;
-        struct iovec iov = {.iov_base = &note, .iov_len = 1};
-        union {
-                struct cmsghdr header;
-                char space[CMSG_SPACE(sizeof(int))];
-        } control;
-        struct msghdr message = {.msg_iov = &iov,
-                                 .msg_iovlen = 1,
-                                 .msg_control = &control,
-                                 .msg_controllen = sizeof control};
-        ssize_t length = recvmsg(envelope, &message, MSG_PEEK | MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-        int inside = -1;
-
-        if (length > 0 && message.msg_controllen >= CMSG_LEN(sizeof(int)))
-                memcpy(&inside, CMSG_DATA(&control.header), sizeof inside);
-        root_close(envelope);
-        return inside;
-}
-
-bool steps_receive_go(const SandboxBase *base, int fds[SANDBOX_FDS_MAX])
-{
-        char word = 0;
-        struct iovec iov = {.iov_base = &word, .iov_len = 1};
-        union {
-                struct cmsghdr header;
-                char space[CMSG_SPACE(SANDBOX_FDS_MAX * sizeof(int))];
-        } control;
-        struct msghdr message = {.msg_iov = &iov,
-                                 .msg_iovlen = 1,
-                                 .msg_control = &control,
-                                 .msg_controllen = sizeof control};
-
-        while (recvmsg(base->sync_fd, &message, MSG_CMSG_CLOEXEC) < 0 && errno == EINTR)
-                ;
-        if (word != SANDBOX_GO)
-                _exit(255);
-        /* read the plan only now: it was written before GO */
-        size_t n = base->plan->first_target + base->plan->n_targets;
-        if (n == 0)
-                return true;
-        if (n > SANDBOX_FDS_MAX || message.msg_controllen < sizeof control.header ||
-            control.header.cmsg_len != CMSG_LEN(n * sizeof(int)))
-                return false;
-        memcpy(fds, CMSG_DATA(&control.header), n * sizeof(int));
-        for (size_t i = 0; i < n; i++) {
-                int low = base->plan->envelopes & UINT64_C(1) << i ? open_envelope(fds[i]) : fds[i];
-                fds[i] = fcntl(low, F_DUPFD_CLOEXEC, SANDBOX_FD_BASE);
-                root_close(low);
-                if (fds[i] < 0)
-                        return false;
-        }
-        return true;
-}
-
 /* The service's bus connection, its log, other containers' sockets and terminals: gone before
  * anything else, for this process may wait for days. */
 bool steps_close_others(const SandboxBase *base)
@@ -121,7 +63,8 @@ bool steps_set_ids(const SandboxBase *base)
 {
         /* raw: libc's wrappers signal other threads, and a cloned copy has none */
         return (!base->set_groups || syscall(SYS_setgroups, 0, NULL) == 0) &&
-               syscall(SYS_setresgid, 0, 0, 0) == 0 && syscall(SYS_setresuid, 0, 0, 0) == 0 &&
+               syscall(SYS_setresgid, base->gid, base->gid, base->gid) == 0 &&
+               syscall(SYS_setresuid, base->uid, base->uid, base->uid) == 0 &&
                /* again: a change of ids may undo it (fs.suid_dumpable), and this is still the
                 * service's memory */
                prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
@@ -172,8 +115,8 @@ int steps_hold_inner(const SandboxBase *base)
                 for (;;)
                         syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-        done = pid > 0 && write_map(proc, pid, "/uid_map", base->inner_map) &&
-               write_map(proc, pid, "/gid_map", base->inner_map) &&
+        done = pid > 0 && write_map(proc, pid, "/uid_map", base->inner_uids) &&
+               write_map(proc, pid, "/gid_map", base->inner_gids) &&
                syscall(SYS_setns, pidfd, base->inner_namespaces) == 0;
         root_close(proc);
         /* out of the way of the mounts' fds and of the caller's */
@@ -250,10 +193,12 @@ bool steps_open_stdio(int dev)
 
 /* The container's own terminal, made in its own devpts; the peer is opened through the master,
  * never by a name inside the tree. Returns the master, -1 on failure. */
-int steps_open_terminal(const ProcessAttributes *attributes)
+int steps_open_terminal(const ProcessAttributes *attributes, int pts)
 {
         int unlock = 0;
-        int master = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW);
+        int master = (int) syscall(SYS_openat, pts < 0 ? AT_FDCWD : pts,
+                                   pts < 0 ? "/dev/pts/ptmx" : "ptmx",
+                                   O_RDWR | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW);
         int slave;
 
         if (master < 0 || ioctl(master, TIOCSPTLCK, &unlock) < 0)

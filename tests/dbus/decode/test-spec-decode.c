@@ -289,6 +289,9 @@ FIXTURE_TEST(every_option)
         must(sd_bus_message_append(f->message, "{sv}", "Hostname", "s", "host"));
         must(sd_bus_message_append(f->message, "{sv}", "Terminal", "b", 1));
         must(sd_bus_message_append(f->message, "{sv}", "ReadOnlyRoot", "b", 0));
+        must(sd_bus_message_append(f->message, "{sv}", "EmptyRoot", "b", 0));
+        must(sd_bus_message_append(f->message, "{sv}", "Volatile", "b", 1));
+        must(sd_bus_message_append(f->message, "{sv}", "RootSize", "t", UINT64_C(11)));
         must(sd_bus_message_append(f->message, "{sv}", "UserNamespace", "s", "self"));
         must(sd_bus_message_append(f->message, "{sv}", "Network", "s", "host"));
         must(sd_bus_message_append(f->message, "{sv}", "Capabilities", "as", 2, "CAP_BPF",
@@ -315,7 +318,7 @@ FIXTURE_TEST(every_option)
         close_mounts(f);
         assert_accepted(f);
         /* a new one belongs into this test, but for fds, and those of filter_options */
-        g_assert_cmpuint(n, ==, 48);
+        g_assert_cmpuint(n, ==, 51);
         g_assert_cmpstr(f->order->id, ==, "web");
         g_assert_cmpuint(f->order->resources.memory_max, ==, 10485760);
         g_assert_cmpuint(f->order->resources.memory_swap_max, ==, 4096);
@@ -438,6 +441,19 @@ FIXTURE_TEST(wrong_mounts)
                 {"", "/t", "tmpfs", "mode=4755", "'mode=4755'"},
                 {"", "/t", "tmpfs", "mode=", "'mode='"},
                 {"", "/t", "tmpfs", "mode=8", "'mode=8'"},
+                {"", "/t", "tmpfs", "try", "'try'"},
+                {"/s", "/t", "bind-one", "rbind", "'rbind'"},
+                {"x", "/t", "dir", NULL, "'x'"},
+                {"", "/t", "dir", "ro", "'ro'"},
+                {"", "/t", "symlink", NULL, "'/t'"},
+                {"x", "/t", "symlink", "mode=7", "'mode=7'"},
+                {"x", "/t", "data", "size=1", "'size=1'"},
+                {"3", "/t", "data-fd", NULL, "there is not"},
+                {"256", "/t", "data-fd", NULL, "'256'"},
+                {"-1", "/t", "data-fd", NULL, "'-1'"},
+                {"", "/t", "proc", NULL, "'proc'"},
+                {"", "/t", "dev", NULL, "'dev'"},
+                {"x", "/t", "mqueue", NULL, "'x'"},
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
@@ -449,6 +465,104 @@ FIXTURE_TEST(wrong_mounts)
                 close_mounts(f);
                 assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, wrong[i].words);
         }
+}
+
+typedef struct MountRow {
+        const char *source, *target, *type, *option;
+} MountRow;
+
+/* A new Spawn without a root tree, with these mounts, and a file of `n_data` bytes. */
+static void spawn_empty(Fixture *f, const MountRow *rows, size_t n, size_t n_data)
+{
+        g_autofree char *data = g_malloc0(n_data + 1);
+
+        new_message(f);
+        open_argv(f, "");
+        text(f, "true");
+        close_list(f);
+        open_fds(f);
+        must(sd_bus_message_append(f->message, "{uh}", 7, f->null));
+        close_list(f);
+        open_options(f);
+        must(sd_bus_message_append(f->message, "{sv}", "EmptyRoot", "b", 1));
+        open_mounts(f);
+        for (size_t i = 0; i < n; i++)
+                mount_words(f, rows[i].source, rows[i].target, rows[i].type,
+                            (const char *[]){rows[i].option, NULL});
+        must(sd_bus_message_open_container(f->message, 'r', "ayaysas"));
+        bytes(f, data, n_data);
+        text(f, "/data");
+        must(sd_bus_message_append(f->message, "sas", "data", 1, "mode=600"));
+        must(sd_bus_message_close_container(f->message));
+        close_mounts(f);
+}
+
+/* An empty root takes every type, at any place and more than once; a file's content is any bytes,
+ * as they came. */
+FIXTURE_TEST(empty_root)
+{
+        static const MountRow rows[] = {
+                {"/s", "/", "bind", "try"},     {"/s", "/proc/x", "bind-one", "ro"},
+                {"", "/t", "tmpfs", "size=1K"}, {"dir", "/t", "dir", "mode=0750"},
+                {"usr/bin", "/bin", "symlink"}, {"7", "/from-fd", "data-fd", "ro"},
+                {"", "/proc", "proc"},          {"dev", "/elsewhere/dev", "dev"},
+                {"", "/dev/mqueue", "mqueue"},  {"", "/dev/mqueue", "mqueue"},
+        };
+
+        spawn_empty(f, rows, G_N_ELEMENTS(rows), MOUNT_FILES_MAX);
+        assert_accepted(f);
+        const MountSpec *mounts = f->order->tree.mounts;
+        g_assert_true(f->order->tree.empty_root);
+        g_assert_true(mounts[0].is_optional && !mounts[1].is_optional);
+        g_assert_true(!mount_spec_is_bind(&mounts[2]) && mount_spec_is_bind(&mounts[1]));
+        g_assert_cmpstr(mounts[3].mode, ==, "0750");
+        g_assert_cmpstr(mounts[4].source, ==, "usr/bin");
+        g_assert_cmpuint(mounts[5].fd, ==, 7);
+        g_assert_true(order_fd_is_file(f->order, 7) && !order_fd_is_file(f->order, 1));
+        g_assert_cmpuint(mounts[10].data_size, ==, MOUNT_FILES_MAX);
+        g_assert_cmpstr(mounts[10].mode, ==, "600");
+        spawn_empty(f, rows, 0, MOUNT_FILES_MAX + 1);
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "'/data' has more");
+}
+
+/* What there is once is asked for once, and one fd is one file's content. */
+FIXTURE_TEST(empty_root_twice)
+{
+        static const MountRow rows[][2] = {
+                {{"", "/proc", "proc"}, {"", "/p", "proc"}},
+                {{"", "/dev", "dev"}, {"", "/d", "dev"}},
+                {{"7", "/a", "data-fd"}, {"7", "/b", "data-fd"}},
+        };
+        static const char *const words[] = {"a proc twice", "a dev twice", "another file"};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+                spawn_empty(f, rows[i], 2, 0);
+                assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, words[i]);
+        }
+}
+
+/* The kinds of root exclude each other, and what belongs to one needs it. */
+FIXTURE_TEST(kinds_of_root)
+{
+        spawn_with(f, "{sv}", "EmptyRoot", "b", 1);
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "EmptyRoot excludes");
+        spawn_with(f, "{sv}", "RootSize", "t", UINT64_C(4096));
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "RootSize needs");
+        spawn_with(f, "{sv}{sv}", "Volatile", "b", 1, "RootSize", "t", UINT64_C(0));
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "RootSize");
+        spawn_with(f, "{sv}{sv}", "Volatile", "b", 1, "RootSize", "t", UINT64_C(4096));
+        assert_accepted(f);
+        g_assert_cmpuint(f->order->tree.root_size, ==, 4096);
+        g_assert_false(tree_spec_root_is_read_only(&f->order->tree));
+        g_assert_false(tree_spec_writes_to_host(&f->order->tree));
+        spawn_with(f, "{sv}{sv}", "Volatile", "b", 1, "ReadOnlyRoot", "b", 1);
+        assert_accepted(f);
+        g_assert_true(tree_spec_root_is_read_only(&f->order->tree));
+        new_message(f);
+        open_argv(f, "");
+        text(f, "true");
+        end_argv(f);
+        assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "neither RootFD nor EmptyRoot");
 }
 
 /* As many mounts as allowed, one more, and one target twice. */
@@ -561,10 +675,10 @@ FIXTURE_TEST(repeated_key)
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "option Id is given twice");
 }
 
-/* A user namespace mode is one of three words. */
+/* A user namespace mode is one of four words. */
 FIXTURE_TEST(user_namespace)
 {
-        static const char *const modes[] = {"auto", "self", "host"};
+        static const char *const modes[] = {"auto", "self", "host", "keep-id"};
 
         for (unsigned mode = 0; mode < G_N_ELEMENTS(modes); mode++) {
                 spawn_with(f, "{sv}", "UserNamespace", "s", modes[mode]);
@@ -572,9 +686,9 @@ FIXTURE_TEST(user_namespace)
                 g_assert_cmpint(f->order->tree.user_namespace, ==, mode);
                 g_assert_true(f->order->tree.has_user_namespace);
         }
-        spawn_with(f, "{sv}", "UserNamespace", "s", "keep-id");
+        spawn_with(f, "{sv}", "UserNamespace", "s", "keep");
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS,
-                       "UserNamespace is 'keep-id', not one of 'auto', 'self', 'host'");
+                       "UserNamespace is 'keep', not one of 'auto', 'self', 'host', 'keep-id'");
 }
 
 /* Network and filter are what they are by default, or not. */

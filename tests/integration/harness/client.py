@@ -22,7 +22,7 @@ OPTION_TYPES = {
     'WorkingDirectory': 'ay', 'UMask': 'u', 'Hostname': 's', 'Terminal': 'b', 'ReadOnlyRoot': 'b', 'UserNamespace': 's',
     'SeccompFilters': 'aay', 'SeccompLog': 'b',
     'Network': 's', 'Capabilities': 'as', 'Seccomp': 's', 'NoNewPrivileges': 'b', 'WatchBus': 'b', 'Remove': 'b',
-    'RuntimeMaxUSec': 't', 'CPUTimeMaxUSec': 't', 'WatchFD': 'b', 'Mounts': 'a(ayaysas)', 'RootFD': 'h', 'StatusFD': 'h', 'StandardInput': 'h', 'StandardOutput': 'h', 'StandardError': 'h',
+    'RuntimeMaxUSec': 't', 'CPUTimeMaxUSec': 't', 'WatchFD': 'b', 'Mounts': 'a(ayaysas)', 'RootFD': 'h', 'EmptyRoot': 'b', 'Volatile': 'b', 'RootSize': 't', 'StatusFD': 'h', 'StandardInput': 'h', 'StandardOutput': 'h', 'StandardError': 'h',
     'Init': 'b', 'Sysctl': 'a{ss}', 'NetworkNamespaceFD': 'h', 'AllowedCPUs': 's', 'IOWeight': 't',
     'User': '(uu)', 'SupplementaryGroups': 'au', 'CapabilityBoundingSet': 'as', 'OOMScoreAdjust': 'i',
     **{f'Limit{name}': '(tt)' for name in ('NOFILE', 'FSIZE', 'CORE', 'STACK', 'NPROC', 'MEMLOCK')},

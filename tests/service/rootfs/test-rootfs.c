@@ -115,7 +115,7 @@ static void on_tree(Place *found, GError *error, void *data)
 
 static RootfsLookup *begin(Fixture *f, const char *path, const Credentials *owner)
 {
-        const RootfsSource tree = {.path = path};
+        const RootfsSource tree = {.path = path, .is_tree = true};
         const RootfsRequest request = {.sources = &tree, .n = 1, .owner = owner};
 
         return rootfs_lookup(f->lookups, &request, on_tree, f);
@@ -363,7 +363,10 @@ FIXTURE_TEST(sources)
         g_assert_cmpint(chmod(file, 0644), ==, 0);
         g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
         for (size_t i = 0; i < G_N_ELEMENTS(sources); i++)
-                sources[i].path = i % 3 == 0 ? tree : i % 3 == 1 ? file : fifo;
+                sources[i] = (RootfsSource){.path = i % 3 == 0   ? tree
+                                                    : i % 3 == 1 ? file
+                                                                 : fifo,
+                                            .is_tree = i == 0};
         look_up_all(f, sources, G_N_ELEMENTS(sources), &user);
         g_assert_no_error(f->error);
         for (size_t i = 0; i < f->n_sources; i++) {
@@ -401,13 +404,40 @@ FIXTURE_TEST(wrong_source)
         g_assert_cmpint(chmod(secret, 0600), ==, 0);
         g_assert_cmpint(mknod(disk, S_IFBLK | 0666, 7 << 8 | 200), ==, 0);
         for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
-                const RootfsSource sources[] = {
-                        {.path = tree}, {.path = tree}, {.path = wrong[i].path}, {.path = tree}};
+                const RootfsSource sources[] = {{.path = tree, .is_tree = true},
+                                                {.path = tree},
+                                                {.path = wrong[i].path},
+                                                {.path = tree}};
                 look_up_all(f, sources, G_N_ELEMENTS(sources), wrong[i].owner);
                 g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_MOUNT_INVALID);
                 g_assert_nonnull(strstr(f->error->message, wrong[i].path));
                 g_assert_nonnull(strstr(f->error->message, wrong[i].words));
         }
+}
+
+/* An optional source that is not there is no error and has no place; one that the owner may not
+ * enter is an error nevertheless. Without a root tree the first source is one like the others. */
+FIXTURE_TEST(optional_sources)
+{
+        g_autofree char *tree = below(f, "tree"), *absent = below(f, "tree/absent"),
+                        *inside = below(f, "tree/closed/x");
+
+        make_directory(f, "tree", USER, GROUP, 0755);
+        make_directory(f, "tree/closed", 0, 0, 0700);
+        const RootfsSource sources[] = {{.path = tree},
+                                        {.path = absent, .is_optional = true},
+                                        {.path = tree, .is_optional = true}};
+        look_up_all(f, sources, G_N_ELEMENTS(sources), &user);
+        g_assert_no_error(f->error);
+        g_assert_cmpint(f->sources[0].fd, ==, -1);
+        g_assert_cmpint(f->sources[1].fd, >=, 0);
+        fd_close(f->sources[1].fd);
+        const RootfsSource refused[] = {{.path = tree}, {.path = inside, .is_optional = true}};
+        look_up_all(f, refused, G_N_ELEMENTS(refused), &user);
+        g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_MOUNT_INVALID);
+        g_assert_nonnull(strstr(f->error->message, "Permission denied"));
+        look_up_all(f, &(const RootfsSource){.path = absent}, 1, &user);
+        g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_MOUNT_INVALID);
 }
 
 /* A directory that the caller holds is found, if its owner may enter it and a path leads to it. */
@@ -426,7 +456,9 @@ FIXTURE_TEST(root_fd)
         g_assert_cmpint(rmdir(gone), ==, 0);
         const Credentials *const owners[] = {&root, &user};
         for (size_t i = 0; i < G_N_ELEMENTS(owners); i++) {
-                const RootfsSource sources[] = {{.fd = fd}, {.fd = closed_fd}, {.fd = gone_fd}};
+                const RootfsSource sources[] = {{.fd = fd, .is_tree = true},
+                                                {.fd = closed_fd, .is_tree = true},
+                                                {.fd = gone_fd, .is_tree = true}};
                 look_up_all(f, &sources[0], 1, owners[i]);
                 g_assert_no_error(f->error);
                 g_assert_cmpint(fstat(fd, &expected), ==, 0);
@@ -455,7 +487,7 @@ FIXTURE_TEST(root_fd_off_the_path)
         g_assert_cmpint(mount("tmpfs", tree, "tmpfs", 0, "mode=0755"), ==, 0);
         const int fds[] = {hidden, detached, inside};
         for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {
-                const RootfsSource source = {.fd = fds[i]};
+                const RootfsSource source = {.fd = fds[i], .is_tree = true};
                 look_up_all(f, &source, 1, &root);
                 g_assert_error(f->error, RUNTIME_ERROR, RUNTIME_ERROR_ROOTFS_INVALID);
                 g_assert_nonnull(strstr(f->error->message, "mount namespace"));
@@ -560,7 +592,7 @@ static void protect(Fixture *f, int mounted, bool read_only, int user_namespace)
                                  .path = "tree",
                                  .attributes =
                                          MOUNT_ATTR_NOSUID | (read_only ? MOUNT_ATTR_RDONLY : 0)};
-        rootfs_protect(&tree, mounted, user_namespace, &error);
+        rootfs_protect(&tree, &mounted, user_namespace, &error);
         g_assert_no_error(error);
 }
 
@@ -644,7 +676,7 @@ FIXTURE_TEST(unmappable)
         autofd int mounted = clone_tree(f, "/proc");
 
         const RootfsTree tree = {.fd = f->fd, .path = "/proc", .owner = &user};
-        g_assert_false(rootfs_protect(&tree, mounted, user_namespace, &error));
+        g_assert_false(rootfs_protect(&tree, &mounted, user_namespace, &error));
         g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_ROOTFS_INVALID);
         g_assert_nonnull(
                 strstr(error->message, "'/proc' (proc) cannot be id-mapped; copy the rootfs to"));

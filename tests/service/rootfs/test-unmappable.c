@@ -72,7 +72,8 @@ static void assert_said(const Fixture *f, const char *name, const Credentials *o
         g_autofree char *path =
                 name[0] == '/' ? g_strdup(name) : g_build_filename(f->path, name, NULL);
         autofd int fd = open(path, O_PATH | O_CLOEXEC);
-        g_autofree char *said = unmappable_find(fd, f->user_namespace, owner);
+        g_autofree char *said =
+                unmappable_find(&(const UnmappableTree){fd, f->user_namespace, false, owner});
         g_auto(GStrv) parts = g_strsplit(expected ? expected : "", "%s", -1);
         g_autofree char *full = expected ? g_strjoinv(f->path, parts) : NULL;
 

@@ -317,6 +317,7 @@ static void add_mount(Fixture *f, const char *source, const char *target)
         mount->source = g_strdup(source);
         mount->target = g_strdup(target);
         if (source) {
+                mount->type = MOUNT_TYPE_BIND;
                 g_assert_cmpint(stat(source, &status), ==, 0);
                 mount->place.fd = open(source, O_PATH | O_CLOEXEC);
                 mount->place.is_directory = S_ISDIR(status.st_mode);
@@ -402,8 +403,12 @@ static const struct WrongMount {
         bool is_file;
 } wrong_mounts[] = {
         {"missing", "/none", "has no '/none'", false},
-        {"link", "/link", "'/link' is a symbolic link", false},
-        {"behind-link", "/link/x", "'/link/x' is a symbolic link", false},
+        {"behind-link", "/link/x", "has no '/link/x'", false},
+        {"lost-link", "/lost", "has no '/lost'", false},
+        {"to-proc", "/to-proc", "'/to-proc' leads to", false},
+        {"below-proc", "/to-proc/sys", "'/to-proc/sys' leads to", false},
+        {"root", "/to-root", "'/to-root' leads to", false},
+        {"magic", "/to-proc/self/cwd", "'/to-proc/self/cwd' is a symbolic link", false},
         {"file", "/bin/helper", "'/bin/helper' is not a directory", false},
         {"directory", "/tmp", "'/tmp' is a directory", true},
 };
@@ -414,10 +419,42 @@ ROW_TEST(wrong_mount, wrong_mounts)
         g_autofree char *bin = below(f, "bin"), *helper = below(f, "bin/helper");
 
         make_link(f, "link", "bin");
+        make_link(f, "lost", "nowhere");
+        make_link(f, "to-proc", "/proc");
+        make_link(f, "to-root", "bin/..");
         make_directory(f, "good");
         add_mount(f, bin, "/good");
         add_mount(f, wrong->is_file ? helper : bin, wrong->target);
         assert_fails(f, RUNTIME_ERROR_MOUNT_INVALID, wrong->words);
+}
+
+/* A link of the tree on the way to a target is followed, inside the tree. */
+FIXTURE_TEST(mount_behind_link)
+{
+        g_autofree char *bin = below(f, "bin");
+
+        make_directory(f, "real");
+        make_directory(f, "real/spot");
+        make_link(f, "link", "/../../real");
+        make_link(f, "top", "link/spot");
+        add_mount(f, bin, "/top");
+        set_command(f, "/real/spot/helper exit 9");
+        assert_runs(f, RESULT_EXIT_CODE, 9);
+}
+
+/* What is missing of a target is made in a tmpfs of an earlier mount, a file as well as
+ * directories. */
+FIXTURE_TEST(mount_in_tmpfs)
+{
+        g_autofree char *bin = below(f, "bin"), *helper = below(f, "bin/helper");
+
+        make_directory(f, "run");
+        add_mount(f, NULL, "/run");
+        add_mount(f, bin, "/run/a/b/c");
+        add_mount(f, helper, "/run/a/file");
+        add_mount(f, helper, "/tmp/x/file");
+        set_command(f, "/run/a/b/c/helper exit 9");
+        assert_runs(f, RESULT_EXIT_CODE, 9);
 }
 
 /* A source that cannot be id-mapped fails the launch in the parent, and nothing is left. */

@@ -154,6 +154,7 @@ TEST(mount_deviation)
         order->tree.mounts[1].target = g_strdup("/t");
         assert_deviations(order, "", false);
         g_assert_false(tree_spec_writes_to_host(&order->tree));
+        order->tree.mounts[0].type = MOUNT_TYPE_BIND;
         order->tree.mounts[0].source = g_strdup("/s");
         order->tree.mounts[0].target = g_strdup("/u");
         assert_deviations(order, "", false);
