@@ -395,6 +395,11 @@ static void explain_result(const Session *session)
                 complain("the container's result is '%s'", session->result);
 }
 
+bool session_has_result(const Session *session)
+{
+        return session->result;
+}
+
 int session_run(Session *session, bool starts)
 {
         /* Send Wait before Start: a container with Remove is forgotten as soon as it ends, and its

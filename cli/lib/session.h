@@ -3,7 +3,7 @@
 /* Waits for the end of a container or of a process in one, in the only event loop on this side of
  * the bus. Meanwhile forwards the signals that the program gets, and carries bytes between the
  * user's terminal and the container's if there is one. The result is taken from the reply of Wait.
- * Called by `run`, `attach` and `exec`. */
+ * Called by `run`, `attach`, `exec` and naive-bwrap. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -44,6 +44,10 @@ int session_attach(Session *session, TerminalOptions options);
 /* Sends Wait, and Start if `starts`. Returns the exit status once the container has ended or the
  * user has left. */
 int session_run(Session *session, bool starts);
+
+/* Once it has run: is the status how the command has ended? Else it says why there was no such end.
+ */
+bool session_has_result(const Session *session);
 
 /* The exit status that stands for a result of Wait, or for an error. */
 int session_status_of(const char *result, int code);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/lib/values.h"
 #include "service/util/fd.h"
@@ -37,6 +38,14 @@ void spawn_request_add(SpawnRequest *request, SpawnOption option, const char *va
         g_ptr_array_add(request->values[option], g_strdup(value));
 }
 
+void spawn_request_add_bytes(SpawnRequest *request, SpawnOption option, GBytes *value)
+{
+        if (!request->values[option])
+                request->values[option] =
+                        g_ptr_array_new_with_free_func((GDestroyNotify) g_bytes_unref);
+        g_ptr_array_add(request->values[option], g_bytes_ref(value));
+}
+
 void spawn_request_set_empty(SpawnRequest *request, SpawnOption option)
 {
         g_clear_pointer(&request->values[option], g_ptr_array_unref);
@@ -47,6 +56,16 @@ void spawn_request_set(SpawnRequest *request, SpawnOption option, const char *va
 {
         g_clear_pointer(&request->values[option], g_ptr_array_unref);
         spawn_request_add(request, option, value);
+}
+
+char *spawn_request_set_by_key(SpawnRequest *request, const char *key, const char *value)
+{
+        for (unsigned i = 0; i < N_SPAWN_OPTIONS; i++)
+                if (strcmp(rows[i].key, key) == 0) {
+                        spawn_request_set(request, (SpawnOption) i, value);
+                        return NULL;
+                }
+        return g_strdup_printf("this naive-runc has no %s", key);
 }
 
 bool spawn_request_has(const SpawnRequest *request, SpawnOption option)
@@ -123,10 +142,49 @@ void spawn_request_set_pair(SpawnRequest *request, SpawnOption option, uint64_t 
         spawn_request_add(request, option, b);
 }
 
+/* -- mounts: the values of `Mounts` are no texts but these -- */
+
+typedef struct Mount {
+        char *type, *target;
+        GBytes *source;
+        char **options;
+} Mount;
+
+static void mount_free(void *data)
+{
+        Mount *mount = data;
+
+        g_free(mount->type);
+        g_free(mount->target);
+        g_bytes_unref(mount->source);
+        g_strfreev(mount->options);
+        g_free(mount);
+}
+
+void spawn_request_add_mount_of(SpawnRequest *request, const SpawnMount *mount)
+{
+        static const char *const none[] = {NULL};
+        Mount *copy = g_new(Mount, 1);
+
+        *copy = (Mount){
+                .type = g_strdup(mount->type),
+                .target = g_strdup(mount->target),
+                .source = mount->source ? g_bytes_ref(mount->source) : g_bytes_new(NULL, 0),
+                .options = g_strdupv((char **) (mount->options ? mount->options : none)),
+        };
+        if (!request->values[SPAWN_Mounts])
+                request->values[SPAWN_Mounts] = g_ptr_array_new_with_free_func(mount_free);
+        g_ptr_array_add(request->values[SPAWN_Mounts], copy);
+}
+
 void spawn_request_add_mount(SpawnRequest *request, const char *source, const char *target)
 {
-        spawn_request_add(request, SPAWN_Mounts, source);
-        spawn_request_add(request, SPAWN_Mounts, target);
+        g_auto(GStrv) parts = g_strsplit(target, ":", 2);
+        g_auto(GStrv) options = g_strsplit(parts[1] ? parts[1] : "", ",", -1);
+        g_autoptr(GBytes) bytes = g_bytes_new(source, strlen(source));
+
+        spawn_request_add_mount_of(request, &(SpawnMount){*source ? "bind" : "tmpfs", bytes,
+                                                          parts[0], (const char *const *) options});
 }
 
 unsigned spawn_request_count_fds(const SpawnRequest *request)
@@ -134,11 +192,41 @@ unsigned spawn_request_count_fds(const SpawnRequest *request)
         return request->fds->len + spawn_request_has(request, SPAWN_NetworkNamespaceFD);
 }
 
+GPtrArray *spawn_request_steal_mounts(SpawnRequest *request)
+{
+        return g_steal_pointer(&request->values[SPAWN_Mounts]);
+}
+
+void spawn_request_add_late_mounts(SpawnRequest *request, GPtrArray *mounts)
+{
+        if (request->values[SPAWN_Mounts] && mounts)
+                g_ptr_array_extend_and_steal(request->values[SPAWN_Mounts], mounts);
+        else if (mounts)
+                request->values[SPAWN_Mounts] = mounts;
+}
+
+/* -- file descriptors -- */
+
 void spawn_request_add_fd(SpawnRequest *request, int fd, int number)
 {
         int pair[2] = {fd, number};
 
         g_array_append_val(request->fds, pair);
+}
+
+void spawn_request_yield_fds(const SpawnRequest *request)
+{
+        const GArray *fds = request->fds;
+        autofd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        for (unsigned i = 0; i < fds->len; i++) {
+                int fd = g_array_index(fds, int, 2 * i);
+
+                if (fd > STDERR_FILENO)
+                        close(fd);
+                else if (fd < STDERR_FILENO && null >= 0)
+                        dup2(null, fd);
+        }
 }
 
 /* -- values into the message, by the signature of their option -- */
@@ -234,25 +322,38 @@ static int append_byte_strings(sd_bus_message *call, const void *const *strings,
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
+/* Values of any bytes. */
+static int append_bytes_list(sd_bus_message *call, const GPtrArray *values)
+{
+        int r = sd_bus_message_open_container(call, 'a', "ay");
+
+        for (unsigned i = 0; r >= 0 && i < values->len; i++) {
+                size_t size;
+                const void *bytes = g_bytes_get_data(values->pdata[i], &size);
+                r = sd_bus_message_append_array(call, 'y', bytes, size);
+        }
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
 static int append_variables(sd_bus_message *call, char type, const GPtrArray *values)
 {
         return append_byte_strings(call, (const void *const *) values->pdata, values->len);
 }
 
-static int append_mount(sd_bus_message *call, const char *source, const char *rest)
+static int append_mount(sd_bus_message *call, const Mount *mount)
 {
-        g_auto(GStrv) parts = g_strsplit(rest, ":", 2);
-        g_auto(GStrv) options = g_strsplit(parts[1] ? parts[1] : "", ",", -1);
+        size_t size;
+        const void *source = g_bytes_get_data(mount->source, &size);
         int r = sd_bus_message_open_container(call, 'r', "ayaysas");
 
         if (r >= 0)
-                r = append_bytes(call, source);
+                r = sd_bus_message_append_array(call, 'y', source, size);
         if (r >= 0)
-                r = append_bytes(call, parts[0]);
+                r = append_bytes(call, mount->target);
         if (r >= 0)
-                r = sd_bus_message_append(call, "s", *source ? "bind" : "tmpfs");
+                r = sd_bus_message_append(call, "s", mount->type);
         if (r >= 0)
-                r = sd_bus_message_append_strv(call, options);
+                r = sd_bus_message_append_strv(call, mount->options);
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
@@ -260,8 +361,8 @@ static int append_mounts(sd_bus_message *call, char type, const GPtrArray *value
 {
         int r = sd_bus_message_open_container(call, 'a', "(ayaysas)");
 
-        for (unsigned i = 0; r >= 0 && i < values->len; i += 2)
-                r = append_mount(call, values->pdata[i], values->pdata[i + 1]);
+        for (unsigned i = 0; r >= 0 && i < values->len; i++)
+                r = append_mount(call, values->pdata[i]);
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
@@ -300,7 +401,9 @@ static int append_option(sd_bus_message *call, unsigned option, const GPtrArray 
         if (r >= 0)
                 r = sd_bus_message_open_container(call, 'v', rows[option].signature);
         if (r >= 0)
-                r = append_value(call, rows[option].signature, values);
+                r = option == SPAWN_SeccompFilters
+                            ? append_bytes_list(call, values)
+                            : append_value(call, rows[option].signature, values);
         if (r >= 0)
                 r = sd_bus_message_close_container(call);
         return r < 0 ? r : sd_bus_message_close_container(call);

@@ -33,10 +33,14 @@ bool spawn_request_is_true(const SpawnRequest *request, SpawnOption option);
  * value_parse_bool() takes, a number any text that size_parse() takes, a descriptor the path of
  * what is opened to read when the message is made. */
 void spawn_request_set(SpawnRequest *request, SpawnOption option, const char *value);
+/* The same by its name on the bus. NULL, or a text that says that there is none (free it). */
+char *spawn_request_set_by_key(SpawnRequest *request, const char *key, const char *value);
 /* The option is given, with no value so far. */
 void spawn_request_set_empty(SpawnRequest *request, SpawnOption option);
 /* Adds a value to an option that has several. */
 void spawn_request_add(SpawnRequest *request, SpawnOption option, const char *value);
+/* Adds a value of any bytes to an option that has several such. */
+void spawn_request_add_bytes(SpawnRequest *request, SpawnOption option, GBytes *value);
 
 /* Sets an environment variable, given as NAME=VALUE, in place of an earlier value: the service
  * takes each name once. */
@@ -55,9 +59,25 @@ void spawn_request_add_mount(SpawnRequest *request, const char *source, const ch
 
 /* How many file descriptors the message carries. */
 unsigned spawn_request_count_fds(const SpawnRequest *request);
+/* The same in the words of the bus, for every type of mount. */
+typedef struct SpawnMount {
+        const char *type;
+        GBytes *source; /* NULL: none */
+        const char *target;
+        const char *const *options; /* NULL: none */
+} SpawnMount;
+
+void spawn_request_add_mount_of(SpawnRequest *request, const SpawnMount *mount);
+/* The mounts that there are so far come after those that are added from now on, once
+ * spawn_request_add_late_mounts() gets what this returns. */
+GPtrArray *spawn_request_steal_mounts(SpawnRequest *request);
+void spawn_request_add_late_mounts(SpawnRequest *request, GPtrArray *mounts);
 
 /* Passes our open `fd` to the command, as its fd `number`. */
 void spawn_request_add_fd(SpawnRequest *request, int fd, int number);
+/* Gives up what the command has got copies of, so that their readers see the end when it closes
+ * them. stderr stays: it is for our own messages as well. */
+void spawn_request_yield_fds(const SpawnRequest *request);
 
 /* Appends an entry "{sv}" for each option that has a value. */
 int spawn_request_append_options(const SpawnRequest *request, sd_bus_message *call);

@@ -197,21 +197,6 @@ void run_command_attach(RunCommand *command)
         pass_term(command);
 }
 
-void run_command_yield_fds(const RunCommand *command)
-{
-        const GArray *fds = command->request.fds;
-        autofd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-        for (unsigned i = 0; i < fds->len; i++) {
-                int fd = g_array_index(fds, int, 2 * i);
-
-                if (fd > STDERR_FILENO)
-                        close(fd);
-                else if (fd < STDERR_FILENO && null >= 0)
-                        dup2(null, fd);
-        }
-}
-
 bool run_command_has_terminal(const RunCommand *command)
 {
         return spawn_request_is_true(&command->request, SPAWN_Terminal);

@@ -30,9 +30,6 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(RunCommand, run_command_clear)
 /* For `run` and `exec` without --detach: the command gets our terminal or our stdio, and ends with
  * us. */
 void run_command_attach(RunCommand *command);
-/* Gives up what the command has got copies of, so that their readers see the end when it closes
- * them. stderr stays: it is for our own messages as well. */
-void run_command_yield_fds(const RunCommand *command);
 bool run_command_has_terminal(const RunCommand *command);
 
 /* Complains, and returns false, if there are more fds than a bus message carries. */

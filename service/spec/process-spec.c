@@ -79,17 +79,34 @@ static bool check_sizes(const ProcessSpec *spec, GError **error)
         return true;
 }
 
+/* What is set unless the caller says otherwise. A name alone takes it away. */
+static const char *const defaults[] = {"HOME=/root", DEFAULT_PATH, DEFAULT_PS1, "TERM=linux"};
+
+static bool has_name(const char *assignment, const char *name, size_t length)
+{
+        return strncmp(assignment, name, length) == 0 &&
+               (assignment[length] == '=' || assignment[length] == '\0');
+}
+
+static bool is_default(const char *name)
+{
+        for (size_t i = 0; i < G_N_ELEMENTS(defaults); i++)
+                if (has_name(defaults[i], name, strlen(name)))
+                        return *name;
+        return false;
+}
+
 static bool check_environment(const ProcessSpec *spec, GError **error)
 {
         g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
         for (char **pair = spec->environment; pair && *pair; pair++) {
-                const char *equals = strchr(*pair, '=');
-                if (!equals || equals == *pair)
+                size_t length = strcspn(*pair, "=");
+                if (length == 0 || (!(*pair)[length] && !is_default(*pair)))
                         return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
                                          "Environment[%zu] is not NAME=VALUE",
                                          (size_t) (pair - spec->environment));
-                if (!g_hash_table_add(seen, g_strndup(*pair, (size_t) (equals - *pair))))
+                if (!g_hash_table_add(seen, g_strndup(*pair, length)))
                         return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
                                          "Environment[%zu] sets a variable a second time",
                                          (size_t) (pair - spec->environment));
@@ -139,18 +156,14 @@ bool process_spec_validate(const ProcessSpec *spec, GError **error)
 
 static bool is_set(char *const *environment, const char *pair)
 {
-        size_t name = strcspn(pair, "=") + 1;
-
         for (; environment && *environment; environment++)
-                if (strncmp(*environment, pair, name) == 0)
+                if (has_name(*environment, pair, strcspn(pair, "=")))
                         return true;
         return false;
 }
 
 char **process_spec_list_environment(const ProcessSpec *spec, int *ret_home_index)
 {
-        static const char *const defaults[] = {"HOME=/root", DEFAULT_PATH, DEFAULT_PS1,
-                                               "TERM=linux"};
         size_t n_own = spec->environment ? g_strv_length(spec->environment) : 0, n = 0;
         char **list = g_new(char *, G_N_ELEMENTS(defaults) + n_own + 1);
 
@@ -166,14 +179,15 @@ char **process_spec_list_environment(const ProcessSpec *spec, int *ret_home_inde
                 list[n++] = (char *) (is_home && !is_root ? "HOME=/" : defaults[i]);
         }
         for (size_t i = 0; i < n_own; i++)
-                list[n++] = spec->environment[i];
+                if (strchr(spec->environment[i], '='))
+                        list[n++] = spec->environment[i];
         list[n] = NULL;
         return list;
 }
 
 static const char *find_search(char *const *environment)
 {
-        const char *search = NULL;
+        const char *search = "/bin:/usr/bin"; /* as execvp(3) does without PATH */
 
         for (; *environment; environment++)
                 if (g_str_has_prefix(*environment, "PATH="))
@@ -190,7 +204,7 @@ bool process_spec_foreach_exec_path(const ProcessSpec *spec, char *const *enviro
 
         if (strchr(name, '/'))
                 return function(NULL, 0, name, data);
-        if (!search || !*search || strlen(name) > NAME_MAX)
+        if (!*search || strlen(name) > NAME_MAX)
                 return function("/nonexistent", strlen("/nonexistent"), name, data);
         for (unsigned i = 0; i < EXEC_PATHS_MAX; i++) {
                 /* the last candidate is all that is left, with its colons: nothing that exists */

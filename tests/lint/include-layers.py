@@ -68,6 +68,8 @@ LAYERS = [
     (r'dbus/line/.*', r'dbus/line/.*', ANY, 'who waits for a turn: it knows no request'),
     (r'cli/lib/.*', rf'cli/lib/.*|{CLIENT}', ANY,
      'shared by every command line: it knows none of them, and of the service what the bus says'),
+    (r'cli/bwrap/.*', rf'cli/(lib|bwrap)/.*|{CLIENT}', ANY,
+     'a command line of its own: it knows no other, and of the service what the bus says'),
     (r'cli/naivec/(naivec\.c|verbs/.*)', rf'cli/(lib|naivec)/.*|{CLIENT}', ANY,
      'a client like any other: what it knows of the service, it knows from the bus'),
     (r'cli/naivec/.*', rf'cli/(lib|naivec(?!/verbs))/.*|{CLIENT}', ANY,

@@ -68,7 +68,7 @@ static int follow(Client *client, const RunCommand *command, const char *path)
         int status = 0;
 
         client_end_agent(client);
-        run_command_yield_fds(command);
+        spawn_request_yield_fds(&command->request);
         session = session_new(client, path, INTERFACE_EXEC);
         session_forward_signals(session);
         if (run_command_has_terminal(command))

@@ -4,6 +4,7 @@
 #include "cli/lib/client.h"
 #include "cli/lib/json.h"
 #include "cli/lib/session.h"
+#include "cli/lib/session/create.h"
 #include "cli/lib/text.h"
 #include "cli/naivec/run-command.h"
 #include "cli/naivec/verbs/verbs.h"
@@ -23,34 +24,13 @@ const Flag *verb_create_flags(void)
         return run_command_create_flags(storage);
 }
 
-/* Calls Spawn or Create. 0 with the container's path in *ret_path, or an exit status after a
- * complaint. */
 static int request_container(Client *client, const RunCommand *command, const char *member,
                              char **ret_path)
 {
-        g_autoptr(sd_bus_message) call = NULL, reply = NULL;
-        g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
-        const char *path;
-        int r = client_new_call(client, MANAGER_PATH, INTERFACE_MANAGER, member, &call);
-
-        if (r >= 0)
-                r = spawn_request_append(&command->request, call, command->rootfs, command->argv);
-        if (r < 0) {
-                client_complain_errno(client, member, r);
-                return EXIT_RUNTIME_FAILED;
-        }
-        r = client_call(client, call, 0, &error, &reply);
-        if (r < 0) {
-                client_complain(client, NULL, &error);
-                return session_status_of_error(&error);
-        }
-        r = sd_bus_message_read(reply, "o", &path);
-        if (r < 0) {
-                client_complain_errno(client, member, r);
-                return EXIT_RUNTIME_FAILED;
-        }
-        *ret_path = g_strdup(path);
-        return 0;
+        return session_make_container(
+                client,
+                &(NewContainer){&command->request, command->rootfs, command->argv, member, NULL},
+                ret_path);
 }
 
 static int print_id(const Settings *settings, const char *path)
@@ -119,7 +99,7 @@ static int run_attached(Invocation *invocation, RunCommand *command)
         if (status != 0)
                 return status;
         client_end_agent(client);
-        run_command_yield_fds(command);
+        spawn_request_yield_fds(&command->request);
         session = session_new(client, path, INTERFACE_CONTAINER);
         session_forward_signals(session);
         if (run_command_has_terminal(command))

@@ -413,6 +413,22 @@ TEST(environment_overrides)
         g_assert_cmpint(home, ==, 0);
 }
 
+/* The name of a default, alone, takes it away. */
+TEST(environment_without)
+{
+        g_autoptr(Order) order = new_spec();
+        int home;
+
+        replace_list(&order->process.environment, "PATH|PS1|HOME|A=1");
+        assert_accepted(order);
+        g_autofree char *built = environment_of(order, &home);
+        g_assert_cmpstr(built, ==, "A=1");
+        g_assert_cmpint(home, ==, -1);
+        replace_list(&order->process.environment, "PATH|PATH=/x");
+        assert_refused(order, RUNTIME_ERROR_INVALID_ARGS,
+                       "Environment[1] sets a variable a second time");
+}
+
 /* A HOME of the caller's is its own, wherever it leads: there is no default to fall back from. */
 TEST(environment_home)
 {
@@ -468,10 +484,11 @@ TEST(exec_paths_empty_entry)
         assert_exec_paths("sh", ":/b", "./sh|/b/sh");
 }
 
-/* Without a PATH, or with an empty one, nothing is found, and there is still a name to tell of. */
+/* Without a PATH there is execvp(3)'s. With an empty one nothing is found, and there is still a
+ * name to tell of. */
 TEST(exec_paths_none)
 {
-        assert_exec_paths("sh", NULL, "/nonexistent/sh");
+        assert_exec_paths("sh", NULL, "/bin/sh|/usr/bin/sh");
         assert_exec_paths("sh", "", "/nonexistent/sh");
 }
 
