@@ -10,7 +10,13 @@ DECODE(WorkingDirectory, arguments_read_path, process.working_directory)
 DECODE(Init, arguments_read_bool, process.attributes.init)
 DECODE(Terminal, arguments_read_bool, process.attributes.terminal)
 DECODE(SeccompLog, arguments_read_bool, process.seccomp_log)
-DECODE(NoNewPrivileges, arguments_read_bool, process.no_new_privileges)
+
+bool decode_NoNewPrivileges(sd_bus_message *message, Order *order, GError **error)
+{
+        order->process.has_no_new_privileges = true;
+        return arguments_read_bool(message, "NoNewPrivileges", &order->process.no_new_privileges,
+                                   error);
+}
 
 bool decode_UMask(sd_bus_message *message, Order *order, GError **error)
 {

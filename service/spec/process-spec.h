@@ -21,6 +21,7 @@ typedef struct ProcessSpec {
         bool seccomp_log; /* calls that the filter refuses are told */
         Filters filters;  /* beside it */
         bool no_new_privileges;
+        bool has_no_new_privileges; /* said by the caller, not the default */
         ProcessAttributes attributes;
         bool has_user; /* `attributes` has one that the caller said */
 } ProcessSpec;

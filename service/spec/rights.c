@@ -79,6 +79,14 @@ static bool settle_capabilities(const Rights *first, ProcessAttributes *attribut
                                   capability_name((unsigned) __builtin_ctzll(more)));
 }
 
+static bool check_privileges(const Rights *first, const ProcessSpec *process, GError **error)
+{
+        return !first->no_new_privileges || !process->has_no_new_privileges ||
+               process->no_new_privileges ||
+               error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                         "NoNewPrivileges is false: the container's first process can gain none");
+}
+
 bool rights_settle_join(const Rights *first, uint32_t n_ids, ProcessSpec *process, Rights *ret,
                         GError **error)
 {
@@ -86,7 +94,8 @@ bool rights_settle_join(const Rights *first, uint32_t n_ids, ProcessSpec *proces
 
         if (!settle_user(first, n_ids, attributes, error) ||
             !settle_groups(first, n_ids, attributes, error) ||
-            !settle_capabilities(first, attributes, error))
+            !settle_capabilities(first, attributes, error) ||
+            !check_privileges(first, process, error))
                 return false;
         *ret = *first;
         ret->no_new_privileges = first->no_new_privileges || process->no_new_privileges;

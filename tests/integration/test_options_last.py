@@ -47,7 +47,7 @@ class Last(ExecCase):
         self.assertEqual(self.says(container, 'id -u; id -g; id -G'), '1000\n1001\n1001 5 77\n')
         for option, words in (({'User': (0, 0)}, 'User'), ({'SupplementaryGroups': [6]}, 'SupplementaryGroups'),
                               ({'Capabilities': ['CAP_NET_ADMIN']}, 'Capabilities'),
-                              ({'LimitNOFILE': (64, 129)}, 'LimitNOFILE')):
+                              ({'NoNewPrivileges': False}, 'NoNewPrivileges'), ({'LimitNOFILE': (64, 129)}, 'LimitNOFILE')):
             with self.subTest(option=words), self.refused('InvalidArgs', 'LimitsExceeded', text=words):
                 self.execute(container, SLEEP, **option)
 

@@ -49,19 +49,22 @@ void cgroup_find_abilities(const CgroupTree *tree, CgroupAbilities *ret)
 
         *ret = (CgroupAbilities){0};
         if (!tracking)
-                ret->missing[CGROUP_ABILITY_TRACKING] = "there is no cgroup hierarchy to be used";
-        if (!has_file(tracking, "cgroup.freeze", "freezer.state"))
+                ret->missing[CGROUP_ABILITY_TRACKING] = ret->missing[CGROUP_ABILITY_FREEZER] =
+                        "there is no cgroup hierarchy to be used";
+        else if (!has_file(tracking, "cgroup.freeze", "freezer.state"))
                 ret->missing[CGROUP_ABILITY_FREEZER] = "there is no freezer";
         ret->missing[CGROUP_ABILITY_MEMORY] = memory ? NULL : tree->missing[CGROUP_MEMORY];
         if (!memory || memory->backend != &cgroup_unified)
                 ret->missing[CGROUP_ABILITY_MEMORY_V2] =
                         "cgroup v2 does not have the memory controller here";
-        if (!has_file(memory, "memory.swap.max", "memory.memsw.limit_in_bytes"))
+        ret->missing[CGROUP_ABILITY_SWAP] = ret->missing[CGROUP_ABILITY_MEMORY];
+        if (memory && !has_file(memory, "memory.swap.max", "memory.memsw.limit_in_bytes"))
                 ret->missing[CGROUP_ABILITY_SWAP] = "the kernel does not count swap by cgroup";
         ret->missing[CGROUP_ABILITY_PIDS] =
                 serving(tree, CGROUP_PIDS) ? NULL : tree->missing[CGROUP_PIDS];
         ret->missing[CGROUP_ABILITY_CPU] = cpu ? NULL : tree->missing[CGROUP_CPU];
-        if (!has_file(cpu, "cpu.max", "cpu.cfs_quota_us"))
+        ret->missing[CGROUP_ABILITY_CPU_QUOTA] = ret->missing[CGROUP_ABILITY_CPU];
+        if (cpu && !has_file(cpu, "cpu.max", "cpu.cfs_quota_us"))
                 ret->missing[CGROUP_ABILITY_CPU_QUOTA] = "the kernel has no quota of processors";
         if (!counts_cpu_time(tracking, cpu))
                 ret->missing[CGROUP_ABILITY_CPU_TIME] =

@@ -62,6 +62,25 @@ TEST(like_the_first)
         g_assert_cmpuint(spec.attributes.n_groups, ==, 2);
 }
 
+/* What the first one cannot gain, is not to be asked for; what it can, may be given up. */
+TEST(privileges)
+{
+        static const bool values[] = {false, true};
+        Rights rights;
+
+        for (size_t i = 0; i < G_N_ELEMENTS(values); i++) {
+                ProcessSpec of_root = joining(), of_user = joining();
+                of_root.has_no_new_privileges = of_user.has_no_new_privileges = true;
+                of_root.no_new_privileges = of_user.no_new_privileges = values[i];
+                if (values[i])
+                        assert_settled(&root, &of_root, &rights);
+                else
+                        assert_refused(&root, 65536, &of_root, "NoNewPrivileges is false");
+                assert_settled(&user, &of_user, &rights);
+                g_assert_cmpint(rights.no_new_privileges, ==, values[i]);
+        }
+}
+
 /* Root that can become anybody can let others join, who have no capabilities without being given
  * them, and no groups. */
 TEST(others_by_root)
