@@ -15,6 +15,8 @@ static const struct {
         {"cgroup-cpu", CGROUP_ABILITY_CPU, {"CPUWeight"}},
         {"cgroup-cpu-quota", CGROUP_ABILITY_CPU_QUOTA, {"CPUQuotaPerSecUSec"}},
         {"cgroup-cpu-time", CGROUP_ABILITY_CPU_TIME, {"CPUTimeMaxUSec"}},
+        {"cgroup-cpuset", CGROUP_ABILITY_CPUSET, {"AllowedCPUs"}},
+        {"cgroup-io", CGROUP_ABILITY_IO, {"IOWeight"}},
         {"cgroup-pressure", CGROUP_ABILITY_PRESSURE, {"SetPressureTrigger"}},
 };
 

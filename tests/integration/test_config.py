@@ -143,7 +143,7 @@ class Labels(Case):
 class Features(Case):
     # what an option has to be given to be refused where it cannot be had
     OPTIONS = {'MemoryMax': 1 << 26, 'MemoryHigh': 1 << 26, 'MemoryLow': 4096, 'MemorySwapMax': 0, 'TasksMax': 10,
-               'CPUWeight': 50, 'CPUQuotaPerSecUSec': 500000, 'CPUTimeMaxUSec': 10**9}
+               'CPUWeight': 50, 'CPUQuotaPerSecUSec': 500000, 'CPUTimeMaxUSec': 10**9, 'AllowedCPUs': '0', 'IOWeight': 50}
 
     def features(self, client=None):
         return (client or self.root).call(PATH, MANAGER, 'GetFeatures')[0]

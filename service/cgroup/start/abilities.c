@@ -46,6 +46,7 @@ void cgroup_find_abilities(const CgroupTree *tree, CgroupAbilities *ret)
                 tree->tracking < 0 ? NULL : &tree->hierarchies[tree->tracking];
         const CgroupHierarchy *memory = serving(tree, CGROUP_MEMORY);
         const CgroupHierarchy *cpu = serving(tree, CGROUP_CPU);
+        const CgroupHierarchy *io = serving(tree, CGROUP_IO);
 
         *ret = (CgroupAbilities){0};
         if (!tracking)
@@ -69,6 +70,12 @@ void cgroup_find_abilities(const CgroupTree *tree, CgroupAbilities *ret)
         if (!counts_cpu_time(tracking, cpu))
                 ret->missing[CGROUP_ABILITY_CPU_TIME] =
                         "it needs cgroup v2, or v1 with cpu and cpuacct together";
+        ret->missing[CGROUP_ABILITY_CPUSET] =
+                serving(tree, CGROUP_CPUSET) ? NULL : tree->missing[CGROUP_CPUSET];
+        ret->missing[CGROUP_ABILITY_IO] = io ? NULL : tree->missing[CGROUP_IO];
+        if (io && !has_file(io, "io.weight", "blkio.bfq.weight") &&
+            !has_file(io, "io.bfq.weight", "blkio.bfq.weight"))
+                ret->missing[CGROUP_ABILITY_IO] = "the kernel has no weight of input and output";
         if (!tells_pressure(tracking))
                 ret->missing[CGROUP_ABILITY_PRESSURE] =
                         "it needs cgroup v2, and a kernel that tells of pressure (PSI)";

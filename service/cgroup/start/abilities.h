@@ -15,6 +15,8 @@ typedef enum CgroupAbility {
         CGROUP_ABILITY_CPU,
         CGROUP_ABILITY_CPU_QUOTA,
         CGROUP_ABILITY_CPU_TIME,
+        CGROUP_ABILITY_CPUSET,
+        CGROUP_ABILITY_IO,
         CGROUP_ABILITY_PRESSURE,
         _CGROUP_ABILITY_MAX,
 } CgroupAbility;
