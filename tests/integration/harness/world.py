@@ -161,7 +161,7 @@ class World:
             self.service = subprocess.Popen([self.daemon, *self.service_arguments()], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, cwd='/', pass_fds=pass_fds)
         try:
-            wait_until(lambda: NAME in self.bus_names() or not self.service_alive(), what='the service')
+            wait_until(lambda: NAME in self.bus_names() or not self.service_alive(), 40, 'the service')
         except TimeoutError:
             pass
         if not self.service_alive() or NAME not in self.bus_names():
