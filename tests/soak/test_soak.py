@@ -103,6 +103,7 @@ class Soak(Case):
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
             self.assertTrue(self.world.service_alive(), self.world.log_tail(40))
+            self.assertEqual([process.poll() for process, _ in workers], [None] * 3, 'the work')
             self.root.ping(timeout=20)
             time.sleep(0.5)
         for process, _ in workers:

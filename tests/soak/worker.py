@@ -125,14 +125,21 @@ class Worker:
         if kind == 'ay':
             return raw(self.random.choice([*WORDS, self.rootfs, self.rootfs]))
         if kind == 'a{sv}':
-            return {self.random.choice([*OPTION_TYPES, 'Nonsense']): self.variant() for _ in range(self.random.randrange(4))}
-        if kind == 'a{uh}':
-            return {self.number('u'): self.value('h') for _ in range(self.random.randrange(3))}
+            return dict(self.option() for _ in range(self.random.randrange(4)))
+        if kind[:2] == 'a{':
+            key, value = parts(kind[2:-1])
+            return {self.value(key): self.value(value) for _ in range(self.random.randrange(3))}
         if kind[0] == 'a':
             return [self.value(kind[1:]) for _ in range(self.random.randrange(4))]
         if kind[0] == '(':
             return tuple(self.value(part) for part in parts(kind[1:-1]))
         raise ValueError(kind)
+
+    def option(self):
+        key = self.random.choice([*OPTION_TYPES, 'Nonsense'])
+        if self.random.random() < 0.2 or key not in OPTION_TYPES:
+            return key, self.variant()
+        return key, GLib.Variant(OPTION_TYPES[key], self.value(OPTION_TYPES[key]))
 
     def variant(self):
         kind = self.random.choice([*OPTION_TYPES.values(), 'v'])
