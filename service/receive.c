@@ -185,15 +185,18 @@ static bool has_ended(void)
         return poll(&end, 1, 0) == 1 && (end.revents & POLLHUP);
 }
 
-/* What the caller of recvmsg() gets in the place of the fds; the number of them. */
+/* Puts empty envelopes in the place of what is missing; returns how many there are. A message with
+ * fewer than it says sd-bus drops, and forgets what came with it: then nothing may come. */
 static size_t fill(const ReceiverReply *reply, int *fds)
 {
-        size_t n = 0;
+        size_t n = reply->n_fds;
 
-        if (!reply->is_dropped || reply->length < 0)
-                return reply->n_fds;
+        if (reply->length <= 0)
+                return n;
         while (n < MIN(sender.n_fds, SPAWN_FDS_MAX) && (fds[n] = envelope_make_empty()) >= 0)
                 n++;
+        while (n < sender.n_fds && n > 0)
+                fd_close(fds[--n]);
         return n;
 }
 

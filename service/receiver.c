@@ -49,8 +49,8 @@ static void on_envelope_gone(Receiver *receiver, uint64_t data)
 
 /* -- receiving -- */
 
-/* Makes the envelopes. One that could not be made leaves a gap that ends the reply: the message
- * then has fewer descriptors than it says, and sd-bus drops it. */
+/* Makes the envelopes. One that could not be made ends the reply, which then has fewer than the
+ * message says. */
 static unsigned put_in_envelopes(Receiver *receiver, Letter *letter, int *envelopes)
 {
         for (unsigned i = 0; i < letter->n; i++) {

@@ -109,13 +109,13 @@ FIXTURE_TEST(actions)
 }
 
 /* An administrator decides by default; the answer is kept for active sessions only, and never for
- * what equals root on the host. */
+ * what may equal root on the host. */
 FIXTURE_TEST(defaults)
 {
         assert_defaults(f, ACTION_RUN, "auth_admin_keep");
         assert_defaults(f, ACTION_MANAGE, "auth_admin_keep");
         assert_defaults(f, ACTION_INSPECT, "auth_admin_keep");
-        assert_defaults(f, ACTION_EXEC, "auth_admin_keep");
+        assert_defaults(f, ACTION_EXEC, "auth_admin");
         assert_defaults(f, ACTION_RUN_PRIVILEGED, "auth_admin");
 }
 
