@@ -23,7 +23,8 @@ struct Client {
         const ClientOptions *options;
         sd_bus *bus;
         Embedded service;
-        pid_t agent; /* pkttyagent, or 0 */
+        pid_t agent;   /* pkttyagent, or 0 */
+        bool is_known; /* to the service, by a call that was refused */
 };
 
 static const struct {
@@ -282,10 +283,19 @@ int client_new_call(Client *client, const char *path, const char *interface, con
         return 0;
 }
 
-bool client_repeat_call(Client *client, sd_bus_message *refused, const sd_bus_error *error,
-                        sd_bus_message **ret)
+/* While one user floods the service with descriptors, it may not take those that come with the
+ * first call of a client: it does not know whose they are. When it answers, it does. */
+static bool is_known_now(Client *client, const sd_bus_error *error)
 {
-        g_autoptr(sd_bus_message) call = NULL;
+        bool is_first = !client->is_known;
+
+        client->is_known = true;
+        return is_first && sd_bus_error_has_name(error, SD_BUS_ERROR_LIMITS_EXCEEDED) &&
+               strstr(error->message, " is lost: ");
+}
+
+static bool get_agent(Client *client, const sd_bus_error *error)
+{
         pid_t agent;
 
         if (!sd_bus_error_has_name(error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED) ||
@@ -297,6 +307,16 @@ bool client_repeat_call(Client *client, sd_bus_message *refused, const sd_bus_er
                 return false;
         }
         client->agent = agent;
+        return true;
+}
+
+bool client_repeat_call(Client *client, sd_bus_message *refused, const sd_bus_error *error,
+                        sd_bus_message **ret)
+{
+        g_autoptr(sd_bus_message) call = NULL;
+
+        if (!is_known_now(client, error) && !get_agent(client, error))
+                return false;
         if (client_new_call(client, sd_bus_message_get_path(refused),
                             sd_bus_message_get_interface(refused),
                             sd_bus_message_get_member(refused), &call) < 0 ||
@@ -312,9 +332,10 @@ int client_call(Client *client, sd_bus_message *call, uint64_t usec, sd_bus_erro
         g_autoptr(sd_bus_message) again = NULL;
         int r = sd_bus_call(client->bus, call, usec, error, ret_reply);
 
-        if (r < 0 && client_repeat_call(client, call, error, &again)) {
+        while (r < 0 && client_repeat_call(client, call, error, &again)) {
                 sd_bus_error_free(error);
                 r = sd_bus_call(client->bus, again, usec, error, ret_reply);
+                g_clear_pointer(&again, sd_bus_message_unref);
         }
         if (r < 0 && !sd_bus_error_is_set(error))
                 sd_bus_error_set_errno(error, r);

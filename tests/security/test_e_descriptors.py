@@ -242,6 +242,9 @@ class Descriptors(Hostile):
             self.ping(alice)
             self.takes_fds_of(alice)
             self.runs('bob')
+            self.assertIn(' is lost: ', self.refusal_of(self.wire('alice'), fd))  # which is not known yet
+            done = self.command(self.world.naivec, 'run', self.rootfs_of('alice'), '/bin/echo', 'here', user='alice')
+            self.assertEqual((done.stdout, done.stderr, done.returncode), (b'here\n', b'', 0))
 
     def test_gone_before_known(self):
         """E23: what senders passed who left before it was known who they are holds up none of another's."""
