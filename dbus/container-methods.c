@@ -118,10 +118,19 @@ static bool method_kill(Server *server, Container *container, sd_bus_message *me
 static bool method_update(Server *server, Container *container, sd_bus_message *message,
                           GError **error)
 {
+        const char *watcher = container_info(container)->watcher;
         Resources resources;
+        bool unwatches;
 
-        return spec_decode_update(message, &resources, error) &&
-               manager_update(server->manager, container, &resources, error) && answer(message);
+        if (!spec_decode_update(message, &resources, &unwatches, error) ||
+            (unwatches && !waiting_may_unwatch(server->waiting, watcher, message, error)) ||
+            !manager_update(server->manager, container, &resources, error))
+                return false;
+        if (unwatches) {
+                waiting_unwatch(server->waiting, container);
+                manager_drop_watcher(server->manager, container);
+        }
+        return answer(message);
 }
 
 static bool method_delete(Server *server, Container *container, sd_bus_message *message,
@@ -214,6 +223,7 @@ static bool method_exec(Server *server, Container *container, sd_bus_message *me
                 return false;
         if (!request)
                 return true;
+        order->owner = credentials_copy(caller);
         if (order->watch_bus && !server->options.peer)
                 order->watcher =
                         waiting_watcher(server->options.bus, sd_bus_message_get_sender(message));

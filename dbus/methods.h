@@ -84,6 +84,8 @@
 /* Of a process that Exec has started. */
 #define EXEC_METHODS(X)                                                                            \
         X(Kill, ("i", signal), METHOD_NOTHING, method_kill, ACTION_MANAGE, METHOD_OWNER_IS_FREE)   \
+        X(Update, ("a{sv}", options), METHOD_NOTHING, method_update, ACTION_MANAGE,                \
+          METHOD_OWNER_IS_FREE)                                                                    \
         X(Wait, METHOD_NOTHING, ("s", result, "i", code), method_wait, ACTION_INSPECT,             \
           METHOD_OWNER_IS_FREE)                                                                    \
         X(Attach, ("a{sv}", options), ("h", terminal), method_attach, ACTION_EXEC,                 \

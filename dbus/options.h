@@ -5,18 +5,17 @@
  * command line flags and help, and the tests compare both man page and help with it. A row without
  * a flag ("") is for callers of the bus alone. X(Key, signature, flag, metavar, help) */
 
-/* Whose end ends the process. */
+/* Whose end ends the process, and who is told of its steps. */
 #define WATCH_OPTIONS(X)                                                                           \
-        X(WatchBus, "b", "", "", "end the container when the caller leaves the bus")
+        X(WatchBus, "b", "", "", "end the container when the caller leaves the bus")               \
+        X(StatusFD, "h", "", "", "a pipe that gets a line of JSON for each step of the container")
 
-/* The container as an object: its name, how long it lives. */
 #define CONTAINER_OPTIONS(X)                                                                       \
         X(Id, "s", "name", "NAME",                                                                 \
           "name of the container, unique for its owner (default: container-N)")                    \
         X(Labels, "a{ss}", "label", "KEY=VALUE",                                                   \
           "give the container a label to find it by; may be repeated")                             \
         WATCH_OPTIONS(X)                                                                           \
-        X(StatusFD, "h", "", "", "a pipe that gets a line of JSON for each step of the container") \
         X(WatchFD, "b", "", "", "end the container when nobody reads StatusFD any more")           \
         X(Remove, "b", "rm", "BOOL", "forget the container once it has ended")
 
@@ -53,6 +52,7 @@
         X(CPUQuotaPerSecUSec, "t")                                                                 \
         X(AllowedCPUs, "s")                                                                        \
         X(IOWeight, "t")                                                                           \
+        X(WatchBus, "b")                                                                           \
         X(Force, "b")
 
 /* What is to run, and with which rights: first what can also be said of a process that joins. There

@@ -160,11 +160,11 @@ static bool wait_in_line(Requests *requests, sd_bus_message *message, uid_t uid,
         size_t weight = weight_of_message(message, LINE_MESSAGE_BYTES_MAX);
 
         if (line_length(requests->line, uid) >= LINE_PER_UID_MAX)
-                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                return error_set(error, RUNTIME_ERROR_BUSY,
                                  "%u requests of yours wait for their turn already",
                                  LINE_PER_UID_MAX);
         if (weight > LINE_MESSAGE_BYTES_MAX)
-                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                return error_set(error, RUNTIME_ERROR_BUSY,
                                  "other requests of yours come first, and this one is too large to "
                                  "wait for its turn");
         Waiter *waiter = g_new0(Waiter, 1);
@@ -177,7 +177,7 @@ static bool wait_in_line(Requests *requests, sd_bus_message *message, uid_t uid,
         line_join(requests->line, &waiter->place);
         while ((waiter = (Waiter *) line_surplus(requests->line))) {
                 g_autoptr(GError) full = NULL;
-                error_set(&full, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                error_set(&full, RUNTIME_ERROR_BUSY,
                           "too many requests wait for their turn, most of them yours");
                 error_map_reply(waiter->message, full);
                 waiter_free(waiter);
@@ -195,7 +195,7 @@ bool request_new(Requests *requests, sd_bus_message *message, const Credentials 
         if (requests->refuses)
                 return error_set(error, RUNTIME_ERROR_CANCELLED, "the service is stopping");
         if (!is_root && refusals_of(requests, caller->uid)->count >= REFUSALS_MAX)
-                return error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+                return error_set(error, RUNTIME_ERROR_BUSY,
                                  "%u requests of yours were refused within %u s: wait a little",
                                  REFUSALS_MAX, (unsigned) (REFUSALS_USEC / G_USEC_PER_SEC));
         /* nobody overtakes who waits, neither of the same user nor in the moment of another's turn
@@ -374,7 +374,7 @@ static void on_caller_left(bool gone, void *data)
                 request_free(request);
                 return;
         }
-        error_set(&error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+        error_set(&error, RUNTIME_ERROR_BUSY,
                   "the bus does not say whether the caller is still there");
         request_fail(request, error);
 }

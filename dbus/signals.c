@@ -18,30 +18,6 @@ struct Signals {
         bool emitting;
 };
 
-/* A line of JSON for the caller's StatusFD. No word in it has to be escaped: ids and paths have
- * letters, digits and "_.-/" alone. */
-static void say(Container *container, const char *path)
-{
-        const ContainerInfo *info = container_info(container);
-        g_autofree char *line = NULL;
-
-        if (!container_has_to_say(container))
-                return;
-        if (info->state == CONTAINER_CREATED)
-                line = g_strdup("{\"state\":\"created\"}\n");
-        else if (info->state == CONTAINER_RUNNING)
-                line = g_strdup_printf(
-                        "{\"state\":\"running\",\"path\":\"%s\",\"id\":\"%s\",\"pid\":%d}\n", path,
-                        info->id, (int) info->pid);
-        else if (info->state == CONTAINER_STOPPED)
-                line = g_strdup_printf("{\"state\":\"stopped\",\"result\":\"%s\",\"code\":%d,"
-                                       "\"limit_hit\":\"%s\"}\n",
-                                       container_result_to_string(info->result), info->code,
-                                       limit_hit_to_string(info->limit_hit));
-        if (line)
-                container_say(container, line);
-}
-
 static void announce(Signals *signals, Container *container)
 {
         const ContainerInfo *info = container_info(container);
@@ -81,7 +57,7 @@ static void on_added(Container *container, void *data)
         g_autofree char *path = path_of_container(container_info(container));
 
         waiting_watch_caller(signals->waiting, container);
-        say(container, path);
+        container_say(container, path);
         g_queue_push_tail(&signals->unannounced, container);
         if (!signals->announce_source)
                 signals->announce_source =
@@ -95,7 +71,7 @@ static void on_changed(Container *container, void *data)
         const ContainerInfo *info = container_info(container);
         g_autofree char *path = path_of_container(info);
 
-        say(container, path);
+        container_say(container, path);
         announce_all(signals);
         signals->emitting = true;
         container_properties_emit(signals->bus, path, info->state);
@@ -120,7 +96,7 @@ static void on_exited(Container *container, void *data)
         g_autofree char *path = path_of_container(info);
         const char *result = container_result_to_string(info->result);
 
-        say(container, path);
+        container_say(container, path);
         waiting_answer(signals->waiting, container, info->result, info->code);
         announce_all(signals);
         signals->emitting = true;
@@ -171,6 +147,7 @@ static void on_exec_added(Exec *exec, void *data)
         log_container(container_info(exec_container(exec)), NULL, "runs exec %u as well",
                       exec_info(exec)->number);
         waiting_watch(signals->waiting, exec, exec_info(exec)->watcher, end_exec);
+        exec_say(exec, path);
         announce_all(signals);
         signals->emitting = true;
         sd_bus_emit_object_added(signals->bus, path);
@@ -186,6 +163,7 @@ static void on_exec_ended(Exec *exec, void *data)
 
         log_container(container_info(exec_container(exec)), NULL, "exec %u has ended: %s %d",
                       info->number, container_result_to_string(info->result), info->code);
+        exec_say(exec, path);
         waiting_answer(signals->waiting, exec, info->result, info->code);
         signals->emitting = true;
         sd_bus_emit_signal(signals->bus, path, INTERFACE_EXEC, "Exited", "si",

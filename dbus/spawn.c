@@ -252,14 +252,6 @@ static void look_up(Spawn *spawn)
                 request_set_lookup(waiting, lookup, spawn_free, spawn);
 }
 
-/* Before it is opened: see status-fd.h. */
-static bool may_have_status(const Order *order, const Credentials *caller, GError **error)
-{
-        return order->status_fd < 0 || caller->uid == 0 ||
-               error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
-                         "StatusFD is for root alone: a pipe can hold up whoever writes to it");
-}
-
 /* Admits the order, which is consumed, and begins to look up its trees. */
 static int begin(Server *server, sd_bus_message *message, sd_bus_message_handler_t again,
                  Order *consumed, sd_bus_error *ret_error)
@@ -272,8 +264,7 @@ static int begin(Server *server, sd_bus_message *message, sd_bus_message_handler
         if (caller)
                 order->owner = credentials_copy(caller);
         /* an order that cannot be admitted is not worth a password */
-        if (!caller || !may_have_status(order, caller, &error) ||
-            !manager_admit(server->manager, order, &error) ||
+        if (!caller || !manager_admit(server->manager, order, &error) ||
             !request_new(server->requests, message, caller, again, &request, &error))
                 return error_map_set(ret_error, error);
         if (!request)

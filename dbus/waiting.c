@@ -107,6 +107,28 @@ void waiting_watch(Waiting *waiting, const void *object, const char *watcher, Wa
                 on_caller_left(true, bond);
 }
 
+bool waiting_may_unwatch(Waiting *waiting, const char *watcher, sd_bus_message *message,
+                         GError **error)
+{
+        g_autofree char *sender = NULL;
+
+        if (!waiting->options.watches)
+                return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
+                                 "on a private connection nothing outlives its caller");
+        sender = waiting_watcher(waiting->options.bus, sd_bus_message_get_sender(message));
+        return !watcher || strcmp(watcher, sender) == 0 ||
+               error_set(error, RUNTIME_ERROR_ACCESS_DENIED,
+                         "WatchBus is for the connection alone that asked for it");
+}
+
+void waiting_unwatch(Waiting *waiting, const void *object)
+{
+        Bond *bond = g_hash_table_lookup(waiting->bonds, object);
+
+        if (bond)
+                g_clear_pointer(&bond->caller, peer_watch_free);
+}
+
 char *waiting_watcher(sd_bus *bus, const char *name)
 {
         char text[SD_ID128_STRING_MAX] = "";

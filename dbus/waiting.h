@@ -42,5 +42,10 @@ void waiting_watch_caller(Waiting *waiting, Container *container);
  * nothing. */
 typedef void (*WaitingEndFunc)(const void *object, bool gone);
 void waiting_watch(Waiting *waiting, const void *object, const char *watcher, WaitingEndFunc end);
+/* May the sender of `message` drop the watch of `watcher`? It is the watched caller's own to drop:
+ * else AccessDenied. */
+bool waiting_may_unwatch(Waiting *waiting, const char *watcher, sd_bus_message *message,
+                         GError **error);
+void waiting_unwatch(Waiting *waiting, const void *object);
 /* The text for ContainerInfo: the id of the bus and the name. */
 char *waiting_watcher(sd_bus *bus, const char *name);

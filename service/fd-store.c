@@ -2,17 +2,26 @@
 
 #include <fcntl.h>
 #include <glib.h>
+#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <systemd/sd-daemon.h>
 
 #include "service/util/fd.h"
 
-#define PREFIX "pty-"
+/* What a predecessor's name begins with; any other is nothing of ours. */
+static const char *const prefixes[] = {"pty-", "status-"};
 
 struct FdStore {
-        GHashTable *kept; /* serial as text → fd + 1 */
+        GHashTable *kept; /* name → fd + 1 */
 };
+
+static bool is_ours(const char *name)
+{
+        for (size_t i = 0; i < G_N_ELEMENTS(prefixes); i++)
+                if (g_str_has_prefix(name, prefixes[i]))
+                        return true;
+        return false;
+}
 
 FdStore *fd_store_new(void)
 {
@@ -23,8 +32,8 @@ FdStore *fd_store_new(void)
         store->kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         for (int i = 0; i < n; i++) {
                 int fd = SD_LISTEN_FDS_START + i;
-                if (g_str_has_prefix(names[i], PREFIX) && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
-                        g_hash_table_insert(store->kept, g_strdup(names[i] + strlen(PREFIX)),
+                if (is_ours(names[i]) && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
+                        g_hash_table_insert(store->kept, g_strdup(names[i]),
                                             GINT_TO_POINTER(fd + 1));
                 else
                         fd_close(fd);
@@ -35,9 +44,9 @@ FdStore *fd_store_new(void)
         return store;
 }
 
-static void forget(const char *serial)
+static void forget(const char *name)
 {
-        g_autofree char *state = g_strdup_printf("FDSTOREREMOVE=1\nFDNAME=" PREFIX "%s", serial);
+        g_autofree char *state = g_strdup_printf("FDSTOREREMOVE=1\nFDNAME=%s", name);
 
         sd_notify(0, state);
 }
@@ -45,13 +54,13 @@ static void forget(const char *serial)
 static void close_all(FdStore *store, bool forgets)
 {
         GHashTableIter iterator;
-        void *serial, *value;
+        void *name, *value;
 
         g_hash_table_iter_init(&iterator, store->kept);
-        while (g_hash_table_iter_next(&iterator, &serial, &value)) {
+        while (g_hash_table_iter_next(&iterator, &name, &value)) {
                 fd_close(GPOINTER_TO_INT(value) - 1);
                 if (forgets)
-                        forget(serial);
+                        forget(name);
         }
         g_hash_table_remove_all(store->kept);
 }
@@ -70,28 +79,24 @@ void fd_store_free(FdStore *store)
         g_free(store);
 }
 
-static void keep(uint64_t serial, int fd, void *data)
+static void keep(const char *name, int fd, void *data)
 {
-        g_autofree char *state =
-                g_strdup_printf("FDSTORE=1\nFDNAME=" PREFIX "%" G_GUINT64_FORMAT, serial);
+        g_autofree char *state = g_strdup_printf("FDSTORE=1\nFDNAME=%s", name);
 
         sd_pid_notify_with_fds(0, 0, state, &fd, 1);
 }
 
-static int take(uint64_t serial, void *data)
+static int take(const char *name, void *data)
 {
         FdStore *store = data;
-        g_autofree char *name = g_strdup_printf("%" G_GUINT64_FORMAT, serial);
         int fd = GPOINTER_TO_INT(g_hash_table_lookup(store->kept, name)) - 1;
 
         g_hash_table_remove(store->kept, name);
         return fd;
 }
 
-static void drop(uint64_t serial, void *data)
+static void drop(const char *name, void *data)
 {
-        g_autofree char *name = g_strdup_printf("%" G_GUINT64_FORMAT, serial);
-
         forget(name);
 }
 

@@ -1,9 +1,9 @@
 #pragma once
 
-/* systemd's store of file descriptors as a Manager's FdKeeper: a terminal whose master is kept
- * there outlives the service. Without systemd nothing is kept. */
+/* systemd's store of file descriptors as a Manager's FdKeeper: what is kept there outlives the
+ * service. Without systemd nothing is kept. */
 
-#include "service/manager/fd-keeper.h"
+#include "service/container/status/fd-keeper.h"
 
 typedef struct FdStore FdStore;
 

@@ -3,7 +3,6 @@
 
 #include "service/receiver.h"
 
-#include <linux/capability.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -196,17 +195,6 @@ static void begin(Receiver *receiver, int socket)
                 _exit(EXIT_FAILURE);
 }
 
-/* It needs no right: what comes in was opened by others. */
-static void drop_rights(void)
-{
-        struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-        const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
-
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-        if (syscall(SYS_capset, &header, none) < 0)
-                _exit(EXIT_FAILURE);
-}
-
 _Noreturn void receiver_work(pid_t service, int socket)
 {
         static Receiver receiver;
@@ -218,7 +206,7 @@ _Noreturn void receiver_work(pid_t service, int socket)
         prctl(PR_SET_NAME, RECEIVER_COMM, 0, 0, 0);
         /* closers leave nothing to be waited for */
         sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
-        drop_rights();
+        proc_drop_rights(); /* what comes in was opened by others */
         begin(&receiver, socket);
         work(&receiver);
         _exit(EXIT_SUCCESS);

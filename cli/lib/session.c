@@ -37,7 +37,7 @@ struct Session {
 
         RawMode raw;
         Pump *pump; /* NULL without a terminal */
-        bool is_read_only;
+        bool is_read_only, is_watched, is_leaving;
 
         bool is_starting; /* Start is not answered yet: signals wait in `held` */
         sigset_t held;
@@ -133,9 +133,14 @@ int session_attach(Session *session, TerminalOptions options)
                 return status;
         session->pump = g_new(Pump, 1);
         pump_init(session->pump, options.is_read_only ? -1 : STDIN_FILENO, STDOUT_FILENO, fd);
-        session->pump->has_detach_keys = options.has_detach_keys && session->pump->input_is_tty;
         session->pump->sends_eof = options.sends_eof;
         session->is_read_only = options.is_read_only;
+        session->is_watched = options.is_watched;
+        if (session->pump->input_is_tty && options.detach_keys.n > 0) {
+                g_autofree char *keys = detach_keys_describe(&options.detach_keys);
+                session->pump->detach_keys = options.detach_keys;
+                hint("%s detaches", keys);
+        }
         tell_size(session);
         if (!options.is_read_only)
                 raw_mode_enter(&session->raw, STDIN_FILENO);
@@ -290,6 +295,28 @@ static void repeat_eof(Session *session)
         session->next_eof = now + session->eof_usec;
 }
 
+static int on_unwatched(sd_bus_message *reply, void *data, sd_bus_error *ret_error)
+{
+        Session *session = data;
+
+        if (!sd_bus_message_is_method_error(reply, NULL)) {
+                end_with(session, 0);
+                return 0;
+        }
+        session->is_leaving = session->pump->has_detached = false;
+        client_complain(session->client, "cannot detach", sd_bus_message_get_error(reply));
+        return 0;
+}
+
+static void leave(Session *session)
+{
+        session->is_leaving = true;
+        if (!session->is_watched)
+                end_with(session, 0);
+        else if (target_unwatch(&session->target, on_unwatched, session) < 0)
+                end_with(session, EXIT_RUNTIME_FAILED);
+}
+
 /* Ends the session, or sets its deadline, if the pump has met an end. */
 static void judge_pump(Session *session)
 {
@@ -298,8 +325,8 @@ static void judge_pump(Session *session)
         if (!pump)
                 return;
         repeat_eof(session);
-        if (pump->has_detached)
-                end_with(session, 0);
+        if (pump->has_detached && !session->is_leaving)
+                leave(session);
         else if (pump->has_lost_output)
                 end_with(session, pump->output_is_tty ? EXIT_SIGNAL_BASE + SIGHUP
                                                       : EXIT_SIGNAL_BASE + SIGPIPE);
@@ -379,22 +406,6 @@ static int send_call(Session *session, const char *member, sd_bus_message_handle
                                  UINT64_MAX);
 }
 
-/* Explains the results that an exit status alone does not tell apart. */
-static void explain_result(const Session *session)
-{
-        if (!session->result)
-                return;
-        if (!strcmp(session->result, "oom-kill"))
-                hint("killed: the container needed more memory than its limit allows");
-        else if (session->code == SIGSYS &&
-                 (!strcmp(session->result, "signal") || !strcmp(session->result, "core-dump")))
-                hint("killed by the filter of system calls (SIGSYS), as is every program of "
-                     "another "
-                     "architecture");
-        else if (session_status_of(session->result, 0) == EXIT_RUNTIME_FAILED)
-                complain("the container's result is '%s'", session->result);
-}
-
 bool session_has_result(const Session *session)
 {
         return session->result;
@@ -422,7 +433,7 @@ int session_run(Session *session, bool starts)
         drop_terminal(session);
         if (r < 0)
                 client_complain_errno(session->client, NULL, r);
-        else
-                explain_result(session);
+        else if (session->result)
+                session_explain(session->result, session->code);
         return session->status;
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "cli/lib/client.h"
+#include "cli/lib/session/keys.h"
 
 /* Exit statuses of `run`, as in docker, podman and env(1). */
 enum {
@@ -33,12 +34,13 @@ void session_forward_signals(Session *session);
 
 typedef struct {
         bool is_read_only;
-        bool has_detach_keys;
+        bool is_watched; /* the command would end with us: to detach is to say that it goes on */
         bool sends_eof;
+        DetachKeys detach_keys;
 } TerminalOptions;
 
-/* Attaches our stdin and stdout to the container's terminal. 0, or an exit status after a
- * complaint. */
+/* Attaches our stdin and stdout to the container's terminal, and says which keys detach. 0, or an
+ * exit status after a complaint. */
 int session_attach(Session *session, TerminalOptions options);
 
 /* Sends Wait, and Start if `starts`. Returns the exit status once the container has ended or the
@@ -52,3 +54,5 @@ bool session_has_result(const Session *session);
 /* The exit status that stands for a result of Wait, or for an error. */
 int session_status_of(const char *result, int code);
 int session_status_of_error(const sd_bus_error *error);
+/* Says what an exit status alone does not tell apart. */
+void session_explain(const char *result, int code);

@@ -11,8 +11,6 @@
 #include "service/util/fd.h"
 
 #define CTRL_D '\x04'
-#define CTRL_P '\x10'
-#define CTRL_Q '\x11'
 
 /* A pipe that poll() calls writable takes this many bytes without blocking. */
 #define WRITE_MAX 4096
@@ -128,23 +126,14 @@ void pump_prepare(const Pump *pump, struct pollfd fds[PUMP_FDS])
         fds[2] = ask(pump->peer, peer_events);
 }
 
-/* Looks for Ctrl-P Ctrl-Q in what was typed. A Ctrl-P is held back until the next key shows whether
- * it begins the detach keys. */
+/* Looks for the detach keys in what was typed. */
 static void filter_keys(Pump *pump, const char *keys, size_t n)
 {
         Chunk *up = &pump->up;
 
-        for (size_t i = 0; i < n && !pump->has_detached; i++) {
-                if (pump->is_holding && keys[i] == CTRL_Q) {
-                        pump->has_detached = true;
-                        break;
-                }
-                if (pump->is_holding)
-                        up->data[up->end++] = CTRL_P;
-                pump->is_holding = keys[i] == CTRL_P;
-                if (!pump->is_holding)
-                        up->data[up->end++] = keys[i];
-        }
+        for (size_t i = 0; i < n && !pump->has_detached; i++)
+                pump->has_detached =
+                        detach_keys_type(&pump->detach_keys, keys[i], up->data, &up->end);
 }
 
 void pump_repeat_eof(Pump *pump)
@@ -166,7 +155,7 @@ static void end_input(Pump *pump)
 
 static void read_input(Pump *pump)
 {
-        char keys[sizeof pump->up.data - 2]; /* leaves room for a Ctrl-P that was held back */
+        char keys[sizeof pump->up.data - DETACH_KEYS_MAX]; /* room for what was held back */
         ssize_t n = read(pump->input, keys, sizeof keys);
 
         if (n < 0 && (errno == EAGAIN || errno == EINTR || !terminal_is_ours(pump->input)))
@@ -174,7 +163,7 @@ static void read_input(Pump *pump)
         pump->up.start = pump->up.end = 0;
         if (n <= 0) {
                 end_input(pump);
-        } else if (pump->has_detach_keys) {
+        } else if (pump->detach_keys.n > 0) {
                 filter_keys(pump, keys, (size_t) n);
         } else {
                 memcpy(pump->up.data, keys, (size_t) n);

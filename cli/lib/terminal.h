@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <termios.h>
 
+#include "cli/lib/session/keys.h"
+
 typedef struct {
         int fd;
         bool is_raw;
@@ -33,16 +35,15 @@ typedef struct {
 } Chunk;
 
 typedef struct {
-        int input;            /* read, our side; -1 once it has ended */
-        int output;           /* written, our side */
-        int peer;             /* the socket of the container's terminal; -1 once it has ended */
-        bool has_detach_keys; /* Ctrl-P Ctrl-Q detaches */
-        bool sends_eof;       /* the end of a pipe on stdin becomes the terminal's Ctrl-D */
+        int input;  /* read, our side; -1 once it has ended */
+        int output; /* written, our side */
+        int peer;   /* the socket of the container's terminal; -1 once it has ended */
+        DetachKeys detach_keys;
+        bool sends_eof; /* the end of a pipe on stdin becomes the terminal's Ctrl-D */
         bool has_sent_eof;
         bool input_is_tty, output_is_tty;
         bool is_paused;     /* reads nothing from our side yet */
         bool is_background; /* our terminal belongs to others: reads nothing from it */
-        bool is_holding;    /* a Ctrl-P that may begin the detach keys */
         bool has_detached, has_hung_up, has_lost_output;
         Chunk up, down;
 } Pump;

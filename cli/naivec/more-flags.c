@@ -5,6 +5,16 @@
 #include "cli/lib/values.h"
 #include "service/util/capability.h"
 
+char *more_flags_take_detach_keys(DetachKeys *keys, const char *text)
+{
+        return detach_keys_parse(keys, text)
+                       ? NULL
+                       : g_strdup_printf(
+                                 "--detach-keys=%s: it takes up to %d keys joined by commas, "
+                                 "each a character or ctrl- with a letter or one of @[\\]^_",
+                                 text, DETACH_KEYS_MAX);
+}
+
 static bool parse_limit(const char *text, uint64_t *ret)
 {
         if (g_str_equal(text, "-1") || g_str_equal(text, "unlimited")) {

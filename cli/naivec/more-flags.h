@@ -4,7 +4,11 @@
  * dbus/options.h, or for one together with other flags. Each function that takes a value returns
  * NULL, or a text that says what is wrong with it (free it). Called by run-command.c. */
 
+#include "cli/lib/session/keys.h"
 #include "cli/lib/spawn-request.h"
+
+/* --detach-keys=KEYS, which is no option of the container at all, but of several verbs. */
+char *more_flags_take_detach_keys(DetachKeys *keys, const char *text);
 
 /* --ulimit=NAME=SOFT[:HARD] */
 char *more_flags_take_ulimit(SpawnRequest *request, const char *text);

@@ -8,12 +8,23 @@
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
 
-enum { FLAG_FD = FLAG_OF_VERB, FLAG_TMPFS, FLAG_ULIMIT, FLAG_CAP_DROP, FLAG_ENV_FILE, FLAG_MOUNT };
+enum {
+        FLAG_FD = FLAG_OF_VERB,
+        FLAG_TMPFS,
+        FLAG_ULIMIT,
+        FLAG_CAP_DROP,
+        FLAG_ENV_FILE,
+        FLAG_MOUNT,
+        FLAG_DETACH_KEYS,
+};
 
 /* The flags that `create` does not have come first, those that `exec` does not have last. */
 static const Flag run_flags[] = {
         {"detach", NULL, "run in the background; output goes to the log; print the id", 'd'},
         {"interactive", NULL, "does nothing: input always reaches the command", 'i'},
+        {"detach-keys", "KEYS",
+         "the keys that leave a terminal, '' for none (default: " DETACH_KEYS_DEFAULT ")",
+         FLAG_DETACH_KEYS},
         {"env-file", "FILE", "set the environment variables of a file; may be repeated",
          FLAG_ENV_FILE},
         {"fd", "N", "pass file descriptor N as well; may be repeated", FLAG_FD},
@@ -90,6 +101,9 @@ static bool take_flag(RunCommand *command, Invocation *invocation, int id, const
                 return true;
         case FLAG_FD:
                 return take_fd(command, invocation, value);
+        case FLAG_DETACH_KEYS:
+                wrong = more_flags_take_detach_keys(&command->detach_keys, value);
+                break;
         case FLAG_TMPFS:
                 wrong = spawn_flags_take_tmpfs(&command->request, value);
                 break;
@@ -153,6 +167,7 @@ static bool take_flags(RunCommand *command, Invocation *invocation)
         int id;
 
         *command = (RunCommand){0};
+        detach_keys_parse(&command->detach_keys, DETACH_KEYS_DEFAULT);
         spawn_request_init(&command->request);
         command->file_variables = g_ptr_array_new_with_free_func(g_free);
         while ((id = invocation_next(invocation, &value)) != FLAG_END)
@@ -200,6 +215,12 @@ void run_command_attach(RunCommand *command)
 bool run_command_has_terminal(const RunCommand *command)
 {
         return spawn_request_is_true(&command->request, SPAWN_Terminal);
+}
+
+TerminalOptions run_command_terminal_options(const RunCommand *command)
+{
+        return (TerminalOptions){
+                .is_watched = true, .sends_eof = true, .detach_keys = command->detach_keys};
 }
 
 bool run_command_check_fds(const RunCommand *command, Invocation *invocation)

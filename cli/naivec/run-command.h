@@ -3,6 +3,7 @@
 /* The command line of `run`, `create` and `exec`, checked and turned into a request to the service.
  * Knows no connection. Called by verbs/run.c and verbs/exec.c. */
 
+#include "cli/lib/session.h"
 #include "cli/lib/spawn-request.h"
 #include "cli/naivec/more-flags.h"
 #include "cli/naivec/spawn-flags.h"
@@ -12,6 +13,7 @@ typedef struct {
         CapDrop cap_drop;
         GPtrArray *file_variables; /* of --env-file */
         bool is_detached;
+        DetachKeys detach_keys;
         char *rootfs;          /* absolute; NULL for `exec` */
         const char *container; /* for `exec` */
         const char *const *argv;
@@ -31,6 +33,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(RunCommand, run_command_clear)
  * us. */
 void run_command_attach(RunCommand *command);
 bool run_command_has_terminal(const RunCommand *command);
+/* How our terminal is attached to that of the command. */
+TerminalOptions run_command_terminal_options(const RunCommand *command);
 
 /* Complains, and returns false, if there are more fds than a bus message carries. */
 bool run_command_check_fds(const RunCommand *command, Invocation *invocation);

@@ -39,7 +39,7 @@ static uint64_t now_usec(void)
 
 static int set_full(sd_bus_error *error)
 {
-        return sd_bus_error_set_const(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
+        return sd_bus_error_set_const(error, error_name(RUNTIME_ERROR_BUSY),
                                       "too many calls of yours wait to be served");
 }
 

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "dbus/decode/arguments.h"
@@ -9,7 +10,6 @@
 #include "service/util/envelope.h"
 
 DECODE(Id, arguments_read_string, id)
-DECODE(WatchBus, arguments_read_bool, watch_bus)
 DECODE(WatchFD, arguments_read_bool, watch_fd)
 DECODE(Remove, arguments_read_bool, remove)
 
@@ -29,6 +29,12 @@ bool decode_Labels(sd_bus_message *message, Order *order, GError **error)
         return true;
 }
 
+bool decode_WatchBus(sd_bus_message *message, Order *order, GError **error)
+{
+        order->has_watch_bus = true;
+        return arguments_read_bool(message, "WatchBus", &order->watch_bus, error);
+}
+
 static const char *name_type(mode_t mode)
 {
         switch (mode & S_IFMT) {
@@ -41,7 +47,7 @@ static const char *name_type(mode_t mode)
         case S_IFBLK:
                 return "a block device";
         case S_IFSOCK:
-                return "a socket";
+                return "a socket that is no stream";
         default:
                 return "something else";
         }
@@ -51,9 +57,10 @@ static bool check_pipe(const EnvelopeNote *note, GError **error)
 {
         if (note->error != 0)
                 return error_set_errno(error, RUNTIME_ERROR_INVALID_ARGS, note->error, "StatusFD");
-        if (!S_ISFIFO(note->mode))
+        if (!S_ISFIFO(note->mode) && !(S_ISSOCK(note->mode) && note->socket == SOCK_STREAM))
                 return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                 "StatusFD is %s, not a pipe or a FIFO", name_type(note->mode));
+                                 "StatusFD is %s, not a pipe, a FIFO or a stream socket",
+                                 name_type(note->mode));
         return (!(note->status & O_PATH) && (note->status & O_ACCMODE) != O_RDONLY) ||
                error_set(error, RUNTIME_ERROR_INVALID_ARGS, "StatusFD is not open to be written");
 }
@@ -69,7 +76,7 @@ bool decode_StatusFD(sd_bus_message *message, Order *order, GError **error)
                 note = envelope_note(fd);
         if (!check_pipe(&note, error))
                 return false;
-        order->status_is_read = (note.status & O_ACCMODE) == O_RDWR;
+        order->status_is_read = S_ISFIFO(note.mode) && (note.status & O_ACCMODE) == O_RDWR;
         order->status_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         return order->status_fd >= 0 ||
                error_set_errno(error, RUNTIME_ERROR_LIMITS_EXCEEDED, errno, "cannot keep StatusFD");

@@ -19,6 +19,7 @@ static const OptionDecoder exec_options[] = {EXEC_OPTIONS(X)};
 
 #define X(Key, signature) {#Key, signature, decode_##Key},
 static const OptionDecoder update_options[] = {UPDATE_OPTIONS(X)};
+static const OptionDecoder exec_update_options[] = {X(WatchBus, "b")};
 #undef X
 
 enum { N_DECODERS = G_N_ELEMENTS(spawn_options) };
@@ -113,16 +114,39 @@ bool spec_decode_spawn(sd_bus_message *message, Order **ret, GError **error)
         return true;
 }
 
-bool spec_decode_update(sd_bus_message *message, Resources *ret, GError **error)
+/* A watch can be dropped, and not be taken up: that would be for another caller than the first. */
+static bool read_update(sd_bus_message *message, const OptionDecoder *decoders, size_t n,
+                        Order *order, bool *ret_unwatches, GError **error)
+{
+        if (!read_options(message, decoders, n, order, error))
+                return false;
+        if (order->watch_bus)
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "WatchBus can only be dropped: false");
+        *ret_unwatches = order->has_watch_bus;
+        return true;
+}
+
+bool spec_decode_update(sd_bus_message *message, Resources *ret, bool *ret_unwatches,
+                        GError **error)
 {
         g_autoptr(Order) order = order_new();
 
         resources_init_update(&order->resources);
-        if (!read_options(message, update_options, G_N_ELEMENTS(update_options), order, error) ||
+        if (!read_update(message, update_options, G_N_ELEMENTS(update_options), order,
+                         ret_unwatches, error) ||
             !resources_validate(&order->resources, error))
                 return false;
         *ret = order->resources;
         return true;
+}
+
+bool spec_decode_exec_update(sd_bus_message *message, bool *ret_unwatches, GError **error)
+{
+        g_autoptr(Order) order = order_new();
+
+        return read_update(message, exec_update_options, G_N_ELEMENTS(exec_update_options), order,
+                           ret_unwatches, error);
 }
 
 bool spec_decode_exec(sd_bus_message *message, Order **ret, GError **error)

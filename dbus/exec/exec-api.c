@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dbus/exec/exec-methods.h"
+#include "dbus/figures.h"
 #include "dbus/judge.h"
 #include "dbus/methods.h"
 #include "dbus/names.h"
@@ -36,6 +37,9 @@ static int get_property(sd_bus *bus, const char *path, const char *interface, co
                 return sd_bus_message_append(reply, "u", (uint32_t) info->pid);
         if (strcmp(name, "ExitCode") == 0)
                 return sd_bus_message_append(reply, "i", info->code);
+        if (strcmp(name, "Usage") == 0)
+                return figures_append(reply, info->usage.known, info->usage.values,
+                                      _CGROUP_USAGE_MAX);
         return sd_bus_message_append(reply, "s",
                                      strcmp(name, "State") == 0
                                              ? container_state_to_string(info->state)
@@ -54,6 +58,8 @@ static const sd_bus_vtable exec_vtable[] = {
         PROPERTY("State", "s"),
         PROPERTY("Result", "s"),
         PROPERTY("ExitCode", "i"),
+        /* who wants to know it asks for it by name, for a signal goes to strangers */
+        SD_BUS_PROPERTY("Usage", "a{sv}", get_property, 0, SD_BUS_VTABLE_PROPERTY_EXPLICIT),
         SD_BUS_VTABLE_END,
 };
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dbus/connection/error-map.h"
+#include "dbus/decode/spec-decode.h"
 #include "dbus/judge.h"
 #include "dbus/methods.h"
 #include "dbus/live/output-calls.h"
@@ -19,6 +20,27 @@ static bool method_kill(Server *server, Exec *exec, sd_bus_message *message, GEr
                 return call_bad_arguments(error, r);
         if (!call_check_signal(signal, error) || !exec_kill(exec, signal, error))
                 return false;
+        sd_bus_reply_method_return(message, NULL);
+        return true;
+}
+
+static bool method_update(Server *server, Exec *exec, sd_bus_message *message, GError **error)
+{
+        const ExecInfo *info = exec_info(exec);
+        bool unwatches;
+
+        if (!spec_decode_exec_update(message, &unwatches, error))
+                return false;
+        if (info->state == CONTAINER_STOPPED)
+                return error_set(error, RUNTIME_ERROR_INVALID_STATE,
+                                 "exec %u of container '%s' has ended", info->number,
+                                 container_info(exec_container(exec))->id);
+        if (unwatches && !waiting_may_unwatch(server->waiting, info->watcher, message, error))
+                return false;
+        if (unwatches) {
+                waiting_unwatch(server->waiting, exec);
+                exec_drop_watcher(exec);
+        }
         sd_bus_reply_method_return(message, NULL);
         return true;
 }

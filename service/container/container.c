@@ -12,7 +12,6 @@
 #include "service/container/usage.h"
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
-#include "service/util/envelope.h"
 #include "service/util/fd.h"
 
 #define CLEAN_RETRY_MSEC     10u /* doubled each time */
@@ -337,24 +336,6 @@ void container_adopt(Container *container, const ContainerAdoption *how)
 
 /* -- life -- */
 
-static void on_reader_gone(void *data)
-{
-        container_kill(data, true, SIGKILL, NULL);
-}
-
-static void take_status(Container *container)
-{
-        Order *order = container->order;
-        int fd = envelope_open(order->status_fd);
-
-        if (fd == order->status_fd)
-                order->status_fd = -1;
-        fd_clear(&order->status_fd);
-        if (fd >= 0)
-                container->status =
-                        status_fd_new(fd, order->watch_fd ? on_reader_gone : NULL, container);
-}
-
 Container *container_new(ContainerInfo *info, Order *order, const ContainerHooks *hooks, void *data)
 {
         Container *container = g_new0(Container, 1);
@@ -369,15 +350,13 @@ Container *container_new(ContainerInfo *info, Order *order, const ContainerHooks
         container->mount_namespace = container->pausing.events_fd = -1;
         container->output = output_new();
         container_begin_telling(container);
-        if (order && order->status_fd >= 0)
-                take_status(container);
         return container;
 }
 
 void container_release(Container *container)
 {
         close_process(container);
-        g_clear_pointer(&container->status, status_fd_free);
+        g_clear_pointer(&container->status, status_fd_release);
         g_clear_pointer(&container->cgroup, cgroup_free);
 }
 
@@ -447,4 +426,9 @@ bool container_is_clean(const Container *container)
 void container_set_remove(Container *container)
 {
         container->info.remove = true;
+}
+
+void container_drop_watcher(Container *container)
+{
+        g_clear_pointer(&container->info.watcher, g_free);
 }

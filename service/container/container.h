@@ -14,6 +14,7 @@
 #include "service/container/events/notice.h"
 #include "service/container/info.h"
 #include "service/container/output.h"
+#include "service/container/status/status-fd.h"
 #include "service/sandbox/launch.h"
 
 typedef struct Container Container;
@@ -82,9 +83,13 @@ bool container_stop(Container *container, int signal, uint64_t timeout_usec, GEr
 /* Takes over `listener`, of the filter of a process in it; see events/denials.h. */
 void container_take_listener(Container *container, int listener);
 
-/* Tells its StatusFD, which has not heard of the present state yet; false: there is no need. */
-bool container_has_to_say(const Container *container);
-void container_say(Container *container, const char *line); /* at the end: the last line */
+/* Takes the StatusFD of the order, if it has one, before the launch. */
+bool container_take_status(Container *container, Tellers *tellers, GError **error);
+/* The same of a container that a predecessor began, whether it runs or has ended meanwhile. */
+void container_adopt_status(Container *container, Tellers *tellers);
+/* Tells its StatusFD the present state, once; of the end, with the last line. `path`: its object's,
+ * which only those who read the line care about. */
+void container_say(Container *container, const char *path);
 
 const ContainerInfo *container_info(const Container *container);
 const Order *container_order(const Container *container); /* NULL from exec on */
@@ -95,3 +100,4 @@ const IdMap *container_map(const Container *container); /* the same */
 bool container_is_live(const Container *container);     /* has a process */
 bool container_is_clean(const Container *container);    /* neither process nor leaf nor ids */
 void container_set_remove(Container *container);
+void container_drop_watcher(Container *container);

@@ -9,6 +9,7 @@
 
 #include "service/cgroup/live/update.h"
 #include "service/container/internal.h"
+#include "service/container/status/words.h"
 #include "service/spec/error.h"
 #include "service/util/fd.h"
 
@@ -113,16 +114,47 @@ bool container_open_root(const Container *container, int *ret, GError **error)
         return true;
 }
 
-bool container_has_to_say(const Container *container)
+static void on_reader_gone(void *data)
 {
-        return container->status && !(container->said & 1u << container->info.state);
+        container_kill(data, true, SIGKILL, NULL);
 }
 
-void container_say(Container *container, const char *line)
+bool container_take_status(Container *container, Tellers *tellers, GError **error)
 {
-        container->said |= 1u << container->info.state;
-        if (container->info.state == CONTAINER_STOPPED)
+        if (!status_fd_take(tellers, container->order, container->info.serial, &container->status,
+                            error))
+                return false;
+        if (container->status)
+                status_fd_watch(container->status, on_reader_gone, container);
+        return true;
+}
+
+void container_adopt_status(Container *container, Tellers *tellers)
+{
+        container->status = status_fd_adopt(tellers, container->info.owner, container->info.serial);
+        container->said = 1u << CONTAINER_CREATED | 1u << CONTAINER_RUNNING;
+        if (container->status)
+                status_fd_watch(container->status, on_reader_gone, container);
+}
+
+void container_say(Container *container, const char *path)
+{
+        const ContainerInfo *info = &container->info;
+        g_autofree char *line = NULL;
+
+        if (!container->status || container->said & 1u << info->state)
+                return;
+        container->said |= 1u << info->state;
+        if (info->state == CONTAINER_STOPPED) {
+                line = status_words_stopped(info->result, info->code, info->limit_hit,
+                                            &info->usage);
                 status_fd_finish(g_steal_pointer(&container->status), line);
-        else
+                return;
+        }
+        if (info->state == CONTAINER_CREATED)
+                line = status_words_created();
+        else if (info->state == CONTAINER_RUNNING)
+                line = status_words_running(path, info->id, info->pid);
+        if (line)
                 status_fd_say(container->status, line);
 }

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "service/container/process.h"
+#include "service/container/status/words.h"
+#include "service/container/usage.h"
 #include "service/rootfs/id-map.h"
 #include "service/sandbox/join.h"
 #include "service/spec/error.h"
@@ -27,7 +29,9 @@ struct Exec {
         guint joiner_timer;
         Process *process; /* from then on, until the end */
         Output *output;
-        uint64_t oom_kills; /* of the container, before this */
+        StatusFd *status;      /* NULL: none, or its last line is said */
+        uint64_t oom_kills;    /* of the container, before this */
+        uint64_t started_usec; /* by the monotonic clock */
         bool timed_out;
         GError *failure;
 };
@@ -110,6 +114,7 @@ static void on_ended(const siginfo_t *status, void *data)
         Exec *exec = data;
         bool was_running = exec->info.state == CONTAINER_RUNNING;
 
+        usage_take_process(&exec->info.usage, exec->process);
         g_clear_pointer(&exec->process, process_free);
         output_finish(exec->output);
         if (!was_running) {
@@ -119,6 +124,7 @@ static void on_ended(const siginfo_t *status, void *data)
         exec->info.state = CONTAINER_STOPPED;
         exec->info.pid = 0;
         set_result(exec, status);
+        usage_set_wall(&exec->info.usage, (uint64_t) g_get_monotonic_time() - exec->started_usec);
         exec->hooks->ended(exec, exec->data);
 }
 
@@ -155,6 +161,7 @@ static void on_executed(void *data)
                 return; /* killed at that moment: on_ended() follows */
         g_clear_pointer(&exec->order, order_free);
         exec->info.state = CONTAINER_RUNNING;
+        exec->started_usec = (uint64_t) g_get_monotonic_time();
         exec->hooks->started(exec, exec->data);
 }
 
@@ -284,10 +291,36 @@ bool exec_new(Container *container, const Profile *profile, unsigned number, Ord
         return false;
 }
 
+void exec_set_status(Exec *exec, StatusFd *status)
+{
+        exec->status = status;
+}
+
+void exec_say(Exec *exec, const char *path)
+{
+        const ExecInfo *info = &exec->info;
+        g_autofree char *line = NULL;
+
+        if (!exec->status)
+                return;
+        if (info->state != CONTAINER_STOPPED) {
+                line = status_words_running(path, container_info(exec->container)->id, info->pid);
+                status_fd_say(exec->status, line);
+                return;
+        }
+        line = status_words_stopped(info->result, info->code, LIMIT_HIT_NONE, &info->usage);
+        status_fd_finish(g_steal_pointer(&exec->status), line);
+}
+
 void exec_set_hooks(Exec *exec, const ExecHooks *hooks, void *data)
 {
         exec->hooks = hooks;
         exec->data = data;
+}
+
+void exec_drop_watcher(Exec *exec)
+{
+        g_clear_pointer(&exec->info.watcher, g_free);
 }
 
 void exec_release(Exec *exec)
@@ -306,6 +339,7 @@ void exec_free(Exec *exec)
                 process_reap(exec->process);
         }
         process_free(exec->process);
+        status_fd_free(exec->status);
         output_free(exec->output);
         order_free(exec->order);
         g_clear_error(&exec->failure);

@@ -21,7 +21,8 @@ typedef struct ExecInfo {
         pid_t pid; /* on the host; 0: none */
         ContainerResult result;
         int code;
-        char *watcher; /* as in ContainerInfo */
+        CgroupUsage usage; /* of this process and its children; known at the end */
+        char *watcher;     /* as in ContainerInfo */
 } ExecInfo;
 
 typedef struct ExecHooks {
@@ -37,7 +38,11 @@ bool exec_may_begin(const Container *container, GError **error); /* is the conta
  * fds are closed, and `started` or `failed` follows from the loop. */
 bool exec_new(Container *container, const Profile *profile, unsigned number, Order *order,
               Exec **ret, GError **error);
+void exec_set_status(Exec *exec, StatusFd *status); /* `status` is consumed; NULL: it has none */
+/* As container_say(). */
+void exec_say(Exec *exec, const char *path);
 void exec_set_hooks(Exec *exec, const ExecHooks *hooks, void *data);
+void exec_drop_watcher(Exec *exec);
 void exec_release(Exec *exec); /* what runs goes on, without this */
 void exec_free(Exec *exec);    /* kills what still runs, without hooks */
 

@@ -1,6 +1,7 @@
 #include "service/container/info.h"
 
 #include <glib.h>
+#include <sys/resource.h>
 
 #include "service/container/usage.h"
 #include "service/spec/error.h"
@@ -85,6 +86,31 @@ static void read_usage(const ContainerInfo *info, const Cgroup *cgroup, uint64_t
 void usage_take(ContainerInfo *info, const Cgroup *cgroup)
 {
         read_usage(info, cgroup, info->exited_usec, &info->usage);
+}
+
+static uint64_t usec_of(const struct timeval *time)
+{
+        return (uint64_t) time->tv_sec * G_USEC_PER_SEC + (uint64_t) time->tv_usec;
+}
+
+void usage_take_process(CgroupUsage *ret, const Process *process)
+{
+        struct rusage used;
+
+        if (!process_usage(process, &used))
+                return;
+        uint64_t user = usec_of(&used.ru_utime), system = usec_of(&used.ru_stime);
+        set_figure(ret, CGROUP_FIGURE_CPUUsageUSec, user + system);
+        set_figure(ret, CGROUP_FIGURE_CPUUserUSec, user);
+        set_figure(ret, CGROUP_FIGURE_CPUSystemUSec, system);
+        set_figure(ret, CGROUP_FIGURE_MemoryPeak, (uint64_t) used.ru_maxrss * 1024);
+        set_figure(ret, CGROUP_FIGURE_IOReadBytes, (uint64_t) used.ru_inblock * 512);
+        set_figure(ret, CGROUP_FIGURE_IOWriteBytes, (uint64_t) used.ru_oublock * 512);
+}
+
+void usage_set_wall(CgroupUsage *usage, uint64_t usec)
+{
+        set_figure(usage, CGROUP_FIGURE_WallUSec, usec);
 }
 
 void container_usage(const Container *container, CgroupUsage *ret)

@@ -12,7 +12,6 @@
 #include "service/container/events/denials.h"
 #include "service/container/events/pressure.h"
 #include "service/container/process.h"
-#include "service/container/end/status-fd.h"
 
 /* A pause or a resume that is under way; `timeout` is 0 if there is none. */
 typedef struct Pausing {

@@ -35,6 +35,8 @@ struct Process {
         bool executing; /* nothing is left to do but exec */
         bool failed;    /* the owner was told */
         bool adopted;   /* no child of ours: waitid() does not know it */
+        bool is_reaped;
+        struct rusage usage; /* then */
 };
 
 static void timer_clear(guint *timer)
@@ -195,8 +197,11 @@ static bool read_exit(Process *process, siginfo_t *ret)
 {
         if (process->adopted)
                 return read_strangers_exit(process, ret);
-        return waitid(P_PIDFD, (id_t) process->pidfd, ret, WEXITED | WNOHANG) == 0 &&
-               ret->si_pid != 0;
+        /* libc's waitid() leaves out the last argument */
+        process->is_reaped = syscall(SYS_waitid, P_PIDFD, process->pidfd, ret, WEXITED | WNOHANG,
+                                     &process->usage) == 0 &&
+                             ret->si_pid != 0;
+        return process->is_reaped;
 }
 
 static void on_pidfd(int fd, GIOCondition condition, void *data)
@@ -210,6 +215,12 @@ static void on_pidfd(int fd, GIOCondition condition, void *data)
                 return;
         stop_listening(process);
         process->hooks->ended(&status, process->data);
+}
+
+bool process_usage(const Process *process, struct rusage *ret)
+{
+        *ret = process->usage;
+        return process->is_reaped;
 }
 
 int process_pidfd(const Process *process)

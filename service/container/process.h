@@ -7,6 +7,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "service/sandbox/launch.h"
@@ -54,6 +55,9 @@ bool process_has_executed(const Process *process);
 
 /* Calls `overdue` after this time, and forgets any time set before. UINT64_MAX: never. */
 void process_set_time(Process *process, uint64_t usec);
+
+/* What it has used, once it has ended: `ended` may ask. False: nobody knows. */
+bool process_usage(const Process *process, struct rusage *ret);
 
 int process_pidfd(const Process *process);              /* borrowed */
 int process_signal(const Process *process, int signal); /* 0, also when it has ended, or -errno */

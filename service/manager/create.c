@@ -114,7 +114,9 @@ void manager_create(Manager *manager, Order *consumed, ManagerFunc function, voi
                 .made_with = g_steal_pointer(&order->made_with),
         };
         Slot *slot = manager_add_slot(manager, &info, g_steal_pointer(&order));
-        if (!start_process_somehow(slot, &made, &error)) {
+        if (!container_take_status(slot->container, manager->tellers, &error) ||
+            !start_process_somehow(slot, &made, &error)) {
+                prepared_clear(&made);
                 slot_drop(slot);
                 function(NULL, error, data);
                 return;

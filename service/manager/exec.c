@@ -5,6 +5,9 @@
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
 
+/* Tells the number of an exec's StatusFD from a container's, which is its serial. */
+#define EXEC_STATUS (UINT64_C(1) << 63)
+
 typedef struct ExecRow {
         Slot *slot;
         Exec *exec;
@@ -120,12 +123,16 @@ void manager_exec(Manager *manager, Container *container, Order *consumed, Manag
         g_autoptr(Order) order = consumed;
         g_autoptr(GError) error = NULL;
         Slot *slot = manager_slot_of(manager, container);
+        StatusFd *status = NULL;
         Exec *exec;
 
         /* checked again: things may have changed while polkit was asked */
         if (!manager_admit_exec(manager, container, &error) ||
+            !status_fd_take(manager->tellers, order, EXEC_STATUS | (manager->last_exec_status + 1),
+                            &status, &error) ||
             !exec_new(container, manager->options.profile, slot->last_exec + 1,
                       g_steal_pointer(&order), &exec, &error)) {
+                status_fd_free(status);
                 function(NULL, error, data);
                 return;
         }
@@ -133,6 +140,8 @@ void manager_exec(Manager *manager, Container *container, Order *consumed, Manag
         if (!slot->execs)
                 slot->execs = g_ptr_array_new_with_free_func(row_free);
         slot->last_exec++;
+        manager->last_exec_status++;
+        exec_set_status(exec, status);
         slot->owner->execs++;
         ExecRow *row = g_new0(ExecRow, 1);
         *row = (ExecRow){.slot = slot, .exec = exec, .function = function, .data = data};

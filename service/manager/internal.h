@@ -40,6 +40,8 @@ struct Manager {
         GHashTable *owners; /* uid → Owner, owned */
         IdRanges *ranges;
         Pool *pool;
+        Tellers *tellers;
+        uint64_t last_exec_status; /* number of a StatusFD of an exec, see exec.c */
         uint64_t next_serial;
         unsigned live;
         unsigned seen;
@@ -49,6 +51,7 @@ struct Manager {
 void slot_free(void *slot);
 void owner_free(void *owner);
 char *slot_name(uid_t owner, const char *id);      /* key of the table; owned */
+char *slot_terminal_name(const Slot *slot);        /* of its master with the FdKeeper; owned */
 Owner *manager_owner(Manager *manager, uid_t uid); /* adds a row if need be */
 Slot *manager_find_slot(Manager *manager, uid_t owner, const char *id);
 Slot *manager_slot_of(Manager *manager, Container *container);

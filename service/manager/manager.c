@@ -93,11 +93,12 @@ static void on_cleaned(Container *container, void *data)
         Slot *slot = data;
         Manager *manager = slot->manager;
         const FdKeeper *keeper = &manager->options.keeper;
+        g_autofree char *name = slot_terminal_name(slot);
 
         manager->live--;
         slot->owner->live--;
         if (container_info(container)->terminal && keeper->drop)
-                keeper->drop(container_info(container)->serial, keeper->data);
+                keeper->drop(name, keeper->data);
         if (!slot->is_seen || container_info(container)->remove)
                 slot_drop(slot);
         else {
@@ -111,9 +112,10 @@ static void on_terminal(Container *container, int master, void *data)
 {
         Slot *slot = data;
         const FdKeeper *keeper = &slot->manager->options.keeper;
+        g_autofree char *name = slot_terminal_name(slot);
 
         if (keeper->keep)
-                keeper->keep(container_info(container)->serial, master, keeper->data);
+                keeper->keep(name, master, keeper->data);
 }
 
 static bool on_noticed(Container *container, const Notice *notice, void *data)
@@ -301,6 +303,13 @@ bool manager_update(Manager *manager, Container *container, const Resources *res
         return true;
 }
 
+void manager_drop_watcher(Manager *manager, Container *container)
+{
+        container_drop_watcher(container);
+        if (container_is_live(container))
+                slot_save(manager_slot_of(manager, container));
+}
+
 bool manager_delete(Manager *manager, Container *container, GError **error)
 {
         const ContainerInfo *info = container_info(container);
@@ -374,6 +383,7 @@ Manager *manager_new(const ManagerOptions *options, const ManagerEvents *events,
         manager->slots = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, slot_free);
         manager->owners = g_hash_table_new_full(NULL, NULL, NULL, owner_free);
         manager->ranges = options->ranges;
+        manager->tellers = tellers_new(&options->keeper);
         manager->pool = pool_new(&(PoolOptions){
                 .size = options->profile ? options->prepared : 0,
                 .profile = options->profile,
@@ -418,6 +428,7 @@ void manager_free(Manager *manager)
                 release(manager);
         g_hash_table_destroy(manager->slots);
         g_hash_table_destroy(manager->owners);
+        tellers_free(manager->tellers);
         pool_free(manager->pool);
         g_free(manager);
 }

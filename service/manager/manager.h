@@ -12,7 +12,7 @@
 #include "service/container/container.h"
 #include "service/container/exec.h"
 #include "service/container/journal.h"
-#include "service/manager/fd-keeper.h"
+#include "service/container/status/fd-keeper.h"
 #include "service/spec/config.h"
 #include "service/spec/credentials.h"
 
@@ -79,6 +79,8 @@ void manager_set_paused(Manager *manager, Container *container, bool paused, Man
 /* Changes the limits of a running container, all of them or none. */
 bool manager_update(Manager *manager, Container *container, const Resources *resources,
                     GError **error);
+/* From now on the container outlives its watcher; when this returns, also over a restart. */
+void manager_drop_watcher(Manager *manager, Container *container);
 
 /* Removes a stopped container at once if its leaf is gone. Otherwise `removed` follows, and a
  * created container is ended first. */

@@ -24,14 +24,10 @@ static void take_usage(Manager *manager, ContainerInfo *info)
 /* False: the container has ended, and `info` says so from here on. */
 static bool find_running(Manager *manager, ContainerInfo *info, ContainerAdoption *ret)
 {
-        const FdKeeper *keeper = &manager->options.keeper;
         g_autoptr(GError) error = NULL;
 
-        if (adoption_find(manager->options.cgroups, manager->ranges, info, ret, &error)) {
-                if (info->terminal && keeper->take)
-                        ret->source = keeper->take(info->serial, keeper->data);
+        if (adoption_find(manager->options.cgroups, manager->ranges, info, ret, &error))
                 return true;
-        }
         g_warning("container %s of user %u cannot be taken over: %s", info->id, info->owner,
                   error->message);
         info->state = CONTAINER_STOPPED;
@@ -39,6 +35,15 @@ static bool find_running(Manager *manager, ContainerInfo *info, ContainerAdoptio
         info->pid = 0;
         take_usage(manager, info);
         return false;
+}
+
+static void take_terminal(const Slot *slot, ContainerAdoption *adoption)
+{
+        const FdKeeper *keeper = &slot->manager->options.keeper;
+        g_autofree char *name = slot_terminal_name(slot);
+
+        if (container_info(slot->container)->terminal && keeper->take)
+                adoption->source = keeper->take(name, keeper->data);
 }
 
 /* From here on the log is in memory: after a crash the copy on disk must not be read again. */
@@ -70,20 +75,25 @@ static void take_record(ContainerInfo *info, void *data)
                 return;
         }
         ContainerAdoption adoption;
-        bool is_ours = info->state == CONTAINER_RUNNING && find_running(manager, info, &adoption);
+        bool was_live = info->state == CONTAINER_RUNNING;
+        bool is_ours = was_live && find_running(manager, info, &adoption);
         if (info->result == RESULT_UNKNOWN && info->exited_usec == 0)
                 info->exited_usec = (uint64_t) g_get_real_time();
         Slot *slot = manager_add_slot(manager, info, NULL);
         slot->is_seen = true;
         manager->seen++;
+        if (was_live)
+                container_adopt_status(slot->container, manager->tellers);
         if (is_ours) {
                 take_log(manager, slot);
+                take_terminal(slot, &adoption);
                 container_adopt(slot->container, &adoption);
                 manager->live++;
                 slot->owner->live++;
         } else {
                 slot->is_log_on_disk = true;
                 output_finish(container_output(slot->container));
+                container_say(slot->container, NULL);
         }
 }
 
@@ -162,6 +172,7 @@ void manager_restore(Manager *manager)
         if (manager->options.records >= 0)
                 manager->next_serial =
                         record_load_all(manager->options.records, take_record, manager) + 1;
+        tellers_sweep(manager->tellers);
         g_autoptr(GPtrArray) stopped = manager_list(manager, UID_ANY);
         g_ptr_array_sort(stopped, compare_exits);
         for (guint i = 0; i < stopped->len; i++) {

@@ -48,6 +48,11 @@ char *slot_name(uid_t owner, const char *id)
         return g_strdup_printf("%u/%s", owner, id);
 }
 
+char *slot_terminal_name(const Slot *slot)
+{
+        return g_strdup_printf("pty-%" G_GUINT64_FORMAT, container_info(slot->container)->serial);
+}
+
 Slot *manager_find_slot(Manager *manager, uid_t owner, const char *id)
 {
         g_autofree char *name = slot_name(owner, id);

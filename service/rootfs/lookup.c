@@ -158,7 +158,7 @@ void rootfs_lookups_abandon(RootfsLookups *lookups, uid_t uid, int pidfd)
 bool rootfs_lookups_has_room(const RootfsLookups *lookups, uid_t uid, GError **error)
 {
         return count_abandoned(lookups, uid) < RESOLVE_ABANDONED_MAX ||
-               error_set(error, RUNTIME_ERROR_LIMITS_EXCEEDED,
+               error_set(error, RUNTIME_ERROR_BUSY,
                          "%u lookups of yours still wait for file systems that do not "
                          "answer",
                          RESOLVE_ABANDONED_MAX);

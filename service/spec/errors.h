@@ -15,6 +15,7 @@
         X(INTERACTIVE_AUTHORIZATION_REQUIRED, ERROR_OF_BUS "InteractiveAuthorizationRequired",     \
           "polkit wants a password, and the call does not allow to ask for one")                   \
         X(LIMITS_EXCEEDED, ERROR_OF_BUS "LimitsExceeded", "too many of what is counted")           \
+        X(BUSY, ERROR_OF_SERVICE "Busy", "too much at once: it passes with time")                  \
         X(NOT_SUPPORTED, ERROR_OF_BUS "NotSupported", "kernel, cgroups or mode cannot do that")    \
         X(NO_MEMORY, ERROR_OF_BUS "NoMemory", "the kernel has none left")                          \
         X(FAILED, ERROR_OF_BUS "Failed", "trouble of the service's own: a bus call, its files")    \

@@ -2,7 +2,7 @@
 
 /* The limits that a caller, a file or time can meet, each with its reason. An argument that is too
  * large is InvalidArgs (a path of the root: RootfsInvalid), too many of what is counted is
- * LimitsExceeded. */
+ * LimitsExceeded; what passes with time is Busy. */
 
 #include <stdint.h>
 
@@ -26,6 +26,7 @@
 /* Processes that close what callers passed, stuck ones included: of a receiver, of a user there. */
 #define CLOSERS_MAX         256u
 #define CLOSERS_PER_UID_MAX 16u
+#define TELLERS_PER_UID_MAX 4u /* write to what a user passed as StatusFD, also in vain */
 
 /* Calls that were taken off the bus and wait to be served. No legitimate caller comes near. */
 #define QUEUED_PER_UID_MAX       4096u

@@ -31,10 +31,11 @@ typedef struct Order {
         GVariant *made_with; /* see ContainerInfo */
         OrderFd *fds;        /* the caller's, for the command: owned */
         size_t n_fds;
-        int status_fd;       /* see status-fd.h; owned, -1: none */
+        int status_fd;       /* see status/status-fd.h; owned, -1: none */
         bool status_is_read; /* it is open to be read as well */
         bool watch_fd;       /* the container ends when nobody reads it any more */
         bool watch_bus;      /* the container ends when its caller leaves */
+        bool has_watch_bus;  /* the caller has said so, or not so */
         bool remove;         /* the container is forgotten after its exit */
         bool execute;        /* at once, without waiting for Start */
 } Order;

@@ -42,6 +42,8 @@ EnvelopeNote envelope_note(int fd)
         note.mode = status.stx_mode & S_IFMT;
         note.device = makedev(status.stx_dev_major, status.stx_dev_minor);
         note.is_pidfd = is_pidfd(fd, note.mode);
+        if (S_ISSOCK(note.mode))
+                getsockopt(fd, SOL_SOCKET, SO_TYPE, &note.socket, &(socklen_t){sizeof note.socket});
         return note;
 }
 

@@ -19,6 +19,7 @@ typedef struct EnvelopeNote {
         uint32_t mode;  /* type, as in st_mode */
         int32_t is_pidfd;
         uint64_t device; /* as st_dev */
+        int32_t socket;  /* of a socket: its type, as SOCK_STREAM */
 } EnvelopeNote;
 
 /* From now on every descriptor of a caller's comes in an envelope, sockets too. */

@@ -17,6 +17,9 @@
  * change of ids makes the kernel forget the first: call this after it. */
 void proc_detach(pid_t parent, const int *keep, size_t n);
 
+/* From then on the calling process, such a copy, has no capability and gains none. */
+void proc_drop_rights(void);
+
 /* The start of `pid` in clock ticks since boot, from /proc/PID/stat. */
 bool proc_start_time(pid_t pid, uint64_t *ret);
 /* The same from the text of such a file, which contains a name that the process has chosen. */

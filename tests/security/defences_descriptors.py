@@ -2,6 +2,7 @@
 
 RECEIVE, RECEIVER, CLOSERS = 'service/receive.c', 'service/receiver.c', 'service/closers.c'
 PROCESS = 'service/container/process.c'
+STATUS = 'service/container/status/status-fd.c'
 
 DEFENCES = [
     ('E22', 'the process that receives them', RECEIVE, 'if (fd == guarded && message->msg_control && getpid() == service)', 'if (false)',
@@ -23,5 +24,7 @@ DEFENCES = [
      'test_e_descriptors.Descriptors.test_gone_before_known'),
     ('E23', 'the signal that ends a wait of a closer', CLOSERS, 'setitimer(ITIMER_REAL, &timer, NULL)', '(void) timer',
      'test_e_descriptors.Descriptors.test_lingers'),
+    ('E23', 'the bound of the processes that write to StatusFD', STATUS, '+ 1 >= TELLERS_PER_UID_MAX', '+ 1 >= 1000',
+     'test_e_status.Status.test_bounded'),
 ]
 LASTING = {}

@@ -101,13 +101,13 @@ class Line(Judged):
         self.assertNotIsInstance(self.outcome(last), Exception)
 
     def test_bounded(self):
-        """E35: 1,024 requests of a user wait, the next are LimitsExceeded; others and root are served; a stop answers all."""
+        """E35: 1,024 requests of a user wait, the next are Busy; others and root are served; a stop answers all."""
         self.flood('alice', AT_WORK)
         self.settled(AT_WORK)
         sent = self.flood('alice', IN_LINE)
         self.handled(sent)
         surplus = self.flood('alice', 50)
-        self.assertEqual(self.errors(surplus), ['LimitsExceeded'] * 50)
+        self.assertEqual(self.errors(surplus), ['Busy'] * 50)
         bob = self.impostor('bob')
         outcome = self.run_async(bob, self.rootfs_of('bob'))
         self.polkit.answer(self.asked(AT_WORK + 1), YES)
@@ -129,7 +129,7 @@ class Line(Judged):
         bobs = self.flood('bob', 20)
         refused = 70 - (64 << 20) // (10 * 100000)
         errors = sent[0][0].replies(sent[0][1][-refused:])
-        self.assertEqual({name.rsplit('.', 1)[1] for name in errors.values()}, {'LimitsExceeded'})
+        self.assertEqual({name.rsplit('.', 1)[1] for name in errors.values()}, {'Busy'})
         self.polkit.policy = always(YES)
         for check in list(self.polkit.checks):
             self.polkit.answer(check, YES)
@@ -147,4 +147,4 @@ class Line(Judged):
         errors = self.errors(sent)
         self.assertEqual(errors.count('AccessDenied') + AT_WORK, len(self.polkit.checks))
         self.assertLess(errors.count('AccessDenied'), REFUSALS)
-        self.assertEqual(set(errors), {'AccessDenied', 'LimitsExceeded'})
+        self.assertEqual(set(errors), {'AccessDenied', 'Busy'})

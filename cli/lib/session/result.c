@@ -1,6 +1,8 @@
+#include <signal.h>
 #include <string.h>
 
 #include "cli/lib/session.h"
+#include "cli/lib/text.h"
 #include "dbus/names.h"
 
 int session_status_of(const char *result, int code)
@@ -24,4 +26,16 @@ int session_status_of_error(const sd_bus_error *error)
         if (sd_bus_error_has_name(error, ERROR_COMMAND_NOT_EXECUTABLE))
                 return EXIT_NOT_EXECUTABLE;
         return EXIT_RUNTIME_FAILED;
+}
+
+void session_explain(const char *result, int code)
+{
+        if (!strcmp(result, "oom-kill"))
+                hint("killed: the container needed more memory than its limit allows");
+        else if (code == SIGSYS && (!strcmp(result, "signal") || !strcmp(result, "core-dump")))
+                hint("killed by the filter of system calls (SIGSYS), as is every program of "
+                     "another "
+                     "architecture");
+        else if (session_status_of(result, 0) == EXIT_RUNTIME_FAILED)
+                complain("the container's result is '%s'", result);
 }

@@ -38,6 +38,17 @@ void target_tell_size(const Target *target, unsigned short rows, unsigned short 
                 send_and_forget(target, call);
 }
 
+int target_unwatch(const Target *target, sd_bus_message_handler_t on_reply, void *data)
+{
+        g_autoptr(sd_bus_message) call = NULL;
+        int r = target_new_call(target, "Update", &call);
+
+        if (r >= 0)
+                r = sd_bus_message_append(call, "a{sv}", 1, "WatchBus", "b", false);
+        return r < 0 ? r
+                     : sd_bus_call_async(client_bus(target->client), NULL, call, on_reply, data, 0);
+}
+
 int target_attach(const Target *target, bool is_read_only, int *ret_fd)
 {
         g_autoptr(sd_bus_message) call = NULL, reply = NULL;

@@ -72,7 +72,7 @@ static int follow(Client *client, const RunCommand *command, const char *path)
         session = session_new(client, path, INTERFACE_EXEC);
         session_forward_signals(session);
         if (run_command_has_terminal(command))
-                status = session_attach(session, (TerminalOptions){.sends_eof = true});
+                status = session_attach(session, run_command_terminal_options(command));
         return status != 0 ? status : session_run(session, false);
 }
 

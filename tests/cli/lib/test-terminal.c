@@ -86,13 +86,13 @@ FIXTURE_TEST(both_ways)
 /* Ctrl-P Ctrl-Q detaches, in one read or in two; what came before it still arrives. */
 static const struct Keys {
         const char *name, *first, *then;
-} keys[] = {{"one-read", "x\x10\x11y", ""}, {"two-reads", "x\x10", "\x11"}};
+} typings[] = {{"one-read", "x\x10\x11y", ""}, {"two-reads", "x\x10", "\x11"}};
 
-ROW_TEST(detach, keys)
+ROW_TEST(detach, typings)
 {
         const struct Keys *typed = data;
 
-        f->pump.has_detach_keys = true;
+        g_assert_true(detach_keys_parse(&f->pump.detach_keys, DETACH_KEYS_DEFAULT));
         type(f, typed->first);
         type(f, typed->then);
         g_assert_true(f->pump.has_detached);
@@ -102,7 +102,7 @@ ROW_TEST(detach, keys)
 /* A Ctrl-P that something else follows is typed after all, twice where it was. */
 FIXTURE_TEST(not_detach)
 {
-        f->pump.has_detach_keys = true;
+        g_assert_true(detach_keys_parse(&f->pump.detach_keys, DETACH_KEYS_DEFAULT));
         type(f, "\x10");
         assert_received(f, "");
         type(f, "a\x10\x10"
@@ -111,6 +111,37 @@ FIXTURE_TEST(not_detach)
                            "a\x10\x10"
                            "b\x11");
         g_assert_false(f->pump.has_detached);
+}
+
+/* Other keys, of which the first may come twice: what cannot be their beginning any more is typed.
+ */
+FIXTURE_TEST(other_keys)
+{
+        g_assert_true(detach_keys_parse(&f->pump.detach_keys, "a,a,ctrl-B"));
+        type(f, "aaac");
+        assert_received(f, "aaac");
+        type(f, "xaaa\x02");
+        assert_received(f, "xa");
+        g_assert_true(f->pump.has_detached);
+}
+
+/* What a user may say, and what it is called; "" is none. */
+TEST(spelled)
+{
+        static const char *const wrong[] = {
+                ",",       "ab",        "ctrl-",
+                "ctrl-p,", "ctrl-pq",   "ctrl-1",
+                "é",       "ctrl-p,,q", "a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a"};
+        DetachKeys keys;
+
+        g_assert_true(detach_keys_parse(&keys, "ctrl-@,Ctrl-z,q,ctrl-\\"));
+        g_assert_cmpmem(keys.keys, keys.n, "\0\x1aq\x1c", 4);
+        g_autofree char *words = detach_keys_describe(&keys);
+        g_assert_cmpstr(words, ==, "Ctrl-@ Ctrl-Z q Ctrl-\\");
+        g_assert_true(detach_keys_parse(&keys, ""));
+        g_assert_cmpuint(keys.n, ==, 0);
+        for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++)
+                g_assert_false(detach_keys_parse(&keys, wrong[i]));
 }
 
 /* The end of a pipe becomes a Ctrl-D where that is wanted, once, and then the pump rests. */

@@ -15,6 +15,7 @@ typedef struct Fixture {
         sd_bus *bus; /* never served: a message needs one to belong to */
         sd_bus_message *message;
         Resources resources;
+        bool unwatches;
         GError *error;
 } Fixture;
 
@@ -42,7 +43,7 @@ static bool decode(Fixture *f)
         must(sd_bus_message_close_container(f->message));
         must(sd_bus_message_seal(f->message, 1, 0));
         must(sd_bus_message_rewind(f->message, true));
-        return spec_decode_update(f->message, &f->resources, &f->error);
+        return spec_decode_update(f->message, &f->resources, &f->unwatches, &f->error);
 }
 
 static void assert_refused(Fixture *f, const char *word)

@@ -4,7 +4,7 @@ import os
 import signal
 
 from .case import Case
-from .client import CONTAINER, PROPERTIES, Container, options_variant, raw
+from .client import CONTAINER, PROPERTIES, Container
 from .files import read_bytes
 
 EXEC = 'org.naive.Runc.Exec1'
@@ -33,10 +33,9 @@ class ExecCase(Case):
 
     def execute(self, container, argv, fds={}, client=None, flags=0, **options):
         client = client or container.client
-        handles = {number: index for index, number in enumerate(fds)}
-        path, = client.call(container.path, CONTAINER, 'Exec', 'aaya{uh}a{sv}',
-                            ([raw(word) for word in argv], handles, options_variant(options)), fds=tuple(fds.values()),
-                            flags=flags)
+        _, *arguments = client._arguments('', argv, fds, options)
+        path, = client.call(container.path, CONTAINER, 'Exec', 'aaya{uh}a{sv}', arguments,
+                            fds=client._passed(fds, options), flags=flags)
         return Exec(client, path)
 
     def says(self, container, script, **kwargs):

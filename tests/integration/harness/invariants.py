@@ -58,7 +58,7 @@ def descendants_of(pid):
     return found - {pid}
 
 
-MAKER, RECEIVER = 'naive-runc-make', 'naive-runc-recv'
+MAKER, RECEIVER, TELLER = 'naive-runc-make', 'naive-runc-recv', 'naive-runc-tell'
 
 
 def helper_of(service, helper):
@@ -97,6 +97,8 @@ class Prepared:
         self.pids, self.leaves, self.mounts = set(), set(), set()
         service = world.service_pid if world.service_alive() else 0
         self.helpers = {helper_of(service, MAKER), helper_of(service, RECEIVER)} - {0}
+        # one for each user who has passed a StatusFD lately (service/container/status/teller.h)
+        self.helpers |= {pid for pid, name, _, parent in processes() if name == TELLER and parent == service != 0}
         self.processes = set(self.helpers)
         self.closer = {pid for pid, name, _, parent in processes() if name == RECEIVER and parent in self.helpers}
         if len(self.closer) > 1:  # one waits for work; the others are at it

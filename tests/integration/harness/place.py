@@ -34,11 +34,11 @@ class Place:
         if not activated:
             self.start(prefix)
 
-    def start(self, prefix=()):
+    def start(self, prefix=(), pass_fds=()):
         self.log = open(f'{self.directory}/log', 'a')
         self.process = subprocess.Popen([*prefix, self.world.daemon, *self.arguments], stdin=subprocess.DEVNULL,
                                         stdout=self.log, stderr=self.log, cwd='/',
-                                        env=self.environment)
+                                        env=self.environment, pass_fds=pass_fds)
         self.log.close()
         self.world.extra.append(self.process)
         # not the one before it, whose end the bus may not have noticed yet
