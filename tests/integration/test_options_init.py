@@ -70,7 +70,7 @@ class Init(Case):
 
     def test_from_inside(self):
         """A command cannot end its PID 1 by SIGKILL, and any other signal to it comes back to the command."""
-        self.assertEqual(self.said(self.init('kill -KILL 1; trap "exit 0" TERM; kill -TERM 1; sleep 60')), '')
+        self.assertEqual(self.said(self.init('kill -KILL 1; trap "exit 0" TERM; kill -TERM 1; sleep 60 & wait')), '')
 
     def test_exec_beside(self):
         """Exec joins beside the command, and what it leaves is reaped too."""
