@@ -5,3 +5,5 @@ ROWS = [f'{letter}{number}' for letter, last in (('A', 17), ('B', 14), ('C', 9),
 ROWS += [f'E{number}' for number in (12, 15, 16, *range(22, 38))]
 
 NOT_APPLICABLE = {}
+
+ROWS += ['E13', 'E21']
