@@ -4,15 +4,12 @@ SECURITY.md's rows."""
 import os
 import re
 import shutil
-import stat
 import subprocess
 
 from harness import rootfs
 from harness.files import read, write
 from harness.hostile_case import Hostile
-from harness.world import USERS
-
-BUSYBOX = '/bin/busybox'
+from harness.world import USERS, mount
 
 
 class Roots(Hostile):
@@ -132,7 +129,7 @@ class Empty(Roots):
         self.assertIn(b'yes', container.log())
 
     def test_wrong(self):
-        """What cannot be made is named, with the reason."""
+        """E40: outside what is the container's own nothing is made; what cannot be is named, with the reason."""
         wrong = {
             "has no '/bin/new/x'": ('', '/bin/new/x', 'dir', []),
             "has no '/bin/new'": ('', '/bin/new', 'tmpfs', []),
@@ -174,7 +171,7 @@ class KeepId(Roots):
             self.assertEqual(log, '{0}\n{1}\n{0} {1}\nmine'.format(*user))
 
     def test_no_rights(self):
-        """It has no capability, cannot change its groups, and its writable bind of another's directory is no privilege."""
+        """E41: it has no capability, cannot change its groups, and its writable bind of another's directory is no privilege."""
         shared = f'{self.place}/shared'
         os.mkdir(shared)
         os.chmod(shared, 0o1777)
@@ -200,7 +197,7 @@ class KeepId(Roots):
 
 class Volatile(Roots):
     def test_written(self):
-        """The root can be written to, moved in and removed from; the tree stays as it was."""
+        """E42: the root can be written to, moved in and removed from; the tree stays as it was."""
         tree = self.tree_of('alice')
         before = sorted(os.listdir(tree))
         log = self.volatile('echo new > /etc/marker; mv /etc/marker /etc/moved; rm -r /bin/sh; mkdir -p /opt/x; rmdir /srv; '
@@ -223,6 +220,26 @@ class Volatile(Roots):
         log = self.volatile('cat /new/deep/f; ! touch /x', (source, '/new/deep', 'bind', ['ro']), ReadOnlyRoot=True)
         self.assertIn('text', log)
         self.assertFalse(os.path.exists(f'{self.rootfs}/new'))
+
+    def test_mounts_below(self):
+        """E42, A16: what a mount in the tree hides stays hidden: such a tree is refused."""
+        tree = self.tree_of('alice')
+        mount('-t', 'tmpfs', 'tmpfs', f'{tree}/srv')
+        self.addCleanup(subprocess.run, ['umount', f'{tree}/srv'], check=True)
+        with self.refused('RootfsInvalid', text='mounted in it'):
+            self.user('alice').spawn(tree, ['/bin/true'], Volatile=True)
+
+    def test_in_use(self):
+        """A14: a tree in which others have mounted proc, sys and dev runs, volatile or not, and keeps those mounts."""
+        tree = self.tree_of('alice')
+        for kind, name in (('proc', 'proc'), ('sysfs', 'sys'), ('tmpfs', 'dev')):
+            mount('-t', kind, kind, f'{tree}/{name}')
+            self.addCleanup(subprocess.run, ['umount', f'{tree}/{name}'], check=True)
+        for options in ({}, {'Volatile': True}):
+            log = self.spawn_output(['/bin/sh', '-c', 'cat /proc/self/comm; id -u; ls -d /dev/null'],
+                                    client=self.user('alice'), rootfs=tree, **options)
+            self.assertEqual(log, 'cat\n0\n/dev/null\n')
+        self.assertTrue(os.path.exists(f'{tree}/proc/1') and os.path.exists(f'{tree}/sys/kernel'))
 
     def test_size(self):
         """RootSize is the most that is written."""
