@@ -24,8 +24,8 @@ class Keys(test_naivec.Naivec):
             self.assertEqual(self.finish(pid, fd), 0)
             container = self.root.get_container('left')
             self.assertEqual(container.state, 'running')
-            container.kill()
-            container.wait()
+            container.kill()  # and it is forgotten, as what `run` attaches to is
+            self.eventually(lambda: not self.root.containers(), what='its end')
 
     def test_wrong(self):
         """What is no key is a wrong use."""
