@@ -67,6 +67,7 @@ char *content_find_path(int fd, char **ret)
         if (!path || *path != '/' || stat(path, &found) < 0 || open.st_dev != found.st_dev ||
             open.st_ino != found.st_ino)
                 return g_strdup_printf("file descriptor %d: what it has open has no path", fd);
+        close(fd);
         *ret = g_steal_pointer(&path);
         return NULL;
 }

@@ -11,5 +11,5 @@
 char *content_read(int fd, size_t max, GBytes **ret);
 /* The same as NUL-terminated words. */
 char *content_read_words(int fd, unsigned max, char ***ret);
-/* The path that `fd` has now. */
+/* The path that `fd` has now. It is closed, too. */
 char *content_find_path(int fd, char **ret);

@@ -237,8 +237,12 @@ static int run(Bwrap *bwrap)
         g_autofree char *path = NULL;
 
         if (!client || !client_passes_fds(client, g_get_prgname()) ||
-            session_make_container(client, &container, &path) != 0)
+            session_make_container(client, &container, &path) != 0) {
+                if (!bwrap->options.is_embedded)
+                        hint("nothing was run; '--embedded' does without the service, with your "
+                             "own rights");
                 return EXIT_FAILURE;
+        }
         client_end_agent(client);
         spawn_request_yield_fds(&bwrap->request);
         if (!prepare(bwrap, client, path)) {

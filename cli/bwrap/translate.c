@@ -12,6 +12,7 @@ static void set_tree(const BwrapLine *line, const BwrapCaller *caller, const Tre
         bool is_on_host = bwrap_line_has_host_network(line);
         const char *name = line->texts[TEXT_HOSTNAME];
 
+        spawn_request_set(request, SPAWN_EmptyRoot, "yes");
         spawn_request_set(request, SPAWN_ReadOnlyRoot, tree->root_is_read_only ? "yes" : "no");
         spawn_request_set(request, SPAWN_UserNamespace, "keep-id");
         spawn_request_set(request, SPAWN_Network, is_on_host ? "host" : "private");

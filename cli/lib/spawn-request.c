@@ -58,16 +58,6 @@ void spawn_request_set(SpawnRequest *request, SpawnOption option, const char *va
         spawn_request_add(request, option, value);
 }
 
-char *spawn_request_set_by_key(SpawnRequest *request, const char *key, const char *value)
-{
-        for (unsigned i = 0; i < N_SPAWN_OPTIONS; i++)
-                if (strcmp(rows[i].key, key) == 0) {
-                        spawn_request_set(request, (SpawnOption) i, value);
-                        return NULL;
-                }
-        return g_strdup_printf("this naive-runc has no %s", key);
-}
-
 bool spawn_request_has(const SpawnRequest *request, SpawnOption option)
 {
         return request->values[option] != NULL;

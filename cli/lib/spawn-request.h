@@ -33,8 +33,6 @@ bool spawn_request_is_true(const SpawnRequest *request, SpawnOption option);
  * value_parse_bool() takes, a number any text that size_parse() takes, a descriptor the path of
  * what is opened to read when the message is made. */
 void spawn_request_set(SpawnRequest *request, SpawnOption option, const char *value);
-/* The same by its name on the bus. NULL, or a text that says that there is none (free it). */
-char *spawn_request_set_by_key(SpawnRequest *request, const char *key, const char *value);
 /* The option is given, with no value so far. */
 void spawn_request_set_empty(SpawnRequest *request, SpawnOption option);
 /* Adds a value to an option that has several. */

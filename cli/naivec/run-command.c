@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/lib/values.h"
+#include "cli/naivec/host-usr.h"
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
 
@@ -16,6 +17,7 @@ enum {
         FLAG_ENV_FILE,
         FLAG_MOUNT,
         FLAG_DETACH_KEYS,
+        FLAG_HOST_USR,
 };
 
 /* The flags that `create` does not have come first, those that `exec` does not have last. */
@@ -39,6 +41,7 @@ static const Flag run_flags[] = {
          FLAG_ULIMIT},
         {"cap-drop", "CAP", "take a capability from the default set, or 'all'; may be repeated",
          FLAG_CAP_DROP},
+        {"host-usr", NULL, "no ROOTFS: a sandbox of this machine's own programs", FLAG_HOST_USR},
         {0},
 };
 
@@ -116,6 +119,9 @@ static bool take_flag(RunCommand *command, Invocation *invocation, int id, const
         case FLAG_ULIMIT:
                 wrong = more_flags_take_ulimit(&command->request, value);
                 break;
+        case FLAG_HOST_USR:
+                command->is_host_usr = true;
+                return true;
         case FLAG_CAP_DROP:
                 wrong = more_flags_take_cap_drop(&command->cap_drop, value);
                 break;
@@ -139,6 +145,23 @@ static void pass_term(RunCommand *command)
 static void take_command(RunCommand *command, const char *const *arguments)
 {
         command->argv = arguments + (g_strcmp0(arguments[0], "--") == 0);
+}
+
+/* Without ROOTFS, all arguments are the command. */
+static bool take_host_usr(RunCommand *command, Invocation *invocation)
+{
+        bool is_remote = invocation->settings.client.host || invocation->settings.client.machine;
+        g_autofree char *wrong = is_remote ? g_strdup("--host-usr is for this machine")
+                                           : host_usr_add(&command->request);
+
+        command->rootfs = g_strdup("");
+        take_command(command, (const char *const *) invocation->arguments);
+        if (!wrong && !command->argv[0])
+                wrong = g_strdup("--host-usr needs a command");
+        if (wrong)
+                invocation_usage(invocation, "%s", wrong);
+        pass_term(command);
+        return !wrong;
 }
 
 static bool take_arguments(RunCommand *command, Invocation *invocation)
@@ -182,7 +205,9 @@ static bool take_flags(RunCommand *command, Invocation *invocation)
 
 bool run_command_parse(RunCommand *command, Invocation *invocation)
 {
-        return take_flags(command, invocation) && take_arguments(command, invocation);
+        return take_flags(command, invocation) &&
+               (command->is_host_usr ? take_host_usr(command, invocation)
+                                     : take_arguments(command, invocation));
 }
 
 bool run_command_parse_exec(RunCommand *command, Invocation *invocation)

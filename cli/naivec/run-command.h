@@ -14,6 +14,7 @@ typedef struct {
         GPtrArray *file_variables; /* of --env-file */
         bool is_detached;
         DetachKeys detach_keys;
+        bool is_host_usr;
         char *rootfs;          /* absolute; NULL for `exec` */
         const char *container; /* for `exec` */
         const char *const *argv;

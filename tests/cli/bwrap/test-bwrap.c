@@ -237,9 +237,8 @@ TEST(directory)
                 g_auto(Tree) tree;
                 tree_init(&tree);
                 g_free(bwrap_translate(&trial.line, &caller, &tree, &trial.request));
-                if (spawn_request_has(&trial.request, SPAWN_WorkingDirectory))
-                        g_assert_cmpstr(g_environ_getenv(trial.line.environment, "PWD"), ==,
-                                        rows[i].pwd);
+                g_assert_true(spawn_request_has(&trial.request, SPAWN_WorkingDirectory));
+                g_assert_cmpstr(g_environ_getenv(trial.line.environment, "PWD"), ==, rows[i].pwd);
         }
 }
 
