@@ -7,8 +7,8 @@
 #include "cli/lib/spawn-request.h"
 #include "cli/naivec/invocation.h"
 
-/* The flags of the table, and after them up to 9 `more` (ended by an empty row), in `storage`. */
-#define SPAWN_FLAGS_SIZE (N_SPAWN_OPTIONS + 10)
+/* The flags of the table, and after them up to 10 `more` (ended by an empty row), in `storage`. */
+#define SPAWN_FLAGS_SIZE (N_SPAWN_OPTIONS + 11)
 const Flag *spawn_flags(Flag storage[SPAWN_FLAGS_SIZE], const Flag *more);
 
 /* Those of them that Update takes as well, and `more`. */
