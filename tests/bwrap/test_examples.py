@@ -1,0 +1,55 @@
+"""The programs of tests/examples, each with a picture and with something that is none."""
+
+import os
+import shutil
+import struct
+import subprocess
+import zlib
+
+from harness.case import Case
+from harness.files import as_user, read_bytes, write
+from harness.world import SOURCE, USERS
+
+
+def picture(width=64, height=64):
+    def chunk(kind, data):
+        return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+    rows = (b'\0' + b'\xff\x80\0' * width) * height
+    return (b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)) +
+            chunk(b'IDAT', zlib.compress(rows)) + chunk(b'IEND', b''))
+
+
+class Examples(Case):
+    def run_example(self, name, content, user):
+        if not shutil.which('gdk-pixbuf-thumbnailer'):
+            self.skipTest('gdk-pixbuf-thumbnailer is not installed')
+        directory = f'{self.world.directory}/{"alice" if user else ""}/example'
+        shutil.rmtree(directory, ignore_errors=True)
+        os.makedirs(directory)
+        write(f'{directory}/in.png', content)
+        line = [f'{SOURCE}/tests/examples/{name}', f'{directory}/in.png', f'{directory}/out.png']
+        if user:
+            os.chown(directory, USERS[user], USERS[user])
+            line = [*as_user(USERS[user]), *line]
+        environment = dict(os.environ, PATH=f'{self.world.build}/cli:/usr/bin:/bin')
+        done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, cwd='/', env=environment)
+        out = f'{directory}/out.png'
+        return done, read_bytes(out) if os.path.exists(out) else b''
+
+    def check(self, name, user=None):
+        done, thumbnail = self.run_example(name, picture(), user)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(struct.unpack('>II', thumbnail[16:24]), (32, 32))
+        if b'Usage' in read_bytes(f'{SOURCE}/tests/examples/{name}'):
+            self.assertIn(b'CPUUsage', done.stdout)
+        done, thumbnail = self.run_example(name, b'no picture', user)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(thumbnail, b'')
+
+    def test_python(self):
+        """Python with Gio, as root."""
+        self.check('thumbnail.py')
+
+    def test_shell(self):
+        """A shell with naivec, as an ordinary user."""
+        self.check('thumbnail.sh', 'alice')
