@@ -1,9 +1,13 @@
 """What naive-bwrap does in its own way: refusals, who may, its parent's end; and naivec run --host-usr."""
 
+import fcntl
 import json
 import os
+import pty
 import signal
+import struct
 import subprocess
+import termios
 
 from harness.files import as_user
 from harness.world import USERS
@@ -50,6 +54,25 @@ class Ours(SideCase):
             parent.wait()
             parent.stdout.close()
         self.eventually(lambda: not self.root.containers(), 15, 'the end of the container')
+
+    def test_terminal(self):
+        """On a terminal the command has one of its own, of the same size; Ctrl-C gets there."""
+        line = f'{self.world.build}/cli/naive-bwrap {TREE} --unshare-all sh -c'.split()
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('HHHH', 33, 77, 0, 0))
+        process = subprocess.Popen([*as_user(USERS['alice']), *line, 'stty size; tty; echo ready; sleep 60'], cwd='/',
+                                   stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+                                   preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        os.close(theirs)
+        try:
+            said = self.expect(ours, b'ready\r\n')
+            self.assertIn(b'33 77\r\n/dev/pts/0\r\n', said)
+            os.write(ours, b'\x03')
+            self.assertEqual(process.wait(20), 130)
+        finally:
+            process.kill()
+            process.wait()
+            os.close(ours)
 
     def test_status_lines(self):
         """--json-status-fd has a line for the begin, with the pid on the host, and one for the end."""
