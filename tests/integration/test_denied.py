@@ -54,7 +54,7 @@ class Denied(Case):
         container = self.root.spawn(self.rootfs, ['/bin/inside', 'calls'], SeccompLog=True)
         self.assertEqual(container.wait(100), ('success', 0))
         self.assertEqual(container.log().decode(), plain)
-        for call in ('mount', 'unshare', 'io_setup', 'ptrace', 'unknown'):
+        for call in ('mount', 'unshare', 'io_setup', 'keyctl', 'unknown'):
             self.until(seen, container.path, 1, call)
         self.assertEqual(self.count(seen, container.path, 'getpid'), 0)
 
