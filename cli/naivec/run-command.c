@@ -192,6 +192,7 @@ static bool take_flags(RunCommand *command, Invocation *invocation)
         *command = (RunCommand){0};
         detach_keys_parse(&command->detach_keys, DETACH_KEYS_DEFAULT);
         spawn_request_init(&command->request);
+        command->is_auto = !invocation->settings.client.is_embedded || geteuid() == 0;
         command->file_variables = g_ptr_array_new_with_free_func(g_free);
         while ((id = invocation_next(invocation, &value)) != FLAG_END)
                 if (id == FLAG_STOP || !take_flag(command, invocation, id, value))
@@ -222,6 +223,16 @@ bool run_command_parse_exec(RunCommand *command, Invocation *invocation)
         return command->argv[0];
 }
 
+/* Not in a container that is there already: whose ids it has is not known here. */
+static bool has_private_ids(const RunCommand *command)
+{
+        const GPtrArray *mode = command->request.values[SPAWN_UserNamespace];
+
+        if (command->container)
+                return false;
+        return mode ? g_str_equal(mode->pdata[mode->len - 1], "auto") : command->is_auto;
+}
+
 void run_command_attach(RunCommand *command)
 {
         SpawnRequest *request = &command->request;
@@ -233,7 +244,10 @@ void run_command_attach(RunCommand *command)
                 spawn_request_set(request, SPAWN_Remove, "yes");
         spawn_request_set(request, SPAWN_WatchBus, "yes");
         for (int fd = 0; !run_command_has_terminal(command) && fd <= 2; fd++)
-                spawn_request_add_fd(request, fd, fd);
+                spawn_request_add_fd(
+                        request,
+                        standard_stream_open_up(&command->streams, fd, has_private_ids(command)),
+                        fd);
         pass_term(command);
 }
 

@@ -7,6 +7,7 @@
 #include "cli/lib/spawn-request.h"
 #include "cli/naivec/more-flags.h"
 #include "cli/naivec/spawn-flags.h"
+#include "cli/naivec/standard-streams.h"
 
 typedef struct {
         SpawnRequest request;
@@ -15,6 +16,8 @@ typedef struct {
         bool is_detached;
         DetachKeys detach_keys;
         bool is_host_usr;
+        bool is_auto; /* the user namespace, unless a flag says more */
+        StandardStreams streams;
         char *rootfs;          /* absolute; NULL for `exec` */
         const char *container; /* for `exec` */
         const char *const *argv;

@@ -104,7 +104,10 @@ static int run_attached(Invocation *invocation, RunCommand *command)
         session_forward_signals(session);
         if (run_command_has_terminal(command))
                 status = session_attach(session, run_command_terminal_options(command));
-        return status != 0 ? status : session_run(session, true);
+        if (status == 0)
+                status = session_run(session, true);
+        standard_streams_finish(&command->streams);
+        return status;
 }
 
 int verb_run(Invocation *invocation)

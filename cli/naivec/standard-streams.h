@@ -1,0 +1,24 @@
+#pragma once
+
+/* Lets a command open its standard streams by name as well (/dev/stdout, /proc/self/fd/1). The
+ * kernel judges such an open anew, by ids of the container's private range, so neither the pipes
+ * nor the files of the caller would let it. Called by `run` and `exec` before the request, and
+ * again after the end. */
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+typedef struct {
+        pid_t carriers[3]; /* of each stream: who carries bytes between it and the command; 0:
+                              nobody */
+        int pipes[3];      /* the command's ends, if so */
+} StandardStreams;
+
+/* Stream `number` as the command is to have it: a pipe may be opened by everybody who can name it,
+ * which nobody else can. If `carries`, what would not let the command open it gets a pipe of ours
+ * before it. Returns the fd to pass: `number`, or a new one above 2. */
+int standard_stream_open_up(StandardStreams *streams, int number, bool carries);
+
+/* After the command's end, and with no copy of what was passed left: all output is where it belongs
+ * on return. */
+void standard_streams_finish(StandardStreams *streams);
