@@ -54,6 +54,7 @@ CONTAINER_METHODS = {
 EXEC_STATES = ('running', 'paused', 'stopped')
 EXEC_METHODS = {
     'Kill': (('i', (23,)), states(stopped=WRONG)),
+    'Update': (('a{sv}', ({},)), states(stopped=WRONG)),
     'Wait': (NOTHING, states(running=WAITS, paused=WAITS)),
     'Attach': (('a{sv}', ({},)), ALWAYS),  # nobody could attach before it began
     'ResizeTerminal': (('qq', (24, 80)), TERMINAL),
@@ -94,7 +95,7 @@ PROPERTIES_OF = {
     CONTAINER: {'Id': str, 'OwnerUID': int, 'ControlGroup': str, 'CreatedUSec': int, 'State': str, 'Pid': int,
                 'StartedUSec': int, 'ExitedUSec': int, 'Result': str, 'ExitCode': int, 'LimitHit': str, 'OOMKills': int,
                 'MemoryMax': int, 'Deviations': list, 'Usage': dict, 'Labels': dict},
-    EXEC: {'Pid': int, 'State': str, 'Result': str, 'ExitCode': int},
+    EXEC: {'Pid': int, 'State': str, 'Result': str, 'ExitCode': int, 'Usage': dict},
 }
 
 
