@@ -319,7 +319,7 @@ class Idle(Case):
     def test_no_wake_up(self):
         """While fifty containers do nothing, with a client that listens and a trigger for pressure, the service does
         nothing either: it is on no processor for ten seconds."""
-        place = Place(self, 'idle')
+        place = Place(self, 'quiet')
         place.client.containers()
         place.client.subscribe(CONTAINER)
         containers = [place.client.spawn(self.rootfs, ['/bin/sleep', '1000']) for _ in range(50)]
