@@ -1,48 +1,12 @@
-"""Roots without an image: empty and volatile ones, what Mounts makes in them, and the caller's own ids. The ids are
-SECURITY.md's rows."""
+"""Roots without an image: empty and volatile ones, what Mounts makes in them, and the caller's own ids."""
 
 import os
-import re
-import shutil
 import subprocess
 
 from harness import rootfs
 from harness.files import read, write
-from harness.hostile_case import Hostile
+from harness.roots_case import Roots
 from harness.world import USERS, mount
-
-
-class Roots(Hostile):
-    def setUp(self):
-        super().setUp()
-        self.place = f'{self.world.directory}/roots'
-        os.mkdir(self.place)
-        os.chmod(self.place, 0o755)
-        self.addCleanup(shutil.rmtree, self.place)
-
-    def tools(self):
-        """Mounts by which an empty root has a shell."""
-        return [(self.rootfs + '/bin', '/bin', 'bind', ['ro'])]
-
-    def empty(self, script, *mounts, client=None, fds={}, **options):
-        """What a shell says in an empty root with these mounts; it must succeed."""
-        options.setdefault('EmptyRoot', True)
-        return self.said((client or self.root).spawn('', ['/bin/sh', '-c', script], fds=fds,
-                                                     Mounts=[*self.tools(), *mounts], **options))
-
-    def volatile(self, script, *mounts, client=None, tree=None, **options):
-        return self.spawn_output(['/bin/sh', '-c', script], client=client, rootfs=tree, Volatile=True, Mounts=mounts,
-                                 **options)
-
-    def home(self, name, files=()):
-        path = f'{self.world.directory}/{name}/own'
-        os.mkdir(path)
-        self.addCleanup(shutil.rmtree, path, True)
-        for file, (mode, text) in dict(files).items():
-            write(f'{path}/{file}', text)
-            os.chmod(f'{path}/{file}', mode)
-        rootfs.chown_tree(path, USERS[name], USERS[name])
-        return path
 
 
 class Empty(Roots):
@@ -128,18 +92,6 @@ class Empty(Roots):
         self.assertEqual(container.wait(), ('success', 0))
         self.assertIn(b'yes', container.log())
 
-    def test_wrong(self):
-        """E40: outside what is the container's own nothing is made; what cannot be is named, with the reason."""
-        wrong = {
-            "has no '/bin/new/x'": ('', '/bin/new/x', 'dir', []),
-            "has no '/bin/new'": ('', '/bin/new', 'tmpfs', []),
-            "its '/bin/sh' is there already": ('elsewhere', '/bin/sh', 'symlink', []),
-            "its '/bin/busybox' is not a directory": ('', '/bin/busybox', 'dir', []),
-            "its '/bin' is a directory": ('x', '/bin', 'data', []),
-        }
-        for text, mount in wrong.items():
-            with self.refused('MountInvalid', text=text):
-                self.root.spawn('', ['/bin/true'], Mounts=[*self.tools(), mount], EmptyRoot=True)
 
 
 class KeepId(Roots):
@@ -170,19 +122,6 @@ class KeepId(Roots):
                              client=self.user('alice'), UserNamespace='keep-id', User=user)
             self.assertEqual(log, '{0}\n{1}\n{0} {1}\nmine'.format(*user))
 
-    def test_no_rights(self):
-        """E41: it has no capability, cannot change its groups, and its writable bind of another's directory is no privilege."""
-        shared = f'{self.place}/shared'
-        os.mkdir(shared)
-        os.chmod(shared, 0o1777)
-        log = self.empty('grep -E "CapEff|CapPrm|CapAmb|NoNewPrivs" /p/self/status; cat /p/self/setgroups; touch /s/x',
-                         ('', '/p', 'proc', []), (shared, '/s', 'bind', []), client=self.user('alice'),
-                         UserNamespace='keep-id')
-        self.assertEqual(re.findall(r'Cap\w+:\t(\w+)', log), ['0' * 16] * 3)
-        self.assertIn('NoNewPrivs:\t1', log)
-        self.assertIn('deny', log)
-        self.assertEqual(os.stat(f'{shared}/x').st_uid, USERS['alice'])
-
     def test_image(self):
         """It works with a root tree as well."""
         self.assertEqual(self.spawn_output(['/bin/sh', '-c', 'id -u; cat /etc/marker'], client=self.user('alice'),
@@ -196,24 +135,6 @@ class KeepId(Roots):
 
 
 class Volatile(Roots):
-    def test_written(self):
-        """E42: the root can be written to, moved in and removed from; the tree stays as it was."""
-        tree = self.tree_of('alice')
-        before = sorted(os.listdir(tree))
-        log = self.volatile('echo new > /etc/marker; mv /etc/marker /etc/moved; rm -r /bin/sh; mkdir -p /opt/x; rmdir /srv; '
-                            'mkdir /srv; ls /etc; id -u', client=self.user('alice'), tree=tree)
-        self.assertEqual(log, 'moved\n0\n')
-        self.assertEqual(sorted(os.listdir(tree)), before)
-        self.assertEqual(read(f'{tree}/etc/marker'), 'this is the rootfs\n')
-
-    def tree_of(self, name):
-        path = f'{self.world.directory}/{name}/volatile'
-        rootfs.make(path, None, USERS[name], USERS[name])
-        os.makedirs(f'{path}/srv', exist_ok=True)
-        os.chown(f'{path}/srv', USERS[name], USERS[name])
-        self.addCleanup(shutil.rmtree, path, True)
-        return path
-
     def test_read_only(self):
         """With ReadOnlyRoot only the service writes: it makes mount points."""
         source = self.home('alice', {'f': (0o644, 'text')})
@@ -221,17 +142,9 @@ class Volatile(Roots):
         self.assertIn('text', log)
         self.assertFalse(os.path.exists(f'{self.rootfs}/new'))
 
-    def test_mounts_below(self):
-        """E42, A16: what a mount in the tree hides stays hidden: such a tree is refused."""
-        tree = self.tree_of('alice')
-        mount('-t', 'tmpfs', 'tmpfs', f'{tree}/srv')
-        self.addCleanup(subprocess.run, ['umount', f'{tree}/srv'], check=True)
-        with self.refused('RootfsInvalid', text='mounted in it'):
-            self.user('alice').spawn(tree, ['/bin/true'], Volatile=True)
-
     def test_in_use(self):
         """A14: a tree in which others have mounted proc, sys and dev runs, volatile or not, and keeps those mounts."""
-        tree = self.tree_of('alice')
+        tree = self.own_tree('alice')
         for kind, name in (('proc', 'proc'), ('sysfs', 'sys'), ('tmpfs', 'dev')):
             mount('-t', kind, kind, f'{tree}/{name}')
             self.addCleanup(subprocess.run, ['umount', f'{tree}/{name}'], check=True)
@@ -248,7 +161,7 @@ class Volatile(Roots):
 
     def test_others_files(self):
         """What is another's is read as ever, and cannot be changed."""
-        tree = self.tree_of('alice')
+        tree = self.own_tree('alice')
         os.chown(f'{tree}/etc/marker', 0, 0)
         log = self.volatile('cat /etc/marker; echo x >> /etc/marker || echo refused; rm -f /etc/marker || echo kept',
                             client=self.user('alice'), tree=tree)

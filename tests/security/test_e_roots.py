@@ -1,0 +1,75 @@
+"""Rows E40 to E42: empty and volatile roots, and a caller's own ids."""
+
+import os
+import re
+import subprocess
+
+from harness.files import read
+from harness.roots_case import Roots
+from harness.world import USERS, mount
+
+
+class Empty(Roots):
+    def test_wrong(self):
+        """E40: outside what is the container's own nothing is made; what cannot be is named, with the reason."""
+        wrong = {
+            "has no '/bin/new/x'": ('', '/bin/new/x', 'dir', []),
+            "has no '/bin/new'": ('', '/bin/new', 'tmpfs', []),
+            "its '/bin/sh' is there already": ('elsewhere', '/bin/sh', 'symlink', []),
+            "its '/bin/busybox' is not a directory": ('', '/bin/busybox', 'dir', []),
+            "its '/bin' is a directory": ('x', '/bin', 'data', []),
+        }
+        for text, mount in wrong.items():
+            with self.refused('MountInvalid', text=text):
+                self.root.spawn('', ['/bin/true'], Mounts=[*self.tools(), mount], EmptyRoot=True)
+
+    def test_of_others(self):
+        """E40: in a tree that a caller binds, to write, nothing is made, whoever may write there; also beside a swap."""
+        source = self.home('alice', {'f': (0o644, 'text')})
+        os.mkdir(f'{source}/d')
+        os.mkdir(f'{source}/e')
+        wanted = [('', '/w/d/new', 'dir', []), ('x', '/w/d/new', 'data', []), ('f', '/w/d/new', 'symlink', []),
+                  ('', '/w/d/new', 'tmpfs', []), ('', '/w/d/new/deep', 'tmpfs', [])]
+        with self.swapping(f'{source}/d', f'{source}/e'):
+            for number, one in enumerate(wanted * 4):
+                user = ('root', 'alice')[number % 2]
+                with self.refused('MountInvalid'):
+                    (self.root if user == 'root' else self.user(user)).spawn(
+                        '', ['/bin/true'], EmptyRoot=True, Mounts=[*self.tools(), (source, '/w', 'bind', []), one])
+        self.assertEqual(sorted(os.listdir(source)), ['d', 'e', 'f'])
+        self.assertEqual(os.listdir(f'{source}/d') + os.listdir(f'{source}/e'), [])
+
+
+class KeepId(Roots):
+    def test_no_rights(self):
+        """E41: it has no capability, cannot change its groups, and its writable bind of another's directory is no privilege."""
+        shared = f'{self.place}/shared'
+        os.mkdir(shared)
+        os.chmod(shared, 0o1777)
+        log = self.empty('grep -E "CapEff|CapPrm|CapAmb|NoNewPrivs" /p/self/status; cat /p/self/setgroups; touch /s/x',
+                         ('', '/p', 'proc', []), (shared, '/s', 'bind', []), client=self.user('alice'),
+                         UserNamespace='keep-id')
+        self.assertEqual(re.findall(r'Cap\w+:\t(\w+)', log), ['0' * 16] * 3)
+        self.assertIn('NoNewPrivs:\t1', log)
+        self.assertIn('deny', log)
+        self.assertEqual(os.stat(f'{shared}/x').st_uid, USERS['alice'])
+
+
+class Volatile(Roots):
+    def test_written(self):
+        """E42: the root can be written to, moved in and removed from; the tree stays as it was."""
+        tree = self.own_tree('alice')
+        before = sorted(os.listdir(tree))
+        log = self.volatile('echo new > /etc/marker; mv /etc/marker /etc/moved; rm -r /bin/sh; mkdir -p /opt/x; rmdir /srv; '
+                            'mkdir /srv; ls /etc; id -u', client=self.user('alice'), tree=tree)
+        self.assertEqual(log, 'moved\n0\n')
+        self.assertEqual(sorted(os.listdir(tree)), before)
+        self.assertEqual(read(f'{tree}/etc/marker'), 'this is the rootfs\n')
+
+    def test_mounts_below(self):
+        """E42, A16: what a mount in the tree hides stays hidden: such a tree is refused."""
+        tree = self.own_tree('alice')
+        mount('-t', 'tmpfs', 'tmpfs', f'{tree}/srv')
+        self.addCleanup(subprocess.run, ['umount', f'{tree}/srv'], check=True)
+        with self.refused('RootfsInvalid', text='mounted in it'):
+            self.user('alice').spawn(tree, ['/bin/true'], Volatile=True)
