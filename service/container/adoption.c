@@ -7,11 +7,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "service/cgroup/stats.h"
 #include "service/spec/error.h"
 #include "service/util/fd.h"
 #include "service/util/proc.h"
 
-#define FDS_LOOKED_AT 256u /* a container must not make a start of the service long by many */
+/* A container must not make a start of the service long by many. */
+#define FDS_LOOKED_AT       256u
+#define PROCESSES_LOOKED_AT 32u
 
 /* The other end of the container's pipe, through any fd of its process that is this pipe and no
  * other. */
@@ -41,6 +44,19 @@ static int find_pipe(pid_t pid, uint64_t inode)
         return -1;
 }
 
+/* With `Init` PID 1 has no pipe any more, and whatever writes to it is another process. */
+static int find_pipe_in(const Cgroup *cgroup, pid_t first, uint64_t inode)
+{
+        g_autoptr(GArray) pids = g_array_new(false, false, sizeof(pid_t));
+        int found = find_pipe(first, inode);
+
+        if (found < 0)
+                cgroup_list_processes(cgroup, PROCESSES_LOOKED_AT, pids);
+        for (guint i = 0; i < pids->len && found < 0; i++)
+                found = find_pipe(g_array_index(pids, pid_t, i), inode);
+        return found;
+}
+
 /* Is it surely the process that the record tells of? Its number may be another's by now, so the
  * pidfd comes first: what is checked afterwards is true of what it holds as long as that lives. */
 bool adoption_find(CgroupTree *cgroups, IdRanges *ranges, const ContainerInfo *info,
@@ -60,9 +76,11 @@ bool adoption_find(CgroupTree *cgroups, IdRanges *ranges, const ContainerInfo *i
         if (!cgroup_open(cgroups, info->owner, info->serial, &cgroup, error) ||
             !id_map_adopt(ranges, info->id_base, info->owner, &map, error))
                 return false;
+        int source =
+                info->pipe && !info->terminal ? find_pipe_in(cgroup, info->pid, info->pipe) : -1;
         *ret = (ContainerAdoption){
                 .pidfd = steal_fd(&pidfd),
-                .source = info->pipe && !info->terminal ? find_pipe(info->pid, info->pipe) : -1,
+                .source = source,
                 .cgroup = g_steal_pointer(&cgroup),
                 .map = map,
         };

@@ -147,6 +147,12 @@ static const ArgumentRule usual_rules[] = {
          .without = NET_ADMIN},
         {"setsockopt", OTHERWISE, ALLOW},
 
+        /* A filter of one's own may be added, but none that asks a supervisor: its answer "go on"
+         * would stand in the place of ours where ours asks the service (SeccompLog) and that has
+         * ended. EBUSY is what the kernel says where there is a supervisor already. */
+        {"seccomp", {{LOW(1), NONE_OF(SECCOMP_FILTER_FLAG_NEW_LISTENER)}}, ALLOW},
+        {"seccomp", OTHERWISE, REFUSE(EBUSY)},
+
         /* The limit of core dumps stays 1: with any other number, 0 included, a crash starts the
          * host's handler (settle.c). Whoever may set it today may lower it, and asks for what holds
          * anyway: no core. So the call does nothing and succeeds; gpg, ssh-agent and su end if it

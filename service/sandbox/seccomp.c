@@ -53,10 +53,10 @@ static const char *const allowed[] = {
         "mq_unlink", "msgctl", "msgget", "msgrcv", "msgsnd", "recvfrom", "recvmmsg", "recvmsg",
         "semctl", "semget", "semop", "semtimedop", "sendmmsg", "sendmsg", "sendto", "shmat", "shmctl", "shmdt", "shmget", "shutdown",
         /* memory */
-        "brk", "cachestat", "get_mempolicy", "madvise", "mbind", "membarrier", "memfd_create", "memfd_secret", "mincore",
+        "brk", "cachestat", "get_mempolicy", "madvise", "membarrier", "memfd_create", "memfd_secret", "mincore",
         "mlock", "mlock2", "mlockall", "mmap", "mprotect", "mremap", "mseal", "msync", "munlock",
         "munlockall", "munmap", "pkey_alloc", "pkey_free", "pkey_mprotect", "remap_file_pages",
-        "set_mempolicy", "set_mempolicy_home_node",
+        "set_mempolicy",
         /* processes, threads, signals; clone is decided by its flags */
         "arch_prctl", "capget", "capset", "execve", "execveat", "exit", "exit_group", "fork",
         "futex", "futex_requeue", "futex_wait", "futex_waitv", "futex_wake", "get_robust_list",
@@ -81,7 +81,7 @@ static const char *const allowed[] = {
         "timer_gettime", "timer_settime", "times",
         /* facts about the machine, and restrictions that a process puts on itself */
         "getrandom", "landlock_add_rule", "landlock_create_ruleset", "landlock_restrict_self",
-        "seccomp", "sysinfo", "uname",
+        "sysinfo", "uname",
         /* the same in the words of other architectures; libseccomp knows which apply */
         "_llseek", "_newselect", "arm_fadvise64_64", "arm_sync_file_range", "cacheflush", "chown32",
         "clock_getres_time64", "clock_gettime64", "clock_nanosleep_time64", "fadvise64_64",
@@ -126,8 +126,9 @@ static const char *const refused[] = {
         "finit_module", "init_module", "ioperm", "iopl", "kexec_file_load", "kexec_load",
         "query_module", "quotactl", "quotactl_fd", "reboot", "setdomainname", "sethostname",
         "settimeofday", "stime", "swapoff", "swapon", "syslog", "vhangup",
-        /* moves the memory of other processes to another NUMA node */
-        "migrate_pages", "move_pages",
+        /* move the memory of other processes to another NUMA node, or give each page of a file a
+         * policy, whose memory no cgroup counts */
+        "mbind", "migrate_pages", "move_pages", "set_mempolicy_home_node",
         /* old, unused and little looked at; modify_ldt and vm86 serve 16-bit programs */
         "_sysctl", "get_kernel_syms", "lookup_dcookie", "modify_ldt", "nfsservctl", "subpage_prot",
         "sysfs", "uselib", "ustat", "vm86", "vm86old",
@@ -150,7 +151,8 @@ static const struct {
         {CAPABILITY(SYS_PTRACE), (const char *const[]) {
                 "kcmp", "process_madvise", NULL}},
         {CAPABILITY(DAC_READ_SEARCH), (const char *const[]) {"open_by_handle_at", NULL}},
-        {CAPABILITY(SYS_NICE), (const char *const[]) {"migrate_pages", "move_pages", NULL}},
+        {CAPABILITY(SYS_NICE), (const char *const[]) {
+                "mbind", "migrate_pages", "move_pages", "set_mempolicy_home_node", NULL}},
         {CAPABILITY(SYS_TIME), (const char *const[]) {
                 "clock_settime", "clock_settime64", "settimeofday", "stime", NULL}},
         {CAPABILITY(SYS_MODULE), (const char *const[]) {

@@ -57,7 +57,8 @@ void verdict_let_ask(struct sock_filter *code, size_t n)
 {
         for (size_t i = 0; i < n; i++)
                 if (code[i].code == (BPF_RET | BPF_K) &&
-                    (code[i].k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO)
+                    (code[i].k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO &&
+                    code[i].k & SECCOMP_RET_DATA) /* "0" is no refusal */
                         code[i].k = SECCOMP_RET_USER_NOTIF;
 }
 

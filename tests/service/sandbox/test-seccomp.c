@@ -54,12 +54,14 @@ static const char *const forbidden[] = {
         "nfsservctl", "acct", "swapon", "swapoff", "reboot", "syslog", "settimeofday",
         "clock_settime", "quotactl", "quotactl_fd", "lookup_dcookie", "iopl", "ioperm", "vhangup",
         "uselib", "ustat", "sysfs", "_sysctl", "modify_ldt", "sethostname", "setdomainname",
-        "fanotify_init", "fanotify_mark", "migrate_pages", "move_pages",
+        "fanotify_init", "fanotify_mark", "mbind", "migrate_pages", "move_pages",
+        "set_mempolicy_home_node",
 };
 /* clang-format on */
 
 /* Decided by an argument, each with a test of its own; clone3 by default. */
-static const char *const conditional[] = {"clone", "ioctl", "socket", "socketpair", "personality"};
+static const char *const conditional[] = {"clone",      "ioctl",       "socket",
+                                          "socketpair", "personality", "seccomp"};
 
 /* Never implemented by the kernel, or not on every one and of the whole machine: ENOSYS. */
 /* clang-format off */
@@ -817,6 +819,20 @@ TEST(set_id_differs_in_nothing_else)
                 g_assert_cmphex(decision, ==, expected);
                 g_assert_cmphex(foreign, ==, SECCOMP_RET_KILL_PROCESS);
         }
+}
+
+/* A filter that is added has no supervisor: nobody inside answers in the place of the service. */
+TEST(supervisors)
+{
+        static const uint64_t refused[] = {SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                                           SECCOMP_FILTER_FLAG_NEW_LISTENER |
+                                                   SECCOMP_FILTER_FLAG_TSYNC,
+                                           SECCOMP_FILTER_FLAG_NEW_LISTENER | HIGH_BIT, UINT64_MAX};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(refused); i++)
+                g_assert_cmphex(decide_native(SYS_seccomp, 1, refused[i]), ==, REFUSED(EBUSY));
+        g_assert_cmphex(decide_native(SYS_seccomp, 1, 0), ==, ALLOWED);
+        g_assert_cmphex(decide_native(SYS_seccomp, 1, SECCOMP_FILTER_FLAG_TSYNC), ==, ALLOWED);
 }
 
 /* ---- what capabilities open ---- */
