@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -95,6 +96,21 @@ static int make_room(const ApartWork *work)
                        : -1;
 }
 
+/* What the lower tree's mount does not let be executed, or give rights, the overlay does not
+ * either.
+ */
+static uint64_t layered_attributes(const ApartWork *work)
+{
+        struct statvfs lower = {0};
+        uint64_t attributes = work->attributes;
+
+        if (fstatvfs(work->mount, &lower) < 0 || lower.f_flag & ST_NOEXEC)
+                attributes |= MOUNT_ATTR_NOEXEC;
+        if (lower.f_flag & ST_NOSUID)
+                attributes |= MOUNT_ATTR_NOSUID;
+        return attributes;
+}
+
 /* Attached for this, for before Linux 6.15 an overlay takes no layer that is not. What the lower
  * tree says of other directories, or of where a file's content is, counts for nothing: its author
  * is not trusted. */
@@ -113,7 +129,7 @@ static int make_layered(const ApartWork *work)
                                set_option(fs, "workdir", workdir) &&
                                set_option(fs, "redirect_dir", "nofollow") &&
                                set_option(fs, "metacopy", "off") && set_option(fs, "index", "off")
-                       ? finish(fs, work->attributes)
+                       ? finish(fs, layered_attributes(work))
                        : -1;
 }
 

@@ -118,13 +118,15 @@ class Init(Case):
         self.assertEqual((done.stdout, done.returncode), (b'naive-init\n', 134), done.stderr)
 
     def test_after_restart(self):
-        """The next service hands signals to the same PID 1, and knows its end."""
+        """The next service hands signals to the same PID 1, goes on with the output, and knows its end."""
         place = Place(self, 'init-restart')
-        container = place.client.spawn(self.rootfs, ['/bin/sh', '-c', 'trap "echo got; exit 7" TERM; echo on; '
-                                                     'while :; do sleep 0.05; done'], Init=True)
-        self.eventually(lambda: container.log() == b'on\n', timeout=20)
+        container = place.client.spawn(self.rootfs, ['/bin/sh', '-c', 'trap "echo got; exit 7" TERM; '
+                                                     'while :; do echo on; sleep 0.05; done'], Init=True)
+        self.eventually(lambda: b'on' in container.log(), timeout=20)
         place.process.send_signal(signal.SIGTERM)
         place.process.wait(timeout=20)
         place.start()
+        before = len(container.log())
+        self.eventually(lambda: len(container.log()) > before + 100, timeout=20, what='output after the restart')
         container.kill(signal.SIGTERM)
         self.assertIn(container.wait(), (('exit-code', 7), ('unknown', 0)))

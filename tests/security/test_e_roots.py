@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 
+from harness.client import GLib, raw
 from harness.files import read
 from harness.roots_case import Roots
 from harness.world import USERS, mount
@@ -40,6 +41,17 @@ class Empty(Roots):
         self.assertEqual(os.listdir(f'{source}/d') + os.listdir(f'{source}/e'), [])
 
 
+class Terminals(Roots):
+    def test_in_place_of_ptmx(self):
+        """E40: a file of the caller's, bound on the name by which a terminal is made, does not become one."""
+        mounts = [*self.tools(), ('', '/dev', 'dev', []), (f'{self.rootfs}/etc/marker', '/dev/pts/ptmx', 'bind', [])]
+        with self.refused('SetupFailed', text='terminal'):
+            self.root.spawn('', ['/bin/true'], EmptyRoot=True, Mounts=mounts, Terminal=True)
+        container = self.root.spawn('', ['/bin/sleep', '60'], EmptyRoot=True, Mounts=mounts)
+        with self.refused('SetupFailed', text='terminal'):
+            container.call('Exec', 'aaya{uh}a{sv}', ([raw('/bin/true')], {}, {'Terminal': GLib.Variant('b', True)}))
+
+
 class KeepId(Roots):
     def test_no_rights(self):
         """E41: it has no capability, cannot change its groups, and its writable bind of another's directory is no privilege."""
@@ -73,3 +85,13 @@ class Volatile(Roots):
         self.addCleanup(subprocess.run, ['umount', f'{tree}/srv'], check=True)
         with self.refused('RootfsInvalid', text='mounted in it'):
             self.user('alice').spawn(tree, ['/bin/true'], Volatile=True)
+
+    def test_noexec(self):
+        """E42: what a mount of the host's does not let anybody execute is not executed."""
+        tree = f'{self.place}/noexec'
+        os.mkdir(tree)
+        mount('-t', 'tmpfs', '-o', 'noexec,mode=755', 'tmpfs', tree)
+        self.addCleanup(subprocess.run, ['umount', tree], check=True)
+        subprocess.run(['cp', '-a', f'{self.rootfs}/.', tree], check=True)
+        with self.refused('CommandNotExecutable'):
+            self.root.spawn(tree, ['/bin/true'], Volatile=True)

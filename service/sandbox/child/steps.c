@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/if.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
@@ -17,6 +18,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -191,15 +193,34 @@ bool steps_open_stdio(int dev)
         return true;
 }
 
+/* The service trusts what it gets as a terminal: nothing that is mounted on the name in devpts, a
+ * file of the caller's, may come in its place. In a devpts nobody but the kernel makes names. */
+static int open_ptmx(int pts)
+{
+        struct open_how how = {.flags = O_RDWR | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW,
+                               .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS};
+        int dir = pts >= 0 ? pts
+                           : (int) syscall(SYS_openat, AT_FDCWD, "/dev/pts",
+                                           O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        struct statfs fs;
+        int master;
+
+        if (dir < 0 || syscall(SYS_fstatfs, dir, &fs) < 0)
+                return -1;
+        errno = ENODEV;
+        if (fs.f_type != DEVPTS_SUPER_MAGIC)
+                return -1;
+        master = (int) syscall(SYS_openat2, dir, "ptmx", &how, sizeof how);
+        if (dir != pts)
+                root_close(dir);
+        return master;
+}
+
 /* The container's own terminal, made in its own devpts; the peer is opened through the master,
  * never by a name inside the tree. Returns the master, -1 on failure. */
 int steps_open_terminal(const ProcessAttributes *attributes, int pts)
 {
-        int unlock = 0;
-        int master = (int) syscall(SYS_openat, pts < 0 ? AT_FDCWD : pts,
-                                   pts < 0 ? "/dev/pts/ptmx" : "ptmx",
-                                   O_RDWR | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW);
-        int slave;
+        int unlock = 0, master = open_ptmx(pts), slave;
 
         if (master < 0 || ioctl(master, TIOCSPTLCK, &unlock) < 0)
                 return -1;
