@@ -128,6 +128,7 @@ class Restart(Naivec):
         process = self.start(f'--address={place.bus.address}', 'logs', '-f', 'ticks', stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, bufsize=0)
         self.assertEqual(process.stdout.readline(), b'tick 1\n')
+        time.sleep(0.3)  # records are written a little later
         place.process.send_signal(number)
         place.process.wait(timeout=10)
         time.sleep(0.3)

@@ -76,14 +76,32 @@ class Links(Trees):
             'socket': listen,
             'device': lambda path: os.mknod(path, 0o020666, os.makedev(1, 3)),
         }
+        # a link in place of /tmp counts inside the root, where '../../canary' is missing
+        inside = ('link up', 'link within')
         for name in ('proc', 'sys', 'dev', 'tmp'):
             for kind, make in makers.items():
+                if name == 'tmp' and kind in inside:
+                    continue
                 with self.subTest(name=name, kind=kind):
                     path = self.make(without=(name,))
                     make(f'{path}/{name}')
                     before = rootfs.fingerprint(path)
                     self.bad(path, f"its '{name}' is not a directory but")
                     self.assertEqual(rootfs.fingerprint(path), before)
+
+    def test_tmp_is_a_link(self):
+        """A2 A3: a link in place of /tmp leads inside the root alone, and what it leads to there gets the mount, or nothing."""
+        canary = rootfs.fingerprint(self.world.canary)
+        for target, where in (('etc', '/etc'), ('../../etc/../etc', '/etc'), ('../../canary', None)):
+            with self.subTest(target=target):
+                path = self.make(without=('tmp',))
+                os.symlink(target, f'{path}/tmp')
+                before = rootfs.fingerprint(path)
+                container = self.root.run(path, 0, ['/bin/sh', '-c', f'touch {where}/new' if where else '! touch /tmp/new'])
+                self.assertEqual(container.wait(), ('success', 0), container.log())
+                container.delete()
+                self.assertEqual(rootfs.fingerprint(path), before)
+        self.assertEqual(rootfs.fingerprint(self.world.canary), canary)
 
     def test_missing(self):
         """A4 CVE-2024-45310 CVE-2025-24965: a directory that is missing is an error by name; none is made, nor elsewhere."""

@@ -37,5 +37,6 @@ class Unmappable(Hostile):
         alice = self.impostor('alice')
         with self.refused('RootfsInvalid', text=f"'{where}' (ramfs) cannot be id-mapped") as caught:
             alice.run(tree, 0, ['/bin/true'])
-        self.assertIn('UserNamespace=self', caught.exception.text)
-        self.assertEqual(alice.spawn(tree, ['/bin/true'], UserNamespace='self').wait(), ('success', 0))
+        self.assertIn('UserNamespace=keep-id or self', caught.exception.text)
+        for way in 'keep-id', 'self':
+            self.assertEqual(alice.spawn(tree, ['/bin/true'], UserNamespace=way).wait(), ('success', 0))
