@@ -176,8 +176,8 @@ void denials_listen(Denials *denials, const Rights *rights, int fd)
                 denials->listeners = g_ptr_array_new_with_free_func(listener_free);
                 denials->counts = g_hash_table_new_full(NULL, NULL, NULL, count_free);
         }
-        /* one for each filter that somebody still has: of Execs whose children stay there may be any
-         * number, and each keeps a descriptor of the service's */
+        /* one for each filter that somebody still has: of Execs whose children stay there may be
+         * any number, and each keeps a descriptor of the service's */
         if (denials->listeners->len > EXECS_MAX) {
                 g_warning("too many processes that joined stay: refused system calls get ENOSYS");
                 fd_close(fd);
