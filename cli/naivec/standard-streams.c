@@ -86,11 +86,11 @@ int standard_stream_open_up(StandardStreams *streams, int number, bool carries)
         return passed;
 }
 
-void standard_streams_finish(StandardStreams *streams)
+void standard_streams_finish(StandardStreams *streams, bool has_ended)
 {
         if (streams->carriers[STDIN_FILENO])
                 child_end(streams->carriers[STDIN_FILENO], 0);
-        for (int number = STDOUT_FILENO; number <= STDERR_FILENO; number++)
+        for (int number = STDOUT_FILENO; has_ended && number <= STDERR_FILENO; number++)
                 if (streams->carriers[number] &&
                     !child_wait(streams->carriers[number], FINISH_MSEC))
                         child_end(streams->carriers[number], 0);

@@ -19,6 +19,6 @@ typedef struct {
  * before it. Returns the fd to pass: `number`, or a new one above 2. */
 int standard_stream_open_up(StandardStreams *streams, int number, bool carries);
 
-/* After the command's end, and with no copy of what was passed left: all output is where it belongs
- * on return. */
-void standard_streams_finish(StandardStreams *streams);
+/* With no copy of what was passed left. If the command has ended, all output is where it belongs on
+ * return; else it is still carried. */
+void standard_streams_finish(StandardStreams *streams, bool has_ended);

@@ -106,7 +106,7 @@ static int run_attached(Invocation *invocation, RunCommand *command)
                 status = session_attach(session, run_command_terminal_options(command));
         if (status == 0)
                 status = session_run(session, true);
-        standard_streams_finish(&command->streams);
+        standard_streams_finish(&command->streams, session_has_result(session));
         return status;
 }
 
