@@ -137,8 +137,9 @@ class Many(ExecCase):
         def send(client, key, writer):
             return client.spawn_async(self.rootfs, ['/bin/sh', '-c', f'exit {code_of(key)}'], StatusFD=writer)
         self.all_of(CONTAINER, range(MANY), send)
-        # what a service keeps for its next calls is not counted for each container
-        self.assertLess(self.memory() - before, 4096 + MANY // 10, 'KiB of memory of the service')
+        # what a service keeps for its next calls is not counted for each container; a sanitizer keeps what is freed
+        if not self.world.sanitized:
+            self.assertLess(self.memory() - before, 4096 + MANY // 10, 'KiB of memory of the service')
 
     def test_execs(self):
         """Processes that join containers likewise."""
