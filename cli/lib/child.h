@@ -1,8 +1,9 @@
 #pragma once
 
-/* Helper processes: the private service, the password agent, the pager. Each starts with default
- * signal handlers and an empty signal mask, whatever those of the caller are. Knows nothing of what
- * the helpers do. Called by embedded.c, polkit-agent.c and pager.c. */
+/* Helper processes: the private service, the password agent, the pager, what carries output. Each
+ * starts with default signal handlers and an empty signal mask, whatever those of the caller are.
+ * Knows nothing of what the helpers do. Called by embedded.c, polkit-agent.c, pager.c and
+ * standard-streams.c. */
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -18,13 +18,12 @@ static bool is_anonymous_pipe(int fd)
         return fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC;
 }
 
-/* The command is neither its owner nor in its group. */
+/* The command is neither its owner nor in its group. Input is left alone: what carries it reads
+ * ahead, and a shell's loop over the lines of a file would miss those. */
 static bool is_closed_to_command(const struct stat *status, int number)
 {
-        mode_t needed = number == STDIN_FILENO ? S_IROTH : S_IWOTH;
-
-        return (S_ISREG(status->st_mode) || S_ISFIFO(status->st_mode)) &&
-               !(status->st_mode & needed);
+        return number != STDIN_FILENO && (S_ISREG(status->st_mode) || S_ISFIFO(status->st_mode)) &&
+               !(status->st_mode & S_IWOTH);
 }
 
 /* stdout and stderr in one file stay in the order in which they were written. */
@@ -43,18 +42,15 @@ static int share_pipe(const StandardStreams *streams, int number, const struct s
 static int put_pipe_between(StandardStreams *streams, int number)
 {
         static const char *const cat[] = {"cat", NULL};
-        const bool is_input = number == STDIN_FILENO;
         int ends[2];
 
         if (pipe2(ends, O_CLOEXEC) < 0)
                 return number;
         autofd int reads = ends[0], writes = ends[1];
-        /* GLib 2.74 closes a standard stream that is to be the same one of the child */
-        autofd int file = fcntl(number, F_DUPFD_CLOEXEC, 3);
         const ChildSpec carrier = {
                 .argv = cat,
-                .input = is_input ? file : reads,
-                .output = is_input ? writes : file,
+                .input = reads,
+                .output = number,
                 .errors = -1,
                 .kept_fd = -1,
                 .has_own_session = true,
@@ -63,7 +59,7 @@ static int put_pipe_between(StandardStreams *streams, int number)
         if (pid < 0)
                 return number;
         streams->carriers[number] = pid;
-        streams->pipes[number] = is_input ? steal_fd(&reads) : steal_fd(&writes);
+        streams->pipes[number] = steal_fd(&writes);
         return streams->pipes[number];
 }
 
@@ -88,8 +84,6 @@ int standard_stream_open_up(StandardStreams *streams, int number, bool carries)
 
 void standard_streams_finish(StandardStreams *streams, bool has_ended)
 {
-        if (streams->carriers[STDIN_FILENO])
-                child_end(streams->carriers[STDIN_FILENO], 0);
         for (int number = STDOUT_FILENO; has_ended && number <= STDERR_FILENO; number++)
                 if (streams->carriers[number] &&
                     !child_wait(streams->carriers[number], FINISH_MSEC))

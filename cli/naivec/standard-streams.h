@@ -9,14 +9,13 @@
 #include <sys/types.h>
 
 typedef struct {
-        pid_t carriers[3]; /* of each stream: who carries bytes between it and the command; 0:
-                              nobody */
+        pid_t carriers[3]; /* of each stream: who carries the command's bytes to it; 0: nobody */
         int pipes[3];      /* the command's ends, if so */
 } StandardStreams;
 
 /* Stream `number` as the command is to have it: a pipe may be opened by everybody who can name it,
- * which nobody else can. If `carries`, what would not let the command open it gets a pipe of ours
- * before it. Returns the fd to pass: `number`, or a new one above 2. */
+ * which nobody else can. If `carries`, an output that would not let the command open it gets a pipe
+ * of ours before it. Returns the fd to pass: `number`, or a new one above 2. */
 int standard_stream_open_up(StandardStreams *streams, int number, bool carries);
 
 /* With no copy of what was passed left. If the command has ended, all output is where it belongs on

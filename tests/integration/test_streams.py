@@ -28,21 +28,29 @@ class Streams(Case):
         return path
 
     def test_pipes(self):
-        """Pipes can be opened, to read and to write, by root's and by a user's command."""
-        for user in (None, 'alice'):
-            done = self.run_as(user, f'{BOTH}; cat /dev/stdin; cat /proc/self/fd/0', input=b'in', capture_output=True)
-            self.assertEqual((done.stdout, done.stderr), (b'a\nc\nin', b'b\n'))
+        """Pipes can be opened, to read and to write, by root's and by a user's command; output also where somebody else has
+        made the pipe."""
+        line = f'{BOTH}; cat /dev/stdin; cat /proc/self/fd/0'
+        done = self.run_as(None, line, input=b'in', capture_output=True)
+        self.assertEqual((done.stdout, done.stderr), (b'a\nc\nin', b'b\n'))
+        done = self.run_as('alice', BOTH, capture_output=True)
+        self.assertEqual((done.stdout, done.stderr), (b'a\nc\n', b'b\n'))
+        done = self.command('/bin/sh', '-c', 'printf in | "$@" 2>&1 | cat', 'sh', self.world.naivec, 'run',
+                            self.rootfs_of('alice'), '/bin/sh', '-c', line, user='alice')
+        self.assertEqual((done.stdout, done.stderr), (b'a\nb\nc\nin', b''))
 
     def test_files(self):
-        """So can files that the command's ids are kept out of: each gets what was written, whole, also to both streams."""
+        """So can files for output that the command's ids are kept out of: each gets what was written, whole, also to both
+        streams. Of one for input nothing is read ahead: a loop of a shell's goes on with the next line."""
         for user in (None, 'alice'):
             with self.subTest(user=user):
-                source, target = self.file(f'in-{user}', 0o600, b'in' * 100000), self.file(f'out-{user}', 0o600)
+                source, target = self.file(f'in-{user}', 0o600, b'one\ntwo\n'), self.file(f'out-{user}', 0o600)
                 with open(source) as stdin, open(target, 'w') as stdout:
-                    self.run_as(user, f'{BOTH}; cat /dev/stdin; echo end >&2', stdin=stdin, stdout=stdout,
-                                stderr=subprocess.STDOUT)
+                    self.run_as(user, f'{BOTH}; head -c 4; head -c 200000 /dev/zero | tr "\\0" x; echo end >&2', stdin=stdin,
+                                stdout=stdout, stderr=subprocess.STDOUT)
+                    self.assertEqual(os.read(stdin.fileno(), 10), b'two\n')
                 with open(target) as file:
-                    self.assertEqual(file.read(), 'a\nb\nc\n' + 'in' * 100000 + 'end\n')
+                    self.assertEqual(file.read(), 'a\nb\nc\none\n' + 'x' * 200000 + 'end\n')
 
     def test_as_they_are(self):
         """A file that everybody may open, or that a command with its caller's ids is given, is the command's own."""
