@@ -43,12 +43,13 @@ class Empty(Roots):
 
 class Terminals(Roots):
     def test_in_place_of_ptmx(self):
-        """E40: a file of the caller's, bound on the name by which a terminal is made, does not become one."""
+        """E40: a file of the caller's, bound on the name by which a terminal is made, is not even opened: the kernel says
+        that the name leads to another mount."""
         mounts = [*self.tools(), ('', '/dev', 'dev', []), (f'{self.rootfs}/etc/marker', '/dev/pts/ptmx', 'bind', [])]
-        with self.refused('SetupFailed', text='terminal'):
+        with self.refused('SetupFailed', text='Invalid cross-device link'):
             self.root.spawn('', ['/bin/true'], EmptyRoot=True, Mounts=mounts, Terminal=True)
         container = self.root.spawn('', ['/bin/sleep', '60'], EmptyRoot=True, Mounts=mounts)
-        with self.refused('SetupFailed', text='terminal'):
+        with self.refused('SetupFailed', text='Invalid cross-device link'):
             container.call('Exec', 'aaya{uh}a{sv}', ([raw('/bin/true')], {}, {'Terminal': GLib.Variant('b', True)}))
 
 
