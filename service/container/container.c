@@ -115,6 +115,7 @@ static void on_ended(const siginfo_t *status, void *data)
         Container *container = data;
         ContainerInfo *info = &container->info;
 
+        container_end_resuming(container);
         info->exited_usec = (uint64_t) g_get_real_time();
         if (container->cgroup) {
                 info->oom_kills = cgroup_oom_kills(container->cgroup);

@@ -70,3 +70,5 @@ bool container_let_act(Container *container, GError **error);
 void container_let_die(Container *container);
 /* Puts back what is under way, if anything is. */
 void container_end_pausing(Container *container);
+/* Before an end is told: who ended went on before, so a resume that is under way is done. */
+void container_end_resuming(Container *container);

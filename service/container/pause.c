@@ -148,3 +148,12 @@ void container_end_pausing(Container *container)
         stop_looking(pausing);
         (void) cgroup_freeze(container->cgroup, before, NULL);
 }
+
+void container_end_resuming(Container *container)
+{
+        if (!is_under_way(container) || container->pausing.wanted)
+                return;
+        stop_looking(&container->pausing);
+        container_set_state(container, CONTAINER_RUNNING);
+        container->hooks->changed(container, NULL, container->data);
+}

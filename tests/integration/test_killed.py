@@ -1,13 +1,15 @@
-"""The service is killed at each system call of Pause, Resume and Update: what the next one tells is what is so."""
+"""The service is killed at each system call of Pause, Resume and Update, or held up there: it tells what is so."""
 
+import contextlib
 import shutil
+import signal
 import subprocess
 import time
 
 from harness.case import Case
 from harness.client import BusError, GLib
 from harness.place import Place
-from test_pause import is_frozen
+from test_pause import LISTENS, is_frozen
 from test_update import MIB, limit
 
 # strace counts each of them apart
@@ -47,20 +49,25 @@ class Killed(Case):
 
     def try_at(self, place, injection, call):
         """Did the service outlive the call?"""
-        with subprocess.Popen(['strace', '-qq', '-o', '/dev/null', '-e', f'inject={injection}', '-p',
-                               str(place.process.pid)], stderr=subprocess.DEVNULL) as tracer:
-            self.eventually(lambda: self.is_traced(place.process.pid) or tracer.poll() is not None)
+        with self.injected(place, injection):
             try:
                 call()
                 answered = True
             except BusError:
                 answered = False
             time.sleep(0.1)  # what the service does behind its answer: signals, the record
+        survived = place.process.poll() is None
+        self.assertTrue(answered or not survived)
+        return survived
+
+    @contextlib.contextmanager
+    def injected(self, place, injection):
+        with subprocess.Popen(['strace', '-qq', '-o', '/dev/null', '-e', f'inject={injection}', '-p',
+                               str(place.process.pid)], stderr=subprocess.DEVNULL) as tracer:
+            self.eventually(lambda: self.is_traced(place.process.pid) or tracer.poll() is not None)
+            yield
             tracer.terminate()
             tracer.wait()
-            survived = place.process.poll() is None
-            self.assertTrue(answered or not survived)
-        return survived
 
     @staticmethod
     def is_traced(pid):
@@ -77,6 +84,17 @@ class Killed(Case):
                 container.call('Resume')
                 time.sleep(0.1)  # its record is written a little later
         self.each(lambda container, n: container.call('Pause'), check)
+
+    def test_resume(self):
+        """Who acts on a signal as soon as it goes on may end before the service looks: it was resumed."""
+        place = Place(self, self._testMethodName)
+        container = place.client.spawn(self.rootfs, ['/bin/sh', '-c', LISTENS])
+        self.eventually(container.log)
+        container.call('Pause')
+        container.kill(signal.SIGTERM)
+        with self.injected(place, 'write:delay_exit=500000'):
+            container.call('Resume')
+        self.assertEqual(container.wait(), ('exit-code', 3))
 
     def test_update(self):
         """The limit of memory that is told is the kernel's."""
