@@ -27,7 +27,7 @@ class Stranger:
     def __init__(self, world, uid):
         self.wire = wire(world.address, uid)
         self.wire.socket.settimeout(10)
-        self.heard = b''
+        self.heard = bytearray()  # of many signals
         self.wire.bus('AddMatch', 's', bytes(Writer().s(f"type='signal',sender='{NAME}'").data))
 
     def _ask(self, *call):
@@ -49,7 +49,7 @@ class Stranger:
             if b'/container/' in self._ask(NAME, PATH, interface, member, signature, body):
                 found.append(f'I8 {member} shows a stranger the containers of others')
         found += [f'I8 a signal says {word}' for word in told if word in self.heard]
-        self.heard = b''
+        self.heard = bytearray()  # of many signals
         return found
 
 
