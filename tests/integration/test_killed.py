@@ -1,13 +1,17 @@
-"""The service is killed at each system call of Pause, Resume and Update, or held up there: it tells what is so."""
+"""The service is killed at each system call of Pause, Resume, Update and Exec, or held up there: it tells what is so."""
 
 import contextlib
+import json
+import os
+import select
 import shutil
 import signal
 import subprocess
 import time
 
-from harness.case import Case
 from harness.client import BusError, GLib
+from harness.exec_case import SLEEP, ExecCase, rights_of
+from harness.files import read_bytes
 from harness.place import Place
 from test_pause import LISTENS, is_frozen
 from test_update import MIB, limit
@@ -18,7 +22,7 @@ CALLS = ('openat', 'write', 'pread64', 'read', 'close', 'epoll_ctl', 'epoll_wait
 TIMES_MAX = 40
 
 
-class Killed(Case):
+class Killed(ExecCase):
     def setUp(self):
         super().setUp()
         if not shutil.which('strace'):
@@ -106,3 +110,52 @@ class Killed(Case):
             self.assertEqual(container.state, 'running', n)
             self.assertEqual(container.prop('MemoryMax'), limit(container, 'memory.max'), n)
         self.each(update, check)
+
+    def test_exec(self):
+        """What has joined runs the command with the container's rights, and is told; whoever reads StatusFD learns the
+        end of it and of nothing else."""
+        readers = []
+
+        def join(container, n):
+            reader, writer = os.pipe()
+            readers.append(reader)
+            try:
+                self.execute(container, SLEEP, StatusFD=writer)
+            finally:
+                os.close(writer)
+
+        def joined(container):
+            return [pid for pid, _ in container.call('GetProcesses')[0] if pid != container.pid]
+
+        def check(container, n):
+            self.eventually(lambda: b'(naive-runc)' not in map(comm, joined(container)), what=f'the end of set-up after {n}')
+            pids = joined(container)
+            self.assertLessEqual(len(pids), 1, n)
+            rights = rights_of(container.pid)
+            for pid in pids:
+                self.assertEqual(rights_of(pid), rights, n)
+                os.kill(pid, signal.SIGKILL)
+            words = [json.loads(line) for line in read_all(readers.pop()).splitlines()]
+            states = [word['state'] for word in words]
+            self.assertIn(states, (['running', 'stopped'], ['running'], ['stopped'], []) if pids else ([], ['failed']), n)
+            for word in words:
+                if word['state'] == 'stopped':
+                    self.assertEqual((word['result'], word['code']), ('signal', 9), n)
+        self.each(join, check)
+
+
+def comm(pid):
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return read_bytes(f'/proc/{pid}/comm').strip()
+
+
+def read_all(fd):
+    """To the end, which comes."""
+    data = b''
+    with open(fd, 'rb', buffering=0) as f:
+        while select.select([f], [], [], 20)[0]:
+            piece = f.read(65536)
+            if not piece:
+                return data
+            data += piece
+    raise TimeoutError(data)
