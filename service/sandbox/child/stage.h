@@ -38,6 +38,9 @@
         X(STAGE_SECCOMP, "load the seccomp filter")                                                \
         X(STAGE_INIT, "start the command as a process beside PID 1")                               \
         X(STAGE_FILTERS, "load a program of SeccompFilters")                                       \
+        X(STAGE_CREATE_HOOK, "run a createContainer hook")                                         \
+        X(STAGE_START_HOOK, "run a startContainer hook")                                           \
+        X(STAGE_USER, "become the process's user")                                                 \
         X(STAGE_EXEC, "execute the command")
 
 typedef enum SandboxStage {

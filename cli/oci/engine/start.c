@@ -1,0 +1,44 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cli/oci/engine/child.h"
+#include "cli/oci/engine/report.h"
+#include "service/spec/error.h"
+#include "service/util/fd.h"
+
+static int connect_to(int directory)
+{
+        autofd int own = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+        g_snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" OCI_SOCKET,
+                   directory);
+        if (own < 0 || connect(own, (struct sockaddr *) &address, sizeof address) < 0)
+                return -1;
+        return steal_fd(&own);
+}
+
+/* The end of the stream means that the command was executed. */
+bool engine_start(int state_directory, const OciProcess *process, GError **error)
+{
+        const char word = SANDBOX_EXEC;
+        autofd int own = connect_to(state_directory);
+        SandboxReport report;
+        int fd;
+
+        if (own < 0 || send(own, &word, 1, MSG_NOSIGNAL) != 1)
+                return error_set_errno(error, RUNTIME_ERROR_INVALID_STATE, errno,
+                                       "the container does not wait for its start");
+        ssize_t n = child_receive(own, &report, &fd);
+        fd_close(fd);
+        if (n == (ssize_t) sizeof report) {
+                report_to_error(&report, NULL, process, error);
+                return false;
+        }
+        unlinkat(state_directory, OCI_SOCKET, 0);
+        return true;
+}
