@@ -27,8 +27,8 @@ static OciStep *add_hierarchy(Build *build, const EngineHierarchy *hierarchy, co
         else {
                 char **controllers = g_strsplit(hierarchy->name, ",", -1);
                 for (char **name = controllers; *name; name++)
-                        g_array_append_vals(
-                                options, &(OciOption){build_own(build, *name), NULL}, 1);
+                        g_array_append_vals(options, &(OciOption){build_own(build, *name), NULL},
+                                            1);
                 g_free(controllers);
         }
         step->n_options = options->len;

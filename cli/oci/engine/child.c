@@ -130,10 +130,11 @@ static bool set_limits(pid_t pid, const OciProcess *process, GError **error)
                 const OciRlimit *limit = &process->rlimits[i];
                 if (prlimit(pid, (__rlimit_resource_t) limit->resource,
                             &(struct rlimit){limit->soft, limit->hard}, NULL) < 0)
-                        return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
-                                               "process.rlimits[%zu]: cannot set it to %" G_GUINT64_FORMAT
-                                               ", %" G_GUINT64_FORMAT,
-                                               i, limit->soft, limit->hard);
+                        return error_set_errno(
+                                error, RUNTIME_ERROR_SETUP_FAILED, errno,
+                                "process.rlimits[%zu]: cannot set it to %" G_GUINT64_FORMAT
+                                ", %" G_GUINT64_FORMAT,
+                                i, limit->soft, limit->hard);
         }
         return true;
 }
@@ -156,13 +157,13 @@ bool engine_keep(EngineChild *child, const OciProcess *process, GError **error)
                 return false;
         }
         fd_clear(&child->sync_fd);
-        fd_clear(&child->pidfd);
+        child->is_kept = true;
         return true;
 }
 
 void engine_child_clear(EngineChild *child)
 {
-        if (child->pidfd >= 0) {
+        if (child->pidfd >= 0 && !child->is_kept) {
                 syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
                 while (waitid(P_PIDFD, (id_t) child->pidfd, &(siginfo_t){0}, WEXITED) < 0 &&
                        errno == EINTR)

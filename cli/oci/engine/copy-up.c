@@ -94,8 +94,9 @@ static bool configure(int fs, const OciMount *mount)
 {
         for (char **item = mount->data; *item; item++) {
                 g_auto(GStrv) pair = g_strsplit(*item, "=", 2);
-                if (syscall(SYS_fsconfig, fs, pair[0] && pair[1] ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG,
-                            pair[0], pair[0] ? pair[1] : NULL, 0) < 0)
+                if (syscall(SYS_fsconfig, fs,
+                            pair[0] && pair[1] ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, pair[0],
+                            pair[0] ? pair[1] : NULL, 0) < 0)
                         return false;
         }
         return syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "source", "tmpfs", 0) == 0 &&

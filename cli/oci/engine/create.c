@@ -29,9 +29,9 @@ static const OciInnerHook *write_hooks(Build *build, const OciHooks *hooks)
                 const OciHook *hook = &hooks->items[i];
                 char **alone = build_own(build, g_new0(char *, 2));
                 alone[0] = hook->path;
-                list[i] = (OciInnerHook){hook->path,
-                                         hook->args && hook->args[0] ? hook->args : alone,
-                                         hook->env, hook->timeout};
+                list[i] =
+                        (OciInnerHook){hook->path, hook->args && hook->args[0] ? hook->args : alone,
+                                       hook->env, hook->timeout};
         }
         return list;
 }
@@ -43,9 +43,8 @@ static bool open_root(Build *build, GError **error)
         char *path = g_path_is_absolute(spec->root_path)
                              ? g_strdup(spec->root_path)
                              : g_build_filename(build->input->bundle, spec->root_path, NULL);
-        const struct mount_attr slave = {.propagation = spec->root_propagation & MS_PRIVATE
-                                                                ? MS_PRIVATE
-                                                                : MS_SLAVE};
+        const struct mount_attr slave = {
+                .propagation = spec->root_propagation & MS_PRIVATE ? MS_PRIVATE : MS_SLAVE};
         int tree = (int) syscall(SYS_open_tree, AT_FDCWD, build_own(build, path),
                                  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 
@@ -70,9 +69,10 @@ static bool write_sysctls(Build *build, GError **error)
         SandboxSysctl *list = build_own(build, g_new0(SandboxSysctl, pairs->n + 1));
 
         for (size_t i = 0; i < pairs->n; i++) {
-                char *path = build_own(build, g_strdelimit(g_strdup(pairs->items[i].key), ".", '/'));
-                list[i] = (SandboxSysctl){path, pairs->items[i].value,
-                                          strlen(pairs->items[i].value)};
+                char *path =
+                        build_own(build, g_strdelimit(g_strdup(pairs->items[i].key), ".", '/'));
+                list[i] =
+                        (SandboxSysctl){path, pairs->items[i].value, strlen(pairs->items[i].value)};
         }
         build->plan.process.sysctls = list;
         build->plan.process.n_sysctls = pairs->n;
@@ -105,10 +105,9 @@ static bool write_plan(Build *build, GError **error)
         plan->no_pivot = build->input->no_pivot;
         plan->root_read_only = spec->root_read_only;
         plan->has_console = true;
-        plan->propagation =
-                MS_REC | (spec->root_propagation & MS_SHARED ? MS_SHARED
-                          : spec->root_propagation & MS_PRIVATE ? MS_PRIVATE
-                                                                : MS_SLAVE);
+        plan->propagation = MS_REC | (spec->root_propagation & MS_SHARED    ? MS_SHARED
+                                      : spec->root_propagation & MS_PRIVATE ? MS_PRIVATE
+                                                                            : MS_SLAVE);
         plan->root_propagation = spec->root_propagation;
         if (spec->has_personality)
                 plan->personality = spec->personality;
@@ -192,7 +191,7 @@ static bool make_child(Build *build, EngineChild *child, GError **error)
 static bool write_state(const Build *build, pid_t pid, GError **error)
 {
         const EngineInput *input = build->input;
-        OciState *state = build->plan.state;
+        OciHookState *state = build->plan.state;
         g_autofree char *creating = input->state(input->user_data, "creating", pid);
         g_autofree char *created = input->state(input->user_data, "created", pid);
 

@@ -20,9 +20,9 @@ static const OciDevice usual[] = {
 static const struct {
         const char *path, *text;
 } links[] = {
-        {"/dev/fd", "/proc/self/fd"},         {"/dev/stdin", "/proc/self/fd/0"},
-        {"/dev/stdout", "/proc/self/fd/1"},   {"/dev/stderr", "/proc/self/fd/2"},
-        {"/dev/core", "/proc/kcore"},         {"/dev/ptmx", "pts/ptmx"},
+        {"/dev/fd", "/proc/self/fd"},       {"/dev/stdin", "/proc/self/fd/0"},
+        {"/dev/stdout", "/proc/self/fd/1"}, {"/dev/stderr", "/proc/self/fd/2"},
+        {"/dev/core", "/proc/kcore"},       {"/dev/ptmx", "pts/ptmx"},
 };
 
 /* Where no device can be made, the host's own is bound. */
@@ -65,8 +65,8 @@ bool build_devices(Build *build, GError **error)
         if (!has_own_dev(spec))
                 return true;
         for (size_t i = 0; i < spec->n_devices; i++) {
-                g_autofree char *label = g_strdup_printf("linux.devices[%zu] ('%s')", i,
-                                                         spec->devices[i].path);
+                g_autofree char *label =
+                        g_strdup_printf("linux.devices[%zu] ('%s')", i, spec->devices[i].path);
                 if (!add_device(build, &spec->devices[i], label, error))
                         return false;
         }

@@ -20,11 +20,11 @@ typedef struct EngineInput {
         const OciSpec *spec; /* for exec only `seccomp` and its like count: see `filter` */
         const OciProcess *process;
         int state_directory;
-        const char *bundle;         /* absolute */
-        const char *console_socket; /* NULL: the master is handed out */
+        const char *bundle;                 /* absolute */
+        const char *console_socket;         /* NULL: the master is handed out */
         unsigned listen_fds, preserved_fds; /* from 3 on, in this order */
         bool no_pivot, no_new_keyring;
-        int birth_cgroup; /* of v2; -1: none */
+        int birth_cgroup;          /* of v2; -1: none */
         const int *cgroup_entries; /* files that a process enters by writing "0"; -1 ends them */
         const EngineHierarchy *hierarchies;
         size_t n_hierarchies;
@@ -42,6 +42,7 @@ typedef struct EngineChild {
         int pidfd;
         int sync_fd;
         int master; /* of its terminal, if there is no console socket; else -1 */
+        bool is_kept;
 } EngineChild;
 
 /* Set up, and waiting; on failure nothing is left. */

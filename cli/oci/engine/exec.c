@@ -18,8 +18,8 @@ static const struct {
         int type;
         const char *file;
 } kinds[] = {
-        {CLONE_NEWUSER, "user"}, {CLONE_NEWNS, "mnt"},       {CLONE_NEWPID, "pid"},
-        {CLONE_NEWNET, "net"},   {CLONE_NEWIPC, "ipc"},      {CLONE_NEWUTS, "uts"},
+        {CLONE_NEWUSER, "user"}, {CLONE_NEWNS, "mnt"},        {CLONE_NEWPID, "pid"},
+        {CLONE_NEWNET, "net"},   {CLONE_NEWIPC, "ipc"},       {CLONE_NEWUTS, "uts"},
         {CLONE_NEWTIME, "time"}, {CLONE_NEWCGROUP, "cgroup"},
 };
 

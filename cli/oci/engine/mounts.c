@@ -222,8 +222,8 @@ bool build_mounts(Build *build, int root, GError **error)
         const OciSpec *spec = build->input->spec;
 
         for (size_t i = 0; i < spec->n_mounts; i++) {
-                g_autofree char *label = g_strdup_printf("mounts[%zu] ('%s')", i,
-                                                         spec->mounts[i].destination);
+                g_autofree char *label =
+                        g_strdup_printf("mounts[%zu] ('%s')", i, spec->mounts[i].destination);
                 if (!add_mount(build, &spec->mounts[i], root, label, error)) {
                         g_prefix_error(error, "%s: ", label);
                         return false;

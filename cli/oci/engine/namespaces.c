@@ -14,9 +14,9 @@ static const struct {
         int type;
         const char *name, *file;
 } kinds[] = {
-        {CLONE_NEWUSER, "user", "user"}, {CLONE_NEWNS, "mount", "mnt"},
-        {CLONE_NEWPID, "pid", "pid"},    {CLONE_NEWNET, "network", "net"},
-        {CLONE_NEWIPC, "ipc", "ipc"},    {CLONE_NEWUTS, "uts", "uts"},
+        {CLONE_NEWUSER, "user", "user"},       {CLONE_NEWNS, "mount", "mnt"},
+        {CLONE_NEWPID, "pid", "pid"},          {CLONE_NEWNET, "network", "net"},
+        {CLONE_NEWIPC, "ipc", "ipc"},          {CLONE_NEWUTS, "uts", "uts"},
         {CLONE_NEWCGROUP, "cgroup", "cgroup"},
 };
 

@@ -71,13 +71,11 @@ static void write_environment(Build *build, int root)
                 g_ptr_array_add(list, build_own(build, g_strconcat("HOME=", home, NULL)));
         }
         if (listens > 0) {
-                g_ptr_array_add(list,
-                                build_own(build, g_strdup_printf("LISTEN_FDS=%u", listens)));
+                g_ptr_array_add(list, build_own(build, g_strdup_printf("LISTEN_FDS=%u", listens)));
                 g_ptr_array_add(list, (char *) "LISTEN_PID=1");
         }
         g_ptr_array_add(list, NULL);
-        build->plan.process.environment =
-                build_own(build, g_ptr_array_free(list, FALSE));
+        build->plan.process.environment = build_own(build, g_ptr_array_free(list, FALSE));
 }
 
 static void write_candidates(Build *build)
@@ -91,9 +89,9 @@ static void write_candidates(Build *build)
         } else if (*command) {
                 g_auto(GStrv) directories = g_strsplit(path ? path : PATH_DEFAULT, ":", -1);
                 for (char **directory = directories; *directory; directory++)
-                        g_ptr_array_add(
-                                list, build_own(build, g_strconcat(**directory ? *directory : ".",
-                                                                   "/", command, NULL)));
+                        g_ptr_array_add(list,
+                                        build_own(build, g_strconcat(**directory ? *directory : ".",
+                                                                     "/", command, NULL)));
         }
         g_ptr_array_add(list, NULL);
         build->plan.process.exec_paths = build_own(build, g_ptr_array_free(list, FALSE));
@@ -143,16 +141,16 @@ bool build_process(Build *build, int root, GError **error)
         plan->process.working_directory = process->cwd;
         plan->process.no_new_privileges = process->no_new_privileges;
         plan->process.last_capability = last_capability();
-        plan->process.attributes = (ProcessAttributes){.terminal = process->terminal,
-                                                       .uid = process->uid};
+        plan->process.attributes =
+                (ProcessAttributes){.terminal = process->terminal, .uid = process->uid};
         plan->umask = process->umask.is_given ? (uint32_t) process->umask.value : 022;
         if (input->filter)
                 plan->process.seccomp = *input->filter;
         plan->filter_flags = input->filter_flags;
-        plan->capabilities = (OciCapabilitySets){
-                process->capabilities.bounding, process->capabilities.effective,
-                process->capabilities.inheritable, process->capabilities.permitted,
-                process->capabilities.ambient};
+        plan->capabilities =
+                (OciCapabilitySets){process->capabilities.bounding, process->capabilities.effective,
+                                    process->capabilities.inheritable,
+                                    process->capabilities.permitted, process->capabilities.ambient};
         plan->uid = process->uid;
         plan->gid = process->gid;
         plan->groups = process->groups;

@@ -30,10 +30,11 @@ static void command_error(int errnum, const OciProcess *process, GError **error)
                           "process.args[0]: open executable '%s': no such file or directory",
                           command);
         else if (errnum == ELIBBAD)
-                error_set(error, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE,
-                          "process.args[0]: '%s': the interpreter it needs is missing: no such file "
-                          "or directory",
-                          command);
+                error_set(
+                        error, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE,
+                        "process.args[0]: '%s': the interpreter it needs is missing: no such file "
+                        "or directory",
+                        command);
         else if (errnum == SANDBOX_EMAGIC || errnum == ELOOP)
                 error_set(error, RUNTIME_ERROR_COMMAND_NOT_EXECUTABLE,
                           "process.args[0]: '%s' leads through a magic symbolic link of /proc: "

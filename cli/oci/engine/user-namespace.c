@@ -23,10 +23,9 @@ static bool write_map(pid_t pid, const char *file, const OciIdMaps *maps, GError
                 g_string_append_printf(text, "%u %u %u\n", maps->items[i].inside,
                                        maps->items[i].outside, maps->items[i].size);
         int r = fd_write_file_at(AT_FDCWD, path, text->str);
-        return r >= 0 ||
-               error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, -r,
-                               "linux.%sMappings: cannot write '%s'",
-                               file[0] == 'u' ? "uid" : "gid", path);
+        return r >= 0 || error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, -r,
+                                         "linux.%sMappings: cannot write '%s'",
+                                         file[0] == 'u' ? "uid" : "gid", path);
 }
 
 bool user_namespace_map(pid_t pid, const OciIdMaps *uids, const OciIdMaps *gids, GError **error)

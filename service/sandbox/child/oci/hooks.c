@@ -88,7 +88,7 @@ static bool run(const OciPlan *plan, const OciInnerHook *hook, int state, OciHoo
 void oci_hooks_run(const SandboxBase *base, const OciPlan *plan, const OciInnerHook *hooks,
                    size_t n, OciHookRights rights)
 {
-        const OciState *state = plan->state;
+        const OciHookState *state = plan->state;
         const bool is_created = hooks == plan->start_hooks;
 
         for (size_t i = 0; i < n; i++) {

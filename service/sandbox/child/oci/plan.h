@@ -55,11 +55,11 @@ typedef struct OciInnerHook {
 
 /* Written by the parent when the child's pid is known; shared. */
 #define OCI_STATE_MAX (1024u * 1024u)
-typedef struct OciState {
+typedef struct OciHookState {
         int32_t joined; /* by the kernel, of a child that goes between */
         size_t creating_length, created_length;
         char creating[OCI_STATE_MAX], created[OCI_STATE_MAX];
-} OciState;
+} OciHookState;
 
 typedef struct OciCapabilitySets {
         uint64_t bounding, effective, inheritable, permitted, ambient;
@@ -96,6 +96,6 @@ typedef struct OciPlan {
 
         const OciInnerHook *create_hooks, *start_hooks;
         size_t n_create_hooks, n_start_hooks;
-        OciState *state;
+        OciHookState *state;
         int start; /* the listening socket; -1: it executes at once */
 } OciPlan;
