@@ -20,7 +20,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "service/sandbox/child/join.h"
