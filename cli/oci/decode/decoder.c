@@ -180,6 +180,11 @@ bool decode_pairs(Decoder *decoder, const DecodeField *field, json_object *value
         return true;
 }
 
+bool decode_ignored(Decoder *decoder, const DecodeField *field, json_object *value, void *target)
+{
+        return true;
+}
+
 bool decode_unsupported(Decoder *decoder, const DecodeField *field, json_object *value,
                         void *target)
 {

@@ -109,6 +109,7 @@ bool decode_int64(Decoder *, const DecodeField *, json_object *, void *);
 bool decode_uint64(Decoder *, const DecodeField *, json_object *, void *);
 bool decode_word(Decoder *, const DecodeField *, json_object *, void *);      /* 32 bits */
 bool decode_word_bits(Decoder *, const DecodeField *, json_object *, void *); /* list; 64 bits */
+bool decode_ignored(Decoder *, const DecodeField *, json_object *, void *);
 bool decode_unsupported(Decoder *, const DecodeField *, json_object *, void *);
 
 bool decode_text(Decoder *decoder, json_object *value, const char **ret); /* borrowed */

@@ -9,7 +9,7 @@
 static const DecodeWord namespace_words[] = {
         {"pid", CLONE_NEWPID},       {"network", CLONE_NEWNET}, {"mount", CLONE_NEWNS},
         {"ipc", CLONE_NEWIPC},       {"uts", CLONE_NEWUTS},     {"user", CLONE_NEWUSER},
-        {"cgroup", CLONE_NEWCGROUP}, {"time", CLONE_NEWTIME},
+        {"cgroup", CLONE_NEWCGROUP},
 };
 const DecodeWords decode_namespaces = {namespace_words, G_N_ELEMENTS(namespace_words)};
 
@@ -82,28 +82,6 @@ static const DecodeField device_fields[] = {
 static const DecodeObject device_object =
         DECODE_OBJECT(device_fields, .size = sizeof(OciDevice), .finish = finish_device);
 
-static bool finish_time_offset(Decoder *decoder, void *target)
-{
-        OciTimeOffset *offset = target;
-
-        offset->is_given = true;
-        return true;
-}
-
-static const DecodeField time_offset_fields[] = {
-        DECODE("secs", decode_int64, OciTimeOffset, seconds),
-        DECODE("nanosecs", decode_uint32, OciTimeOffset, nanoseconds,
-               .of = &(const DecodeRange){0, 999999999}),
-};
-static const DecodeObject time_offset_object =
-        DECODE_OBJECT(time_offset_fields, .finish = finish_time_offset);
-
-static const DecodeField time_offsets_fields[] = {
-        DECODE("monotonic", decode_object, OciSpec, monotonic, .of = &time_offset_object),
-        DECODE("boottime", decode_object, OciSpec, boottime, .of = &time_offset_object),
-};
-static const DecodeObject time_offsets_object = DECODE_OBJECT(time_offsets_fields);
-
 static bool decode_propagation(Decoder *decoder, const DecodeField *field, json_object *value,
                                void *target)
 {
@@ -138,7 +116,7 @@ static const DecodeField linux_fields[] = {
         DECODE_LIST("namespaces", OciSpec, namespaces, n_namespaces, &namespace_object),
         DECODE_LIST("uidMappings", OciSpec, uid_maps.items, uid_maps.n, &decode_id_map_object),
         DECODE_LIST("gidMappings", OciSpec, gid_maps.items, gid_maps.n, &decode_id_map_object),
-        DECODE_FLAT("timeOffsets", &time_offsets_object),
+        DECODE_NO("timeOffsets"),
         DECODE_LIST("devices", OciSpec, devices, n_devices, &device_object),
         DECODE_NO("netDevices"),
         DECODE("cgroupsPath", decode_string, OciSpec, cgroups_path),

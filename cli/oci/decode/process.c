@@ -1,7 +1,4 @@
 #include <linux/capability.h>
-#include <linux/ioprio.h>
-#include <linux/sched.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -81,76 +78,6 @@ static const DecodeField limit_fields[] = {
 static const DecodeObject limit_object =
         DECODE_OBJECT(limit_fields, .size = sizeof(OciRlimit), .finish = finish_limit);
 
-static const DecodeWord policy_words[] = {
-        {"SCHED_OTHER", SCHED_OTHER}, {"SCHED_FIFO", SCHED_FIFO},
-        {"SCHED_RR", SCHED_RR},       {"SCHED_BATCH", SCHED_BATCH},
-        {"SCHED_IDLE", SCHED_IDLE},   {"SCHED_DEADLINE", SCHED_DEADLINE},
-};
-static const DecodeWord scheduler_flag_words[] = {
-        {"SCHED_FLAG_RESET_ON_FORK", SCHED_FLAG_RESET_ON_FORK},
-        {"SCHED_FLAG_RECLAIM", SCHED_FLAG_RECLAIM},
-        {"SCHED_FLAG_DL_OVERRUN", SCHED_FLAG_DL_OVERRUN},
-        {"SCHED_FLAG_KEEP_POLICY", SCHED_FLAG_KEEP_POLICY},
-        {"SCHED_FLAG_KEEP_PARAMS", SCHED_FLAG_KEEP_PARAMS},
-        {"SCHED_FLAG_UTIL_CLAMP_MIN", SCHED_FLAG_UTIL_CLAMP_MIN},
-        {"SCHED_FLAG_UTIL_CLAMP_MAX", SCHED_FLAG_UTIL_CLAMP_MAX},
-};
-
-static bool finish_scheduler(Decoder *decoder, void *target)
-{
-        OciScheduler *scheduler = target;
-        bool is_realtime = scheduler->policy == SCHED_FIFO || scheduler->policy == SCHED_RR;
-        bool has_deadline = scheduler->runtime || scheduler->deadline || scheduler->period;
-
-        scheduler->is_given = true;
-        if (scheduler->priority != 0 && !is_realtime)
-                return decode_fail_at(decoder, "priority", "needs SCHED_FIFO or SCHED_RR");
-        if (has_deadline && scheduler->policy != SCHED_DEADLINE)
-                return decode_fail_at(decoder, "deadline", "needs SCHED_DEADLINE");
-        return true;
-}
-
-static const DecodeField scheduler_fields[] = {
-        DECODE("policy", decode_word, OciScheduler, policy, .of = DECODE_WORDS(policy_words)),
-        DECODE("nice", decode_int32, OciScheduler, nice, .of = &(const DecodeRange){-20, 19}),
-        DECODE("priority", decode_int32, OciScheduler, priority),
-        DECODE("flags", decode_word_bits, OciScheduler, flags,
-               .of = DECODE_WORDS(scheduler_flag_words)),
-        DECODE("runtime", decode_uint64, OciScheduler, runtime),
-        DECODE("deadline", decode_uint64, OciScheduler, deadline),
-        DECODE("period", decode_uint64, OciScheduler, period),
-};
-static const DecodeObject scheduler_object =
-        DECODE_OBJECT(scheduler_fields, .finish = finish_scheduler);
-
-static const DecodeWord io_class_words[] = {
-        {"IOPRIO_CLASS_RT", IOPRIO_CLASS_RT},
-        {"IOPRIO_CLASS_BE", IOPRIO_CLASS_BE},
-        {"IOPRIO_CLASS_IDLE", IOPRIO_CLASS_IDLE},
-};
-
-static bool finish_io_priority(Decoder *decoder, void *target)
-{
-        OciIoPriority *priority = target;
-
-        priority->is_given = true;
-        return priority->class != IOPRIO_CLASS_NONE ||
-               decode_fail_at(decoder, "class", "is missing");
-}
-
-static const DecodeField io_priority_fields[] = {
-        DECODE("class", decode_word, OciIoPriority, class, .of = DECODE_WORDS(io_class_words)),
-        DECODE("priority", decode_int32, OciIoPriority, priority, .of = &(const DecodeRange){0, 7}),
-};
-static const DecodeObject io_priority_object =
-        DECODE_OBJECT(io_priority_fields, .finish = finish_io_priority);
-
-static const DecodeField affinity_fields[] = {
-        DECODE("initial", decode_string, OciProcess, initial_affinity),
-        DECODE("final", decode_string, OciProcess, final_affinity),
-};
-static const DecodeObject affinity_object = DECODE_OBJECT(affinity_fields);
-
 static const DecodeField console_fields[] = {
         DECODE("height", decode_uint16, OciProcess, rows),
         DECODE("width", decode_uint16, OciProcess, columns),
@@ -223,10 +150,10 @@ static const DecodeField process_fields[] = {
         DECODE("noNewPrivileges", decode_bool, OciProcess, no_new_privileges),
         DECODE("oomScoreAdj", decode_maybe_signed, OciProcess, oom_score_adjust,
                .of = &(const DecodeRange){-1000, 1000}),
-        DECODE("scheduler", decode_object, OciProcess, scheduler, .of = &scheduler_object),
-        DECODE("ioPriority", decode_object, OciProcess, io_priority, .of = &io_priority_object),
-        DECODE_FLAT("execCPUAffinity", &affinity_object),
-        DECODE_NO("apparmorProfile"),
+        DECODE_NO("scheduler"),
+        DECODE_NO("ioPriority"),
+        DECODE_NO("execCPUAffinity"),
+        DECODE("apparmorProfile", decode_string, OciProcess, apparmor_profile),
         DECODE_NO("selinuxLabel"),
 };
 const DecodeObject decode_process_object = DECODE_OBJECT(process_fields, .finish = finish_process);

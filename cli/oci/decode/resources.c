@@ -59,11 +59,6 @@ static const DecodeField rule_fields[] = {
 static const DecodeObject rule_object =
         DECODE_OBJECT(rule_fields, .size = sizeof(OciDeviceRule), .finish = finish_rule);
 
-static bool ignore(Decoder *decoder, const DecodeField *field, json_object *value, void *target)
-{
-        return true;
-}
-
 static bool finish_memory(Decoder *decoder, void *target)
 {
         const OciMemory *memory = target;
@@ -87,9 +82,9 @@ static const DecodeField memory_fields[] = {
         DECODE("disableOOMKiller", decode_maybe_bool, OciMemory, disable_oom_killer),
         DECODE("checkBeforeUpdate", decode_maybe_bool, OciMemory, check_before_update),
         /* limits that kernels have no more: runc does the same */
-        {.name = "kernel", .decode = ignore},
-        {.name = "kernelTCP", .decode = ignore},
-        {.name = "useHierarchy", .decode = ignore},
+        {.name = "kernel", .decode = decode_ignored},
+        {.name = "kernelTCP", .decode = decode_ignored},
+        {.name = "useHierarchy", .decode = decode_ignored},
 };
 static const DecodeObject memory_object = DECODE_OBJECT(memory_fields, .finish = finish_memory);
 

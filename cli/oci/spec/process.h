@@ -18,21 +18,6 @@ typedef struct OciCapabilities {
         uint64_t bounding, effective, inheritable, permitted, ambient;
 } OciCapabilities;
 
-typedef struct OciScheduler {
-        bool is_given;
-        uint32_t policy; /* SCHED_OTHER … */
-        int32_t nice;
-        int32_t priority;
-        uint64_t flags;                     /* SCHED_FLAG_… */
-        uint64_t runtime, deadline, period; /* nanoseconds, for SCHED_DEADLINE */
-} OciScheduler;
-
-typedef struct OciIoPriority {
-        bool is_given;
-        int class; /* IOPRIO_CLASS_… */
-        int priority;
-} OciIoPriority;
-
 typedef struct OciProcess {
         char **args; /* at least one */
         char **env;  /* NAME=VALUE, as they stand; never NULL */
@@ -49,10 +34,6 @@ typedef struct OciProcess {
         bool no_new_privileges;
         OciSigned oom_score_adjust;
         char *apparmor_profile; /* NULL: not said */
-        OciScheduler scheduler;
-        OciIoPriority io_priority;
-        char *initial_affinity,
-                *final_affinity; /* execCPUAffinity: lists of CPUs; NULL: not said */
 } OciProcess;
 
 void oci_process_clear(OciProcess *process);

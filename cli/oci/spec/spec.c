@@ -18,12 +18,6 @@ static void device_clear(OciDevice *device)
         g_free(device->path);
 }
 
-static void net_device_clear(OciNetDevice *device)
-{
-        g_free(device->host_name);
-        g_free(device->name);
-}
-
 static void hook_clear(OciHook *hook)
 {
         g_free(hook->path);
@@ -39,8 +33,6 @@ void oci_process_clear(OciProcess *process)
         g_free(process->groups);
         g_free(process->rlimits);
         g_free(process->apparmor_profile);
-        g_free(process->initial_affinity);
-        g_free(process->final_affinity);
         *process = (OciProcess){0};
 }
 
@@ -82,14 +74,12 @@ void oci_spec_free(OciSpec *spec)
         g_free(spec->uid_maps.items);
         g_free(spec->gid_maps.items);
         CLEAR_ARRAY(spec->devices, spec->n_devices, device_clear);
-        CLEAR_ARRAY(spec->net_devices, spec->n_net_devices, net_device_clear);
         g_free(spec->cgroups_path);
         oci_resources_clear(&spec->resources);
         oci_pairs_clear(&spec->sysctls);
         oci_seccomp_free(spec->seccomp);
         g_strfreev(spec->masked_paths);
         g_strfreev(spec->read_only_paths);
-        g_free(spec->memory_policy.nodes);
         g_free(spec);
 }
 

@@ -25,10 +25,6 @@ typedef struct OciDevice {
         uint32_t uid, gid;
 } OciDevice;
 
-typedef struct OciNetDevice {
-        char *host_name, *name; /* `name` inside; the same if not said */
-} OciNetDevice;
-
 typedef struct OciHook {
         char *path;       /* absolute, of the host unless it is startContainer's */
         char **args;      /* NULL: `path` alone */
@@ -51,19 +47,6 @@ typedef struct OciHooks {
         size_t n;
 } OciHooks;
 
-typedef struct OciTimeOffset {
-        bool is_given;
-        int64_t seconds;
-        uint32_t nanoseconds;
-} OciTimeOffset;
-
-typedef struct OciMemoryPolicy {
-        bool is_given;
-        int mode;       /* MPOL_BIND … */
-        unsigned flags; /* MPOL_F_STATIC_NODES … */
-        char *nodes;    /* a list, "0-3,7"; NULL: none */
-} OciMemoryPolicy;
-
 typedef struct OciSpec {
         char *version;   /* ociVersion */
         char *root_path; /* as it stands: from the bundle if relative */
@@ -79,18 +62,14 @@ typedef struct OciSpec {
         OciNamespace *namespaces; /* a type that is not here is the caller's own */
         size_t n_namespaces;
         OciIdMaps uid_maps, gid_maps;
-        OciTimeOffset monotonic, boottime;
         OciDevice *devices; /* beside those that every container has */
         size_t n_devices;
-        OciNetDevice *net_devices;
-        size_t n_net_devices;
         char *cgroups_path; /* NULL: not said */
         OciResources resources;
         OciPairs sysctls;                       /* dots, not slashes, as in sysctl(8) */
         OciSeccomp *seccomp;                    /* NULL: none */
         uint64_t root_propagation;              /* MS_…, with MS_REC if recursive; 0: not said */
         char **masked_paths, **read_only_paths; /* absolute; never NULL */
-        OciMemoryPolicy memory_policy;
         bool has_personality;
         uint64_t personality; /* PER_LINUX, PER_LINUX32 */
 } OciSpec;

@@ -80,15 +80,6 @@ static bool check_id_maps(const OciSpec *spec, GError **error)
         return true;
 }
 
-static bool check_time(const OciSpec *spec, GError **error)
-{
-        bool has_offsets = spec->monotonic.is_given || spec->boottime.is_given;
-
-        if (has_offsets && !is_new(spec, CLONE_NEWTIME))
-                return refuse(error, "linux.timeOffsets", "needs a new time namespace");
-        return true;
-}
-
 /* A setting of the kernel's without a namespace of the container's own is the host's. */
 static bool sysctl_is_own(const OciSpec *spec, const char *key)
 {
@@ -160,8 +151,8 @@ static bool check_cgroups_path(const OciSpec *spec, GError **error)
 bool oci_spec_validate(const OciSpec *spec, GError **error)
 {
         static const Check checks[] = {
-                check_version, check_root,    check_namespaces,   check_names,        check_id_maps,
-                check_time,    check_sysctls, check_hidden_paths, check_cgroups_path,
+                check_version, check_root,    check_namespaces,   check_names,
+                check_id_maps, check_sysctls, check_hidden_paths, check_cgroups_path,
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(checks); i++)
