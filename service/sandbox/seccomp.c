@@ -217,7 +217,7 @@ static int fill_filter(scmp_filter_ctx filter, uint64_t capabilities)
 }
 
 /* libseccomp 2.5 exports to a descriptor only. */
-static int append_exported(GArray *code, scmp_filter_ctx filter)
+int seccomp_append_exported(GArray *code, void *filter)
 {
         autofd int fd = memfd_create("seccomp", MFD_CLOEXEC);
         struct stat st;
@@ -252,7 +252,7 @@ bool seccomp_program_new(SeccompSetId set_id, uint64_t capabilities, SeccompProg
         argument_rules_append(code, set_id, capabilities);
         int r = fill_filter(filter, capabilities);
         if (r >= 0)
-                r = append_exported(code, filter);
+                r = seccomp_append_exported(code, filter);
         seccomp_release(filter);
         if (r < 0)
                 return error_set_errno(error, RUNTIME_ERROR_FAILED, -r,

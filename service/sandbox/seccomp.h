@@ -30,5 +30,8 @@ typedef enum SeccompSetId {
 bool seccomp_program_new(SeccompSetId set_id, uint64_t capabilities, SeccompProgram **ret,
                          GError **error);
 bool seccomp_opens(uint64_t capabilities); /* does any of them allow a call? */
+/* Appends to `code`, of struct sock_filter, what libseccomp makes of a filter of its own. 0 or
+ * -errno. */
+int seccomp_append_exported(GArray *code, void *filter);
 void seccomp_program_free(SeccompProgram *program);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SeccompProgram, seccomp_program_free)
