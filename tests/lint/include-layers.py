@@ -70,7 +70,7 @@ LAYERS = [
      'shared by every command line: it knows none of them, and of the service what the bus says'),
     (r'cli/oci/spec/.*', r'cli/oci/spec/.*|service/spec/error\.h', NO_BUS,
      'a config.json as data: it knows neither JSON nor the engine'),
-    (r'cli/oci/.*', r'cli/oci/.*|cli/lib/(json|nearest|table)\.h|service/(util|spec|rootfs|cgroup|sandbox)/.*', NO_BUS,
+    (r'cli/oci/.*', r'cli/oci/.*|cli/lib/(json|nearest|table)\.h|service/(program\.h|(util|spec|rootfs|cgroup|sandbox)/.*)', NO_BUS,
      'a command line that is its own engine: no bus, no container of the service'),
     (r'cli/bwrap/.*', rf'cli/(lib|bwrap)/.*|{CLIENT}', ANY,
      'a command line of its own: it knows no other, and of the service what the bus says'),

@@ -1,5 +1,7 @@
 #include "cli/oci/decode/decoder.h"
 
+#include <json-c/json_object.h>
+#include <json-c/linkhash.h>
 #include <string.h>
 
 #include "cli/oci/spec/values.h"

@@ -6,11 +6,11 @@
  * ("process.rlimits[2].soft"). Knows no config: the tables are in the files beside. */
 
 #include <glib.h>
-#include <json-c/json_object.h>
-#include <json-c/linkhash.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+typedef struct json_object json_object;
 
 typedef struct Decoder {
         GString *path; /* of the value that is looked at */

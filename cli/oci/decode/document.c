@@ -1,11 +1,17 @@
 #include "cli/oci/decode/document.h"
 
 #include <errno.h>
+#include <json-c/json_object.h>
 #include <json-c/json_tokener.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "service/spec/error.h"
+
+void document_free(json_object *document)
+{
+        json_object_put(document);
+}
 
 static bool refuse_at(const char *text, const char *at, const char *name, const char *what,
                       GError **error)
@@ -68,6 +74,8 @@ static bool scan(const char *text, const char *name, GError **error)
                         if (!number_fits(&p))
                                 return refuse_at(text, start, name,
                                                  "the number has more than 64 bits", error);
+                } else if (*p == '\'') { /* the parser takes it around a key, strict or not */
+                        return refuse_at(text, start, name, "a string begins with '", error);
                 } else {
                         p++;
                 }

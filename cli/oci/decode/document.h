@@ -5,18 +5,15 @@
  * hold, which json-c makes the next best. Knows no config. Only cli/oci/decode sees the tree. */
 
 #include <glib.h>
-#include <json-c/json_object.h>
-#include <json-c/linkhash.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #define DOCUMENT_SIZE_MAX  (8u << 20)
 #define DOCUMENT_DEPTH_MAX 32
 
-static inline void document_free(json_object *document)
-{
-        json_object_put(document);
-}
+typedef struct json_object
+        json_object; /* json-c's, whose headers do not go with ours for writing */
+void document_free(json_object *document);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_object, document_free)
 
 /* `name` is what errors call the text. An object, or an error. Owned. */

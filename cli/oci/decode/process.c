@@ -1,3 +1,4 @@
+#include <json-c/json_object.h>
 #include <linux/capability.h>
 #include <string.h>
 #include <sys/prctl.h>

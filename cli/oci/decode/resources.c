@@ -1,3 +1,5 @@
+#include <json-c/json_object.h>
+#include <json-c/linkhash.h>
 #include <string.h>
 
 #include "cli/oci/decode/tables.h"

@@ -1,3 +1,5 @@
+#include <json-c/json_object.h>
+
 #include "cli/oci/decode/tables.h"
 #include "cli/oci/spec/seccomp.h"
 
