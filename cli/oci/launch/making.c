@@ -14,6 +14,7 @@
 #include "cli/oci/decode/document.h"
 #include "cli/oci/line/log.h"
 #include "cli/oci/state/container.h"
+#include "cli/oci/state/publish.h"
 #include "service/spec/error.h"
 #include "service/util/fd.h"
 #include "service/util/proc.h"
@@ -180,6 +181,7 @@ bool making_create(Making *making, bool has_relay, GError **error)
             !make_cgroup(making, error) || !make_process(making, error) ||
             !room_tell_process(call, making->child.pid, making->child.pidfd, error))
                 return false;
+        oci_state_publish(call->root, making->state, &making->spec->annotations, false);
         making->is_taken = false;
         /* The container has a copy of the descriptor, which would keep the lock. */
         (void) flock(making->directory, LOCK_UN);

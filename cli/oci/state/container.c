@@ -9,6 +9,7 @@
 #include "cli/lib/json.h"
 #include "cli/oci/decode/config.h"
 #include "cli/oci/decode/document.h"
+#include "cli/oci/state/publish.h"
 #include "service/cgroup/path/path.h"
 #include "service/spec/error.h"
 #include "service/util/fd.h"
@@ -173,5 +174,6 @@ bool oci_container_remove(OciContainer *container, GError **error)
         } else if (open_cgroup(container, &cgroup) && !path_cgroup_remove(cgroup, error)) {
                 return false;
         }
+        oci_state_withdraw(container->root, container->id);
         return oci_state_remove(container->root, container->id, error);
 }

@@ -4,10 +4,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/oci/engine/engine.h"
 #include "cli/oci/state/container.h"
+#include "cli/oci/state/publish.h"
 #include "cli/oci/verbs/verbs.h"
 #include "service/cgroup/path/path.h"
 #include "service/spec/error.h"
@@ -42,7 +42,7 @@ static bool start(OciContainer *container, GError **error)
         if (!oci_container_config(container, &spec, error) ||
             !engine_start(container->directory, &spec->process, error))
                 return false;
-        (void) unlinkat(container->directory, "start", 0);
+        oci_state_publish(container->root, container->state, &spec->annotations, true);
         return true;
 }
 
