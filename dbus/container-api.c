@@ -57,13 +57,14 @@ static int method(sd_bus_message *message, void *data, sd_bus_error *ret_error)
 static int get_property(sd_bus *bus, const char *path, const char *interface, const char *name,
                         sd_bus_message *reply, void *data, sd_bus_error *error)
 {
-        Container *container = container_at(data, path);
+        Container *container = data;
 
         if (!container)
                 return -ENOENT;
+        if (strcmp(name, "Usage") != 0)
+                return container_property_append(reply, container_info(container), name);
         ContainerInfo info = *container_info(container);
-        if (strcmp(name, "Usage") == 0) /* of one that lives it is read now */
-                container_usage(container, &info.usage);
+        container_usage(container, &info.usage); /* of one that lives it is read now */
         return container_property_append(reply, &info, name);
 }
 
@@ -91,8 +92,8 @@ static bool is_our_call(sd_bus_message *message)
 }
 
 /* Decides which objects exist for a caller. Properties and introspection exist for those who may
- * see the container. For our own methods every well-formed path exists, so that method() answers a
- * stranger alike, whether there is such a container or not. */
+ * see the container, which their getters get as data. For our own methods every well-formed path
+ * exists, so that method() answers a stranger alike, whether there is such a container or not. */
 static int find_container(sd_bus *bus, const char *path, const char *interface, void *data,
                           void **ret_found, sd_bus_error *error)
 {
@@ -103,15 +104,17 @@ static int find_container(sd_bus *bus, const char *path, const char *interface, 
 
         if (!path_parse(path, &owner, &id))
                 return 0;
-        *ret_found = server;
-        if (signals_is_emitting(server->signals))
+        Container *container = manager_find(server->manager, owner, id);
+        if (signals_is_emitting(server->signals)) {
+                *ret_found = container;
                 return 1;
+        }
         const Credentials *caller = message ? callers_get(server->callers, message, NULL) : NULL;
-        if (!caller)
+        bool is_call = message && is_our_call(message);
+        if (!caller || (!rules_may_see(caller, owner) && !is_call))
                 return 0;
-        if (!rules_may_see(caller, owner))
-                return is_our_call(message) ? 1 : 0;
-        return manager_find(server->manager, owner, id) ? 1 : 0;
+        *ret_found = is_call ? (void *) server : container;
+        return container || (is_call && !rules_may_see(caller, owner)) ? 1 : 0;
 }
 
 /* Shows each caller its own containers, and root all. */
@@ -122,7 +125,8 @@ static int enumerate(sd_bus *bus, const char *prefix, void *data, char ***ret_no
         sd_bus_message *message = sd_bus_get_current_message(bus);
         const Credentials *caller = message ? callers_get(server->callers, message, NULL) : NULL;
 
-        if (!caller) {
+        /* who walks the tree asks for each node, and below a container there is no other */
+        if (!caller || path_is_in_container(prefix)) {
                 *ret_nodes = NULL;
                 return 0;
         }

@@ -19,6 +19,13 @@ char *path_of_container(const ContainerInfo *info)
         return sd_bus_path_encode(prefix, info->id, &path) < 0 ? NULL : path;
 }
 
+bool path_is_in_container(const char *path)
+{
+        const char *prefix = CONTAINER_PATH_PREFIX "/";
+
+        return g_str_has_prefix(path, prefix) && strchr(path + strlen(prefix), '/');
+}
+
 char *path_of_exec(const ContainerInfo *info, unsigned number)
 {
         g_autofree char *container = path_of_container(info);

@@ -9,6 +9,8 @@
 
 char *path_of_container(const ContainerInfo *info); /* owned */
 bool path_parse(const char *path, uid_t *ret_owner, char **ret_id);
+/* Whether it is such a path, or one below: O(1), for who lists what there is below a path. */
+bool path_is_in_container(const char *path);
 
 /* The same of a process that has joined the container: <path of the container>/exec/<number>. */
 char *path_of_exec(const ContainerInfo *info, unsigned number);

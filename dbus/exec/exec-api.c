@@ -97,6 +97,26 @@ static int find_exec(sd_bus *bus, const char *path, const char *interface, void 
         return exec_at(server, path) ? 1 : 0;
 }
 
+/* Those containers whose processes a caller may see at or below `prefix`: a container, or the node
+ * above its processes. Who walks the tree asks for each node. Owned; NULL: none. */
+static GPtrArray *list_containers(Server *server, const Credentials *caller, const char *prefix)
+{
+        g_autofree char *above = g_path_get_dirname(prefix);
+        g_autofree char *id = NULL;
+        Container *container;
+        uid_t owner;
+
+        if (!path_is_in_container(prefix))
+                return manager_list(server->manager, caller->uid == 0 ? UID_ANY : caller->uid);
+        if (!(path_parse(prefix, &owner, &id) || path_parse(above, &owner, &id)) ||
+            !rules_may_see(caller, owner) ||
+            !(container = manager_find(server->manager, owner, id)))
+                return NULL;
+        GPtrArray *list = g_ptr_array_new();
+        g_ptr_array_add(list, container);
+        return list;
+}
+
 /* Shows each caller those in its own containers, and root all. */
 static int enumerate(sd_bus *bus, const char *prefix, void *data, char ***ret_nodes,
                      sd_bus_error *error)
@@ -104,14 +124,13 @@ static int enumerate(sd_bus *bus, const char *prefix, void *data, char ***ret_no
         Server *server = data;
         sd_bus_message *message = sd_bus_get_current_message(bus);
         const Credentials *caller = message ? callers_get(server->callers, message, NULL) : NULL;
-        g_autoptr(GStrvBuilder) nodes = g_strv_builder_new();
+        g_autoptr(GPtrArray) containers = caller ? list_containers(server, caller, prefix) : NULL;
 
-        if (!caller) {
+        if (!containers) {
                 *ret_nodes = NULL;
                 return 0;
         }
-        g_autoptr(GPtrArray) containers =
-                manager_list(server->manager, caller->uid == 0 ? UID_ANY : caller->uid);
+        g_autoptr(GStrvBuilder) nodes = g_strv_builder_new();
         for (guint i = 0; i < containers->len; i++) {
                 g_autoptr(GPtrArray) execs =
                         manager_list_execs(server->manager, containers->pdata[i]);

@@ -49,6 +49,20 @@ class Introspection(Case):
         for name in live:
             self.assertEqual(written[name], live[name], name)
 
+    def nodes(self, path):
+        text, = self.root.call(path, 'org.freedesktop.DBus.Introspectable', 'Introspect')
+        return {f'{path}/{node.get("name")}' for node in ET.fromstring(text).findall('node')}
+
+    def test_nodes(self):
+        """A container, and what joined it, are below the nodes above them, and nothing else is below theirs."""
+        container, other = (self.root.spawn(self.rootfs, ['/bin/sleep', '600'], Id=name) for name in ('exec', 'c1'))
+        joined, = container.call('Exec', 'aaya{uh}a{sv}', ([b'/bin/sleep', b'600'], {}, {}))
+        for above in f'{PATH}/container', container.path.rpartition('/')[0]:
+            self.assertLessEqual({container.path, other.path, joined}, self.nodes(above), above)
+        for above, below in ((container.path, {joined}), (joined.rpartition('/')[0], {joined}), (joined, set()),
+                             (other.path, set())):
+            self.assertEqual(self.nodes(above), below, above)
+
     def test_property_types(self):
         """Each property has the type that introspection gives it, in GetAll as well; but those that are explicit are
         to be had by their names alone."""
