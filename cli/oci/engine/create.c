@@ -84,6 +84,8 @@ static void write_names(Build *build)
         const OciSpec *spec = build->input->spec;
         SandboxPlan *process = &build->plan.process;
 
+        if (!oci_spec_find_namespace(spec, CLONE_NEWUTS))
+                return; /* the names would be the host's */
         process->hostname = spec->hostname;
         process->hostname_length = spec->hostname ? strlen(spec->hostname) : 0;
         process->domainname = spec->domainname;
@@ -105,9 +107,8 @@ static bool write_plan(Build *build, GError **error)
         plan->no_pivot = build->input->no_pivot;
         plan->root_read_only = spec->root_read_only;
         plan->has_console = true;
-        plan->propagation = MS_REC | (spec->root_propagation & MS_SHARED    ? MS_SHARED
-                                      : spec->root_propagation & MS_PRIVATE ? MS_PRIVATE
-                                                                            : MS_SLAVE);
+        /* never shared: what is mounted would appear on the host, until the pivot */
+        plan->propagation = MS_REC | (spec->root_propagation & MS_PRIVATE ? MS_PRIVATE : MS_SLAVE);
         plan->root_propagation = spec->root_propagation;
         if (spec->has_personality)
                 plan->personality = spec->personality;

@@ -122,11 +122,13 @@ static bool check_kept(const Build *build, GError **error)
 {
         unsigned n = build->plan.kept_fds;
 
-        for (unsigned fd = 3; fd < n; fd++) {
+        for (unsigned fd = 0; fd < n; fd++) {
                 int flags = fcntl((int) fd, F_GETFD);
                 if (flags < 0 || flags & FD_CLOEXEC)
-                        return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                         "--preserve-fds: file descriptor %u is not open", fd);
+                        return error_set(
+                                error, RUNTIME_ERROR_INVALID_ARGS,
+                                "file descriptor %u, which the process is to have, is not open",
+                                fd);
         }
         return true;
 }

@@ -238,13 +238,20 @@ static int make_covers(void)
         return covers;
 }
 
-/* The root stands where the bundle has it until the pivot, for hooks look there. Below it, out of
- * everybody's sight, lies what covers paths: only what is attached can be cloned. */
+/* The root stands where the bundle has it until the pivot, for hooks look there; where the
+ * container's users have no way to that place, on "/". Below it, out of everybody's sight, lies
+ * what covers paths: only what is attached can be cloned. */
 void oci_tree_attach(const SandboxBase *base, const OciPlan *plan, OciTree *tree)
 {
+        const char *place = plan->root_path;
+
         *tree = (OciTree){.covers = make_covers(), .root = plan->root};
-        if (tree->covers < 0 || attach_at(plan->root_path, tree->covers) < 0 ||
-            attach_at(plan->root_path, tree->root) < 0)
+        if (tree->covers < 0)
+                report_failure(base, STAGE_ATTACH_ROOT);
+        if (attach_at(place, tree->covers) < 0 &&
+            (errno != EACCES || attach_at(place = "/", tree->covers) < 0))
+                report_failure(base, STAGE_ATTACH_ROOT);
+        if (attach_at(place, tree->root) < 0)
                 report_failure(base, STAGE_ATTACH_ROOT);
         umask(0); /* what is made gets the mode that was said */
         for (size_t i = 0; i < plan->n_steps; i++)
