@@ -123,18 +123,20 @@ bool child_hand_over_terminal(EngineChild *child, const char *console_socket, GE
         return true;
 }
 
-/* Late, for a low limit would be in the way of the set-up. Only this process may raise some. */
-static bool set_limits(pid_t pid, const OciProcess *process, GError **error)
+bool child_raise_limits(pid_t pid, const OciProcess *process, GError **error)
 {
         for (size_t i = 0; i < process->n_rlimits; i++) {
                 const OciRlimit *limit = &process->rlimits[i];
-                if (prlimit(pid, (__rlimit_resource_t) limit->resource,
-                            &(struct rlimit){limit->soft, limit->hard}, NULL) < 0)
+                __rlimit_resource_t resource = (__rlimit_resource_t) limit->resource;
+                struct rlimit own;
+                if (getrlimit(resource, &own) < 0 || limit->hard <= own.rlim_max)
+                        continue;
+                if (prlimit(pid, resource, &(struct rlimit){own.rlim_cur, limit->hard}, NULL) < 0)
                         return error_set_errno(
                                 error, RUNTIME_ERROR_SETUP_FAILED, errno,
-                                "process.rlimits[%zu]: cannot set it to %" G_GUINT64_FORMAT
-                                ", %" G_GUINT64_FORMAT,
-                                i, limit->soft, limit->hard);
+                                "process.rlimits[%zu].hard: cannot raise it from %" G_GUINT64_FORMAT
+                                " to %" G_GUINT64_FORMAT,
+                                i, (uint64_t) own.rlim_max, limit->hard);
         }
         return true;
 }
@@ -144,8 +146,6 @@ bool engine_keep(EngineChild *child, const OciProcess *process, GError **error)
         SandboxReport report;
         int fd;
 
-        if (!set_limits(child->pid, process, error))
-                return false;
         if (!child_say(child->sync_fd, OCI_KEEP))
                 return error_set(error, RUNTIME_ERROR_SETUP_FAILED,
                                  "the container's process has ended");

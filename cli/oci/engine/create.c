@@ -216,7 +216,8 @@ static bool set_up(EngineChild *child, const Build *build, GError **error)
 
         if ((build->plan.new_namespaces & CLONE_NEWUSER &&
              !user_namespace_map(child->pid, &spec->uid_maps, &spec->gid_maps, error)) ||
-            !child_set_oom_score(child->pid, input->process, error))
+            !child_set_oom_score(child->pid, input->process, error) ||
+            !child_raise_limits(child->pid, input->process, error))
                 return false;
         child_say(child->sync_fd, SANDBOX_MAPPED); /* if it has ended, the next report tells */
         if (!child_expect(child, build, STAGE_CREATE_HOOK, error) ||

@@ -107,7 +107,8 @@ bool engine_exec(const EngineInput *input, EngineChild *ret, GError **error)
         if (!find_namespaces(input, &namespaces, error) || !write_plan(&build, error) ||
             !make_joiner(&build, namespaces, &child, error) ||
             !child_await_between(&child, &build, error) ||
-            !child_set_oom_score(child.pid, input->process, error))
+            !child_set_oom_score(child.pid, input->process, error) ||
+            !child_raise_limits(child.pid, input->process, error))
                 return false;
         child_say(child.sync_fd, SANDBOX_MAPPED);
         if (!child_expect(&child, &build, STAGE_EXEC, error) ||

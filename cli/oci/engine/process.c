@@ -99,6 +99,18 @@ static void write_candidates(Build *build)
 
 /* -- the rest -- */
 
+static void write_limits(Build *build)
+{
+        const OciProcess *process = build->input->process;
+        SandboxLimit *list = build_own(build, g_new0(SandboxLimit, process->n_rlimits + 1));
+
+        for (size_t i = 0; i < process->n_rlimits; i++)
+                list[i] = (SandboxLimit){process->rlimits[i].resource, process->rlimits[i].soft,
+                                         process->rlimits[i].hard};
+        build->plan.process.limits = list;
+        build->plan.process.n_limits = process->n_rlimits;
+}
+
 static int last_capability(void)
 {
         char text[16];
@@ -166,5 +178,6 @@ bool build_process(Build *build, int root, GError **error)
         plan->kept_fds = 3 + input->listen_fds + input->preserved_fds;
         write_environment(build, root);
         write_candidates(build);
+        write_limits(build);
         return check_terminal(build, error) && check_kept(build, error);
 }

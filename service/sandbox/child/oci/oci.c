@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -175,6 +176,17 @@ static void become_user(const SandboxBase *base, const OciPlan *plan)
                 report_failure(base, STAGE_EXEC);
 }
 
+/* Late, for a low limit would be in the way; what is more than the parent has, it has raised. */
+static void set_limits(const SandboxBase *base, const SandboxPlan *process)
+{
+        for (size_t i = 0; i < process->n_limits; i++) {
+                const SandboxLimit *limit = &process->limits[i];
+                if (setrlimit((__rlimit_resource_t) limit->resource,
+                              &(struct rlimit){limit->soft, limit->hard}) < 0)
+                        report_failure_at(base, STAGE_LIMITS, (uint32_t) i);
+        }
+}
+
 /* From here on nothing of the host's is held but the socket on which somebody will start it. */
 static _Noreturn void await_and_execute(const SandboxBase *base, const OciPlan *plan, int master)
 {
@@ -198,6 +210,7 @@ static _Noreturn void await_and_execute(const SandboxBase *base, const OciPlan *
                 root_close(plan->start);
         }
         oci_hooks_run(&own, plan, plan->start_hooks, plan->n_start_hooks, oci_process_drop_rights);
+        set_limits(&own, &plan->process);
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         /* what the filter may refuse afterwards is execve() at most, and what report() needs */

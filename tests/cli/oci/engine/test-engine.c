@@ -116,7 +116,7 @@ static OciSpec *make_spec(void)
         usr->set = MOUNT_ATTR_RDONLY;
         set_namespaces(spec, usual, G_N_ELEMENTS(usual));
         g_strfreev(spec->masked_paths);
-        spec->masked_paths = strv("/proc/kcore /proc/acpi /proc/keys /nowhere");
+        spec->masked_paths = strv("/proc/version /proc/acpi /nowhere");
         g_strfreev(spec->read_only_paths);
         spec->read_only_paths = strv("/proc/sys /proc/bus");
         fill_process(&spec->process);
@@ -204,7 +204,9 @@ static void create(Fixture *f)
 
         g_assert_no_error(f->error);
         g_assert_true(done);
-        g_assert_true(engine_keep(&f->child, &f->spec->process, &f->error));
+        done = engine_keep(&f->child, &f->spec->process, &f->error);
+        g_assert_no_error(f->error);
+        g_assert_true(done);
 }
 
 static int await(EngineChild *child)
@@ -358,7 +360,7 @@ FIXTURE_TEST(tree)
         f->spec->root_read_only = true;
         g_autofree char *text = run(
                 f, "echo > /file; echo > /usr/file; echo > /proc/sys/kernel/hostname; "
-                   "wc -c < /proc/kcore; ls /proc/acpi | wc -l; echo x > /dev/null && echo null; "
+                   "wc -c < /proc/version; ls /proc/acpi | wc -l; echo x > /dev/null && echo null; "
                    "readlink /dev/ptmx /dev/fd; stat -c %t:%T,%a /dev/urandom; "
                    "stat -f -c %T /sys /dev/pts /dev/mqueue; grep -c ' / / ' /proc/self/mountinfo; "
                    "cat /proc/1/comm");
@@ -484,7 +486,7 @@ static void join(Fixture *f, const OciNamespace *list, size_t n)
         other.spec->gid_maps = one_map(100000);
         g_assert_cmpint(chown(other.root, 100000, 100000), ==, 0);
         g_assert_cmpint(chown(f->root, 100000, 100000), ==, 0);
-        set_command(&other.spec->process, "sleep 600");
+        set_command(&other.spec->process, "sleep 60");
         create(&other);
         g_assert_true(engine_start(other.state, &other.spec->process, &other.error));
         memcpy(joined, list, n * sizeof *list);
@@ -500,11 +502,11 @@ static void join(Fixture *f, const OciNamespace *list, size_t n)
         create(f);
         g_assert_true(engine_start(f->state, &f->spec->process, &f->error));
         g_assert_cmpint(await(&f->child), ==, 9);
-        g_autofree char *text = read_output(f);
-        g_assert_cmpstr(text, ==, "sleep 600 ");
         kill(other.child.pid, SIGKILL);
         g_assert_cmpint(await(&other.child), ==, 128 + SIGKILL);
         tear_down(&other, NULL);
+        g_autofree char *text = read_output(f);
+        g_assert_true(g_str_has_suffix(text, "sleep 60 "));
 }
 
 FIXTURE_TEST(joins_processes)
@@ -516,12 +518,10 @@ FIXTURE_TEST(joins_processes)
 
 FIXTURE_TEST(joins_users)
 {
-        static const OciNamespace list[] = {
-                {CLONE_NEWPID, NULL}, {CLONE_NEWNS, NULL}, {CLONE_NEWUSER, NULL}};
+        static const OciNamespace list[] = {{CLONE_NEWPID, NULL}, {CLONE_NEWNET, NULL},
+                                            {CLONE_NEWIPC, NULL}, {CLONE_NEWUTS, NULL},
+                                            {CLONE_NEWNS, NULL},  {CLONE_NEWUSER, NULL}};
 
-        f->spec->n_mounts = 6;
-        g_free(f->spec->hostname);
-        f->spec->hostname = NULL;
         join(f, list, G_N_ELEMENTS(list));
 }
 
@@ -565,7 +565,7 @@ FIXTURE_TEST(terminal)
 
 static void begin_exec(Fixture *f, OciProcess *process, const char *script)
 {
-        set_command(&f->spec->process, "read line < /proc/self/fd/0; sleep 600");
+        set_command(&f->spec->process, "sleep 60");
         create(f);
         g_assert_true(engine_start(f->state, &f->spec->process, &f->error));
         fill_process(process);
