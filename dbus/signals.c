@@ -113,8 +113,10 @@ static void on_removed(Container *container, void *data)
         Signals *signals = data;
         const ContainerInfo *info = container_info(container);
         g_autofree char *path = path_of_container(info);
+        bool has_ended = info->state == CONTAINER_STOPPED;
 
-        waiting_answer(signals->waiting, container, info->result, info->code);
+        waiting_answer(signals->waiting, container, has_ended ? info->result : RESULT_UNKNOWN,
+                       info->code);
         announce_all(signals);
         signals->emitting = true;
         sd_bus_emit_signal(signals->bus, MANAGER_PATH, INTERFACE_MANAGER, "ContainerRemoved", "so",

@@ -256,6 +256,7 @@ static void wire(Service *service)
                         .profile = service->profile,
                         .profile_error = service->profile ? NULL : service->profile_error->message,
                         .records = service->records,
+                        .state_dir = is_embedded ? 0 : service->state_dir,
                         .has_id_ranges = service->is_root,
                         .ranges = service->ranges,
                         .launch = launch,

@@ -8,6 +8,8 @@ bool method_get_config(Server *server, Container *container, sd_bus_message *mes
         const ContainerInfo *info = container_info(container);
         sd_bus_message *reply = NULL;
 
+        if (!container_must_be_ours(container, "tell what made", error))
+                return false;
         if (!info->made_with)
                 return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
                                  "what container '%s' was made with is not known: a service older "

@@ -60,6 +60,9 @@ bool cgroup_fail(const Cgroup *cgroup, unsigned index, const char *verb, int err
 {
         const CgroupHierarchy *h = &cgroup->tree->hierarchies[index];
 
+        if (cgroup->is_borrowed)
+                return error_set_errno(error, RUNTIME_ERROR_CGROUP_FAILED, errnum,
+                                       "cannot %s cgroup %s", verb, cgroup->path);
         return error_set_errno(error, RUNTIME_ERROR_CGROUP_FAILED, errnum,
                                "cannot %s cgroup %s%s/%s", verb, h->mount_point, h->parent,
                                cgroup->name);
@@ -223,6 +226,8 @@ bool cgroup_remove(Cgroup *cgroup, GError **error)
 {
         int first = cgroup->tree->tracking;
 
+        if (cgroup->is_borrowed)
+                return true; /* whose it is removes it */
         if (first >= 0 && cgroup->leaf_fds[first] >= 0 &&
             !remove_leaf(cgroup, (unsigned) first, error))
                 return false;

@@ -12,6 +12,7 @@
 /* `leaf_fds` are indexed like the tree's hierarchies; -1: the leaf is not in that hierarchy. */
 struct Cgroup {
         CgroupTree *tree; /* borrowed: it outlives its leaves */
+        bool is_borrowed; /* somebody else made it, at `path`, see path/borrow.h */
         uid_t owner;
         char name[sizeof "4294967295/18446744073709551615"];
         char *path;

@@ -17,7 +17,7 @@ typedef struct ContainerAdoption {
         int pidfd;
         int source; /* the other end of its pipe or terminal; -1: that is lost */
         Cgroup *cgroup;
-        IdMap *map;
+        IdMap *map; /* NULL: the container has none of ours */
 } ContainerAdoption;
 
 /* Fails, with the reason, if the process has ended or its number belongs to another process; then

@@ -89,6 +89,8 @@ static void close_process(Container *container)
         deadline_end(&container->deadline);
         cpu_time_end(&container->cpu_time);
         container_end_pausing(container);
+        watch_clear(&container->freezer_watch);
+        fd_clear(&container->freezer_fd);
         g_clear_pointer(&container->process, process_free);
         container->info.pid = 0;
 }
@@ -328,11 +330,21 @@ void container_adopt(Container *container, const ContainerAdoption *how)
         /* The kernel's word, not the record's: a predecessor may have died in between. */
         container->info.state =
                 cgroup_is_told_to_freeze(how->cgroup) ? CONTAINER_PAUSED : CONTAINER_RUNNING;
+        if (container->info.belongs_to)
+                container_follow(container);
         container->info.memory_max = cgroup_memory_max(how->cgroup, container->info.memory_max);
         limit_time(container);
         if (how->source >= 0)
                 output_set_source(container->output, how->source, container->info.terminal);
         oom_watch_begin(&container->oom, container->cgroup, &container->info.oom_kills, true);
+}
+
+void container_look_for_end(Container *container)
+{
+        siginfo_t status = {0};
+
+        if (container->process && process_look_for_end(container->process, &status))
+                on_ended(&status, container);
 }
 
 /* -- life -- */
@@ -348,7 +360,7 @@ Container *container_new(ContainerInfo *info, Order *order, const ContainerHooks
                 order->tree.hostname = g_strdup(container->info.id);
         container->hooks = hooks;
         container->data = data;
-        container->mount_namespace = container->pausing.events_fd = -1;
+        container->mount_namespace = container->pausing.events_fd = container->freezer_fd = -1;
         container->output = output_new();
         container_begin_telling(container);
         return container;
@@ -367,7 +379,7 @@ void container_free(Container *container)
                 return;
         if (container->clean_timer)
                 g_source_remove(container->clean_timer);
-        if (container->process) {
+        if (container->process && !container->info.belongs_to) {
                 container_kill(container, true, SIGKILL, NULL);
                 if (!process_reap(container->process))
                         g_warning("container %s of user %u was killed and does not end",

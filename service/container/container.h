@@ -39,7 +39,7 @@ typedef struct ContainerHooks {
  * record. The output is empty; that of such a container is to be filled. */
 Container *container_new(ContainerInfo *info, Order *order, const ContainerHooks *hooks,
                          void *data);
-void container_free(Container *container); /* kills what still runs, without hooks */
+void container_free(Container *container); /* kills what still runs, if ours, without hooks */
 /* Lets it run on, for a successor to adopt; free it then. */
 void container_release(Container *container);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Container, container_free)
@@ -61,6 +61,14 @@ bool container_launch(Container *container, const ContainerEngine *engine, Prepa
 /* Takes over a process that a predecessor started (`pid` of the info). All that `how` names is
  * consumed. The exit code may stay unknown. */
 void container_adopt(Container *container, const ContainerAdoption *how);
+
+/* What only its own runtime can do to another's container: InvalidState. */
+bool container_must_be_ours(const Container *container, const char *verb, GError **error);
+/* Another's container that waited for its start, and was started. */
+void container_tell_started(Container *container, uint64_t started_usec);
+
+/* Tells the end of a process that was taken over at once, if it has ended. */
+void container_look_for_end(Container *container);
 
 /* Executes the command of a created container; `started` or `failed` follows. */
 bool container_start(Container *container, GError **error);

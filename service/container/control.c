@@ -22,8 +22,28 @@ bool container_wrong_state(const Container *container, const char *verb, GError 
                                  : container_state_to_string(container->info.state));
 }
 
+bool container_must_be_ours(const Container *container, const char *verb, GError **error)
+{
+        const ContainerInfo *info = &container->info;
+
+        return !info->belongs_to || error_set(error, RUNTIME_ERROR_INVALID_STATE,
+                                              "cannot %s container '%s': it belongs to %s", verb,
+                                              info->id, info->belongs_to);
+}
+
+void container_tell_started(Container *container, uint64_t started_usec)
+{
+        if (container->info.state != CONTAINER_CREATED)
+                return;
+        container->info.started_usec = started_usec;
+        container_set_state(container, CONTAINER_RUNNING);
+        container->hooks->started(container, container->data);
+}
+
 bool container_start(Container *container, GError **error)
 {
+        if (!container_must_be_ours(container, "start", error))
+                return false;
         if (container->info.state != CONTAINER_CREATED || container_is_starting(container))
                 return container_wrong_state(container, "start", error);
         process_execute(container->process);

@@ -257,6 +257,8 @@ bool exec_may_begin(const Container *container, GError **error)
 {
         const ContainerInfo *info = container_info(container);
 
+        if (!container_must_be_ours(container, "execute a command in", error))
+                return false;
         if (info->state == CONTAINER_RUNNING)
                 return true;
         return error_set(error, RUNTIME_ERROR_INVALID_STATE,

@@ -47,6 +47,7 @@ void container_info_clear(ContainerInfo *info)
 {
         g_free(info->id);
         g_free(info->control_group);
+        g_free(info->belongs_to);
         g_free(info->watcher);
         g_strfreev(info->deviations);
         filters_clear(&info->filters);

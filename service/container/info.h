@@ -45,6 +45,7 @@ typedef struct ContainerInfo {
         char *id;
         uid_t owner;
         char *control_group;
+        char *belongs_to; /* whose container it is: "podman"; NULL: the service's own */
         ContainerState state;
         pid_t pid; /* on the host; 0: none */
         uint64_t created_usec, started_usec, exited_usec;

@@ -38,6 +38,8 @@ struct Container {
         Pressure pressure;
         Denials denials;
         Pausing pausing;
+        int freezer_fd; /* of another's container, which others pause, too; -1: there is none */
+        Watch *freezer_watch;
 
         StatusFd *status; /* NULL: none, or its last line is said */
         unsigned said;    /* the states (bits) that it was told */
@@ -70,5 +72,7 @@ bool container_let_act(Container *container, GError **error);
 void container_let_die(Container *container);
 /* Puts back what is under way, if anything is. */
 void container_end_pausing(Container *container);
+/* Another's container that was taken over: it may wait for its start, and others pause it. */
+void container_follow(Container *container);
 /* Before an end is told: who ended went on before, so a resume that is under way is done. */
 void container_end_resuming(Container *container);

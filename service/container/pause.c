@@ -157,3 +157,28 @@ void container_end_resuming(Container *container)
         container_set_state(container, CONTAINER_RUNNING);
         container->hooks->changed(container, NULL, container->data);
 }
+
+/* v1 tells nothing of what others do: there it shows when a caller wants to change it. */
+static void on_freezer(int fd, GIOCondition condition, void *data)
+{
+        Container *container = data;
+        char text[512];
+        bool paused = container->info.state == CONTAINER_PAUSED;
+
+        if (pread(fd, text, sizeof text, 0) < 0 || is_under_way(container) ||
+            !container_state_is_running(container->info.state) ||
+            cgroup_is_frozen(container->cgroup) == paused)
+                return;
+        container_set_state(container, paused ? CONTAINER_RUNNING : CONTAINER_PAUSED);
+        container->hooks->changed(container, NULL, container->data);
+}
+
+void container_follow(Container *container)
+{
+        if (container->info.started_usec == 0)
+                container->info.state = CONTAINER_CREATED;
+        container->freezer_fd = cgroup_open_freeze_events(container->cgroup);
+        if (container->freezer_fd >= 0)
+                container->freezer_watch =
+                        watch_new(container->freezer_fd, G_IO_PRI, on_freezer, container);
+}

@@ -170,26 +170,38 @@ static gboolean on_look(void *data)
         return G_SOURCE_REMOVE;
 }
 
-/* The kernel shows the exit code to processes other than the parent once the parent has reaped, and
- * the parent may take its time for that. False: look again later. */
-static bool read_strangers_exit(Process *process, siginfo_t *ret)
+static bool read_status(const Process *process, siginfo_t *ret)
 {
         int status, known = proc_exit_status(process->pidfd, &status);
 
+        ret->si_code = 0;
         if (known > 0) {
                 ret->si_code = WIFEXITED(status)   ? CLD_EXITED
                                : WCOREDUMP(status) ? CLD_DUMPED
                                                    : CLD_KILLED;
                 ret->si_status = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
-                return true;
         }
-        if (known == 0 && process->looks++ < EXIT_LOOKS) {
+        return known != 0;
+}
+
+bool process_look_for_end(const Process *process, siginfo_t *ret)
+{
+        if (poll(&(struct pollfd){.fd = process->pidfd, .events = POLLIN}, 1, 0) != 1)
+                return false;
+        (void) read_status(process, ret);
+        return true;
+}
+
+/* The kernel shows the exit code to processes other than the parent once the parent has reaped, and
+ * the parent may take its time for that. False: look again later. */
+static bool read_strangers_exit(Process *process, siginfo_t *ret)
+{
+        if (!read_status(process, ret) && process->looks++ < EXIT_LOOKS) {
                 /* the pidfd stays readable: the timer looks in its place */
                 watch_clear(&process->pidfd_watch);
                 process->look = g_timeout_add(EXIT_LOOK_MSEC, on_look, process);
                 return false;
         }
-        ret->si_code = 0;
         return true;
 }
 

@@ -56,6 +56,9 @@ bool process_has_executed(const Process *process);
 /* Calls `overdue` after this time, and forgets any time set before. UINT64_MAX: never. */
 void process_set_time(Process *process, uint64_t usec);
 
+/* Has the process, one that was taken over, ended? `ret` is as of `ended`. */
+bool process_look_for_end(const Process *process, siginfo_t *ret);
+
 /* What it has used, once it has ended: `ended` may ask. False: nobody knows. */
 bool process_usage(const Process *process, struct rusage *ret);
 

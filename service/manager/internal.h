@@ -1,7 +1,7 @@
 #pragma once
 
 /* The Manager's table, for the files that work on it: table.c has its rows, manager.c lives with
- * them, create.c adds to them, restore.c fills in what a start finds. */
+ * them, create.c adds to them, restore.c fills in what a start finds, index.c what others have. */
 
 #include "service/manager/manager.h"
 #include "service/manager/pool.h"
@@ -32,8 +32,11 @@ typedef struct Slot {
         unsigned last_exec; /* the number given out last */
 } Slot;
 
+typedef struct Index Index;
+
 struct Manager {
         ManagerOptions options;
+        Index *index; /* NULL: none is read */
         const ManagerEvents *events;
         void *data;
         GHashTable *slots;  /* "uid/id" → Slot, owned */
@@ -69,6 +72,10 @@ bool manager_admit_process(const Profile *profile, const Order *order, GError **
 void slot_drop_execs(Slot *slot);    /* calls `exec_removed` for each, and ends it */
 void slot_release_execs(Slot *slot); /* before the end of the service */
 void slot_forget_execs(Slot *slot, const void *data); /* as manager_forget() */
+
+/* -- index.c: containers of the OCI command line -- */
+Index *index_open(Manager *manager); /* NULL, with a word in the log, if it cannot be watched */
+void index_close(Index *index);      /* NULL is fine; the containers stay */
 
 /* -- manager.c -- */
 Slot *manager_add_slot(Manager *manager, ContainerInfo *info, Order *order); /* consumes both */

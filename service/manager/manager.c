@@ -95,6 +95,10 @@ static void on_cleaned(Container *container, void *data)
         const FdKeeper *keeper = &manager->options.keeper;
         g_autofree char *name = slot_terminal_name(slot);
 
+        if (container_info(container)->belongs_to) {
+                manager->events->settled(manager->data);
+                return; /* it stays until it leaves the index */
+        }
         manager->live--;
         slot->owner->live--;
         if (container_info(container)->terminal && keeper->drop)
@@ -140,7 +144,7 @@ Slot *manager_add_slot(Manager *manager, ContainerInfo *info, Order *order)
         slot->manager = manager;
         slot->owner = manager_owner(manager, info->owner);
         g_hash_table_insert(manager->slots, slot_name(info->owner, info->id), slot);
-        bool has_output = info->state != CONTAINER_STOPPED;
+        bool has_output = info->state != CONTAINER_STOPPED && !info->belongs_to;
         slot->container = container_new(info, order, &hooks, slot);
         if (manager->options.journal && has_output) {
                 slot->journal =
@@ -314,6 +318,8 @@ bool manager_delete(Manager *manager, Container *container, GError **error)
 {
         const ContainerInfo *info = container_info(container);
 
+        if (!container_must_be_ours(container, "delete", error))
+                return false;
         if (info->state != CONTAINER_STOPPED && info->state != CONTAINER_CREATED)
                 return error_set(error, RUNTIME_ERROR_INVALID_STATE,
                                  "cannot delete container '%s': it is %s", info->id,
@@ -405,6 +411,8 @@ static void release(Manager *manager)
         while (g_hash_table_iter_next(&iterator, NULL, &value)) {
                 Slot *slot = value;
                 const ContainerInfo *info = container_info(slot->container);
+                if (info->belongs_to)
+                        continue; /* freed without an end */
                 bool is_known_end = info->state == CONTAINER_STOPPED && slot->is_seen &&
                                     !info->remove && !container_is_clean(slot->container);
                 if (slot->save_timer || container_state_is_running(info->state) || is_known_end)
@@ -424,6 +432,7 @@ void manager_free(Manager *manager)
 {
         if (!manager)
                 return;
+        index_close(manager->index);
         if (manager->options.records >= 0)
                 release(manager);
         g_hash_table_destroy(manager->slots);

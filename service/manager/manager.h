@@ -39,6 +39,7 @@ typedef struct ManagerOptions {
         const Profile *profile; /* NULL: `profile_error` says why nothing can be started */
         const char *profile_error;
         int records;        /* directory for records; -1: none are kept */
+        int state_dir;      /* in which the index lies; 0: none is read */
         bool has_id_ranges; /* the service has the rights to give out ranges of ids */
         IdRanges *ranges;
         LaunchFunc launch;

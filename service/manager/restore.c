@@ -190,4 +190,6 @@ void manager_restore(Manager *manager)
         }
         end_leaves(manager);
         cgroup_tree_sweep(manager->options.cgroups);
+        if (manager->options.state_dir > 0)
+                manager->index = index_open(manager);
 }

@@ -79,7 +79,7 @@ void slot_drop(Slot *slot)
         if (slot->is_seen) {
                 manager->events->removed(slot->container, manager->data);
                 manager->seen--;
-                if (manager->options.records >= 0)
+                if (manager->options.records >= 0 && !info->belongs_to)
                         record_delete(manager->options.records, info->serial);
         }
         g_queue_remove(&slot->owner->stopped, slot);
@@ -140,6 +140,8 @@ static gboolean on_save(void *data)
  * service ends the container. */
 void slot_save_soon(Slot *slot)
 {
+        if (container_info(slot->container)->belongs_to)
+                return; /* its own runtime keeps it */
         if (!slot->save_timer && slot->manager->options.records >= 0)
                 slot->save_timer = g_timeout_add(SAVE_DELAY_MSEC, on_save, slot);
 }
@@ -149,6 +151,8 @@ bool manager_load_output(Manager *manager, Container *container, Output **ret, G
         Slot *slot = manager_slot_of(manager, container);
         Output *output = container_output(container);
 
+        if (!container_must_be_ours(container, "read the output of", error))
+                return false;
         if (slot->is_log_on_disk &&
             !record_load_log(manager->options.records, container_info(container)->serial,
                              output_log(output), error))

@@ -326,6 +326,10 @@ bool changes_hand_down(const Cgroup *cgroup, CgroupController controller, const 
 
         if (faccessat(cgroup->leaf_fds[index], file, F_OK, 0) == 0)
                 return true;
+        if (cgroup->is_borrowed)
+                return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
+                                 "cgroup %s has no %s controller from those who made it",
+                                 cgroup->path, cgroup_controller_name(controller));
         snprintf(name, sizeof name, "%u", (unsigned) cgroup->owner);
         autofd int fd = openat(cgroup->tree->hierarchies[index].parent_fd, name,
                                O_RDONLY | O_DIRECTORY | O_CLOEXEC);

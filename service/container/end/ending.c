@@ -7,7 +7,10 @@
 static ContainerResult judge(const ContainerInfo *info, const siginfo_t *status,
                              const Overdue *overdue)
 {
-        if (info->oom_kills > 0)
+        bool is_killed = status->si_code == CLD_KILLED && status->si_status == SIGKILL;
+
+        /* of another's container an OOM ends one process, and the rest may go on for long */
+        if (info->oom_kills > 0 && (!info->belongs_to || is_killed))
                 return RESULT_OOM_KILL;
         /* nobody may know of a process that a predecessor began how it ended */
         if (overdue->is_over && (status->si_code == 0 ||

@@ -10,10 +10,13 @@
 /* cgroup v1 has no group kill: the service kills the rest of the group after the first kill. */
 static bool end_for_memory(OomWatch *watch)
 {
+        uint64_t before = *watch->kills;
+
         *watch->kills = cgroup_oom_kills(watch->cgroup);
-        if (*watch->kills == 0)
+        if (*watch->kills == 0 || (watch->spares && *watch->kills <= before))
                 return false;
-        cgroup_kill(watch->cgroup, NULL);
+        if (!watch->spares)
+                cgroup_kill(watch->cgroup, NULL);
         watch->function(watch->data);
         return true;
 }
@@ -34,9 +37,10 @@ static gboolean on_look(void *data)
         OomWatch *watch = data;
 
         watch->look = 0;
-        if (end_for_memory(watch))
+        bool is_ended = end_for_memory(watch);
+        if (is_ended && !watch->spares)
                 return G_SOURCE_REMOVE;
-        if (--watch->looks_left == 0) {
+        if (is_ended || --watch->looks_left == 0) {
                 wait_for_event(watch);
                 return G_SOURCE_REMOVE;
         }
@@ -52,8 +56,10 @@ static void on_oom(int fd, GIOCondition condition, void *data)
         OomWatch *watch = data;
 
         bool is_ended = end_for_memory(watch);
-        if (!is_ended && condition & G_IO_PRI)
+        if ((!is_ended || watch->spares) && condition & G_IO_PRI)
                 return; /* v2 counts before it reports, and reports mere pressure as well */
+        if (is_ended && watch->spares)
+                return;
         watch_clear(&watch->watch);
         if (is_ended)
                 return;
@@ -69,7 +75,7 @@ void oom_watch_begin(OomWatch *watch, Cgroup *cgroup, uint64_t *kills, bool is_a
         watch->cgroup = cgroup;
         watch->kills = kills;
         wait_for_event(watch);
-        if (*kills > 0)
+        if (*kills > 0 && !watch->spares)
                 cgroup_kill(cgroup, NULL);
 }
 

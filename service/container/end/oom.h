@@ -20,6 +20,7 @@ typedef struct OomWatch {
         Watch *watch;
         guint look; /* timer: look again, after an event that was only a hint */
         unsigned looks_left, delay;
+        bool spares; /* the others in the leaf, which is not ours: it only tells, each time */
 } OomWatch;
 
 /* Nothing happens where no memory hierarchy serves the leaf. All zero, but for `function`, which is

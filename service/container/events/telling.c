@@ -50,7 +50,9 @@ void container_tell_rest(Container *container)
 
 void container_begin_telling(Container *container)
 {
-        container->oom = (OomWatch){.function = on_kills, .data = container};
+        container->oom = (OomWatch){.function = on_kills,
+                                    .data = container,
+                                    .spares = container->info.belongs_to != NULL};
         container->denials = (Denials){.function = on_denied, .data = container};
         container->pressure = (Pressure){.function = on_pressure, .data = container};
 }
