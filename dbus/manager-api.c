@@ -45,7 +45,7 @@ static void answer_asked(Request *request, Server *server)
         sd_bus_message_rewind(message, true);
         if (sd_bus_message_read(message, "s", &name) > 0)
                 parse_name(name, request_caller(request), &owner, &id, NULL);
-        Container *container = server ? manager_find(server->manager, owner, id) : NULL;
+        Container *container = server ? manager_find_named(server->manager, owner, id) : NULL;
         if (!container) {
                 error_set(&error, RUNTIME_ERROR_NO_SUCH_CONTAINER, NO_CONTAINER, id);
                 request_fail(request, error);
@@ -83,7 +83,7 @@ static int method_get_container(sd_bus_message *message, void *data, sd_bus_erro
         /* an id that no container can have is nothing to ask about: polkit's prompt would show it
          */
         if (rules_may_see(caller, owner) || !order_id_is_valid(id)) {
-                Container *container = manager_find(server->manager, owner, id);
+                Container *container = manager_find_named(server->manager, owner, id);
                 if (!container)
                         return sd_bus_error_setf(ret_error, ERROR_NO_SUCH_CONTAINER, NO_CONTAINER,
                                                  id);

@@ -219,6 +219,32 @@ static void on_events(int fd, GIOCondition condition, void *data)
         }
 }
 
+/* -- by the OCI's id -- */
+
+Container *manager_find_named(Manager *manager, uid_t owner, const char *name)
+{
+        Container *found = manager_find(manager, owner, name);
+        GHashTableIter iterator;
+        unsigned n = 0, n_whole = 0;
+        void *value;
+
+        if (found || !manager->index || owner != 0)
+                return found;
+        g_hash_table_iter_init(&iterator, manager->index->slots);
+        while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+                Container *container = ((Slot *) value)->container;
+                const char *id = container_info(container)->labels[1];
+                bool is_whole = strcmp(id, name) == 0;
+                if (!is_whole &&
+                    (n_whole || strlen(name) < OCI_ID_SHORTEST || !g_str_has_prefix(id, name)))
+                        continue;
+                n++;
+                n_whole += is_whole;
+                found = container;
+        }
+        return n_whole == 1 || (n_whole == 0 && n == 1) ? found : NULL;
+}
+
 /* -- life -- */
 
 void index_close(Index *index)
