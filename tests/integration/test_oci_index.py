@@ -1,120 +1,18 @@
-"""Containers that the OCI command line has made: files of the index as it writes them, for processes in cgroups of the
-test's own."""
+"""Containers that the OCI command line has made, as the service shows and handles them."""
 
 import contextlib
-import hashlib
 import os
-import shutil
 import signal
-import socket
-import subprocess
 import time
 
-from harness.case import Case, TELLS_EXIT
-from harness.client import CONTAINER, MANAGER, PATH, PROPERTIES, BusError, Container, options_variant, pump, raw
+from harness.case import TELLS_EXIT
+from harness.client import CONTAINER, MANAGER, PATH, Container, options_variant, pump, raw
 from harness.files import read, write
-from harness.invariants import cgroup_roots
+from harness.index_case import ID, SLEEP, IndexCase
 from harness.place import Place
 
-SLEEP = ('/bin/sleep', '600')
-ID = 'c0ffee' * 10 + 'c0de'
 
-
-def start_time(pid):
-    return int(read(f'/proc/{pid}/stat').rsplit(')', 1)[1].split()[19])
-
-
-class Leaf:
-    """A cgroup of one path in every hierarchy."""
-
-    def __init__(self, path):
-        self.directories = [root + path for root in cgroup_roots()]
-        for root, directory in zip(cgroup_roots(), self.directories):
-            with contextlib.suppress(OSError):
-                write(f'{root}/cgroup.subtree_control', '+memory +pids +cpu')
-            os.makedirs(directory, exist_ok=True)
-            for name in ('cpuset.cpus', 'cpuset.mems'):
-                if os.path.exists(f'{directory}/cgroup.clone_children') and os.path.exists(f'{directory}/{name}'):
-                    write(f'{directory}/{name}', read(f'{root}/{name}'))
-
-    def enter(self):
-        for directory in self.directories:
-            with open(f'{directory}/cgroup.procs', 'w') as f:
-                f.write('0')
-
-    def file(self, name):
-        return next(f'{d}/{name}' for d in self.directories if os.path.exists(f'{d}/{name}'))
-
-    def remove(self):
-        for directory in self.directories:
-            with contextlib.suppress(FileNotFoundError):
-                os.rmdir(directory)
-
-
-class OciIndex(Case):
-    def directory(self, place=None):
-        return f'{place.state if place else self.world.state_dir}/oci'
-
-    def leaf(self, name):
-        leaf = Leaf(f'/naive-oci-test-{os.getpid()}-{name}')
-        self.addCleanup(lambda: self.eventually(lambda: self.try_remove(leaf), what='an empty cgroup'))
-        return leaf
-
-    @staticmethod
-    def try_remove(leaf):
-        try:
-            leaf.remove()
-        except OSError:
-            return False
-        return True
-
-    def publish(self, process, leaf, id=ID, directory=None, **changes):
-        """The file's path; it is there in one moment, as with rename()."""
-        now = int(time.time() * 1e6)
-        values = {'Id': id, 'Root': '/run/naive-oci', 'BelongsTo': 'podman', 'Pid': process.pid,
-                  'StartTime': start_time(process.pid), 'CreatedUSec': now, 'StartedUSec': now,
-                  'Cgroups': ''.join(f'{d};' for d in leaf.directories), **changes}
-        text = '[Container]\n' + ''.join(f'{key}={value}\n' for key, value in values.items())
-        return self.put(text, hashlib.sha256(id.encode()).hexdigest(), directory)
-
-    def put(self, text, name, directory=None, mode=0o600):
-        directory = directory or self.directory()
-        path, new = f'{directory}/{name}', f'{directory}/.{name}'
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(new)
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), 'w') as f:
-            f.write(text)
-        os.chmod(new, mode)
-        os.rename(new, path)
-        self.addCleanup(self.withdraw, path)
-        return path
-
-    def withdraw(self, path):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-        if self.world.service_alive():
-            self.eventually(lambda: not self.shown(), what='the end of what is shown')
-
-    def shown(self, client=None):
-        return [row for row in (client or self.root).containers() if row[0].startswith('oci-')]
-
-    def podmans(self, line=SLEEP, id=ID, name='web', **changes):
-        """A process, its leaf, the object of it, and the file."""
-        leaf = self.leaf(name)
-        process = self.started(*line, preexec_fn=leaf.enter)
-        before = {row[4] for row in self.shown()}
-        path = self.publish(process, leaf, id, **changes)
-        self.eventually(lambda: {row[4] for row in self.shown()} - before, what='the container')
-        new, = {row[4] for row in self.shown()} - before
-        return process, leaf, Container(self.root, new), path
-
-    def told(self, member, interface=MANAGER):
-        signals = []
-        subscription = self.root.subscribe(interface, member)
-        return subscription, signals
-
-    # -- seen --
-
+class OciIndex(IndexCase):
     def test_seen(self):
         """A file makes a live object, which tells what it is, and goes with the file."""
         process, leaf, container, path = self.podmans()
@@ -153,17 +51,6 @@ class OciIndex(Case):
         said = self.command(self.world.naivec, '--address', self.world.address, 'kill', ID, 'TERM')
         self.assertEqual(said.returncode, 0, said.stderr)
         self.assertEqual(one.wait()[0], 'signal' if TELLS_EXIT else 'unknown')
-
-    def test_stranger(self):
-        """To a stranger it is no object, whatever the method."""
-        _, _, container, _ = self.podmans()
-        stranger = Container(self.user('mallory'), container.path)
-        for call in (lambda: stranger.kill(), lambda: stranger.call('Pause'), lambda: stranger.wait(),
-                     lambda: stranger.call('GetStats'), lambda: stranger.prop('Labels'), stranger.delete):
-            with self.refused('UnknownObject'):
-                call()
-        self.assertEqual(self.shown(self.user('mallory')), [])
-        self.assertEqual(container.state, 'running')
 
     # -- controlled --
 
@@ -273,51 +160,3 @@ class OciIndex(Case):
         process.wait()
         self.assertTrue(pump(lambda: bool(waits), 20))
         self.eventually(lambda: place.owner() == 0, 20, 'idle exit')
-
-    # -- not believed --
-
-    def test_not_believed(self):
-        """A number that another process has by now is no container; nor is one whose process is elsewhere."""
-        leaf, elsewhere = self.leaf('a'), self.leaf('b')
-        process = self.started(*SLEEP, preexec_fn=leaf.enter)
-        mark = self.log_mark()
-        self.publish(process, elsewhere)
-        self.eventually(lambda: b'not in its cgroup' in self.log_since(mark), what='a word of it')
-        self.assertEqual(self.shown(), [])
-        self.publish(process, leaf, StartTime=start_time(process.pid) + 1)
-        self.eventually(self.shown, what='one that has ended')
-        (name, state, _, _, path), = self.shown()
-        self.assertEqual(state, 'stopped')
-        for call in (lambda: Container(self.root, path).kill(), lambda: Container(self.root, path).call('Pause'),
-                     lambda: Container(self.root, path).call('OpenPIDFD')):
-            with self.refused('InvalidState'):
-                call()
-        self.assertIsNone(process.poll())
-
-    def test_no_file_of_ours(self):
-        """What is no plain file of root's alone, or makes no sense, is not shown, and harms nobody."""
-        leaf = self.leaf('a')
-        process = self.started(*SLEEP, preexec_fn=leaf.enter)
-        directory = self.directory()
-        text = read(self.publish(process, leaf))
-        self.eventually(self.shown, what='the container')
-        self.withdraw(f'{directory}/{hashlib.sha256(ID.encode()).hexdigest()}')
-        self.put(text, 'writable', mode=0o622)
-        self.put('', 'empty')
-        self.put('x' * 100000, 'large')
-        self.put(text.replace('Pid=', 'Pid=-'), 'pid')
-        os.chown(self.put(text, 'strange'), 20001, 20001)
-        write(f'{self.world.directory}/text', text)
-        for name, make in (('link', lambda p: os.symlink(f'{self.world.directory}/text', p)), ('fifo', os.mkfifo),
-                           ('directory', os.mkdir)):
-            make(f'{directory}/.{name}')
-            os.rename(f'{directory}/.{name}', f'{directory}/{name}')
-        mark = self.log_mark()
-        try:
-            self.put('', 'last')
-            self.eventually(lambda: b"'last'" in self.log_since(mark), what='the last of them')
-            self.assertEqual([row for row in self.shown() if row[1] != 'stopped'], [])
-        finally:
-            os.rmdir(f'{directory}/directory')
-            os.unlink(f'{directory}/fifo')
-            os.unlink(f'{directory}/link')

@@ -1,0 +1,104 @@
+"""A case about containers of the OCI command line: files of the index as it writes them, for processes in cgroups of
+the test's own."""
+
+import contextlib
+import hashlib
+import os
+import time
+
+from .case import Case
+from .client import Container
+from .files import read, write
+from .invariants import cgroup_roots
+
+SLEEP = ('/bin/sleep', '600')
+ID = 'c0ffee' * 10 + 'c0de'
+
+
+def start_time(pid):
+    return int(read(f'/proc/{pid}/stat').rsplit(')', 1)[1].split()[19])
+
+
+class Leaf:
+    """A cgroup of one path in every hierarchy."""
+
+    def __init__(self, path):
+        self.directories = [root + path for root in cgroup_roots()]
+        for root, directory in zip(cgroup_roots(), self.directories):
+            with contextlib.suppress(OSError):
+                write(f'{root}/cgroup.subtree_control', '+memory +pids +cpu')
+            os.makedirs(directory, exist_ok=True)
+            for name in ('cpuset.cpus', 'cpuset.mems'):
+                if os.path.exists(f'{directory}/cgroup.clone_children') and os.path.exists(f'{directory}/{name}'):
+                    write(f'{directory}/{name}', read(f'{root}/{name}'))
+
+    def enter(self):
+        for directory in self.directories:
+            with open(f'{directory}/cgroup.procs', 'w') as f:
+                f.write('0')
+
+    def file(self, name):
+        return next(f'{d}/{name}' for d in self.directories if os.path.exists(f'{d}/{name}'))
+
+    def remove(self):
+        for directory in self.directories:
+            with contextlib.suppress(FileNotFoundError):
+                os.rmdir(directory)
+
+
+class IndexCase(Case):
+    def directory(self, place=None):
+        return f'{place.state if place else self.world.state_dir}/oci'
+
+    def leaf(self, name):
+        leaf = Leaf(f'/naive-oci-test-{os.getpid()}-{name}')
+        self.addCleanup(lambda: self.eventually(lambda: self.try_remove(leaf), what='an empty cgroup'))
+        return leaf
+
+    @staticmethod
+    def try_remove(leaf):
+        try:
+            leaf.remove()
+        except OSError:
+            return False
+        return True
+
+    def publish(self, process, leaf, id=ID, directory=None, **changes):
+        """The file's path; it is there in one moment, as with rename()."""
+        now = int(time.time() * 1e6)
+        values = {'Id': id, 'Root': '/run/naive-oci', 'BelongsTo': 'podman', 'Pid': process.pid,
+                  'StartTime': start_time(process.pid), 'CreatedUSec': now, 'StartedUSec': now,
+                  'Cgroups': ''.join(f'{d};' for d in leaf.directories), **changes}
+        text = '[Container]\n' + ''.join(f'{key}={value}\n' for key, value in values.items())
+        return self.put(text, hashlib.sha256(id.encode()).hexdigest(), directory)
+
+    def put(self, text, name, directory=None, mode=0o600):
+        directory = directory or self.directory()
+        path, new = f'{directory}/{name}', f'{directory}/.{name}'
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(new)
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), 'w') as f:
+            f.write(text)
+        os.chmod(new, mode)
+        os.rename(new, path)
+        self.addCleanup(self.withdraw, path)
+        return path
+
+    def withdraw(self, path):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        if self.world.service_alive():
+            self.eventually(lambda: not self.shown(), what='the end of what is shown')
+
+    def shown(self, client=None):
+        return [row for row in (client or self.root).containers() if row[0].startswith('oci-')]
+
+    def podmans(self, line=SLEEP, id=ID, name='web', **changes):
+        """A process, its leaf, the object of it, and the file."""
+        leaf = self.leaf(name)
+        process = self.started(*line, preexec_fn=leaf.enter)
+        before = {row[4] for row in self.shown()}
+        path = self.publish(process, leaf, id, **changes)
+        self.eventually(lambda: {row[4] for row in self.shown()} - before, what='the container')
+        new, = {row[4] for row in self.shown()} - before
+        return process, leaf, Container(self.root, new), path
