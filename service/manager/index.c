@@ -22,7 +22,8 @@
 #include "service/util/proc.h"
 #include "service/util/watch.h"
 
-#define ENTRIES_MAX 4096u
+#define ENTRIES_MAX     4096u
+#define OCI_ID_SHORTEST 12u /* as podman shows them */
 
 struct Index {
         Manager *manager;

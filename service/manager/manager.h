@@ -105,9 +105,7 @@ GPtrArray *manager_list_execs(Manager *manager, Container *container);
 
 /* NULL: there is none. A container that is still being created is not found. */
 Container *manager_find(Manager *manager, uid_t owner, const char *id);
-/* The same, or that container of the index which has this id, or an id of the OCI that begins so, of
- * at least OCI_ID_SHORTEST characters. NULL: there is none, or more than one. */
-#define OCI_ID_SHORTEST 12u
+/* The same, or the one of the index that has this id of the OCI, or alone one that begins so. */
 Container *manager_find_named(Manager *manager, uid_t owner, const char *name);
 /* The live container of `owner`, or of anybody with UID_ANY, that the process `pid` is in. */
 Container *manager_find_by_pid(Manager *manager, uid_t owner, pid_t pid);
