@@ -10,6 +10,7 @@
 #include "dbus/rules.h"
 #include "dbus/spawn.h"
 #include "polkit/actions.h"
+#include "service/manager/named.h"
 #include "service/spec/order.h"
 
 /* -- reading -- */

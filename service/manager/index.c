@@ -16,6 +16,7 @@
 
 #include "service/cgroup/path/borrow.h"
 #include "service/manager/internal.h"
+#include "service/manager/named.h"
 #include "service/spec/error.h"
 #include "service/spec/index.h"
 #include "service/util/fd.h"

@@ -39,9 +39,9 @@ typedef struct ManagerOptions {
         const Profile *profile; /* NULL: `profile_error` says why nothing can be started */
         const char *profile_error;
         int records;        /* directory for records; -1: none are kept */
-        int state_dir;      /* in which the index lies; 0: none is read */
         bool has_id_ranges; /* the service has the rights to give out ranges of ids */
         IdRanges *ranges;
+        int state_dir; /* in which the index lies; 0: none is read */
         LaunchFunc launch;
         unsigned prepared; /* sandboxes kept ready, at most; 0: none */
         Journal *journal;  /* gets the containers' output as well; may be NULL */
@@ -49,8 +49,7 @@ typedef struct ManagerOptions {
 } ManagerOptions;
 
 Manager *manager_new(const ManagerOptions *options, const ManagerEvents *events, void *data);
-/* If records are kept, containers go on running, for the next service to take over; otherwise they
- * end. */
+/* If records are kept, containers go on, for the next service to take over; otherwise they end. */
 void manager_free(Manager *manager);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Manager, manager_free)
 
@@ -105,8 +104,6 @@ GPtrArray *manager_list_execs(Manager *manager, Container *container);
 
 /* NULL: there is none. A container that is still being created is not found. */
 Container *manager_find(Manager *manager, uid_t owner, const char *id);
-/* The same, or the one of the index that has this id of the OCI, or alone one that begins so. */
-Container *manager_find_named(Manager *manager, uid_t owner, const char *name);
 /* The live container of `owner`, or of anybody with UID_ANY, that the process `pid` is in. */
 Container *manager_find_by_pid(Manager *manager, uid_t owner, pid_t pid);
 /* The containers of `owner`, or of everybody with UID_ANY, in order of creation. Owned array of
