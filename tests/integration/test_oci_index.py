@@ -21,7 +21,7 @@ class OciIndex(IndexCase):
         self.assertEqual(props['Pid'], process.pid)
         self.assertEqual(props['OwnerUID'], 0)
         self.assertRegex(props['Id'], '^oci-[0-9]+$')
-        self.assertIn(f'naive-oci-test-{os.getpid()}-web', props['ControlGroup'])
+        self.assertIn('/naive-oci-test-', props['ControlGroup'])
         self.assertEqual(container.prop('Labels'), {'oci.id': ID, 'oci.root': '/run/naive-oci'})
         self.assertEqual([pid for pid, _ in container.call('GetProcesses')[0]], [process.pid])
         self.assertIn('TasksCurrent', container.call('GetStats')[0])
@@ -36,7 +36,7 @@ class OciIndex(IndexCase):
 
     def test_found_by_the_id_of_the_oci(self):
         """Whole, or by the first characters, where one container alone has it; of others nobody learns."""
-        _, _, one, _ = self.podmans()
+        process, _, one, _ = self.podmans()
         self.assertEqual(self.root.get_container(ID).path, one.path)
         self.assertEqual(self.root.get_container(ID[:12]).path, one.path)
         with self.refused('NoSuchContainer'):
@@ -48,15 +48,16 @@ class OciIndex(IndexCase):
             self.root.get_container(ID[:15])
         with self.refused('NoSuchContainer'):
             self.user('alice').get_container(f'0/{ID}')
-        said = self.command(self.world.naivec, '--address', self.world.address, 'kill', ID, 'TERM')
+        said = self.command(self.world.naivec, '--address', self.world.address, 'kill', '-s', 'TERM', ID)
         self.assertEqual(said.returncode, 0, said.stderr)
+        process.wait()
         self.assertEqual(one.wait()[0], 'signal' if TELLS_EXIT else 'unknown')
 
     # -- controlled --
 
     def test_kill_and_wait(self):
         """A signal, the exit code, Exited; it stays until its runtime removes it."""
-        process, _, container, path = self.podmans(('/bin/sh', '-c', 'trap "exit 7" TERM; sleep 600 & wait'), name='trap')
+        process, _, container, path = self.podmans(('/bin/sh', '-c', "trap 'kill $!; exit 7' TERM; sleep 600 & wait"), name='trap')
         self.eventually(lambda: len(container.call('GetProcesses')[0]) == 2, what='the sleep')
         container.kill(signal.SIGTERM)
         process.wait()
@@ -66,6 +67,7 @@ class OciIndex(IndexCase):
         self.eventually(lambda: not self.shown(), what='the removal')
 
     def test_kill_all(self):
+        """`all` are those of its cgroup."""
         process, leaf, container, _ = self.podmans(('/bin/sh', '-c', 'sleep 600 & sleep 600 & wait'))
         self.eventually(lambda: len(container.call('GetProcesses')[0]) == 3, what='three processes')
         container.kill(signal.SIGKILL, 'all')
@@ -87,8 +89,9 @@ class OciIndex(IndexCase):
         container.call('Resume')
         self.assertEqual(container.state, 'running')
         container.call('Pause')
-        container.stop(timeout=5)
+        container.kill(signal.SIGKILL)
         process.wait()
+        self.assertEqual(container.wait()[0], 'signal' if TELLS_EXIT else 'unknown')
 
     def test_update(self):
         """Limits are those of its cgroup."""
@@ -124,17 +127,16 @@ class OciIndex(IndexCase):
     def test_service_that_starts_later(self):
         """It finds all, those that have ended meanwhile as well; and its end ends none of them."""
         process, leaf, container, path = self.podmans()
-        gone, _, other, _ = self.podmans(id='ended', name='ended')
-        self.world.service.send_signal(signal.SIGTERM)
-        self.world.service.wait(timeout=20)
-        self.assertIsNone(process.poll())
-        gone.kill()
-        gone.wait()
-        self.world.start_service()
-        self.addCleanup(self.world.restart_service)
+        gone, _, _, _ = self.podmans(id='ended', name='ended')
+
+        def meanwhile():
+            self.assertIsNone(process.poll())
+            gone.kill()
+            gone.wait()
+        self.service_again(meanwhile=meanwhile)
         states = {Container(self.root, row[4]).prop('Labels')['oci.id']: row[1] for row in self.shown()}
         self.assertEqual(states, {ID: 'running', 'ended': 'stopped'})
-        self.assertEqual(self.root.get_container('ended' if len('ended') > 64 else ID).pid, process.pid)
+        self.assertEqual(self.root.get_container(ID).pid, process.pid)
         self.assertEqual(self.root.get_container('ended').wait(), ('unknown', 0))
         os.unlink(path)
         self.eventually(lambda: len(self.shown()) == 1, what='the removal')

@@ -6,7 +6,7 @@ import signal
 
 from harness.client import Container
 from harness.files import read, write
-from harness.index_case import ID, SLEEP, IndexCase
+from harness.index_case import ID, SLEEP, IndexCase, start_time
 
 
 class Index(IndexCase):
@@ -40,7 +40,7 @@ class Index(IndexCase):
         self.put('', 'empty')
         self.put('x' * 100000, 'large')
         self.put(text.replace('Pid=', 'Pid=-'), 'pid')
-        os.chown(self.put(text, 'strange'), 20001, 20001)
+        self.put(text, 'strange', uid=20001)
         write(f'{self.world.directory}/text', text)
         for name, make in (('link', lambda p: os.symlink(f'{self.world.directory}/text', p)), ('fifo', os.mkfifo),
                            ('directory', os.mkdir)):
@@ -70,11 +70,8 @@ class Index(IndexCase):
     def test_stays(self):
         """E57: neither the end of the service, however it comes, nor of the file ends a process of it or removes its cgroup."""
         process, leaf, _, path = self.podmans(('/bin/sh', '-c', 'sleep 600 & wait'))
-        self.addCleanup(self.world.restart_service)
         for number in (signal.SIGTERM, signal.SIGKILL):
-            self.world.service.send_signal(number)
-            self.world.service.wait(timeout=20)
-            self.world.start_service()
+            self.service_again(number)
             self.assertEqual([row[1] for row in self.shown()], ['running'])
         os.unlink(path)
         self.eventually(lambda: not self.shown(), what='the end of the object')

@@ -4,8 +4,10 @@ the test's own."""
 import contextlib
 import hashlib
 import os
+import signal
 import time
 
+from . import invariants
 from .case import Case
 from .client import Container
 from .files import read, write
@@ -41,27 +43,34 @@ class Leaf:
         return next(f'{d}/{name}' for d in self.directories if os.path.exists(f'{d}/{name}'))
 
     def remove(self):
-        for directory in self.directories:
-            with contextlib.suppress(FileNotFoundError):
+        """Ends what is left in it; False: it has not ended yet."""
+        for directory in filter(os.path.isdir, self.directories):
+            for pid in read(f'{directory}/cgroup.procs').split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+            with contextlib.suppress(OSError):
                 os.rmdir(directory)
+        return not any(map(os.path.exists, self.directories))
 
 
 class IndexCase(Case):
+    is_another = False  # the service is another one than before the test
+
+    def setUp(self):
+        super().setUp()
+
+        def settle():
+            if self.is_another:
+                Case.baseline = invariants.baseline(self.world)
+        self.addCleanup(settle)  # the last of all
+
     def directory(self, place=None):
         return f'{place.state if place else self.world.state_dir}/oci'
 
     def leaf(self, name):
-        leaf = Leaf(f'/naive-oci-test-{os.getpid()}-{name}')
-        self.addCleanup(lambda: self.eventually(lambda: self.try_remove(leaf), what='an empty cgroup'))
+        leaf = Leaf(f'/naive-oci-test-{os.path.basename(self.world.directory)}-{name}')
+        self.addCleanup(lambda: self.eventually(leaf.remove, what='an empty cgroup'))
         return leaf
-
-    @staticmethod
-    def try_remove(leaf):
-        try:
-            leaf.remove()
-        except OSError:
-            return False
-        return True
 
     def publish(self, process, leaf, id=ID, directory=None, **changes):
         """The file's path; it is there in one moment, as with rename()."""
@@ -72,7 +81,7 @@ class IndexCase(Case):
         text = '[Container]\n' + ''.join(f'{key}={value}\n' for key, value in values.items())
         return self.put(text, hashlib.sha256(id.encode()).hexdigest(), directory)
 
-    def put(self, text, name, directory=None, mode=0o600):
+    def put(self, text, name, directory=None, mode=0o600, uid=0):
         directory = directory or self.directory()
         path, new = f'{directory}/{name}', f'{directory}/.{name}'
         with contextlib.suppress(FileNotFoundError):
@@ -80,6 +89,7 @@ class IndexCase(Case):
         with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), 'w') as f:
             f.write(text)
         os.chmod(new, mode)
+        os.chown(new, uid, uid)
         os.rename(new, path)
         self.addCleanup(self.withdraw, path)
         return path
@@ -87,8 +97,16 @@ class IndexCase(Case):
     def withdraw(self, path):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
-        if self.world.service_alive():
-            self.eventually(lambda: not self.shown(), what='the end of what is shown')
+        if self.world.service_alive() and os.path.dirname(path) == self.directory():
+            self.eventually(lambda: len(self.shown()) <= len(os.listdir(self.directory())), what='the end of its object')
+
+    def service_again(self, number=signal.SIGTERM, meanwhile=lambda: None):
+        """Ends the service, and starts the next one. It is no leak that it is another."""
+        self.world.service.send_signal(number)
+        self.world.service.wait(timeout=20)
+        meanwhile()
+        self.world.start_service()
+        self.is_another = True
 
     def shown(self, client=None):
         return [row for row in (client or self.root).containers() if row[0].startswith('oci-')]

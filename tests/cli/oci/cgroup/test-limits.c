@@ -129,7 +129,7 @@ FIXTURE_TEST(memory_refused)
         path_cgroup_of(f->cgroup, "memory", &is_unified);
         refuse(f, &resources, "linux.resources.memory");
         if (!is_unified) {
-                resources = (OciResources){.memory.swappiness = {true, 101}};
+                resources = (OciResources){.memory.swappiness = {true, 201}};
                 refuse(f, &resources, "linux.resources.memory.swappiness");
                 resources.memory.swappiness.value = 7;
                 set(f, &resources);
