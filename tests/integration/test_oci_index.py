@@ -1,8 +1,12 @@
 """Containers that the OCI command line has made, as the service shows and handles them."""
 
 import contextlib
+import json
 import os
+import shutil
 import signal
+import subprocess
+import tempfile
 import time
 
 from harness.case import TELLS_EXIT
@@ -162,3 +166,68 @@ class OciIndex(IndexCase):
         process.wait()
         self.assertTrue(pump(lambda: bool(waits), 20))
         self.eventually(lambda: place.owner() == 0, 20, 'idle exit')
+
+
+class OciCommandLine(IndexCase):
+    """The same with the command line itself, whose index is that of the service under test."""
+
+    PLACE = ('mount -t tmpfs run /run && mkdir -m 0700 /run/naive-runc && mount --bind "$0" /run/naive-runc && '
+             'exec "$@"')
+
+    def oci(self, *arguments, **kwargs):
+        line = ['unshare', '--mount', '--propagation', 'private', '/bin/sh', '-c', self.PLACE, self.world.state_dir,
+                f'{self.world.build}/cli/oci/naive-oci', '--root', f'{self.world.directory}/oci', *arguments]
+        # what `create` leaves behind has its output: a file, and no pipe that would be read to its end
+        with tempfile.TemporaryFile(dir=self.world.directory) as out:
+            status = subprocess.run(line, stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=60, **kwargs).returncode
+            out.seek(0)
+            said = out.read()
+        self.assertEqual(status, 0, said)
+        return said
+
+    def make(self, name):
+        """A bundle whose command sleeps, and a container of it that waits for its start."""
+        bundle = f'{self.world.directory}/bundle'
+        os.mkdir(bundle)
+        self.addCleanup(shutil.rmtree, bundle)
+        self.oci('spec', cwd=bundle)
+        config = json.loads(read(f'{bundle}/config.json'))
+        config['root'] = {'path': self.rootfs}
+        config['process'].update(terminal=False, args=list(SLEEP))
+        config['annotations'] = {'io.container.manager': 'a test'}
+        leaf = self.leaf(name)
+        self.assertTrue(leaf.remove())
+        config['linux']['cgroupsPath'] = leaf.path
+        write(f'{bundle}/config.json', json.dumps(config))
+        self.addCleanup(lambda: self.oci('delete', '--force', name))
+        self.oci('create', '--bundle', bundle, name)
+        return name
+
+    def state(self, name):
+        return json.loads(self.oci('state', name))['status']
+
+    def test_life(self):
+        """Created, running, paused on the bus and so for the command line, the other way round, removed."""
+        if not os.path.exists(f'{self.world.build}/cli/oci/naive-oci'):
+            self.skipTest('NOT RUN: naive-oci is not built, for want of json-c')
+        removed = self.root.subscribe(MANAGER, 'ContainerRemoved')
+        name = self.make('life')
+        self.eventually(self.shown, what='the container')
+        (id, state, owner, _, path), = self.shown()
+        self.assertEqual((state, owner), ('created', 0))
+        container = Container(self.root, path)
+        self.oci('start', name)
+        self.eventually(lambda: container.state == 'running', what='the start')
+        container.call('Pause')
+        self.assertEqual(self.state(name), 'paused')
+        container.call('Resume')
+        self.assertEqual(self.state(name), 'running')
+        self.oci('pause', name)
+        self.eventually(lambda: container.state == 'paused', what='the pause')
+        self.oci('resume', name)
+        self.eventually(lambda: container.state == 'running', what='the resume')
+        with self.refused('InvalidState', text='belongs to a test'):
+            container.delete()
+        self.oci('delete', '--force', name)
+        self.assertTrue(pump(lambda: removed))
+        self.assertEqual(removed[0][3], (id, path))

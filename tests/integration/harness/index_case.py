@@ -25,6 +25,7 @@ class Leaf:
     """A cgroup of one path in every hierarchy."""
 
     def __init__(self, path):
+        self.path = path
         self.directories = [root + path for root in cgroup_roots()]
         for root, directory in zip(cgroup_roots(), self.directories):
             with contextlib.suppress(OSError):
