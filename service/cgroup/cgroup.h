@@ -109,6 +109,7 @@ bool cgroup_kill(Cgroup *cgroup, GError **error);
 bool cgroup_signal(Cgroup *cgroup, int signal, GError **error);
 bool cgroup_is_populated(Cgroup *cgroup);
 
-/* Removes the leaf, unless it is somebody else's, in each hierarchy, and before it the sub-cgroups made inside (depth-first,
- * bounded). Fails while processes are still going away: the caller retries later. */
+/* Removes the leaf, unless it is somebody else's, in each hierarchy, and before it the sub-cgroups
+ * made inside (depth-first, bounded). Fails while processes are still going away: the caller
+ * retries later. */
 bool cgroup_remove(Cgroup *cgroup, GError **error);
