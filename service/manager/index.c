@@ -151,6 +151,15 @@ static void drop(Index *index, const char *name)
         slot_drop(slot);
 }
 
+/* Of an id that was removed and given again, the file may be the new one's before the old one's end
+ * was heard of. */
+static bool is_of(const Slot *slot, const IndexEntry *entry)
+{
+        const ContainerInfo *info = container_info(slot->container);
+
+        return info->start_time == entry->start_time && info->created_usec == entry->created_usec;
+}
+
 /* A name with a dot at its beginning is of a file that is being written. */
 static void look_at(Index *index, const char *name, bool is_start)
 {
@@ -160,8 +169,12 @@ static void look_at(Index *index, const char *name, bool is_start)
 
         if (name[0] == '.')
                 return;
-        if (!read_entry(index->directory, name, &entry, &error) ||
-            (!slot && !add(index, name, &entry, &error))) {
+        bool is_read = read_entry(index->directory, name, &entry, &error);
+        if (is_read && slot && !is_of(slot, &entry)) {
+                drop(index, name);
+                slot = NULL;
+        }
+        if (!is_read || (!slot && !add(index, name, &entry, &error))) {
                 g_message("a container of the index is not shown: '%s' %s", name, error->message);
                 return;
         }

@@ -119,12 +119,22 @@ class OciIndex(IndexCase):
 
     def test_created(self):
         """One that waits for its start is `created`, and `running` once its runtime says so."""
-        process, leaf, container, _ = self.podmans(StartedUSec=0)
+        process, leaf, container, _ = self.podmans(StartedUSec=0, CreatedUSec=1)
         self.assertEqual(container.state, 'created')
         self.assertEqual(container.prop('StartedUSec'), 0)
-        self.publish(process, leaf, StartedUSec=4711)
+        self.publish(process, leaf, StartedUSec=4711, CreatedUSec=1)
         self.eventually(lambda: container.state == 'running', what='the start')
         self.assertEqual(container.prop('StartedUSec'), 4711)
+
+    def test_replaced(self):
+        """An id that was removed and given again is another container, whatever was heard in between."""
+        process, leaf, container, _ = self.podmans()
+        again = self.started(*SLEEP, preexec_fn=leaf.enter)
+        self.publish(again, leaf)
+        self.eventually(lambda: [row[4] for row in self.shown()] not in ([], [container.path]), what='the other one')
+        (_, state, _, _, path), = self.shown()
+        self.assertEqual((state, Container(self.root, path).pid), ('running', again.pid))
+        self.assertIsNone(process.poll())
 
     # -- over a restart --
 
