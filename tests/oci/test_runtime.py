@@ -123,7 +123,7 @@ class Killed(BundleCase):
 
 class Program(BundleCase):
     def test_script_of_itself(self):
-        """E60: `#!/proc/self/exe` does not execute the host's naive-oci inside."""
+        """`#!/proc/self/exe` does not execute the host's naive-oci inside."""
         path = self.bundle + '/rootfs/bin/evil'
         with open(path, 'w') as f:
             f.write('#!/proc/self/exe\n')

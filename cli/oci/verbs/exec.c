@@ -163,6 +163,9 @@ bool oci_verb_exec(const OciCall *call, int *ret_status, GError **error)
         if (call->options->process ? !read_process(call, &given, error)
                                    : !change_process(&container->spec->process, call, error))
                 return false;
+        /* a process.json need not say which profile confines the container */
+        if (given && !given->process.apparmor_profile)
+                given->process.apparmor_profile = g_strdup(config->process.apparmor_profile);
         const OciProcess *process = given ? &given->process : &container->spec->process;
         bool has_relay = in_foreground && !call->options->console_socket;
         if (!room_check_console(process, call, has_relay, error) ||
