@@ -216,7 +216,7 @@ class OciCommandLine(IndexCase):
     def state(self, name):
         return json.loads(self.oci('state', name))['status']
 
-    def test_life(self):
+    def test_from_create_to_delete(self):
         """Created, running, paused on the bus and so for the command line, the other way round, removed."""
         if not os.path.exists(f'{self.world.build}/cli/oci/naive-oci'):
             self.skipTest('NOT RUN: naive-oci is not built, for want of json-c')
@@ -232,10 +232,11 @@ class OciCommandLine(IndexCase):
         self.assertEqual(self.state(name), 'paused')
         container.call('Resume')
         self.assertEqual(self.state(name), 'running')
-        self.oci('pause', name)
-        self.eventually(lambda: container.state == 'paused', what='the pause')
-        self.oci('resume', name)
-        self.eventually(lambda: container.state == 'running', what='the resume')
+        if self.root.prop(PATH, MANAGER, 'CgroupMode') != 'legacy':  # v1 tells nobody
+            self.oci('pause', name)
+            self.eventually(lambda: container.state == 'paused', what='the pause')
+            self.oci('resume', name)
+            self.eventually(lambda: container.state == 'running', what='the resume')
         with self.refused('InvalidState', text='belongs to a test'):
             container.delete()
         self.oci('delete', '--force', name)
