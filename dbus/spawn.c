@@ -100,7 +100,8 @@ static bool take_found(Order *order, Place *found, GError **error)
                                        tree->user_namespace != USER_NAMESPACE_KEEP_ID &&
                                        !id_map_is_own(order->owner, mount->place.uid);
                 mount->uncovers = mount->type == MOUNT_TYPE_BIND_ONE && !mount->is_absent &&
-                                  order->owner->uid != 0 && rootfs_has_mounts(mount->place.fd);
+                                  mount->place.is_directory && order->owner->uid != 0 &&
+                                  rootfs_has_mounts(mount->place.fd);
         }
         if (!tree->has_root_fd)
                 return true;

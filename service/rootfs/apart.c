@@ -133,6 +133,27 @@ static int make_layered(const ApartWork *work)
                        : -1;
 }
 
+/* The file keeps the namespace, and the namespace the tree, for as long as it is open. */
+static int open_table(const ApartWork *work)
+{
+        return attach_on_root(work->mount) ? open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)
+                                           : -1;
+}
+
+static int work_on(const ApartWork *work)
+{
+        switch (work->verb) {
+        case APART_PRUNE:
+                return make_pruned(work);
+        case APART_LAYER:
+                return make_layered(work);
+        case APART_LOOK:
+                return open_table(work);
+        }
+        errno = EINVAL;
+        return -1;
+}
+
 static _Noreturn void work_apart(const ApartWork *work, pid_t service, int socket)
 {
         const int keep[] = {work->mount < socket ? work->mount : socket,
@@ -142,7 +163,7 @@ static _Noreturn void work_apart(const ApartWork *work, pid_t service, int socke
         proc_detach(service, keep, 2);
         alarm(SECONDS_MAX); /* the service waits */
         if (syscall(SYS_mount, NULL, "/", NULL, MOUNT_ALL_PRIVATE, NULL) == 0)
-                made = work->has_layer ? make_layered(work) : make_pruned(work);
+                made = work_on(work);
         error = made < 0 ? errno : 0;
         fd_send_all(socket, &error, sizeof error, &made, made >= 0 ? 1 : 0);
         _exit(0);
@@ -150,7 +171,7 @@ static _Noreturn void work_apart(const ApartWork *work, pid_t service, int socke
 
 /* -- in the service -- */
 
-bool apart_do(const ApartWork *work, int *ret_mount)
+bool apart_do(const ApartWork *work, int *ret_fd)
 {
         int sockets[2], pidfd = -1, error = EINTR, made = -1;
         struct clone_args args = {.flags = CLONE_NEWNS | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
@@ -173,6 +194,6 @@ bool apart_do(const ApartWork *work, int *ret_mount)
         errno = error;
         if (made < 0)
                 return false;
-        *ret_mount = made;
+        *ret_fd = made;
         return true;
 }

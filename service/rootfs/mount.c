@@ -66,7 +66,7 @@ static bool protect(const RootfsTree *tree, int mount, int user_namespace)
 static bool prune(const RootfsTree *tree, int *mount)
 {
         g_auto(Submounts) submounts = {0};
-        ApartWork work = {.mount = *mount};
+        ApartWork work = {.verb = APART_PRUNE, .mount = *mount};
         bool any = false;
         int pruned;
 
@@ -101,17 +101,16 @@ bool rootfs_protect(const RootfsTree *tree, int *mount, int user_namespace, GErr
 
 bool rootfs_has_mounts(int fd)
 {
-        g_auto(Submounts) submounts = {0};
+        SubmountsSeen seen;
 
-        submounts_read(fd, &submounts);
-        /* a tree that no path leads to any more: nobody knows */
-        return !submounts.top || !submounts.own || submounts.list->len > 0;
+        return !submounts_see(fd, &seen) || seen != SUBMOUNTS_NONE;
 }
 
 /* An overlay shows its lower tree without what is mounted in it, and asks its file system. */
 static bool check_lower(const RootfsTree *tree, GError **error)
 {
         g_auto(Submounts) submounts = {0};
+        SubmountsSeen seen;
 
         submounts_read(tree->fd, &submounts);
         if (!submounts.own || !submounts_is_local(submounts.own))
@@ -119,20 +118,22 @@ static bool check_lower(const RootfsTree *tree, GError **error)
                                  "rootfs '%s': Volatile needs a local file system such as ext4, "
                                  "and this is %s",
                                  tree->path, submounts.own ? submounts.own->type : "unknown");
-        for (guint i = 0; i < submounts.list->len; i++)
-                if (!submounts_is_covered(&submounts, submounts.list->pdata[i]))
-                        return error_set(error, RUNTIME_ERROR_ROOTFS_INVALID,
-                                         "rootfs '%s': with Volatile nothing may be mounted in it "
-                                         "but on /proc, /sys and /dev, or what lies below would "
-                                         "come to light; bind it by Mounts, or copy the rootfs",
-                                         tree->path);
+        if (!submounts_see(tree->fd, &seen))
+                return error_set_errno(error, RUNTIME_ERROR_ROOTFS_INVALID, errno,
+                                       "rootfs '%s': cannot see what is mounted in it", tree->path);
+        if (seen == SUBMOUNTS_OTHERS)
+                return error_set(error, RUNTIME_ERROR_ROOTFS_INVALID,
+                                 "rootfs '%s': with Volatile nothing may be mounted in it "
+                                 "but on /proc, /sys and /dev, or what lies below would "
+                                 "come to light; bind it by Mounts, or copy the rootfs",
+                                 tree->path);
         return true;
 }
 
 bool rootfs_add_layer(const RootfsTree *tree, uint64_t size, int *mount, GError **error)
 {
-        const ApartWork work = {.mount = *mount,
-                                .has_layer = true,
+        const ApartWork work = {.verb = APART_LAYER,
+                                .mount = *mount,
                                 .size = size,
                                 .attributes = tree->attributes | MOUNT_ATTR_NODEV};
         int merged;

@@ -28,7 +28,7 @@ bool rootfs_clone(const RootfsTree *tree, int *ret_mount, GError **error);
  * left out: then `*mount` is another clone. */
 bool rootfs_protect(const RootfsTree *tree, int *mount, int user_namespace, GError **error);
 
-/* Are there mounts in the tree? */
+/* Are there mounts in the directory, or is that unknown? */
 bool rootfs_has_mounts(int fd);
 
 /* A layer to write to, in memory, on top of a root tree that was cloned alone and protected: at

@@ -1,9 +1,20 @@
 #include "service/rootfs/submounts.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "service/rootfs/apart.h"
 #include "service/rootfs/lookup.h"
+#include "service/util/fd.h"
+
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
 
 const char *const submounts_covered[] = {"proc", "sys", "dev", NULL};
 
@@ -100,6 +111,72 @@ bool submounts_is_covered(const Submounts *submounts, const MountInfo *mount)
                 if (part_below(part, *name))
                         return true;
         return false;
+}
+
+/* -- a copy -- */
+
+static char *read_all(int file)
+{
+        g_autoptr(GString) text = g_string_new(NULL);
+        char piece[16384];
+        ssize_t n;
+
+        while ((n = read(file, piece, sizeof piece)) != 0) {
+                if (n < 0 && errno != EINTR)
+                        return NULL;
+                g_string_append_len(text, piece, MAX(n, 0));
+        }
+        return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+/* The table of the namespace that the clone was attached in, on "/". */
+static SubmountsSeen judge_table(const char *text, int clone_id)
+{
+        g_autoptr(GPtrArray) table = mountinfo_parse(text);
+        SubmountsSeen seen = SUBMOUNTS_NONE;
+
+        for (guint i = 0; i < table->len; i++) {
+                const MountInfo *mount = table->pdata[i];
+                if (mount->parent != clone_id)
+                        continue;
+                if (!g_strv_contains(submounts_covered, mount->point + 1))
+                        return SUBMOUNTS_OTHERS;
+                seen = SUBMOUNTS_COVERED;
+        }
+        return seen;
+}
+
+static SubmountsSeen judge_paths(int fd)
+{
+        g_auto(Submounts) submounts = {0};
+
+        submounts_read(fd, &submounts);
+        /* a tree that no path leads to any more */
+        if (!submounts.top || !submounts.own)
+                return SUBMOUNTS_OTHERS;
+        for (guint i = 0; i < submounts.list->len; i++)
+                if (!submounts_is_covered(&submounts, submounts.list->pdata[i]))
+                        return SUBMOUNTS_OTHERS;
+        return submounts.list->len ? SUBMOUNTS_COVERED : SUBMOUNTS_NONE;
+}
+
+bool submounts_see(int fd, SubmountsSeen *ret)
+{
+        autofd int clone =
+                (int) syscall(SYS_open_tree, fd, "",
+                              OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+        const ApartWork work = {.verb = APART_LOOK, .mount = clone};
+        int id = clone < 0 ? -1 : submounts_id_of(clone), opened = -1;
+
+        if (id < 0 || !apart_do(&work, &opened))
+                return false;
+        autofd int file = opened;
+        g_autofree char *text = read_all(file);
+        if (!text)
+                return false;
+        SubmountsSeen copied = judge_table(text, id), told = judge_paths(fd);
+        *ret = MAX(copied, told);
+        return true;
 }
 
 bool submounts_is_local(const MountInfo *mount)

@@ -8,6 +8,10 @@
 
 #include "service/util/mountinfo.h"
 
+/* -- by the paths that they have now -- */
+
+/* Good for words: whoever renames a directory on the way while the table is read hides them. */
+
 typedef struct Submounts {
         GPtrArray *table;     /* of MountInfo: all mounts of this process */
         char *top;            /* the path that the tree has now; NULL: none */
@@ -25,6 +29,19 @@ const char *submounts_part(const Submounts *submounts, const MountInfo *mount);
  * own? */
 bool submounts_is_covered(const Submounts *submounts, const MountInfo *mount);
 extern const char *const submounts_covered[]; /* their names, NULL-terminated */
+
+/* -- by a copy of the tree -- */
+
+typedef enum SubmountsSeen {
+        SUBMOUNTS_NONE,
+        SUBMOUNTS_COVERED, /* only on those directories: not below them, for what lies on a
+                              directory keeps its name, and what lies deeper does not */
+        SUBMOUNTS_OTHERS,
+} SubmountsSeen;
+
+/* Judges by what the kernel itself has found in the tree, which no renaming hides. Mounts that
+ * are not copied (unbindable ones) are judged by their paths. False, with errno: nobody knows. */
+bool submounts_see(int fd, SubmountsSeen *ret);
 
 int submounts_id_of(int fd); /* the kernel's number of the mount that an fd is in; -1: unknown */
 /* A file system whose answers come from this machine's kernel alone. */

@@ -1,11 +1,12 @@
-"""Rows E40 to E42: empty and volatile roots, and a caller's own ids."""
+"""Rows E40 to E43: empty and volatile roots, and a caller's own ids."""
 
 import os
 import re
 import subprocess
 
-from harness.client import GLib, raw
-from harness.files import read
+from harness import rootfs
+from harness.client import BusError, GLib, raw
+from harness.files import read, write
 from harness.roots_case import Roots
 from harness.world import USERS, mount
 
@@ -96,3 +97,40 @@ class Volatile(Roots):
         subprocess.run(['cp', '-a', f'{self.rootfs}/.', tree], check=True)
         with self.refused('CommandNotExecutable'):
             self.root.spawn(tree, ['/bin/true'], Volatile=True)
+
+
+class Renamed(Roots):
+    """A tree of root's, in directories that a user may rename: in one of them a mount hides a file."""
+
+    def setUp(self):
+        super().setUp()
+        self.above = self.home('alice')
+        for name in ('with', 'without'):
+            os.mkdir(f'{self.above}/{name}')
+            os.chown(f'{self.above}/{name}', USERS['alice'], USERS['alice'])
+            rootfs.make(f'{self.above}/{name}/tree', f'{self.world.directory}/programs')
+            os.mkdir(f'{self.above}/{name}/tree/srv')
+        self.tree = f'{self.above}/with/tree'
+        write(f'{self.tree}/srv/secret', 'secret')
+        mount('-t', 'tmpfs', 'tmpfs', f'{self.tree}/srv')
+        self.addCleanup(subprocess.run, ['umount', f'{self.tree}/srv'], check=True)
+
+    def race_for(self, start, refusal):
+        """Whichever of the two trees it is, the secret is not seen."""
+        refused = ran = 0
+        with self.swapping(f'{self.above}/with', f'{self.above}/without', user='alice', pause=200):
+            for rounds in self.rounds(300, 30):
+                try:
+                    log = start()
+                except BusError as error:
+                    self.assertIn(refusal, error.name)
+                    refused += 1
+                else:
+                    self.assertNotIn('secret', log)
+                    ran += 1
+        self.race(rounds, min(refused, ran))
+
+    def test_volatile(self):
+        """E43: of a volatile root nothing that a mount hides is seen, though a directory above it is renamed all the time."""
+        self.race_for(lambda: self.said(self.user('alice').spawn(self.tree, ['/bin/ls', '/srv'], Volatile=True)),
+                      'RootfsInvalid')
