@@ -5,6 +5,8 @@ TARGET, MOUNT = 'service/sandbox/child/target.c', 'service/rootfs/mount.c'
 DEFENCES = [
     ('E40', 'the look whose directory it is', TARGET, 'if (own->ids[i] == id)', 'if (true)',
      'test_e_roots.Empty'),
+    ('E44', 'the look whose directory it is, beside a race', TARGET, 'if (own->ids[i] == id)', 'if (true)',
+     'test_e_kinds.Racing'),
     ('E40', 'the refusal of what is mounted on ptmx', 'service/sandbox/child/steps.c',
      '.resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS', '.resolve = RESOLVE_NO_SYMLINKS', 'test_e_roots.Terminals'),
     ('E42', "the flags of the lower tree's mount", 'service/rootfs/apart.c', 'attributes |= MOUNT_ATTR_NOEXEC;', '{}',

@@ -132,5 +132,5 @@ class Renamed(Roots):
 
     def test_volatile(self):
         """E43: of a volatile root nothing that a mount hides is seen, though a directory above it is renamed all the time."""
-        self.race_for(lambda: self.said(self.user('alice').spawn(self.tree, ['/bin/ls', '/srv'], Volatile=True)),
+        self.race_for(lambda: self.said(self.root.spawn(self.tree, ['/bin/ls', '/srv'], Volatile=True)),
                       'RootfsInvalid')
