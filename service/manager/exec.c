@@ -5,7 +5,9 @@
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
 
-/* Tells the number of an exec's StatusFD from a container's, which is its serial. */
+/* Tells the number of an exec's StatusFD from a container's, which is its serial. Numbers go on
+ * from the time at which the service began, in µs: what a predecessor has left is no number of
+ * ours. */
 #define EXEC_STATUS (UINT64_C(1) << 63)
 
 typedef struct ExecRow {

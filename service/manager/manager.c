@@ -386,6 +386,7 @@ Manager *manager_new(const ManagerOptions *options, const ManagerEvents *events,
         manager->events = events;
         manager->data = data;
         manager->next_serial = 1;
+        manager->last_exec_status = (uint64_t) g_get_monotonic_time();
         manager->slots = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, slot_free);
         manager->owners = g_hash_table_new_full(NULL, NULL, NULL, owner_free);
         manager->ranges = options->ranges;

@@ -157,11 +157,15 @@ static void on_row(Teller *teller, Row *row, uint32_t events)
 
 /* -- all of them -- */
 
+/* Not one whose last line is said: it has no number any more, and a successor of the service may
+ * give that to another. */
 static Row *find(Teller *teller, uint64_t number)
 {
-        for (unsigned i = 0; i < teller->n_rows; i++)
-                if (teller->rows[i].is_used && teller->rows[i].number == number)
-                        return &teller->rows[i];
+        for (unsigned i = 0; i < teller->n_rows; i++) {
+                Row *row = &teller->rows[i];
+                if (row->is_used && !row->is_last && row->number == number)
+                        return row;
+        }
         return NULL;
 }
 
@@ -221,6 +225,7 @@ static void tell(Teller *teller, const TellerOrder *order, size_t length)
                 row->is_kept = true;
         else {
                 row->is_last = order->verb == TELLER_FINISH;
+                row->watches = row->watches && !row->is_last;
                 teller->n_last += row->is_last;
                 row->deadline = now_msec() + STATUS_WAIT_MSEC;
                 say(teller, row, order->text, length);
