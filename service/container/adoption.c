@@ -74,7 +74,8 @@ bool adoption_find(CgroupTree *cgroups, IdRanges *ranges, const ContainerInfo *i
         if (syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0)
                 return error_set(error, RUNTIME_ERROR_FAILED, "it has ended while no service ran");
         if (!cgroup_open(cgroups, info->owner, info->serial, &cgroup, error) ||
-            !id_map_adopt(ranges, info->id_base, info->owner, &map, error))
+            !id_map_adopt(ranges, info->id_base, info->owner, container_info_maps_range(info), &map,
+                          error))
                 return false;
         int source =
                 info->pipe && !info->terminal ? find_pipe_in(cgroup, info->pid, info->pipe) : -1;

@@ -40,8 +40,9 @@ struct Exec {
 
 static bool settle_rights(const ContainerInfo *info, Order *order, Rights *ret, GError **error)
 {
-        bool has_range = info->id_base && !info->rights.keeps_groups;
-        uint32_t n_ids = !info->rights.has_user_namespace ? 0 : has_range ? ID_RANGE_SIZE : 1;
+        uint32_t n_ids = !info->rights.has_user_namespace  ? 0
+                         : container_info_maps_range(info) ? ID_RANGE_SIZE
+                                                           : 1;
 
         if (!info->has_rights)
                 return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,

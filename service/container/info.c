@@ -56,6 +56,14 @@ void container_info_clear(ContainerInfo *info)
         *info = (ContainerInfo){0};
 }
 
+bool container_info_maps_range(const ContainerInfo *info)
+{
+        const char *const *deviations = (const char *const *) info->deviations;
+
+        return info->id_base && !g_strv_contains(deviations, "UserNamespace=self") &&
+               !g_strv_contains(deviations, "UserNamespace=keep-id");
+}
+
 /* -- usage.h -- */
 
 static void set_figure(CgroupUsage *usage, CgroupFigure figure, uint64_t value)

@@ -77,3 +77,5 @@ typedef struct ContainerInfo {
         Filters filters; /* likewise */
 } ContainerInfo;
 void container_info_clear(ContainerInfo *info);
+/* Are the ids of its range mapped? Where a container has its owner's, they are not. */
+bool container_info_maps_range(const ContainerInfo *info);

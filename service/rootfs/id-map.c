@@ -19,7 +19,7 @@
 struct IdMap {
         IdRanges *ranges;
         IdRange *range;  /* NULL: self or host */
-        IdRange *unseen; /* self: not mapped, but one of its ids owns the user namespace */
+        IdRange *unseen; /* self, keep-id: not mapped, but one of its ids owns the user namespace */
         IdRange copy;    /* id_map_copy(): `range` points here, and belongs to no `ranges` */
         bool is_host;
         uid_t uid;
@@ -72,15 +72,19 @@ bool id_map_new(IdRanges *ranges, UserNamespaceMode mode, const Credentials *own
         return true;
 }
 
-bool id_map_adopt(IdRanges *ranges, uint32_t base, uid_t owner, IdMap **ret, GError **error)
+bool id_map_adopt(IdRanges *ranges, uint32_t base, uid_t owner, bool is_mapped, IdMap **ret,
+                  GError **error)
 {
         g_autofree IdMap *map = g_new0(IdMap, 1);
 
         map->ranges = ranges;
         if (base != 0) {
-                map->range = id_ranges_take_at(ranges, base, owner, error);
-                if (!map->range)
+                IdRange *range = id_ranges_take_at(ranges, base, owner, error);
+                if (!range)
                         return false;
+                *(is_mapped ? &map->range : &map->unseen) = range;
+                map->uid = owner;
+                map->gid = (gid_t) 65534; /* nobody has recorded which */
         }
         *ret = g_steal_pointer(&map);
         return true;

@@ -35,8 +35,10 @@ gid_t id_map_group(const Credentials *owner, gid_t tree_gid);
 IdMap *id_map_copy(uint32_t base, uid_t uid, gid_t gid);
 
 /* For a container that runs already: takes the range that begins at `base`, which must be one of
- * ours and free. 0: the container has none. */
-bool id_map_adopt(IdRanges *ranges, uint32_t base, uid_t owner, IdMap **ret, GError **error);
+ * ours and free. 0: the container has none. Not mapped, it only owns the user namespace, and the
+ * container's root is the owner. */
+bool id_map_adopt(IdRanges *ranges, uint32_t base, uid_t owner, bool is_mapped, IdMap **ret,
+                  GError **error);
 uint32_t id_map_base(const IdMap *map); /* of its range, mapped or not; 0: it has none */
 void id_map_free(IdMap *map);           /* gives the range back */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(IdMap, id_map_free)

@@ -76,6 +76,7 @@ static void place_early(Steps *steps, unsigned number, const MountStep *asked)
         *step = profile_steps[number];
         step->target = asked->target;
         step->follows_links = step->makes_target = true;
+        step->mode = asked->mode;
         step->stage = asked->stage;
         step->number = asked->number;
         if (step->index == EARLY_DEV) {
@@ -128,6 +129,7 @@ static bool add_mount(Steps *steps, const MountSpec *mount, uint32_t number)
                 .keeps_out = !steps->input->order->tree.empty_root,
                 .makes_target = true,
                 .is_directory = true,
+                .mode = 0755,
                 .stage = STAGE_MOUNT,
                 .number = number,
         };

@@ -1,10 +1,12 @@
 """Roots without an image: empty and volatile ones, what Mounts makes in them, and the caller's own ids."""
 
+import glob
 import os
 import subprocess
 
-from harness import rootfs
+from harness.exec_case import ExecCase
 from harness.files import read, write
+from harness.place import Place
 from harness.roots_case import Roots
 from harness.world import USERS, mount
 
@@ -19,6 +21,12 @@ class Empty(Roots):
                          ('', '/d', 'tmpfs', ['mode=0700']), ('', '/d/file', 'data', []))
         self.assertEqual(log, 'a\nbin\nd\nlib\nusr\n755 directory /a/b\n640 regular file /usr/x\n'
                               '644 regular empty file /d/file\ntextx\nusr/lib\n')
+
+    def test_no_mode(self):
+        """A mode of 0 is one: of a directory, a file and a tmpfs."""
+        log = self.empty('stat -c %a /d /f /t; stat -c %a /p', ('', '/d', 'dir', ['mode=0']), ('', '/f', 'data', ['mode=0']),
+                         ('', '/t', 'tmpfs', ['mode=0']), ('', '/p/t', 'tmpfs', ['mode=0']))
+        self.assertEqual(log, '0\n0\n0\n755\n')
 
     def test_read_only(self):
         """The root is read-only once it is set up, and a tmpfs where that is said; ReadOnlyRoot=no keeps it."""
@@ -57,6 +65,22 @@ class Empty(Roots):
         with self.refused('MountInvalid', text=absent):
             self.root.spawn('', ['/bin/true'], Mounts=[(absent, '/x', 'bind', [])], EmptyRoot=True)
 
+    def test_bind_one(self):
+        """bind-one leaves out what is mounted below: without the right to uncover that, a user has it where nothing is."""
+        source = self.home('alice', {'f': (0o644, 'text')})
+        os.mkdir(f'{source}/below')
+        write(f'{source}/below/hidden', '')
+        one, all_of_it = ((source, '/w', kind, ['ro']) for kind in ('bind-one', 'bind'))
+        self.assertEqual(self.empty('ls /w/below', one, client=self.user('alice')), 'hidden\n')
+        self.assertEqual(self.empty('cat /w', (f'{source}/f', '/w', 'bind-one', ['ro']), client=self.user('alice')), 'text')
+        mount('-t', 'tmpfs', 'tmpfs', f'{source}/below')
+        self.addCleanup(subprocess.run, ['umount', f'{source}/below'], check=True)
+        self.assertEqual(self.empty('ls /w/below', one), 'hidden\n')
+        for client in (self.root, self.user('alice')):
+            self.assertEqual(self.empty('ls /w/below', all_of_it, client=client), '')
+        with self.refused('InteractiveAuthorizationRequired'):
+            self.user('alice').spawn('', ['/bin/true'], Mounts=[*self.tools(), one], EmptyRoot=True)
+
     def test_data(self):
         """A file's content is any bytes; ro covers a file of any tree, and nobody can write to it; rw is a plain file."""
         content = bytes(range(256)) * 4
@@ -94,7 +118,17 @@ class Empty(Roots):
 
 
 
-class KeepId(Roots):
+class Joined(Roots, ExecCase):
+    def test_bare_root(self):
+        """A process joins a root that has neither /dev nor /proc; its input is empty, and it may have a terminal."""
+        container = self.root.spawn('', ['/bin/sleep', '600'], Mounts=self.tools(), EmptyRoot=True)
+        self.assertEqual(self.says(container, 'cat; ls /'), 'bin\n')
+        process = self.execute(container, ['/bin/sh', '-c', 'test -t 0 && test -t 1 && echo yes'], Terminal=True)
+        self.assertEqual(process.wait(), ('success', 0))
+        self.assertEqual(process.log(), b'yes\r\n')
+
+
+class KeepId(Roots, ExecCase):
     def test_own_access(self):
         """A user is itself: its uid, group and files, by the rights it has outside, and nobody else's."""
         source = self.home('alice', {'f': (0o600, 'mine')})
@@ -127,6 +161,23 @@ class KeepId(Roots):
         self.assertEqual(self.spawn_output(['/bin/sh', '-c', 'id -u; cat /etc/marker'], client=self.user('alice'),
                                            rootfs=self.rootfs_of('alice'), UserNamespace='keep-id'),
                          f'{USERS["alice"]}\nthis is the rootfs\n')
+
+    def test_restart(self):
+        """After a restart of the service, too, what joins can open its output by name."""
+        place = Place(self, 'keep-id')
+        for mode in ('keep-id', 'self'):
+            container = self.container(client=place.client, UserNamespace=mode)
+            self.eventually(lambda: glob.glob(f'{place.state}/**/*.conf', recursive=True), what='the record')
+            place.process.terminate()
+            place.process.wait(timeout=20)
+            place.start()
+            try:
+                self.assertEqual(self.says(container, 'echo said > /proc/self/fd/1'), 'said\n')
+                with self.refused('InvalidArgs', text='User'):
+                    self.execute(container, ['/bin/true'], User=(5, 5))
+            finally:
+                container.end()
+                container.delete()
 
     def test_groups(self):
         """No SupplementaryGroups beside the caller's own."""

@@ -173,7 +173,7 @@ static int make_target(const Own *own, int root, const MountStep *step)
         if (dir < 0)
                 return -1;
         if (step->is_directory)
-                return enter(own, dir, name, step->mode ? step->mode : 0755);
+                return enter(own, dir, name, step->mode);
         if (!is_own(own, dir))
                 errno = ENOENT;
         else if (syscall(SYS_mknodat, dir, name, S_IFREG | 0644, 0) == 0 || errno == EEXIST)

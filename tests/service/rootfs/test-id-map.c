@@ -328,7 +328,10 @@ TEST(self_adopted)
         g_autoptr(IdMap) adopted = NULL;
 
         g_assert_cmpuint(id_map_base(map), ==, START);
-        g_assert_true(id_map_adopt(later, id_map_base(map), alice.uid, &adopted, NULL));
+        g_assert_true(id_map_adopt(later, id_map_base(map), alice.uid, false, &adopted, NULL));
+        g_assert_cmpuint(id_map_root_uid(adopted), ==, alice.uid);
+        g_assert_cmpuint(id_map_size(adopted), ==, 1);
+        g_assert_cmpuint(id_map_base(adopted), ==, START);
         g_autoptr(IdMap) next = make(later, USER_NAMESPACE_AUTO, &alice, 0);
         g_assert_cmpuint(id_map_namespace_owner(next), !=, id_map_namespace_owner(map));
 }
