@@ -39,6 +39,18 @@ class Streams(Case):
                             self.rootfs_of('alice'), '/bin/sh', '-c', line, user='alice')
         self.assertEqual((done.stdout, done.stderr), (b'a\nb\nc\nin', b''))
 
+    def test_of_a_bus_caller(self):
+        """A pipe that comes by the bus is left as it is: its own mode says whether a command opens it by name."""
+        for mode, expected in ((0o600, b''), (0o666, b'a\n')):
+            reader, writer = os.pipe()
+            os.fchmod(writer, mode)
+            container = self.root.spawn(self.rootfs, ['/bin/sh', '-c', 'echo a > /dev/stdout'], fds={1: writer})
+            container.wait()
+            self.assertEqual(os.fstat(writer).st_mode & 0o777, mode)
+            os.close(writer)
+            with os.fdopen(reader, 'rb') as lines:
+                self.assertEqual(lines.read(), expected)
+
     def test_files(self):
         """So can files for output that the command's ids are kept out of: each gets what was written, whole, also to both
         streams. Of one for input nothing is read ahead: a loop of a shell's goes on with the next line."""
