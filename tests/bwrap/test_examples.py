@@ -20,36 +20,40 @@ def picture(width=64, height=64):
 
 
 class Examples(Case):
-    def run_example(self, name, content, user):
+    def run_example(self, program, content, user):
         if not shutil.which('gdk-pixbuf-thumbnailer'):
             self.skipTest('gdk-pixbuf-thumbnailer is not installed')
-        directory = f'{self.world.directory}/{"alice" if user else ""}/example'
+        directory = f'{self.world.directory}/{user}/example'
         shutil.rmtree(directory, ignore_errors=True)
         os.makedirs(directory)
         write(f'{directory}/in.png', content)
-        line = [f'{SOURCE}/tests/examples/{name}', f'{directory}/in.png', f'{directory}/out.png']
-        if user:
-            os.chown(directory, USERS[user], USERS[user])
-            line = [*as_user(USERS[user]), *line]
+        os.chown(directory, USERS[user], USERS[user])
+        line = [*as_user(USERS[user]), program, f'{directory}/in.png', f'{directory}/out.png']
         environment = dict(os.environ, PATH=f'{self.world.build}/cli:/usr/bin:/bin')
         done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, cwd='/', env=environment)
         out = f'{directory}/out.png'
         return done, read_bytes(out) if os.path.exists(out) else b''
 
-    def check(self, name, user=None):
-        done, thumbnail = self.run_example(name, picture(), user)
+    def check(self, name, program=None, tells=True):
+        program = program or f'{SOURCE}/tests/examples/{name}'
+        done, thumbnail = self.run_example(program, picture(), 'alice')
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(struct.unpack('>II', thumbnail[16:24]), (32, 32))
-        if b'Usage' in read_bytes(f'{SOURCE}/tests/examples/{name}'):
-            self.assertIn(b'CPUUsage', done.stdout)
-        done, thumbnail = self.run_example(name, b'no picture', user)
+        self.assertEqual(b'CPUUsageUSec' in done.stdout, tells, done.stdout)
+        done, thumbnail = self.run_example(program, b'no picture', 'alice')
         self.assertNotEqual(done.returncode, 0)
         self.assertEqual(thumbnail, b'')
 
     def test_python(self):
-        """Python with Gio, as root."""
+        """Python with Gio."""
         self.check('thumbnail.py')
 
     def test_shell(self):
-        """A shell with naivec, as an ordinary user."""
-        self.check('thumbnail.sh', 'alice')
+        """A shell with naivec, which prints what the program says and nothing else."""
+        self.check('thumbnail.sh', tells=False)
+
+    def test_javascript(self):
+        """JavaScript with gjs."""
+        if not shutil.which('gjs'):
+            self.skipTest('gjs is not installed')
+        self.check('thumbnail.js')

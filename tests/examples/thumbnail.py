@@ -3,7 +3,7 @@
 
 usage: thumbnail.py PICTURE THUMBNAIL.png
 
-By Gio, as root (StatusFD is for root alone). Prints what the program used."""
+By Gio, as any user to whom polkit grants "run". Prints what the program used."""
 
 import json
 import os
