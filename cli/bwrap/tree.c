@@ -1,6 +1,9 @@
 #include "cli/bwrap/tree.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/bwrap/content.h"
 #include "cli/lib/values.h"
@@ -10,6 +13,7 @@
 #define MODE_OF_FILE   0666
 #define MODE_OF_DATA   0600
 #define MODE_OF_TREE   0755
+#define MODE_OF_POINT  0444 /* a file to mount on */
 
 typedef struct TreeMount {
         const char *type;
@@ -152,6 +156,31 @@ static TreeMount *new_mount(const char *type, char **target)
         return mount;
 }
 
+/* A target in a directory of the host's that is bound to be written to is made there, as bubblewrap
+ * does it: with the caller's rights. The service makes nothing in what is not the container's. */
+static char *make_target(const Tree *tree, const char *option, const char *target,
+                         bool is_directory)
+{
+        const TreeMount *cover = find_cover(tree, target);
+        g_autofree char *path = NULL, *above = NULL;
+        int file = -1;
+
+        if (!cover || !cover->host || cover->read_only)
+                return NULL;
+        path = g_strconcat(cover->host, rest_of(target, cover->target), NULL);
+        if (g_file_test(path, G_FILE_TEST_EXISTS))
+                return NULL;
+        above = g_path_get_dirname(path);
+        if (g_mkdir_with_parents(is_directory ? path : above, MODE_OF_TREE) < 0 ||
+            (!is_directory &&
+             (file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, MODE_OF_POINT)) < 0))
+                return g_strdup_printf("%s: cannot make '%s' to mount on: %s", option, path,
+                                       g_strerror(errno));
+        if (file >= 0)
+                close(file);
+        return NULL;
+}
+
 static char *add_bind(Tree *tree, const BwrapStep *step, char **target)
 {
         g_autofree char *host = NULL;
@@ -163,6 +192,12 @@ static char *add_bind(Tree *tree, const BwrapStep *step, char **target)
         } else if (!(host = value_absolute_path(step->source))) {
                 return g_strdup_printf("%s: no source '%s'", step->option, step->source);
         }
+        char *wrong = g_file_test(host, G_FILE_TEST_EXISTS)
+                              ? make_target(tree, step->option, *target,
+                                            g_file_test(host, G_FILE_TEST_IS_DIR))
+                              : NULL;
+        if (wrong)
+                return wrong;
         TreeMount *mount = new_mount("bind", target);
         mount->source = g_bytes_new(host, strlen(host));
         mount->host = g_steal_pointer(&host);
@@ -228,14 +263,18 @@ static char *add_file(Tree *tree, const BwrapStep *step, char **target)
         return NULL;
 }
 
-static void add_new(Tree *tree, const BwrapStep *step, char **target)
+static char *add_new(Tree *tree, const BwrapStep *step, char **target)
 {
         static const char *const types[] = {
                 [STEP_PROC] = "proc",     [STEP_DEV] = "dev", [STEP_TMPFS] = "tmpfs",
                 [STEP_MQUEUE] = "mqueue", [STEP_DIR] = "dir", [STEP_SYMLINK] = "symlink"};
         bool has_mode = step->kind == STEP_TMPFS || step->kind == STEP_DIR;
         int mode = step->mode < 0 ? MODE_OF_TREE : step->mode;
+        char *wrong =
+                step->kind == STEP_SYMLINK ? NULL : make_target(tree, step->option, *target, true);
 
+        if (wrong)
+                return wrong;
         if (has_mode)
                 add_parents(tree, *target, mode);
         TreeMount *mount = new_mount(types[step->kind], target);
@@ -245,6 +284,7 @@ static void add_new(Tree *tree, const BwrapStep *step, char **target)
                 mount->mode = mode;
         mount->size = step->size;
         g_ptr_array_add(tree->mounts, mount);
+        return NULL;
 }
 
 static char *remount(Tree *tree, const char *target)
@@ -314,7 +354,7 @@ char *tree_add(Tree *tree, const BwrapStep *step)
         case STEP_MQUEUE:
         case STEP_DIR:
         case STEP_SYMLINK:
-                add_new(tree, step, &target);
+                return add_new(tree, step, &target);
         }
         return NULL;
 }

@@ -55,6 +55,9 @@ LINES = {
     'bind-file': ('echo a >f; $S --ro-bind f /etc/f cat /etc/f', 0),
     'hide': ('mkdir -p h/.ssh; echo k >h/.ssh/key; $S --bind h /h --tmpfs /h/.ssh ls -A /h/.ssh', 0),
     'below-tmpfs': ('mkdir a b; echo x >b/f; $S --tmpfs /t --bind b /t/b/c cat /t/b/c/f', 0),
+    'bound-target': ('mkdir d; $S --bind d /d --tmpfs /d/t --dir /d/e/g --ro-bind /usr/bin/env /d/f sh -c "ls -1 /d; test -s /d/f"; '
+                     'ls -1 d d/e; wc -c <d/f', 0),
+    'bound-target-read-only': ('mkdir d; $S --ro-bind d /d --tmpfs /d/t true', 1),
     'bind-fd': ('mkdir d; echo x >d/f; exec 9<d; $S --ro-bind-fd 9 /d cat /d/f', 0),
     'dir': ('$S --dir /a/b/c --perms 0700 --dir /e/f stat -c "%a %n" /a /a/b /a/b/c /e /e/f', 0),
     'tmpfs': ('$S --perms 1777 --size 1048576 --tmpfs /t sh -c "stat -c %a /t; df --output=size /t | tail -n 1"', 0),
@@ -85,6 +88,8 @@ w(0x20,0,0,0); w(0x15,0,1,63); w(6,0,0,0x50001); w(6,0,0,0x7fff0000)' >f; $S --s
     'python': ('echo "import os,sys,json; print(json.dumps(sorted(os.listdir(\\"/\\")))); sys.exit(4)" >s.py; $W /usr/bin/python3 s.py', 4),
     'git': ('git init -q .; git -c user.name=a -c user.email=b commit -q --allow-empty -m m; touch new; $W git status --short --branch', 0),
     'man': ('$S --ro-bind-try /etc/manpath.config /etc/manpath.config man -P cat ls | head -n 3', 0),
+    'imagemagick': ('PROGRAM=$(command -v magick convert-im6.q16 | head -n 1); [ "$PROGRAM" ] || exit 9; '
+                    '$W "$PROGRAM" -size 8x8 xc:red -resize 50% out.png; $W "$PROGRAM" out.png -format "%wx%h\n" info: | grep 4x4', 0),
     'perl': ('$S perl -e "print 6*7, qq(\\n)"', 0),
     'pipeline': ('$S sh -c "ls /usr | sort -r | head -n 2 | tr a-z A-Z"', 0),
     'demo': ('''$B --ro-bind /usr /usr --dir /tmp --dir /var --symlink ../tmp var/tmp --proc /proc --dev /dev
