@@ -239,11 +239,16 @@ static size_t list_sources(const TreeSpec *tree, RootfsSource sources[1 + MOUNTS
 static void look_up(Spawn *spawn)
 {
         RootfsSource sources[1 + MOUNTS_MAX];
+        const TreeSpec *tree = &spawn->order->tree;
+        Credentials *owner = spawn->order->owner;
+        bool asks_for_group = tree->user_namespace == USER_NAMESPACE_KEEP_ID &&
+                              !id_map_knows_primary_group(owner);
         const RootfsRequest request = {.sources = sources,
-                                       .n = list_sources(&spawn->order->tree, sources),
-                                       .owner = spawn->order->owner};
+                                       .n = list_sources(tree, sources),
+                                       .owner = owner,
+                                       .learns = asks_for_group ? owner : NULL};
 
-        if (request.n == 0) {
+        if (request.n == 0 && !request.learns) {
                 on_tree(NULL, NULL, spawn);
                 return;
         }

@@ -243,9 +243,18 @@ static char *read_name(uid_t uid, gid_t *ret_gid)
 gid_t id_map_primary_group(const Credentials *owner)
 {
         gid_t group = (gid_t) -1;
-        g_autofree char *name = read_name(owner->uid, &group);
+        g_autofree char *name = owner->has_primary ? NULL : read_name(owner->uid, &group);
 
-        return id_map_group(owner, name ? group : (gid_t) -1);
+        return id_map_group(owner, owner->has_primary ? owner->primary : name ? group : (gid_t) -1);
+}
+
+bool id_map_knows_primary_group(const Credentials *owner)
+{
+        gid_t group;
+        g_autofree char *name = NULL;
+
+        return owner->has_primary || owner->uid == 0 || owner->n_groups < 2 ||
+               (name = read_name(owner->uid, &group));
 }
 
 /* Subordinate ids of `uid` in a file of /etc/subuid's form: the first line with its name or number.

@@ -23,9 +23,11 @@ bool id_map_new(IdRanges *ranges, UserNamespaceMode mode, const Credentials *own
                 IdMap **ret, GError **error);
 /* For `keep-id`: the owner is in the container under these numbers. */
 void id_map_keep(IdMap *map, const Credentials *owner, uid_t uid, gid_t gid);
-/* The owner's own group: that of /etc/passwd if it is among its groups, for the bus names them in
- * no order. */
+/* The owner's own group: that of /etc/passwd, or the one that was asked for, if it is among its
+ * groups, for the bus names them in no order. */
 gid_t id_map_primary_group(const Credentials *owner);
+/* False: somebody has to be asked who may never answer, see lookup.h. */
+bool id_map_knows_primary_group(const Credentials *owner);
 /* The same in advance, for a tree that is not known yet: `gid` guesses what id_map_group() will
  * return. When the tree is known, id_map_settle() must follow, for the same user. */
 bool id_map_prepare(IdRanges *ranges, uid_t uid, gid_t gid, IdMap **ret, GError **error);

@@ -1,5 +1,5 @@
-/* The throw-away child of a look-up. It is a copy of the service, taken at any moment: so it calls
- * nothing of GLib. */
+/* The throw-away child of a look-up. It is a copy of the service, which has one thread: so it may
+ * call what allocates, and calls nothing of GLib. */
 
 #include "service/rootfs/lookup-internal.h"
 
@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -65,13 +66,22 @@ static int judge(int fd, bool is_tree, struct stat *status)
         return syscall(SYS_faccessat2, fd, "", right, AT_EACCESS | AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
+static gid_t find_group(uid_t uid)
+{
+        char text[16384];
+        struct passwd entry, *found = NULL;
+
+        return getpwuid_r(uid, &entry, text, sizeof text, &found) == 0 && found ? found->pw_gid
+                                                                                : (gid_t) -1;
+}
+
 _Noreturn void rootfs_lookup_child(pid_t parent, const RootfsRequest *request, int socket)
 {
-        LookupReply reply = {.n = 1};
+        LookupReply reply = {.n = request->n > 0};
         struct stat status = {.st_mode = 0};
         int fds[LOOKUP_SOURCES_MAX], fd;
         size_t n = 0;
-        bool has_fd = !request->sources[0].path;
+        bool has_fd = request->n > 0 && !request->sources[0].path;
 
         if (has_fd) {
                 /* proc_detach() keeps it there */
@@ -101,6 +111,8 @@ _Noreturn void rootfs_lookup_child(pid_t parent, const RootfsRequest *request, i
                 reply.found[i].mode = status.st_mode;
                 fds[n++] = fd;
         }
+        if (reply.error == 0 && request->learns)
+                reply.group = find_group(request->owner->uid);
         fd_send_all(socket, &reply, sizeof reply, fds, reply.error == 0 ? n : 0);
         _exit(0);
 }

@@ -35,6 +35,7 @@ bool rootfs_find_cached(const RootfsRequest *request, Place *ret);
 typedef struct LookupReply {
         int32_t error; /* negative errno of the last source that was tried; 0: all are open */
         uint32_t n;
+        gid_t group; /* of the owner, if it was asked for; -1: nobody knows it */
         struct {
                 uid_t uid;
                 gid_t gid;

@@ -33,6 +33,7 @@ struct RootfsLookup {
         char **paths; /* for error messages; "" for an fd */
         size_t n;
         bool has_tree; /* the first is the root tree */
+        Credentials *learns;
         RootfsFunc function;
         void *data;
         int pidfd, socket;
@@ -63,18 +64,26 @@ static const char *kind_of(mode_t mode)
 static GError *lookup_error(const RootfsLookup *lookup, size_t index, int errnum, mode_t mode)
 {
         char *const *paths = lookup->paths;
+        const char *who =
+                lookup->learns ? "its file system, or the users' database," : "its file system";
+        GError *error = NULL;
+
+        if (lookup->n == 0) {
+                error_set_errno(&error, RUNTIME_ERROR_SETUP_FAILED, errnum,
+                                "UserNamespace=keep-id: the users' database");
+                return error;
+        }
         bool is_tree = lookup->has_tree && index == 0;
         RuntimeError code = is_tree ? RUNTIME_ERROR_ROOTFS_INVALID : RUNTIME_ERROR_MOUNT_INVALID;
         g_autofree char *what =
                 g_strdup_printf("%s '%s'", is_tree ? "rootfs" : "mount source", paths[index]);
-        GError *error = NULL;
 
         if (!*paths[index]) {
                 g_free(what);
                 what = g_strdup("RootFD");
         }
         if (errnum == ETIMEDOUT)
-                error_set(&error, code, "%s: its file system did not answer within %u ms", what,
+                error_set(&error, code, "%s: %s did not answer within %u ms", what, who,
                           RESOLVE_TIMEOUT_MSEC);
         else if (errnum == EXDEV)
                 error_set(&error, code,
@@ -200,6 +209,10 @@ static void on_child_exit(int pidfd, GIOCondition condition, void *data)
                 for (size_t i = 0; i < n; i++)
                         fd_close(fds[i]);
         }
+        if (!error && lookup->learns) {
+                lookup->learns->primary = reply.group;
+                lookup->learns->has_primary = true;
+        }
         lookup_free(lookup);
         function(error ? NULL : found, error, function_data);
 }
@@ -253,8 +266,8 @@ RootfsLookup *rootfs_lookup(RootfsLookups *lookups, const RootfsRequest *request
 {
         Place found;
 
-        g_assert(request->n >= 1 && request->n <= LOOKUP_SOURCES_MAX);
-        if (rootfs_find_cached(request, &found)) {
+        g_assert((request->n >= 1 || request->learns) && request->n <= LOOKUP_SOURCES_MAX);
+        if (!request->learns && rootfs_find_cached(request, &found)) {
                 function(&found, NULL, data);
                 return NULL;
         }
@@ -264,7 +277,8 @@ RootfsLookup *rootfs_lookup(RootfsLookups *lookups, const RootfsRequest *request
                 .uid = request->owner->uid,
                 .paths = copy_paths(request),
                 .n = request->n,
-                .has_tree = request->sources[0].is_tree,
+                .has_tree = request->n > 0 && request->sources[0].is_tree,
+                .learns = request->learns,
                 .function = function,
                 .data = data,
                 .pidfd = -1,

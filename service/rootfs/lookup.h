@@ -43,8 +43,11 @@ typedef struct RootfsLookup RootfsLookup;
 
 typedef struct RootfsRequest {
         const RootfsSource *sources;
-        size_t n; /* 1 to 1 + MOUNTS_MAX */
+        size_t n; /* 1 to 1 + MOUNTS_MAX; with `learns` also 0 */
         const Credentials *owner;
+        /* NULL, or the owner, whose primary group is to be found, too: the users' database, such as
+         * a directory server, may never answer, either. */
+        Credentials *learns;
 } RootfsRequest;
 
 /* Opens the sources as `owner`. If the kernel's cache knows the tree, or if the look-up is refused,

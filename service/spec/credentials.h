@@ -11,6 +11,9 @@ typedef struct Credentials {
         uid_t uid;
         gid_t *groups; /* primary and supplementary, in no particular order; may be empty */
         size_t n_groups;
+        /* Which of the groups is the primary one, where somebody had to be asked: see lookup.h. */
+        bool has_primary;
+        gid_t primary; /* (gid_t) -1: nobody knows the user */
 } Credentials;
 
 static inline Credentials *credentials_copy(const Credentials *credentials)

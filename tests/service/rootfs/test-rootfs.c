@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "service/rootfs/id-map.h"
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
 #include "service/util/fd.h"
@@ -347,6 +349,37 @@ static void look_up_all(Fixture *f, const RootfsSource *sources, size_t n, const
         f->n_sources = n - 1;
         rootfs_lookup(f->lookups, &request, on_tree, f);
         g_assert_true(loop_until(&f->n_answers, before + 1, 3000));
+}
+
+static void on_learned(Place *found, GError *error, void *data)
+{
+        Fixture *f = data;
+
+        g_assert_no_error(error);
+        f->n_answers++;
+}
+
+static void assert_learns(Fixture *f, uid_t uid, gid_t expected)
+{
+        gid_t groups[] = {1, 65533, expected};
+        Credentials owner = {.uid = uid, .groups = groups, .n_groups = 3};
+        const RootfsRequest request = {.owner = &owner, .learns = &owner};
+        unsigned before = f->n_answers;
+
+        g_assert_nonnull(rootfs_lookup(f->lookups, &request, on_learned, f));
+        g_assert_true(loop_until(&f->n_answers, before + 1, 3000));
+        g_assert_true(owner.has_primary);
+        g_assert_cmpuint(id_map_primary_group(&owner), ==, expected);
+}
+
+/* A user's primary group is asked for, also where there is nothing else to look up. */
+FIXTURE_TEST(primary_group)
+{
+        const struct passwd *games = getpwnam("games");
+
+        g_assert_nonnull(games);
+        assert_learns(f, games->pw_uid, games->pw_gid);
+        assert_learns(f, 54321, 1); /* whom nobody knows */
 }
 
 /* One look-up finds the tree and as many sources as are allowed, each with its owner and its kind.
