@@ -48,7 +48,7 @@ bool join_processes(const SandboxBase *base)
 int join_open_dev(void)
 {
         int low = open("/dev", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        int high = fcntl(low, F_DUPFD_CLOEXEC, SANDBOX_FD_BASE);
+        int high = low < 0 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, SANDBOX_FD_BASE);
 
         if (low >= 0)
                 root_close(low);

@@ -170,26 +170,41 @@ bool steps_let_ping(const SandboxBase *base, int proc)
         return done;
 }
 
+/* A pipe that has ended already. */
+static int open_nothing(void)
+{
+        int ends[2];
+
+        if (syscall(SYS_pipe2, ends, 0) < 0)
+                return -1;
+        root_close(ends[1]);
+        return ends[0];
+}
+
 /* Opens /dev/null as 0, 1 and 2; what was asked for comes in its place later. Opens it by the mount
  * of our /dev, for the directory on which that lies may have got another name meanwhile. In a
  * container that is there already, whoever may mount can have put a file there that the command
- * must not read: the process that joins has all rights still. */
+ * must not read: the process that joins has all rights still. An empty root need not have a /dev.
+ */
 bool steps_open_stdio(int dev)
 {
-        int null = (int) syscall(SYS_openat, dev, "null", O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+        int null =
+                dev < 0 ? open_nothing()
+                        : (int) syscall(SYS_openat, dev, "null", O_RDWR | O_NOFOLLOW | O_NONBLOCK);
         struct stat status;
 
         if (null < 0 || fstat(null, &status) < 0)
                 return false;
         errno = ENODEV;
-        if (!S_ISCHR(status.st_mode) || status.st_rdev != NULL_DEVICE)
+        if (dev >= 0 && (!S_ISCHR(status.st_mode) || status.st_rdev != NULL_DEVICE))
                 return false;
         for (int i = 0; i < 3; i++)
                 if (dup2(null, i) < 0)
                         return false;
         if (null > 2)
                 root_close(null);
-        root_close(dev);
+        if (dev >= 0)
+                root_close(dev);
         return true;
 }
 

@@ -22,7 +22,7 @@ bool steps_enter_inner(int holder);
 /* -- late -- */
 /* The fds that come with SANDBOX_GO, lifted out of the targets' way. */
 bool steps_receive_go(const SandboxBase *base, int fds[SANDBOX_FDS_MAX]);
-bool steps_open_stdio(int dev); /* `dev` is closed */
+bool steps_open_stdio(int dev); /* `dev` is closed; -1: there is none */
 /* For its user; the master. `pts`: the container's devpts, -1: where /dev has it. */
 int steps_open_terminal(const ProcessAttributes *attributes, int pts);
 bool steps_set_attributes(const SandboxPlan *plan);
