@@ -7,6 +7,7 @@
 #include "cli/oci/spec/values.h"
 #include "service/spec/error.h"
 
+G_GNUC_PRINTF(3, 0)
 static bool fail(Decoder *decoder, const char *member, const char *format, va_list args)
 {
         g_autofree char *what = g_strdup_vprintf(format, args);
@@ -167,8 +168,10 @@ bool decode_pairs(Decoder *decoder, const DecodeField *field, json_object *value
         if (!expect(decoder, value, json_type_object, "an object"))
                 return false;
         pairs->items = g_new0(OciPair, (size_t) json_object_object_length(value) + 1);
-        json_object_object_foreach(value, key, member)
-        {
+        for (const struct lh_entry *entry = json_object_get_object(value)->head; entry;
+             entry = entry->next) {
+                const char *key = lh_entry_k(entry);
+                json_object *member = (json_object *) lh_entry_v(entry);
                 size_t back = decode_enter(decoder, key);
                 const char *text;
 

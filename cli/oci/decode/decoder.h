@@ -55,10 +55,14 @@ typedef struct DecodeRange {
         uint64_t most;
 } DecodeRange;
 
-#define DECODE(json_name, function, type, member, ...)                                             \
+#define DECODE(json_name, function, type, member)                                                  \
+        {                                                                                          \
+                .name = json_name, .decode = function, .offset = offsetof(type, member)            \
+        }
+#define DECODE_AS(json_name, function, type, member, ...)                                          \
         {                                                                                          \
                 .name = json_name, .decode = function, .offset = offsetof(type, member),           \
-                __VA_ARGS__                                                                        \
+                .of = __VA_ARGS__                                                                  \
         }
 /* Members that go to the same struct as their object's. */
 #define DECODE_FLAT(json_name, object)                                                             \
@@ -66,16 +70,15 @@ typedef struct DecodeRange {
                 .name = json_name, .decode = decode_object, .of = object                           \
         }
 #define DECODE_LIST(json_name, type, member, count, object)                                        \
-        DECODE(json_name, decode_list, type, member, .n_offset = offsetof(type, count),            \
-               .of = object)
+        {                                                                                          \
+                .name = json_name, .decode = decode_list, .offset = offsetof(type, member),        \
+                .n_offset = offsetof(type, count), .of = object                                    \
+        }
 #define DECODE_NO(json_name)                                                                       \
         {                                                                                          \
                 .name = json_name, .decode = decode_unsupported                                    \
         }
-#define DECODE_OBJECT(table, ...)                                                                  \
-        {                                                                                          \
-                .fields = table, .n = G_N_ELEMENTS(table), __VA_ARGS__                             \
-        }
+#define DECODE_MEMBERS(table) .fields = table, .n = G_N_ELEMENTS(table)
 #define DECODE_WORDS(table)                                                                        \
         &(const DecodeWords)                                                                       \
         {                                                                                          \

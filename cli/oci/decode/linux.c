@@ -25,11 +25,11 @@ static bool finish_namespace(Decoder *decoder, void *target)
 }
 
 static const DecodeField namespace_fields[] = {
-        DECODE("type", decode_word, OciNamespace, type, .of = &decode_namespaces),
+        DECODE_AS("type", decode_word, OciNamespace, type, &decode_namespaces),
         DECODE("path", decode_string, OciNamespace, path),
 };
-static const DecodeObject namespace_object =
-        DECODE_OBJECT(namespace_fields, .size = sizeof(OciNamespace), .finish = finish_namespace);
+static const DecodeObject namespace_object = {
+        DECODE_MEMBERS(namespace_fields), .size = sizeof(OciNamespace), .finish = finish_namespace};
 
 static const DecodeWord device_words[] = {
         {"c", S_IFCHR}, {"u", S_IFCHR}, {"b", S_IFBLK}, {"p", S_IFIFO}};
@@ -79,8 +79,8 @@ static const DecodeField device_fields[] = {
         DECODE("uid", decode_uint32, OciDevice, uid),
         DECODE("gid", decode_uint32, OciDevice, gid),
 };
-static const DecodeObject device_object =
-        DECODE_OBJECT(device_fields, .size = sizeof(OciDevice), .finish = finish_device);
+static const DecodeObject device_object = {DECODE_MEMBERS(device_fields), .size = sizeof(OciDevice),
+                                           .finish = finish_device};
 
 static bool decode_propagation(Decoder *decoder, const DecodeField *field, json_object *value,
                                void *target)
@@ -110,7 +110,7 @@ static const DecodeField personality_fields[] = {
         {.name = "domain", .decode = decode_personality_domain},
         DECODE_NO("flags"), /* the OCI defines none */
 };
-static const DecodeObject personality_object = DECODE_OBJECT(personality_fields);
+static const DecodeObject personality_object = {DECODE_MEMBERS(personality_fields)};
 
 static const DecodeField linux_fields[] = {
         DECODE_LIST("namespaces", OciSpec, namespaces, n_namespaces, &namespace_object),
@@ -120,7 +120,7 @@ static const DecodeField linux_fields[] = {
         DECODE_LIST("devices", OciSpec, devices, n_devices, &device_object),
         DECODE_NO("netDevices"),
         DECODE("cgroupsPath", decode_string, OciSpec, cgroups_path),
-        DECODE("resources", decode_object, OciSpec, resources, .of = &decode_resources_object),
+        DECODE_AS("resources", decode_object, OciSpec, resources, &decode_resources_object),
         DECODE("sysctl", decode_pairs, OciSpec, sysctls),
         {.name = "seccomp",
          .decode = decode_seccomp,
@@ -134,4 +134,4 @@ static const DecodeField linux_fields[] = {
         DECODE_NO("memoryPolicy"),
         DECODE_FLAT("personality", &personality_object),
 };
-const DecodeObject decode_linux_object = DECODE_OBJECT(linux_fields);
+const DecodeObject decode_linux_object = {DECODE_MEMBERS(linux_fields)};

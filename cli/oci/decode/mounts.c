@@ -201,8 +201,8 @@ static const DecodeField id_map_fields[] = {
         DECODE("hostID", decode_uint32, OciIdMap, outside),
         DECODE("size", decode_uint32, OciIdMap, size),
 };
-const DecodeObject decode_id_map_object =
-        DECODE_OBJECT(id_map_fields, .size = sizeof(OciIdMap), .finish = finish_id_map);
+const DecodeObject decode_id_map_object = {DECODE_MEMBERS(id_map_fields), .size = sizeof(OciIdMap),
+                                           .finish = finish_id_map};
 
 static const DecodeField mount_fields[] = {
         DECODE("destination", decode_string, OciMount, destination),
@@ -212,8 +212,8 @@ static const DecodeField mount_fields[] = {
         DECODE_LIST("uidMappings", OciMount, uid_maps.items, uid_maps.n, &decode_id_map_object),
         DECODE_LIST("gidMappings", OciMount, gid_maps.items, gid_maps.n, &decode_id_map_object),
 };
-const DecodeObject decode_mount_object =
-        DECODE_OBJECT(mount_fields, .size = sizeof(OciMount), .finish = finish_mount);
+const DecodeObject decode_mount_object = {DECODE_MEMBERS(mount_fields), .size = sizeof(OciMount),
+                                          .finish = finish_mount};
 
 char **decode_list_mount_options(void)
 {

@@ -46,8 +46,8 @@ static const DecodeField capability_fields[] = {
         DECODE("permitted", decode_capabilities, OciCapabilities, permitted),
         DECODE("ambient", decode_capabilities, OciCapabilities, ambient),
 };
-static const DecodeObject capability_object =
-        DECODE_OBJECT(capability_fields, .finish = finish_capabilities);
+static const DecodeObject capability_object = {DECODE_MEMBERS(capability_fields),
+                                               .finish = finish_capabilities};
 
 /* One more than the number, until finish_limit(): 0 is a limit, too. */
 #define LIMIT(name)                                                                                \
@@ -72,18 +72,18 @@ static bool finish_limit(Decoder *decoder, void *target)
 }
 
 static const DecodeField limit_fields[] = {
-        DECODE("type", decode_word, OciRlimit, resource, .of = DECODE_WORDS(limit_words)),
+        DECODE_AS("type", decode_word, OciRlimit, resource, DECODE_WORDS(limit_words)),
         DECODE("soft", decode_uint64, OciRlimit, soft),
         DECODE("hard", decode_uint64, OciRlimit, hard),
 };
-static const DecodeObject limit_object =
-        DECODE_OBJECT(limit_fields, .size = sizeof(OciRlimit), .finish = finish_limit);
+static const DecodeObject limit_object = {DECODE_MEMBERS(limit_fields), .size = sizeof(OciRlimit),
+                                          .finish = finish_limit};
 
 static const DecodeField console_fields[] = {
         DECODE("height", decode_uint16, OciProcess, rows),
         DECODE("width", decode_uint16, OciProcess, columns),
 };
-static const DecodeObject console_object = DECODE_OBJECT(console_fields);
+static const DecodeObject console_object = {DECODE_MEMBERS(console_fields)};
 
 static bool decode_groups(Decoder *decoder, const DecodeField *field, json_object *value,
                           void *target)
@@ -111,11 +111,10 @@ static bool decode_groups(Decoder *decoder, const DecodeField *field, json_objec
 static const DecodeField user_fields[] = {
         DECODE("uid", decode_uint32, OciProcess, uid),
         DECODE("gid", decode_uint32, OciProcess, gid),
-        DECODE("umask", decode_maybe_unsigned, OciProcess, umask,
-               .of = &(const DecodeRange){0, 0777}),
+        DECODE_AS("umask", decode_maybe_unsigned, OciProcess, umask, &(const DecodeRange){0, 0777}),
         {.name = "additionalGids", .decode = decode_groups},
 };
-static const DecodeObject user_object = DECODE_OBJECT(user_fields);
+static const DecodeObject user_object = {DECODE_MEMBERS(user_fields)};
 
 static bool finish_process(Decoder *decoder, void *target)
 {
@@ -146,15 +145,16 @@ static const DecodeField process_fields[] = {
         DECODE("args", decode_strings, OciProcess, args),
         DECODE("env", decode_strings, OciProcess, env),
         DECODE("cwd", decode_string, OciProcess, cwd),
-        DECODE("capabilities", decode_object, OciProcess, capabilities, .of = &capability_object),
+        DECODE_AS("capabilities", decode_object, OciProcess, capabilities, &capability_object),
         DECODE_LIST("rlimits", OciProcess, rlimits, n_rlimits, &limit_object),
         DECODE("noNewPrivileges", decode_bool, OciProcess, no_new_privileges),
-        DECODE("oomScoreAdj", decode_maybe_signed, OciProcess, oom_score_adjust,
-               .of = &(const DecodeRange){-1000, 1000}),
+        DECODE_AS("oomScoreAdj", decode_maybe_signed, OciProcess, oom_score_adjust,
+                  &(const DecodeRange){-1000, 1000}),
         DECODE_NO("scheduler"),
         DECODE_NO("ioPriority"),
         DECODE_NO("execCPUAffinity"),
         DECODE("apparmorProfile", decode_string, OciProcess, apparmor_profile),
         DECODE_NO("selinuxLabel"),
 };
-const DecodeObject decode_process_object = DECODE_OBJECT(process_fields, .finish = finish_process);
+const DecodeObject decode_process_object = {DECODE_MEMBERS(process_fields),
+                                            .finish = finish_process};

@@ -54,12 +54,12 @@ static const DecodeRange device_number = {-1, UINT32_MAX};
 static const DecodeField rule_fields[] = {
         DECODE("allow", decode_bool, OciDeviceRule, allow),
         DECODE("type", decode_rule_type, OciDeviceRule, type),
-        DECODE("major", decode_maybe_signed, OciDeviceRule, major, .of = &device_number),
-        DECODE("minor", decode_maybe_signed, OciDeviceRule, minor, .of = &device_number),
+        DECODE_AS("major", decode_maybe_signed, OciDeviceRule, major, &device_number),
+        DECODE_AS("minor", decode_maybe_signed, OciDeviceRule, minor, &device_number),
         {.name = "access", .decode = decode_access},
 };
-static const DecodeObject rule_object =
-        DECODE_OBJECT(rule_fields, .size = sizeof(OciDeviceRule), .finish = finish_rule);
+static const DecodeObject rule_object = {DECODE_MEMBERS(rule_fields), .size = sizeof(OciDeviceRule),
+                                         .finish = finish_rule};
 
 static bool finish_memory(Decoder *decoder, void *target)
 {
@@ -76,11 +76,11 @@ static bool finish_memory(Decoder *decoder, void *target)
 }
 
 static const DecodeField memory_fields[] = {
-        DECODE("limit", decode_maybe_signed, OciMemory, limit, .of = &from_minus_one),
-        DECODE("reservation", decode_maybe_signed, OciMemory, reservation, .of = &from_minus_one),
-        DECODE("swap", decode_maybe_signed, OciMemory, swap, .of = &from_minus_one),
-        DECODE("swappiness", decode_maybe_unsigned, OciMemory, swappiness,
-               .of = &(const DecodeRange){0, 100}),
+        DECODE_AS("limit", decode_maybe_signed, OciMemory, limit, &from_minus_one),
+        DECODE_AS("reservation", decode_maybe_signed, OciMemory, reservation, &from_minus_one),
+        DECODE_AS("swap", decode_maybe_signed, OciMemory, swap, &from_minus_one),
+        DECODE_AS("swappiness", decode_maybe_unsigned, OciMemory, swappiness,
+                  &(const DecodeRange){0, 100}),
         DECODE("disableOOMKiller", decode_maybe_bool, OciMemory, disable_oom_killer),
         DECODE("checkBeforeUpdate", decode_maybe_bool, OciMemory, check_before_update),
         /* limits that kernels have no more: runc does the same */
@@ -88,47 +88,47 @@ static const DecodeField memory_fields[] = {
         {.name = "kernelTCP", .decode = decode_ignored},
         {.name = "useHierarchy", .decode = decode_ignored},
 };
-static const DecodeObject memory_object = DECODE_OBJECT(memory_fields, .finish = finish_memory);
+static const DecodeObject memory_object = {DECODE_MEMBERS(memory_fields), .finish = finish_memory};
 
 static const DecodeField cpu_fields[] = {
-        DECODE("shares", decode_maybe_unsigned, OciCpu, shares, .of = &whole),
-        DECODE("quota", decode_maybe_signed, OciCpu, quota, .of = &from_minus_one),
-        DECODE("period", decode_maybe_unsigned, OciCpu, period, .of = &whole),
-        DECODE("burst", decode_maybe_unsigned, OciCpu, burst, .of = &whole),
+        DECODE_AS("shares", decode_maybe_unsigned, OciCpu, shares, &whole),
+        DECODE_AS("quota", decode_maybe_signed, OciCpu, quota, &from_minus_one),
+        DECODE_AS("period", decode_maybe_unsigned, OciCpu, period, &whole),
+        DECODE_AS("burst", decode_maybe_unsigned, OciCpu, burst, &whole),
         DECODE("realtimeRuntime", decode_maybe_signed, OciCpu, realtime_runtime),
-        DECODE("realtimePeriod", decode_maybe_unsigned, OciCpu, realtime_period, .of = &whole),
+        DECODE_AS("realtimePeriod", decode_maybe_unsigned, OciCpu, realtime_period, &whole),
         DECODE("cpus", decode_string, OciCpu, cpus),
         DECODE("mems", decode_string, OciCpu, mems),
-        DECODE("idle", decode_maybe_signed, OciCpu, idle, .of = &(const DecodeRange){0, 1}),
+        DECODE_AS("idle", decode_maybe_signed, OciCpu, idle, &(const DecodeRange){0, 1}),
 };
-static const DecodeObject cpu_object = DECODE_OBJECT(cpu_fields);
+static const DecodeObject cpu_object = {DECODE_MEMBERS(cpu_fields)};
 
 static const DecodeField pids_fields[] = {
         DECODE("limit", decode_maybe_signed, OciResources, pids),
 };
-static const DecodeObject pids_object = DECODE_OBJECT(pids_fields);
+static const DecodeObject pids_object = {DECODE_MEMBERS(pids_fields)};
 
 static const DecodeRange weight = {0, 1000};
 static const DecodeField weight_fields[] = {
-        DECODE("major", decode_int64, OciDeviceNumber, major, .of = &whole),
-        DECODE("minor", decode_int64, OciDeviceNumber, minor, .of = &whole),
-        DECODE("weight", decode_uint64, OciDeviceNumber, value, .of = &weight),
-        DECODE("leafWeight", decode_maybe_unsigned, OciDeviceNumber, leaf_weight, .of = &weight),
+        DECODE_AS("major", decode_int64, OciDeviceNumber, major, &whole),
+        DECODE_AS("minor", decode_int64, OciDeviceNumber, minor, &whole),
+        DECODE_AS("weight", decode_uint64, OciDeviceNumber, value, &weight),
+        DECODE_AS("leafWeight", decode_maybe_unsigned, OciDeviceNumber, leaf_weight, &weight),
 };
-static const DecodeObject weight_object =
-        DECODE_OBJECT(weight_fields, .size = sizeof(OciDeviceNumber));
+static const DecodeObject weight_object = {DECODE_MEMBERS(weight_fields),
+                                           .size = sizeof(OciDeviceNumber)};
 
 static const DecodeField throttle_fields[] = {
-        DECODE("major", decode_int64, OciDeviceNumber, major, .of = &whole),
-        DECODE("minor", decode_int64, OciDeviceNumber, minor, .of = &whole),
+        DECODE_AS("major", decode_int64, OciDeviceNumber, major, &whole),
+        DECODE_AS("minor", decode_int64, OciDeviceNumber, minor, &whole),
         DECODE("rate", decode_uint64, OciDeviceNumber, value),
 };
-static const DecodeObject throttle_object =
-        DECODE_OBJECT(throttle_fields, .size = sizeof(OciDeviceNumber));
+static const DecodeObject throttle_object = {DECODE_MEMBERS(throttle_fields),
+                                             .size = sizeof(OciDeviceNumber)};
 
 static const DecodeField block_io_fields[] = {
-        DECODE("weight", decode_maybe_unsigned, OciBlockIo, weight, .of = &weight),
-        DECODE("leafWeight", decode_maybe_unsigned, OciBlockIo, leaf_weight, .of = &weight),
+        DECODE_AS("weight", decode_maybe_unsigned, OciBlockIo, weight, &weight),
+        DECODE_AS("leafWeight", decode_maybe_unsigned, OciBlockIo, leaf_weight, &weight),
         DECODE_LIST("weightDevice", OciBlockIo, weights.items, weights.n, &weight_object),
         DECODE_LIST("throttleReadBpsDevice", OciBlockIo, read_bps.items, read_bps.n,
                     &throttle_object),
@@ -139,7 +139,7 @@ static const DecodeField block_io_fields[] = {
         DECODE_LIST("throttleWriteIOPSDevice", OciBlockIo, write_iops.items, write_iops.n,
                     &throttle_object),
 };
-static const DecodeObject block_io_object = DECODE_OBJECT(block_io_fields);
+static const DecodeObject block_io_object = {DECODE_MEMBERS(block_io_fields)};
 
 /* Names that become part of the name of a file. */
 static bool is_file_word(const char *word)
@@ -159,8 +159,9 @@ static const DecodeField hugepage_fields[] = {
         DECODE("pageSize", decode_string, OciHugepageLimit, page_size),
         DECODE("limit", decode_uint64, OciHugepageLimit, limit),
 };
-static const DecodeObject hugepage_object =
-        DECODE_OBJECT(hugepage_fields, .size = sizeof(OciHugepageLimit), .finish = finish_hugepage);
+static const DecodeObject hugepage_object = {DECODE_MEMBERS(hugepage_fields),
+                                             .size = sizeof(OciHugepageLimit),
+                                             .finish = finish_hugepage};
 
 static bool finish_priority(Decoder *decoder, void *target)
 {
@@ -173,23 +174,24 @@ static const DecodeField priority_fields[] = {
         DECODE("name", decode_string, OciNetworkPriority, interface),
         DECODE("priority", decode_uint32, OciNetworkPriority, priority),
 };
-static const DecodeObject priority_object = DECODE_OBJECT(
-        priority_fields, .size = sizeof(OciNetworkPriority), .finish = finish_priority);
+static const DecodeObject priority_object = {DECODE_MEMBERS(priority_fields),
+                                             .size = sizeof(OciNetworkPriority),
+                                             .finish = finish_priority};
 
 static const DecodeField network_fields[] = {
-        DECODE("classID", decode_maybe_unsigned, OciResources, class_id,
-               .of = &(const DecodeRange){0, UINT32_MAX}),
+        DECODE_AS("classID", decode_maybe_unsigned, OciResources, class_id,
+                  &(const DecodeRange){0, UINT32_MAX}),
         DECODE_LIST("priorities", OciResources, priorities, n_priorities, &priority_object),
 };
-static const DecodeObject network_object = DECODE_OBJECT(network_fields);
+static const DecodeObject network_object = {DECODE_MEMBERS(network_fields)};
 
 static const DecodeField rdma_fields[] = {
-        DECODE("hcaHandles", decode_maybe_unsigned, OciRdma, handles,
-               .of = &(const DecodeRange){0, UINT32_MAX}),
-        DECODE("hcaObjects", decode_maybe_unsigned, OciRdma, objects,
-               .of = &(const DecodeRange){0, UINT32_MAX}),
+        DECODE_AS("hcaHandles", decode_maybe_unsigned, OciRdma, handles,
+                  &(const DecodeRange){0, UINT32_MAX}),
+        DECODE_AS("hcaObjects", decode_maybe_unsigned, OciRdma, objects,
+                  &(const DecodeRange){0, UINT32_MAX}),
 };
-static const DecodeObject rdma_object = DECODE_OBJECT(rdma_fields);
+static const DecodeObject rdma_object = {DECODE_MEMBERS(rdma_fields)};
 
 /* An object whose keys are names of devices. */
 static bool decode_rdma(Decoder *decoder, const DecodeField *field, json_object *value,
@@ -200,8 +202,10 @@ static bool decode_rdma(Decoder *decoder, const DecodeField *field, json_object 
         if (!json_object_is_type(value, json_type_object))
                 return decode_fail(decoder, "is not an object");
         resources->rdma = g_new0(OciRdma, (size_t) json_object_object_length(value) + 1);
-        json_object_object_foreach(value, key, member)
-        {
+        for (const struct lh_entry *entry = json_object_get_object(value)->head; entry;
+             entry = entry->next) {
+                const char *key = lh_entry_k(entry);
+                json_object *member = (json_object *) lh_entry_v(entry);
                 OciRdma *rdma = &resources->rdma[resources->n_rdma++];
                 size_t back = decode_enter(decoder, key);
 
@@ -232,14 +236,14 @@ static bool finish_resources(Decoder *decoder, void *target)
 
 static const DecodeField resources_fields[] = {
         DECODE_LIST("devices", OciResources, devices, n_devices, &rule_object),
-        DECODE("memory", decode_object, OciResources, memory, .of = &memory_object),
-        DECODE("cpu", decode_object, OciResources, cpu, .of = &cpu_object),
+        DECODE_AS("memory", decode_object, OciResources, memory, &memory_object),
+        DECODE_AS("cpu", decode_object, OciResources, cpu, &cpu_object),
         DECODE_FLAT("pids", &pids_object),
-        DECODE("blockIO", decode_object, OciResources, block_io, .of = &block_io_object),
+        DECODE_AS("blockIO", decode_object, OciResources, block_io, &block_io_object),
         DECODE_LIST("hugepageLimits", OciResources, hugepages, n_hugepages, &hugepage_object),
         DECODE_FLAT("network", &network_object),
         {.name = "rdma", .decode = decode_rdma, .of = &rdma_object},
         DECODE("unified", decode_pairs, OciResources, unified),
 };
-const DecodeObject decode_resources_object =
-        DECODE_OBJECT(resources_fields, .finish = finish_resources);
+const DecodeObject decode_resources_object = {DECODE_MEMBERS(resources_fields),
+                                              .finish = finish_resources};

@@ -30,13 +30,13 @@ const DecodeWords decode_seccomp_operators = {operator_words, G_N_ELEMENTS(opera
 static const DecodeRange errno_range = {0, 4095}; /* what a filter can answer with */
 
 static const DecodeField argument_fields[] = {
-        DECODE("index", decode_uint32, OciSeccompArgument, index, .of = &(const DecodeRange){0, 5}),
+        DECODE_AS("index", decode_uint32, OciSeccompArgument, index, &(const DecodeRange){0, 5}),
         DECODE("value", decode_uint64, OciSeccompArgument, value),
         DECODE("valueTwo", decode_uint64, OciSeccompArgument, value_two),
-        DECODE("op", decode_word, OciSeccompArgument, operator, .of = & decode_seccomp_operators),
+        DECODE_AS("op", decode_word, OciSeccompArgument, operator, & decode_seccomp_operators),
 };
-static const DecodeObject argument_object =
-        DECODE_OBJECT(argument_fields, .size = sizeof(OciSeccompArgument));
+static const DecodeObject argument_object = {DECODE_MEMBERS(argument_fields),
+                                             .size = sizeof(OciSeccompArgument)};
 
 static bool finish_rule(Decoder *decoder, void *target)
 {
@@ -49,25 +49,25 @@ static bool finish_rule(Decoder *decoder, void *target)
 
 static const DecodeField rule_fields[] = {
         DECODE("names", decode_strings, OciSeccompRule, names),
-        DECODE("action", decode_word, OciSeccompRule, action, .of = &decode_seccomp_actions),
-        DECODE("errnoRet", decode_maybe_unsigned, OciSeccompRule, errno_value, .of = &errno_range),
+        DECODE_AS("action", decode_word, OciSeccompRule, action, &decode_seccomp_actions),
+        DECODE_AS("errnoRet", decode_maybe_unsigned, OciSeccompRule, errno_value, &errno_range),
         DECODE_LIST("args", OciSeccompRule, args, n_args, &argument_object),
 };
-static const DecodeObject rule_object =
-        DECODE_OBJECT(rule_fields, .size = sizeof(OciSeccompRule), .finish = finish_rule);
+static const DecodeObject rule_object = {DECODE_MEMBERS(rule_fields),
+                                         .size = sizeof(OciSeccompRule), .finish = finish_rule};
 
 static const DecodeField seccomp_fields[] = {
-        DECODE("defaultAction", decode_word, OciSeccomp, default_action,
-               .of = &decode_seccomp_actions),
-        DECODE("defaultErrnoRet", decode_maybe_unsigned, OciSeccomp, default_errno,
-               .of = &errno_range),
+        DECODE_AS("defaultAction", decode_word, OciSeccomp, default_action,
+                  &decode_seccomp_actions),
+        DECODE_AS("defaultErrnoRet", decode_maybe_unsigned, OciSeccomp, default_errno,
+                  &errno_range),
         DECODE("architectures", decode_strings, OciSeccomp, architectures),
         DECODE("flags", decode_strings, OciSeccomp, flags),
         DECODE_LIST("syscalls", OciSeccomp, rules, n_rules, &rule_object),
         DECODE_NO("listenerPath"),
         DECODE_NO("listenerMetadata"),
 };
-const DecodeObject decode_seccomp_object = DECODE_OBJECT(seccomp_fields);
+const DecodeObject decode_seccomp_object = {DECODE_MEMBERS(seccomp_fields)};
 
 bool decode_seccomp(Decoder *decoder, const DecodeField *field, json_object *value, void *target)
 {

@@ -18,11 +18,10 @@ static const DecodeField hook_fields[] = {
         DECODE("path", decode_string, OciHook, path),
         DECODE("args", decode_strings, OciHook, args),
         DECODE("env", decode_strings, OciHook, env),
-        DECODE("timeout", decode_uint32, OciHook, timeout,
-               .of = &(const DecodeRange){1, INT32_MAX}),
+        DECODE_AS("timeout", decode_uint32, OciHook, timeout, &(const DecodeRange){1, INT32_MAX}),
 };
-static const DecodeObject hook_object =
-        DECODE_OBJECT(hook_fields, .size = sizeof(OciHook), .finish = finish_hook);
+static const DecodeObject hook_object = {DECODE_MEMBERS(hook_fields), .size = sizeof(OciHook),
+                                         .finish = finish_hook};
 
 #define HOOKS(name, kind) DECODE_LIST(name, OciSpec, hooks[kind].items, hooks[kind].n, &hook_object)
 static const DecodeField hooks_fields[] = {
@@ -33,18 +32,18 @@ static const DecodeField hooks_fields[] = {
         HOOKS("poststart", OCI_HOOK_POSTSTART),
         HOOKS("poststop", OCI_HOOK_POSTSTOP),
 };
-static const DecodeObject hooks_object = DECODE_OBJECT(hooks_fields);
+static const DecodeObject hooks_object = {DECODE_MEMBERS(hooks_fields)};
 
 static const DecodeField root_fields[] = {
         DECODE("path", decode_string, OciSpec, root_path),
         DECODE("readonly", decode_bool, OciSpec, root_read_only),
 };
-static const DecodeObject root_object = DECODE_OBJECT(root_fields);
+static const DecodeObject root_object = {DECODE_MEMBERS(root_fields)};
 
 static const DecodeField spec_fields[] = {
         DECODE("ociVersion", decode_string, OciSpec, version),
         DECODE_FLAT("root", &root_object),
-        DECODE("process", decode_object, OciSpec, process, .of = &decode_process_object),
+        DECODE_AS("process", decode_object, OciSpec, process, &decode_process_object),
         DECODE("hostname", decode_string, OciSpec, hostname),
         DECODE("domainname", decode_string, OciSpec, domainname),
         DECODE_LIST("mounts", OciSpec, mounts, n_mounts, &decode_mount_object),
@@ -52,4 +51,4 @@ static const DecodeField spec_fields[] = {
         DECODE("annotations", decode_pairs, OciSpec, annotations),
         DECODE_FLAT("linux", &decode_linux_object),
 };
-const DecodeObject decode_spec_object = DECODE_OBJECT(spec_fields);
+const DecodeObject decode_spec_object = {DECODE_MEMBERS(spec_fields)};

@@ -90,12 +90,12 @@ static const DecodeField state_fields[] = {
         DECODE("rootfs", decode_string, OciState, rootfs),
         DECODE("created", decode_string, OciState, created),
         DECODE("cgroups", decode_strings, OciState, cgroups),
-        DECODE("pid", decode_int64, OciState, pid, .of = &(const DecodeRange){0, INT32_MAX}),
+        DECODE_AS("pid", decode_int64, OciState, pid, &(const DecodeRange){0, INT32_MAX}),
         DECODE("startTime", decode_uint64, OciState, start_time),
         DECODE("pidfdInode", decode_uint64, OciState, pidfd_inode),
         DECODE("hasPidNamespace", decode_bool, OciState, has_pid_namespace),
 };
-static const DecodeObject state_object = DECODE_OBJECT(state_fields);
+static const DecodeObject state_object = {DECODE_MEMBERS(state_fields)};
 
 static bool decode_state(int file, OciState *state, GError **error)
 {
