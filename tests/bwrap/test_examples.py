@@ -52,6 +52,19 @@ class Examples(Case):
         """A shell with naivec, which prints what the program says and nothing else."""
         self.check('thumbnail.sh', tells=False)
 
+    def test_c(self):
+        """C with GDBus, by code that gdbus-codegen makes of the interfaces' files."""
+        place = f'{self.world.directory}/example-c'
+        os.makedirs(place)
+        self.addCleanup(shutil.rmtree, place)
+        interfaces = [f'{SOURCE}/dbus/org.naive.Runc.{name}.xml' for name in ('Manager1', 'Container1')]
+        subprocess.run(['gdbus-codegen', '--interface-prefix=org.naive.Runc.', '--c-namespace=Runc', f'--output-directory={place}',
+                        '--c-generate-autocleanup=all', '--generate-c-code=runc', *interfaces], check=True)
+        flags = subprocess.run(['pkg-config', '--cflags', '--libs', 'gio-unix-2.0'], check=True, capture_output=True).stdout
+        subprocess.run(['cc', '-Wall', '-Werror', '-I', place, '-o', f'{place}/thumbnail', f'{SOURCE}/tests/examples/thumbnail.c',
+                        f'{place}/runc.c', *flags.decode().split()], check=True)
+        self.check('thumbnail.c', f'{place}/thumbnail')
+
     def test_javascript(self):
         """JavaScript with gjs."""
         if not shutil.which('gjs'):
