@@ -14,7 +14,7 @@ DEFENCES = [
     ('E68', 'the cut to the host before anything is mounted', 'cli/oci/engine/create.c',
      'spec->root_propagation & MS_PRIVATE ? MS_PRIVATE : MS_SLAVE);', 'MS_SHARED);',
      'test_e_oci_engine.Engine.test_propagation'),
-    ('E69', "the hook's loss of rights", CHILD + 'oci.c', 'plan->n_start_hooks, oci_process_drop_rights);',
+    ('E69', "the hook's loss of rights", CHILD + 'oci.c', 'plan->n_start_hooks, oci_process_drop_all);',
      'plan->n_start_hooks, NULL);', 'test_e_oci_engine.Engine.test_hook_inside'),
 ]
 

@@ -1,10 +1,12 @@
 """Rows E65 to E69: containers that the OCI command line makes, whose bundles and trees are hostile."""
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import tempfile
+import threading
 
 from harness.case import Case
 from harness.files import read, write
@@ -126,10 +128,58 @@ class Engine(Bundle):
     def test_hook_inside(self):
         """E69: a startContainer hook, a program of the tree, has no more rights than the container's command."""
         os.mkdir(f'{self.tree}/log')
-        script = "grep -h '^Cap[EBP]' /proc/self/status > /log/hook"
-        config = self.configure(hooks={'startContainer': [{'path': '/bin/sh', 'args': ['sh', '-c', script]}]})
+        script = "(grep -Eh '^(Cap[EBP]|Seccomp:|NoNew)' /proc/self/status; ulimit -n) > /log/"
+        config = self.configure(hooks={'startContainer': [{'path': '/bin/sh', 'args': ['sh', '-c', script + 'hook']}]})
         config['process']['user'] = {'uid': 0, 'gid': 0}
         config['root'] = {'path': 'rootfs', 'readonly': False}
-        self.configure(root=config['root'])
-        self.run_in("grep -h '^Cap[EBP]' /proc/self/status > /log/command")
+        refused = [{'names': ['personality'], 'action': 'SCMP_ACT_ERRNO'}]
+        self.configure(root=config['root'], linux={'seccomp': {'defaultAction': 'SCMP_ACT_ALLOW', 'syscalls': refused}},
+                       process={'rlimits': [{'type': 'RLIMIT_NOFILE', 'soft': 999, 'hard': 999}]})
+        self.run_in(script + 'command')
         self.assertEqual(read(f'{self.tree}/log/hook'), read(f'{self.tree}/log/command'))
+        self.assertIn('Seccomp:\t2\n', read(f'{self.tree}/log/hook'))
+
+    def test_joins(self):
+        """E67 CVE-2016-9962: a process that joins holds nothing of the host's when those inside first see it."""
+        self.configure(process={'args': ['/bin/sleep', '1000']})
+        self.create()
+        self.oci('start', 'one')
+        held_up = threading.Thread(target=self.oci, args=('exec', 'one', '/bin/true'), kwargs={
+            'before': 'exec strace -f -qq -o /dev/null -e trace=setsid -e inject=setsid:delay_enter=2000000 "$0" "$@"; '})
+        held_up.start()
+        self.addCleanup(held_up.join)
+        self.eventually(self.joiner, what='a process that joins')
+        process = self.joiner()
+        places = [os.readlink(f'/proc/{process}/fd/{fd}') for fd in os.listdir(f'/proc/{process}/fd')]
+        self.assertEqual([place for place in places if place.startswith('/') and not place.startswith(self.bundle + '/#')
+                          and place != '/dev/null'], [], places)
+
+    @staticmethod
+    def joiner():
+        """The process that is on its way into a container, and has not executed its command."""
+        for process in filter(str.isdigit, os.listdir('/proc')):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                status = read(f'/proc/{process}/status')
+                numbers = next(line.split()[1:] for line in status.splitlines() if line.startswith('NSpid:'))
+                if status.startswith('Name:\t(naive-runc)\n') and len(numbers) == 2 and numbers[1] != '1':
+                    return process
+        return None
+
+    def test_passwd(self):
+        """E66: what the tree calls its passwd is opened if it is a file, and not before that is known."""
+        os.makedirs(f'{self.tree}/etc')
+        os.mkfifo(f'{self.tree}/etc/passwd')
+        writer = subprocess.Popen(['/bin/sh', '-c', 'echo > "$0"', f'{self.tree}/etc/passwd'], stderr=subprocess.DEVNULL)
+        self.addCleanup(writer.wait)
+        self.addCleanup(writer.kill)
+        self.configure(process={'env': ['PATH=/bin']})
+        self.assertEqual(self.run_in('echo $HOME'), '/root\n')
+        self.assertIsNone(writer.poll(), 'it has found a reader')
+
+    def test_settings(self):
+        """E68: a setting of the host's is not the container's to make, though a path calls the namespace its own."""
+        self.configure(process={'args': ['/bin/true']})
+        config = self.configure(linux={'sysctl': {'net.ipv4.ip_default_ttl': read('/proc/sys/net/ipv4/ip_default_ttl').strip()}})
+        namespaces = [space for space in config['linux']['namespaces'] if space['type'] != 'network']
+        self.configure(linux={'namespaces': [*namespaces, {'type': 'network', 'path': '/proc/self/ns/net'}]})
+        self.assertIn('linux.sysctl', self.oci('run', '-b', self.bundle, 'one', status=1))

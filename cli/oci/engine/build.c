@@ -24,6 +24,7 @@ void build_init(Build *build, const EngineInput *input)
                          .pid_namespace = -1,
                          .root = -1,
                          .start = -1,
+                         .lock = -1,
                          .personality = UINT64_MAX},
         };
         g_array_set_clear_func(build->fds, clear_fd);

@@ -130,6 +130,7 @@ static bool make_start_socket(Build *build, GError **error)
         g_snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" OCI_SOCKET,
                    build->input->state_directory);
         build->plan.start = listener;
+        build->plan.lock = build->input->state_directory;
         return (listener >= 0 &&
                 bind(listener, (struct sockaddr *) &address, sizeof address) == 0 &&
                 listen(listener, 8) == 0) ||

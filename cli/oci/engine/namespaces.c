@@ -6,7 +6,9 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
+#include "cli/oci/spec/validate.h"
 #include "service/spec/error.h"
 #include "service/util/fd.h"
 
@@ -37,7 +39,33 @@ static int open_joined(Build *build, const OciNamespace *namespace, const char *
         return fd;
 }
 
-static bool take(Build *build, const OciNamespace *namespace, const char *name, GError **error)
+static bool sets_sysctls(const OciSpec *spec, int type)
+{
+        for (size_t i = 0; i < spec->sysctls.n; i++)
+                if (oci_sysctl_namespace(spec->sysctls.items[i].key) == type)
+                        return true;
+        return false;
+}
+
+/* A path may lead to the host's own, and then the settings would be the host's. */
+static bool check_settings(const OciSpec *spec, const OciNamespace *namespace, int fd,
+                           const char *file, GError **error)
+{
+        g_autofree char *path = g_strconcat("/proc/self/ns/", file, NULL);
+        struct stat own, its;
+
+        if (!sets_sysctls(spec, namespace->type))
+                return true;
+        if (stat(path, &own) < 0 || fstat(fd, &its) < 0 ||
+            (own.st_dev == its.st_dev && own.st_ino == its.st_ino))
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "linux.sysctl: '%s', which has them, is the host's own namespace",
+                                 namespace->path);
+        return true;
+}
+
+static bool take(Build *build, const OciNamespace *namespace, const char *name, const char *file,
+                 GError **error)
 {
         OciPlan *plan = &build->plan;
         int fd;
@@ -53,7 +81,8 @@ static bool take(Build *build, const OciNamespace *namespace, const char *name, 
                 return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
                                  "linux.namespaces: mount: to join one by its path is not "
                                  "supported");
-        if ((fd = open_joined(build, namespace, name, error)) < 0)
+        if ((fd = open_joined(build, namespace, name, error)) < 0 ||
+            !check_settings(build->input->spec, namespace, fd, file, error))
                 return false;
         if (namespace->type == CLONE_NEWUSER)
                 plan->user_namespace = fd;
@@ -68,7 +97,7 @@ bool namespaces_open(Build *build, GError **error)
 
         for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
                 const OciNamespace *namespace = oci_spec_find_namespace(spec, kinds[i].type);
-                if (namespace && !take(build, namespace, kinds[i].name, error))
+                if (namespace && !take(build, namespace, kinds[i].name, kinds[i].file, error))
                         return false;
         }
         if (oci_spec_find_namespace(spec, CLONE_NEWTIME))

@@ -14,17 +14,29 @@
 
 /* -- what the environment and PATH come to -- */
 
+/* To open a device may do something on the host, so the file is looked at before. */
+static int open_regular(int place, off_t size_max)
+{
+        char path[32];
+        struct stat status;
+
+        if (place < 0 || fstat(place, &status) < 0 || !S_ISREG(status.st_mode) ||
+            status.st_size > size_max)
+                return -1;
+        g_snprintf(path, sizeof path, "/proc/self/fd/%d", place);
+        return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
 /* The container's own file, so a hostile one: no link of it leads out, it is a file and not large.
  */
 static char *read_passwd(int root)
 {
-        struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+        struct open_how how = {.flags = O_PATH | O_CLOEXEC,
                                .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
-        autofd int file = (int) syscall(SYS_openat2, root, "etc/passwd", &how, sizeof how);
-        struct stat status;
+        autofd int place = (int) syscall(SYS_openat2, root, "etc/passwd", &how, sizeof how);
+        autofd int file = open_regular(place, PASSWD_MAX);
 
-        if (file < 0 || fstat(file, &status) < 0 || !S_ISREG(status.st_mode) ||
-            status.st_size > PASSWD_MAX)
+        if (file < 0)
                 return NULL;
         g_autofree char *text = g_malloc(PASSWD_MAX + 1);
         ssize_t length = read(file, text, PASSWD_MAX);

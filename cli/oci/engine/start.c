@@ -30,7 +30,9 @@ bool engine_start(int state_directory, const OciProcess *process, GError **error
         SandboxReport report;
         int fd;
 
-        if (own < 0 || send(own, &word, 1, MSG_NOSIGNAL) != 1)
+        /* gone before it runs: what looks like one that waits, may be deleted */
+        if (own < 0 || unlinkat(state_directory, OCI_SOCKET, 0) < 0 ||
+            send(own, &word, 1, MSG_NOSIGNAL) != 1)
                 return error_set_errno(error, RUNTIME_ERROR_INVALID_STATE, errno,
                                        "the container does not wait for its start");
         ssize_t n = child_receive(own, &report, &fd);
@@ -39,6 +41,5 @@ bool engine_start(int state_directory, const OciProcess *process, GError **error
                 report_to_error(&report, NULL, process, error);
                 return false;
         }
-        unlinkat(state_directory, OCI_SOCKET, 0);
         return true;
 }

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -45,19 +46,28 @@ static void end(pid_t pid, int pidfd)
         fd_close(pidfd);
 }
 
+/* It has copies of the lock and of the caller's streams, which must not outlive the parent. */
+static _Noreturn void stay(pid_t parent)
+{
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
+                _exit(255);
+        syscall(SYS_close_range, 0, ~0u, 0);
+        for (;;)
+                syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
+}
+
 bool user_namespace_make(const OciIdMaps *uids, const OciIdMaps *gids, int *ret, GError **error)
 {
         int pidfd = -1;
         struct clone_args args = {.flags = CLONE_NEWUSER | CLONE_PIDFD,
                                   .exit_signal = SIGCHLD,
                                   .pidfd = (uint64_t) (uintptr_t) &pidfd};
-        pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
+        pid_t self = getpid(), pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
         char path[64];
         bool done;
 
         if (pid == 0)
-                for (;;)
-                        syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
+                stay(self);
         if (pid < 0)
                 return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
                                        "cannot make a user namespace");

@@ -35,8 +35,9 @@ static void take_back(Making *making)
         g_autoptr(OciContainer) container = NULL;
 
         room_clear(&making->room);
-        fd_clear(&making->directory);
-        if (oci_container_open(making->call->root, making->call->id, true, &container, NULL) &&
+        /* with the lock that it has: another may have the id the moment that it is free */
+        if (oci_container_take(making->call->root, making->call->id, steal_fd(&making->directory),
+                               true, &container, NULL) &&
             oci_container_end(container, NULL))
                 (void) oci_container_remove(container, NULL);
 }
@@ -183,7 +184,7 @@ bool making_create(Making *making, bool has_relay, GError **error)
                 return false;
         oci_state_publish(call->root, making->state, &making->spec->annotations, false);
         making->is_taken = false;
-        /* The container has a copy of the descriptor, which would keep the lock. */
+        /* who waits for its end meanwhile must not keep others from it */
         (void) flock(making->directory, LOCK_UN);
         return true;
 }

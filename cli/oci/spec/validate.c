@@ -80,21 +80,27 @@ static bool check_id_maps(const OciSpec *spec, GError **error)
         return true;
 }
 
-/* A setting of the kernel's without a namespace of the container's own is the host's. */
-static bool sysctl_is_own(const OciSpec *spec, const char *key)
+int oci_sysctl_namespace(const char *key)
 {
         static const char *const ipc[] = {
                 "kernel.msgmax", "kernel.msgmnb",          "kernel.msgmni",
                 "kernel.sem",    "kernel.shmall",          "kernel.shmmax",
                 "kernel.shmmni", "kernel.shm_rmid_forced", NULL};
+        g_autofree char *dotted = g_strdelimit(g_strdup(key), "/", '.');
 
-        if (g_strv_contains(ipc, key) || g_str_has_prefix(key, "fs.mqueue."))
-                return oci_spec_find_namespace(spec, CLONE_NEWIPC);
-        if (g_str_has_prefix(key, "net."))
-                return oci_spec_find_namespace(spec, CLONE_NEWNET);
-        if (g_str_equal(key, "kernel.domainname"))
-                return oci_spec_find_namespace(spec, CLONE_NEWUTS);
-        return false;
+        if (g_strv_contains(ipc, dotted) || g_str_has_prefix(dotted, "fs.mqueue."))
+                return CLONE_NEWIPC;
+        if (g_str_has_prefix(dotted, "net."))
+                return CLONE_NEWNET;
+        return g_str_equal(dotted, "kernel.domainname") ? CLONE_NEWUTS : 0;
+}
+
+/* A setting of the kernel's without a namespace of the container's own is the host's. */
+static bool sysctl_is_own(const OciSpec *spec, const char *key)
+{
+        int type = oci_sysctl_namespace(key);
+
+        return type && oci_spec_find_namespace(spec, type);
 }
 
 /* With dots for slashes the path must not lead elsewhere: "net./../x" would. */
@@ -110,9 +116,8 @@ static bool check_sysctls(const OciSpec *spec, GError **error)
         for (size_t i = 0; i < spec->sysctls.n; i++) {
                 const char *key = spec->sysctls.items[i].key;
                 g_autofree char *escaped = g_strescape(key, NULL);
-                g_autofree char *dotted = g_strdelimit(g_strdup(key), "/", '.');
 
-                if (!sysctl_is_path(key) || !sysctl_is_own(spec, dotted))
+                if (!sysctl_is_path(key) || !sysctl_is_own(spec, key))
                         return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
                                          "linux.sysctl.%.256s: is the host's, or none that a "
                                          "namespace of the container's has",

@@ -7,3 +7,6 @@
 #include "cli/oci/spec/spec.h"
 
 bool oci_spec_validate(const OciSpec *spec, GError **error);
+
+/* The namespace, CLONE_NEW…, that has the setting `key` of linux.sysctl; 0: none has. */
+int oci_sysctl_namespace(const char *key);

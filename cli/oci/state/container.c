@@ -17,13 +17,22 @@
 bool oci_container_open(const char *root, const char *id, bool lock, OciContainer **ret,
                         GError **error)
 {
+        int directory;
+
+        return oci_state_open(root, id, lock, &directory, error) &&
+               oci_container_take(root, id, directory, lock, ret, error);
+}
+
+bool oci_container_take(const char *root, const char *id, int directory, bool lock,
+                        OciContainer **ret, GError **error)
+{
         g_autoptr(OciContainer) container = g_new0(OciContainer, 1);
 
-        container->directory = container->pidfd = -1;
+        container->directory = directory;
+        container->pidfd = -1;
         container->root = g_strdup(root);
         container->id = g_strdup(id);
-        if (!oci_state_open(root, id, lock, &container->directory, error) ||
-            !oci_state_read(container->directory, id, &container->state, error))
+        if (!oci_state_read(container->directory, id, &container->state, error))
                 return false;
         container->status =
                 oci_state_status(container->directory, container->state, &container->pidfd);
@@ -103,6 +112,15 @@ static bool open_cgroup(const OciContainer *container, PathCgroup **ret)
         return path_cgroup_open((const char *const *) container->state->cgroups, ret, NULL);
 }
 
+/* Another container may have got the cgroup by its name, once this one had ended in it. What is in
+ * it is this one's as long as its first process is there, and where others could outlive that. */
+static bool has_its_cgroup(const OciContainer *container)
+{
+        const OciState *state = container->state;
+
+        return container->pidfd >= 0 || !state->created || !state->has_pid_namespace;
+}
+
 bool oci_container_signal(OciContainer *container, int signal, bool all, GError **error)
 {
         g_autoptr(PathCgroup) cgroup = NULL;
@@ -117,7 +135,7 @@ bool oci_container_signal(OciContainer *container, int signal, bool all, GError 
             errno != ESRCH)
                 return error_set_errno(error, RUNTIME_ERROR_FAILED, errno,
                                        "cannot signal container \"%s\"", container->id);
-        if (!has_cgroup)
+        if (!has_cgroup || !has_its_cgroup(container))
                 return true;
         if (signal == SIGKILL && (to_all || path_cgroup_is_frozen(cgroup)))
                 return path_cgroup_kill(cgroup, error);
@@ -131,7 +149,7 @@ bool oci_container_signal(OciContainer *container, int signal, bool all, GError 
 bool oci_container_end(OciContainer *container, GError **error)
 {
         g_autoptr(PathCgroup) cgroup = NULL;
-        bool has_cgroup = open_cgroup(container, &cgroup);
+        bool has_cgroup = open_cgroup(container, &cgroup) && has_its_cgroup(container);
 
         for (unsigned i = 0; i < END_TRIES; i++) {
                 bool is_populated = has_cgroup && path_cgroup_is_populated(cgroup);
@@ -171,7 +189,9 @@ bool oci_container_remove(OciContainer *container, GError **error)
         if (container->state->cgroups[0] == NULL) {
                 if (!container->state->created)
                         (void) remove_unwritten_cgroup(container);
-        } else if (open_cgroup(container, &cgroup) && !path_cgroup_remove(cgroup, error)) {
+        } else if (open_cgroup(container, &cgroup) &&
+                   (has_its_cgroup(container) || !path_cgroup_is_populated(cgroup)) &&
+                   !path_cgroup_remove(cgroup, error)) {
                 return false;
         }
         oci_state_withdraw(container->root, container->id);

@@ -17,6 +17,9 @@ typedef struct OciContainer {
 
 bool oci_container_open(const char *root, const char *id, bool lock, OciContainer **ret,
                         GError **error);
+/* The same of a directory that is open, and locked if `lock` says so. Consumed. */
+bool oci_container_take(const char *root, const char *id, int directory, bool lock,
+                        OciContainer **ret, GError **error);
 void oci_container_free(OciContainer *container);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OciContainer, oci_container_free)
 

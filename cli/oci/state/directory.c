@@ -33,6 +33,16 @@ static bool lock_directory(int directory, const char *id, GError **error)
         return true;
 }
 
+/* Who held the lock may have removed it. */
+static bool is_there(int directory, const char *id, GError **error)
+{
+        struct stat status;
+
+        return fstat(directory, &status) < 0 || status.st_nlink > 0 ||
+               error_set(error, RUNTIME_ERROR_NO_SUCH_CONTAINER, "container \"%s\" does not exist",
+                         id);
+}
+
 bool oci_state_make(const char *root, const char *id, int *ret_directory, GError **error)
 {
         if (g_mkdir_with_parents(root, 0700) < 0)
@@ -49,7 +59,7 @@ bool oci_state_make(const char *root, const char *id, int *ret_directory, GError
         if (directory < 0)
                 return error_set_errno(error, RUNTIME_ERROR_FAILED, errno,
                                        "cannot open the state of \"%s\"", id);
-        if (!lock_directory(directory, id, error))
+        if (!lock_directory(directory, id, error) || !is_there(directory, id, error))
                 return false;
         *ret_directory = steal_fd(&directory);
         return true;
@@ -60,7 +70,6 @@ bool oci_state_open(const char *root, const char *id, bool lock, int *ret_direct
         autofd int top = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         autofd int directory =
                 top < 0 ? -1 : openat(top, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        struct stat status;
 
         if (directory < 0 && errno != ENOENT)
                 return error_set_errno(error, RUNTIME_ERROR_FAILED, errno,
@@ -70,10 +79,8 @@ bool oci_state_open(const char *root, const char *id, bool lock, int *ret_direct
                                  "container \"%s\" does not exist", id);
         if (lock && !lock_directory(directory, id, error))
                 return false;
-        /* who held the lock may have removed it */
-        if (fstat(directory, &status) == 0 && status.st_nlink == 0)
-                return error_set(error, RUNTIME_ERROR_NO_SUCH_CONTAINER,
-                                 "container \"%s\" does not exist", id);
+        if (!is_there(directory, id, error))
+                return false;
         *ret_directory = steal_fd(&directory);
         return true;
 }

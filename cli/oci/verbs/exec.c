@@ -169,8 +169,11 @@ bool oci_verb_exec(const OciCall *call, int *ret_status, GError **error)
         const OciProcess *process = given ? &given->process : &container->spec->process;
         bool has_relay = in_foreground && !call->options->console_socket;
         if (!room_check_console(process, call, has_relay, error) ||
-            !make_process(container, call, process, &child, error) ||
-            !room_tell_process(call, child.pid, child.pidfd, error))
+            !make_process(container, call, process, &child, error))
                 return false;
+        if (!room_tell_process(call, child.pid, child.pidfd, error)) {
+                child.is_kept = false; /* nobody would know of it */
+                return false;
+        }
         return !in_foreground || foreground_wait(&child, ret_status, error);
 }

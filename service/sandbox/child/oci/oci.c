@@ -43,7 +43,7 @@ static void wait_for(const SandboxBase *base, char word)
                 _exit(255);
 }
 
-static void leave_parent(const SandboxBase *base)
+static void leave_parent(const SandboxBase *base, const OciPlan *plan)
 {
         struct sigaction action = {.sa_handler = SIG_DFL};
 
@@ -53,6 +53,8 @@ static void leave_parent(const SandboxBase *base)
         /* what is ignored stays so over clone and exec */
         for (int number = 1; number < 32; number++)
                 sigaction(number, &action, NULL);
+        if (plan->lock >= 0)
+                root_close(plan->lock);
         if (!steps_enter_cgroups(base))
                 report_failure(base, STAGE_CGROUP);
 }
@@ -209,8 +211,9 @@ static _Noreturn void await_and_execute(const SandboxBase *base, const OciPlan *
                 own.sync_fd = wait_for_start(plan->start);
                 root_close(plan->start);
         }
-        oci_hooks_run(&own, plan, plan->start_hooks, plan->n_start_hooks, oci_process_drop_rights);
         set_limits(&own, &plan->process);
+        /* a hook of the tree's is the tree's code, as the command is */
+        oci_hooks_run(&own, plan, plan->start_hooks, plan->n_start_hooks, oci_process_drop_all);
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         /* what the filter may refuse afterwards is execve() at most, and what report() needs */
@@ -225,14 +228,17 @@ _Noreturn void sandbox_child_oci(const SandboxBase *base, const OciPlan *plan)
         int master = -1;
         OciTree tree;
 
-        leave_parent(base);
+        leave_parent(base, plan);
         set_up_namespaces(base, plan);
+        const mode_t mask = umask(0); /* what is made gets the mode that was said */
         oci_tree_attach(base, plan, &tree);
         /* the host's hooks find the tree complete, and all namespaces */
         if (!report(base, (SandboxReport){.stage = STAGE_CREATE_HOOK}, -1))
                 _exit(255);
         wait_for(base, OCI_PIVOT);
+        umask(mask);
         oci_hooks_run(base, plan, plan->create_hooks, plan->n_create_hooks, NULL);
+        umask(0);
         if (plan->process.attributes.terminal)
                 oci_tree_open_terminal(base, plan, &tree, &master);
         /* while the host's proc is there: without that, a user namespace could make no other; after
@@ -255,7 +261,7 @@ _Noreturn void sandbox_child_oci_between(const SandboxBase *base, const OciPlan 
         SandboxBase inside = *base;
         pid_t pid;
 
-        leave_parent(base);
+        leave_parent(base, plan);
         inside.cgroup_fds = &none;
         if ((plan->pid_namespace >= 0 &&
              syscall(SYS_setns, plan->pid_namespace, CLONE_NEWPID) < 0) ||
@@ -274,7 +280,10 @@ _Noreturn void sandbox_child_oci_join(const SandboxBase *base, const OciPlan *pl
         int master = -1;
         OciTree tree;
 
-        leave_parent(base);
+        leave_parent(base, plan);
+        /* once it is in the container's process namespace, a process there may look into it */
+        if (!close_others(plan, base->sync_fd, base->join))
+                report_failure(base, STAGE_CLOSE_FDS);
         if (!join_namespaces(base) || !join_processes(base))
                 report_failure(base, STAGE_JOIN);
         wait_for(base, SANDBOX_MAPPED);

@@ -76,6 +76,7 @@ typedef struct OciPlan {
         bool keeps_keyring;
         const char *apparmor; /* what is written for the next exec; NULL: nothing */
         unsigned kept_fds;    /* from 0 on */
+        int lock;             /* of whoever makes it: must not outlive that; -1: none */
         uint64_t personality; /* UINT64_MAX: as it is */
 
         /* -- namespaces -- */

@@ -158,7 +158,7 @@ static bool raise_ambient(const OciPlan *plan, uint64_t permitted)
         return true;
 }
 
-static bool drop(const OciPlan *plan, bool filters)
+bool oci_process_drop_all(const OciPlan *plan)
 {
         const SandboxPlan *process = &plan->process;
         uint64_t permitted;
@@ -171,7 +171,7 @@ static bool drop(const OciPlan *plan, bool filters)
                 if (!(plan->capabilities.bounding >> i & 1) &&
                     prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
                         return false;
-        if (filters && !process->no_new_privileges && !load_filter(plan))
+        if (!process->no_new_privileges && !load_filter(plan))
                 return false;
         const OciCapabilitySets sets = {
                 .effective =
@@ -184,15 +184,5 @@ static bool drop(const OciPlan *plan, bool filters)
                 return false;
         if (!process->no_new_privileges)
                 return true;
-        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && (!filters || load_filter(plan));
-}
-
-bool oci_process_drop_rights(const OciPlan *plan)
-{
-        return drop(plan, false);
-}
-
-bool oci_process_drop_all(const OciPlan *plan)
-{
-        return drop(plan, true);
+        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && load_filter(plan);
 }

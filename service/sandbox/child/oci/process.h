@@ -13,5 +13,4 @@ bool oci_process_become_user(const OciPlan *plan);
 bool oci_process_can_execute(const OciPlan *plan);
 bool oci_process_confine(const OciPlan *plan, int proc);
 /* The capabilities, no_new_privs, the filter. */
-bool oci_process_drop_rights(const OciPlan *plan); /* without the filter, as hooks have it */
 bool oci_process_drop_all(const OciPlan *plan);

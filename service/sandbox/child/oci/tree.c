@@ -253,15 +253,21 @@ void oci_tree_attach(const SandboxBase *base, const OciPlan *plan, OciTree *tree
                 report_failure(base, STAGE_ATTACH_ROOT);
         if (attach_at(place, tree->root) < 0)
                 report_failure(base, STAGE_ATTACH_ROOT);
-        umask(0); /* what is made gets the mode that was said */
         for (size_t i = 0; i < plan->n_steps; i++)
                 if (!walk_step(tree, &plan->steps[i]))
                         report_failure_at(base, STAGE_MOUNT, (uint32_t) i);
 }
 
-/* A root in memory cannot be left: its mount is moved over it (--no-pivot). */
+/* A root in memory cannot be left: its mount is moved over it (--no-pivot). The host's proc and sys
+ * would stay below, whole, and so let whoever makes a user namespace mount others that nothing
+ * covers. What is no mount there is none to see either (EINVAL). */
 static bool move_root(void)
 {
+        static const char *const hosts[] = {"/proc", "/sys"};
+
+        for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
+                while (syscall(SYS_umount2, hosts[i], UMOUNT_DETACH) == 0)
+                        ;
         return syscall(SYS_mount, ".", "/", NULL, MS_MOVE_FLAG, NULL) == 0 && chroot(".") == 0 &&
                chdir("/") == 0;
 }
