@@ -130,8 +130,7 @@ static int enumerate(sd_bus *bus, const char *prefix, void *data, char ***ret_no
                 *ret_nodes = NULL;
                 return 0;
         }
-        g_autoptr(GPtrArray) list =
-                manager_list(server->manager, caller->uid == 0 ? UID_ANY : caller->uid);
+        g_autoptr(GPtrArray) list = server_list(server, caller);
         /* sd-bus frees it with free(), which is what g_free() is */
         char **nodes = g_new0(char *, list->len + 1);
         for (guint i = 0; i < list->len; i++)

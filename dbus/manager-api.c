@@ -83,8 +83,9 @@ static int method_get_container(sd_bus_message *message, void *data, sd_bus_erro
                 return error_map_set(ret_error, error);
         /* an id that no container can have is nothing to ask about: polkit's prompt would show it
          */
-        if (rules_may_see(caller, owner) || !order_id_is_valid(id)) {
-                Container *container = manager_find_named(server->manager, owner, id);
+        if (caller->is_inside || rules_may_see(caller, owner) || !order_id_is_valid(id)) {
+                Container *container =
+                        caller->is_inside ? NULL : manager_find_named(server->manager, owner, id);
                 if (!container)
                         return sd_bus_error_setf(ret_error, ERROR_NO_SUCH_CONTAINER, NO_CONTAINER,
                                                  id);
@@ -132,8 +133,7 @@ static int method_list_containers(sd_bus_message *message, void *data, sd_bus_er
         g_autofree char **labels = NULL;
         if (!filter_read(message, &labels, &error))
                 return error_map_set(ret_error, error);
-        g_autoptr(GPtrArray) list =
-                manager_list(server->manager, caller->uid == 0 ? UID_ANY : caller->uid);
+        g_autoptr(GPtrArray) list = server_list(server, caller);
         int r = sd_bus_message_new_method_return(message, &reply);
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "(ssuto)");
@@ -165,9 +165,9 @@ static int get_n_containers(sd_bus *bus, const char *path, const char *interface
 
         if (!caller)
                 return sd_bus_message_append(reply, "u", 0u);
-        if (caller->uid == 0)
+        if (caller->uid == 0 && !caller->is_inside)
                 return sd_bus_message_append(reply, "u", manager_count(server->manager));
-        g_autoptr(GPtrArray) own = manager_list(server->manager, caller->uid);
+        g_autoptr(GPtrArray) own = server_list(server, caller);
         return sd_bus_message_append(reply, "u", own->len);
 }
 
@@ -177,8 +177,8 @@ static int get_cgroup_mode(sd_bus *bus, const char *path, const char *interface,
 {
         Server *server = data;
 
-        return sd_bus_message_append(reply, "s",
-                                     cgroup_mode_to_string(server->options.cgroup_mode));
+        return sd_bus_message_append(
+                reply, "s", cgroup_mode_to_string(cgroup_tree_mode(server->options.cgroups)));
 }
 
 /* -- vtables -- */

@@ -30,5 +30,5 @@ const MethodRule *rules_find(const char *interface, const char *member)
 
 bool rules_may_see(const Credentials *caller, uid_t owner)
 {
-        return caller->uid == 0 || caller->uid == owner;
+        return !caller->is_inside && (caller->uid == 0 || caller->uid == owner);
 }

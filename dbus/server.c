@@ -16,7 +16,8 @@ Server *server_new(const ServerOptions *options)
         server->options = *options;
         server->watches = peer_watches_new(options->bus);
         server->fd_replies = fd_replies_new(options->bus);
-        server->callers = callers_new(options->bus, server->watches, options->peer);
+        server->callers =
+                callers_new(options->bus, server->watches, options->peer, options->cgroups);
         server->intake = intake_new(&(IntakeOptions){
                 .bus = options->bus,
                 .callers = server->callers,
@@ -73,6 +74,13 @@ void server_free(Server *server)
         fd_replies_free(server->fd_replies);
         rootfs_lookups_free(server->lookups);
         g_free(server);
+}
+
+GPtrArray *server_list(const Server *server, const Credentials *caller)
+{
+        return caller->is_inside
+                       ? g_ptr_array_new()
+                       : manager_list(server->manager, caller->uid == 0 ? UID_ANY : caller->uid);
 }
 
 bool server_is_idle(const Server *server)

@@ -37,7 +37,7 @@ typedef struct ServerOptions {
         sd_bus *bus; /* borrowed; not yet served */
         /* The caller of a private connection, who needs no permission; NULL on a bus. */
         const Credentials *peer;
-        CgroupMode cgroup_mode;
+        const CgroupTree *cgroups; /* borrowed */
         ServiceFeatures features;
         Activity activity;
         IntakeSenders senders;
@@ -65,6 +65,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Server, server_free)
 /* Begins to see calls; afterwards the APIs export their objects. A caller must never see a
  * half-built service: the bus name comes last. */
 bool server_attach(Server *server, Manager *manager, GError **error);
+
+/* The containers that the caller may see, as by manager_list(). */
+GPtrArray *server_list(const Server *server, const Credentials *caller);
 
 bool server_is_idle(const Server *server);   /* no call, no request, no question is pending */
 uint64_t server_calls(const Server *server); /* method calls that have come in so far */

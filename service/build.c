@@ -244,7 +244,7 @@ static void wire(Service *service)
         service->server = server_new(&(ServerOptions){
                 .bus = service->bus,
                 .peer = is_embedded ? &service->peer : NULL,
-                .cgroup_mode = cgroup_tree_mode(service->cgroups),
+                .cgroups = service->cgroups,
                 .features = find_features(service),
                 .activity = service->options.activity,
                 .senders = {receive_next, receive_learned},

@@ -3,7 +3,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "service/cgroup/live/outside.h"
 #include "service/util/bus-auto.h"
+#include "service/util/envelope.h"
+#include "service/util/fd.h"
+#include "service/util/proc.h"
 
 #define TIMEOUT_USEC (20u * G_USEC_PER_SEC) /* a bus that has much to do; callers wait for 25 */
 
@@ -19,6 +23,7 @@ struct Callers {
         sd_bus *bus;
         PeerWatches *watches;
         Credentials *peer;
+        const CgroupTree *cgroups;
         CallersEvents events;
         GHashTable *known; /* unique name → Caller, owned; those that have left are not in it */
 };
@@ -34,13 +39,15 @@ static void caller_free(void *data)
         g_free(caller);
 }
 
-Callers *callers_new(sd_bus *bus, PeerWatches *watches, const Credentials *peer)
+Callers *callers_new(sd_bus *bus, PeerWatches *watches, const Credentials *peer,
+                     const CgroupTree *cgroups)
 {
         Callers *callers = g_new0(Callers, 1);
 
         callers->bus = bus;
         callers->watches = watches;
         callers->peer = peer ? credentials_copy(peer) : NULL;
+        callers->cgroups = cgroups;
         callers->known = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, caller_free);
         return callers;
 }
@@ -59,8 +66,39 @@ void callers_listen(Callers *callers, const CallersEvents *events)
         callers->events = *events;
 }
 
+/* The process that has connected: by a pidfd (`fd`) from the bus that gives one, else by a number,
+ * which may be another's by now. */
+typedef struct Process {
+        uint32_t pid;
+        int fd; /* borrowed from the answer; -1: none */
+} Process;
+
+static pid_t process_of_pidfd(int fd)
+{
+        EnvelopeNote note;
+
+        if (!envelope_read(fd, &note))
+                note = envelope_note(fd);
+        if (note.error != 0 || !note.is_pidfd)
+                return 0;
+        int inside = envelope_open(fd);
+        pid_t pid = inside >= 0 ? proc_of_pidfd(inside) : 0;
+        if (inside != fd)
+                fd_close(inside);
+        return pid;
+}
+
+/* Of whom nobody knows it, may be in a container. */
+static bool is_inside(const CgroupTree *cgroups, const Process *process)
+{
+        pid_t pid = process->fd >= 0 ? process_of_pidfd(process->fd) : (pid_t) process->pid;
+
+        return pid <= 0 || !cgroup_is_outside(cgroups, pid) ||
+               (process->fd >= 0 && process_of_pidfd(process->fd) != pid);
+}
+
 /* Reads the a{sv} of GetConnectionCredentials. False without UnixUserID: then nobody is named. */
-static bool parse(sd_bus_message *reply, Credentials *credentials)
+static bool parse(sd_bus_message *reply, Credentials *credentials, Process *process)
 {
         bool has_uid = false;
         int r = sd_bus_message_enter_container(reply, 'a', "{sv}");
@@ -83,7 +121,11 @@ static bool parse(sd_bus_message *reply, Credentials *credentials)
                         credentials->n_groups = size / sizeof(gid_t);
                         credentials->groups = g_memdup2(groups, size);
                         r = sd_bus_message_exit_container(reply);
-                } else
+                } else if (strcmp(key, "ProcessID") == 0)
+                        r = sd_bus_message_read(reply, "v", "u", &process->pid);
+                else if (strcmp(key, "ProcessFD") == 0)
+                        r = sd_bus_message_read(reply, "v", "h", &process->fd);
+                else
                         r = sd_bus_message_skip(reply, "v");
                 if (r < 0 || (r = sd_bus_message_exit_container(reply)) < 0)
                         break;
@@ -112,9 +154,13 @@ static int on_answer(sd_bus_message *reply, void *data, sd_bus_error *error)
         const CallersEvents *events = &caller->callers->events;
         g_autoptr(Credentials) credentials = g_new0(Credentials, 1);
 
+        Process process = {.fd = -1};
+
         credentials->uid = (uid_t) -1;
         caller->query = sd_bus_slot_unref(caller->query);
-        bool is_known = !sd_bus_message_is_method_error(reply, NULL) && parse(reply, credentials);
+        bool is_known =
+                !sd_bus_message_is_method_error(reply, NULL) && parse(reply, credentials, &process);
+        credentials->is_inside = is_known && is_inside(caller->callers->cgroups, &process);
         caller->credentials = is_known ? g_steal_pointer(&credentials) : NULL;
         if (events->learned)
                 events->learned(caller->name, caller->credentials, events->data);

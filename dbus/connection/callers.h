@@ -2,12 +2,14 @@
 
 /* Who sent a message: by the bus daemon's own word, remembered for each client until it leaves (a
  * unique name is never given to anybody else), or on a private connection by the kernel's word of
- * the socket's other end. Nothing here waits for the bus daemon. */
+ * the socket's other end. Whether it is in a container, the cgroups of the process say that the bus
+ * names: the one that has connected. Nothing here waits for the bus daemon. */
 
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
 
 #include "dbus/connection/peer-watch.h"
+#include "service/cgroup/cgroup.h"
 #include "service/spec/credentials.h"
 #include "service/spec/error.h"
 
@@ -21,8 +23,10 @@ typedef struct CallersEvents {
         void *data;
 } CallersEvents;
 
-/* `peer`: the one caller of a private connection (copied); NULL on a bus. */
-Callers *callers_new(sd_bus *bus, PeerWatches *watches, const Credentials *peer);
+/* `peer`: the one caller of a private connection (copied); NULL on a bus. `cgroups`: where
+ * containers are, borrowed. */
+Callers *callers_new(sd_bus *bus, PeerWatches *watches, const Credentials *peer,
+                     const CgroupTree *cgroups);
 void callers_free(Callers *callers);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Callers, callers_free)
 /* `events` are told from the loop, never from inside the functions below. */

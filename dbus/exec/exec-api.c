@@ -107,7 +107,7 @@ static GPtrArray *list_containers(Server *server, const Credentials *caller, con
         uid_t owner;
 
         if (!path_is_in_container(prefix))
-                return manager_list(server->manager, caller->uid == 0 ? UID_ANY : caller->uid);
+                return server_list(server, caller);
         if (!(path_parse(prefix, &owner, &id) || path_parse(above, &owner, &id)) ||
             !rules_may_see(caller, owner) ||
             !(container = manager_find(server->manager, owner, id)))

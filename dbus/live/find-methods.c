@@ -119,7 +119,9 @@ int method_get_container_by_pidfd(sd_bus_message *message, void *data, sd_bus_er
         if (pidfd < 0)
                 return error_map_set(ret_error, error);
         Container *container =
-                find_by_pidfd(server, caller->uid == 0 ? UID_ANY : caller->uid, pidfd);
+                caller->is_inside
+                        ? NULL
+                        : find_by_pidfd(server, caller->uid == 0 ? UID_ANY : caller->uid, pidfd);
         if (!container)
                 return sd_bus_error_set(ret_error, ERROR_NO_SUCH_CONTAINER,
                                         "that process is in no container of yours");

@@ -1,7 +1,7 @@
 #pragma once
 
-/* Who asks, as the bus daemon or the kernel's socket says: never what a caller says of itself,
- * never read from /proc. Plain data, and a copy has groups of its own. */
+/* Who asks, as the bus daemon or the kernel's socket says: never what a caller says of itself. Only
+ * what takes rights away is read from /proc. Plain data, and a copy has groups of its own. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -14,6 +14,7 @@ typedef struct Credentials {
         /* Which of the groups is the primary one, where somebody had to be asked: see lookup.h. */
         bool has_primary;
         gid_t primary; /* (gid_t) -1: nobody knows the user */
+        bool is_inside; /* in a container, or perhaps: a stranger to all containers, as root too */
 } Credentials;
 
 static inline Credentials *credentials_copy(const Credentials *credentials)

@@ -117,7 +117,7 @@ DEFENCES = [
     ('B10', 'the refusal of directories', DECODE, 'if (S_ISDIR(note.mode))', 'if (false)',
      'test_b_calls.Descriptors.test_kinds'),
     ('B10', 'the refusal of mere paths', DECODE, 'if (note.status & O_PATH)', 'if (false)', 'test_b_calls.Descriptors.test_kinds'),
-    ('B11', 'the owner alone', RULES, 'return caller->uid == 0 || caller->uid == owner;', 'return true;',
+    ('B11', 'the owner alone', RULES, '(caller->uid == 0 || caller->uid == owner);', 'true;',
      'test_b_calls.Strangers'),
     ('B12', 'root\'s id for signals', CALLER, '        setfsuid(owner->uid);\n',
      '        syscall(SYS_setresuid, owner->uid, owner->uid, owner->uid);\n',

@@ -5,6 +5,8 @@
 
 #include <grp.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +14,7 @@
 #include "service/util/fd.h"
 #include "tests/lib/case.h"
 #include "tests/lib/loop.h"
+#include "tests/lib/must.h"
 #include "tests/lib/private-bus.h"
 
 #define OTHER_UID 65534u /* nobody: dbus-daemon turns away who has no passwd entry */
@@ -64,7 +67,7 @@ static void set_up(Fixture *f, const void *unused)
         g_assert_cmpint(sd_bus_add_object(f->service, &f->object, "/who", on_call, f), >=, 0);
         f->watches = peer_watches_new(f->service);
         g_assert_true(peer_watches_start(f->watches, NULL));
-        f->callers = callers_new(f->service, f->watches, NULL);
+        f->callers = callers_new(f->service, f->watches, NULL, NULL);
         callers_listen(f->callers, &(CallersEvents){on_learned, on_left, f});
 }
 
@@ -140,6 +143,7 @@ FIXTURE_TEST(own_uid)
         g_assert_null(callers_get(f->callers, f->last, NULL));
         await_answers(f, 1);
         g_assert_cmpuint(get(f)->uid, ==, geteuid());
+        g_assert_false(get(f)->is_inside);
 }
 
 /* A client of another uid is known by that, with its groups and none of ours. */
@@ -254,7 +258,7 @@ FIXTURE_TEST(peer)
 {
         gid_t groups[] = {7};
         const Credentials peer = {.uid = 1234, .groups = groups, .n_groups = 1};
-        g_autoptr(Callers) callers = callers_new(f->service, NULL, &peer);
+        g_autoptr(Callers) callers = callers_new(f->service, NULL, &peer, NULL);
         g_autoptr(sd_bus_message) message = NULL;
 
         g_assert_cmpint(
@@ -265,4 +269,94 @@ FIXTURE_TEST(peer)
         groups[0] = 8; /* it keeps a copy */
         g_assert_cmpuint(caller->uid, ==, 1234);
         g_assert_true(credentials_has_group(caller, 7));
+}
+
+/* -- a bus that gives a pidfd, played by the other end of a private connection -- */
+
+typedef struct Pidfd {
+        sd_bus *ends[2];
+        GSource *sources[2];
+        int fd; /* owned */
+        unsigned n_learned;
+        bool is_inside;
+} Pidfd;
+
+static int give_pidfd(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+        const Pidfd *pidfd = data;
+
+        /* the number is of a process that is in no container */
+        return sd_bus_reply_method_return(message, "a{sv}", 3, "UnixUserID", "u", 7u, "ProcessID",
+                                          "u", (uint32_t) getpid(), "ProcessFD", "h", pidfd->fd);
+}
+
+static void on_pidfd(const char *name, const Credentials *credentials, void *data)
+{
+        Pidfd *pidfd = data;
+
+        g_assert_nonnull(credentials);
+        g_assert_cmpuint(credentials->uid, ==, 7);
+        pidfd->is_inside = credentials->is_inside;
+        pidfd->n_learned++;
+}
+
+static void open_ends(Pidfd *pidfd)
+{
+        sd_id128_t id;
+        int fds[2];
+
+        must(sd_id128_randomize(&id));
+        g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), ==,
+                        0);
+        for (int i = 0; i < 2; i++) {
+                must(sd_bus_new(&pidfd->ends[i]));
+                must(sd_bus_set_fd(pidfd->ends[i], fds[i], fds[i]));
+                must(sd_bus_negotiate_fds(pidfd->ends[i], true));
+        }
+        must(sd_bus_set_server(pidfd->ends[1], true, id));
+        must(sd_bus_add_object(pidfd->ends[1], NULL, "/org/freedesktop/DBus", give_pidfd, pidfd));
+        for (int i = 0; i < 2; i++) {
+                must(sd_bus_start(pidfd->ends[i]));
+                pidfd->sources[i] = bus_source_attach(pidfd->ends[i], NULL, NULL, NULL);
+        }
+}
+
+/* Is the caller taken for one in a container, whose process the bus gives as `fd`? */
+static bool is_inside_by(int fd)
+{
+        Pidfd pidfd = {.fd = fd};
+
+        open_ends(&pidfd);
+        PeerWatches *watches = peer_watches_new(pidfd.ends[0]);
+        Callers *callers = callers_new(pidfd.ends[0], watches, NULL, NULL);
+        callers_listen(callers, &(CallersEvents){on_pidfd, NULL, &pidfd});
+        g_assert_true(callers_ask(callers, ":1.1"));
+        g_assert_true(loop_until(&pidfd.n_learned, 1, 5000));
+        callers_free(callers);
+        peer_watches_free(watches);
+        for (int i = 0; i < 2; i++) {
+                g_source_destroy(pidfd.sources[i]);
+                g_source_unref(pidfd.sources[i]);
+                sd_bus_unref(pidfd.ends[i]);
+        }
+        fd_close(pidfd.fd);
+        return pidfd.is_inside;
+}
+
+/* A pidfd from the bus decides, not the number beside it, which may be another process's. */
+TEST(pidfd)
+{
+        g_assert_false(is_inside_by((int) syscall(SYS_pidfd_open, getpid(), 0)));
+
+        pid_t child = fork();
+        if (child == 0)
+                _exit(0);
+        int ended = (int) syscall(SYS_pidfd_open, child, 0);
+        g_assert_cmpint(waitpid(child, NULL, 0), ==, child);
+        g_assert_true(is_inside_by(ended));
+
+        int ends[2];
+        g_assert_cmpint(pipe(ends), ==, 0);
+        fd_close(ends[1]);
+        g_assert_true(is_inside_by(ends[0]));
 }

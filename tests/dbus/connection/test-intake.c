@@ -72,7 +72,7 @@ static void set_up(Fixture *f, const void *unused)
         f->order = g_string_new(NULL);
         f->watches = peer_watches_new(f->service);
         g_assert_true(peer_watches_start(f->watches, NULL));
-        f->callers = callers_new(f->service, f->watches, NULL);
+        f->callers = callers_new(f->service, f->watches, NULL, NULL);
         f->intake = intake_new(&(IntakeOptions){.bus = f->service,
                                                 .callers = f->callers,
                                                 .activity = {on_activity, f},

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,8 +24,10 @@
 #include <unistd.h>
 
 #include "service/cgroup/internal.h"
+#include "service/cgroup/live/outside.h"
 #include "service/spec/error.h"
 #include "service/util/fd.h"
+#include "service/util/proc.h"
 #include "tests/lib/case.h"
 #include "tests/lib/fds.h"
 
@@ -1043,6 +1046,67 @@ TEST(leaf_of_before)
         g_autofree char *left = listing(old);
         g_assert_cmpstr(left, ==, "");
         cgroup_tree_free(g_steal_pointer(&now->before));
+}
+
+/* -- who is in a container -- */
+
+static void *go_on(void *unused)
+{
+        sleep_forever();
+}
+
+static int end_first_thread(void)
+{
+        pthread_t thread;
+
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (pthread_create(&thread, NULL, go_on, NULL) != 0)
+                return 97;
+        syscall(SYS_exit, 0);
+        return 96;
+}
+
+static void await_ending(pid_t pid)
+{
+        for (int i = 0; i < 2000 && !proc_is_ending(pid); i++)
+                g_usleep(5000);
+        g_assert_true(proc_is_ending(pid));
+}
+
+/* A process is outside if it lives and is in no leaf, nor in anything below one. */
+TEST(outside)
+{
+        Cgroup *cgroup = make(1, &unlimited);
+        pid_t pid = spawn(cgroup, sleep_forever);
+
+        g_assert_true(cgroup_is_outside(tree, getpid()));
+        g_assert_false(cgroup_is_outside(tree, pid));
+        g_assert_true(cgroup_kill(cgroup, NULL));
+        await_ending(pid); /* a zombie */
+        g_assert_false(cgroup_is_outside(tree, pid));
+        wait_for(pid);
+        g_assert_false(cgroup_is_outside(tree, pid));
+        finish(cgroup);
+}
+
+/* Of a process whose first thread has ended v1 tells "/": it may be in a leaf. */
+TEST(outside_without_first_thread)
+{
+        Cgroup *cgroup = make(1, &unlimited);
+        pid_t inside = spawn(cgroup, end_first_thread);
+        pid_t elsewhere = fork();
+
+        if (elsewhere == 0)
+                _exit(end_first_thread());
+        await_ending(inside);
+        await_ending(elsewhere);
+        g_assert_false(cgroup_is_outside(tree, inside));
+        g_assert_false(cgroup_is_outside(tree, elsewhere));
+        kill(elsewhere, SIGKILL);
+        wait_for(elsewhere);
+        g_assert_true(cgroup_kill(cgroup, NULL));
+        wait_for(inside);
+        finish(cgroup);
 }
 
 int main(int argc, char **argv)
