@@ -82,7 +82,7 @@
         X(UMask, "u", "umask", "MODE", "mask of file modes, octal (default: 0022)")                \
         X(CapabilityBoundingSet, "as", "", "", "the capabilities that there may be at most")       \
         X(Seccomp, "s", "seccomp", "MODE",                                                         \
-          "'default': the filter of system calls; 'unconfined': none")                             \
+          "the filter of system calls: 'default', 'strict', or 'unconfined' for none")             \
         X(SeccompFilters, "aay", "", "", "programs of the caller's beside that filter")            \
         X(SeccompLog, "b", "seccomp-log", "BOOL", "tell which system calls the filter refuses")    \
         X(LimitFSIZE, "(tt)", "", "", "size of a file that is written, in bytes")                  \

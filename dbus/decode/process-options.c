@@ -52,12 +52,13 @@ DECODE_STANDARD(StandardError, STDERR_FILENO)
 
 bool decode_Seccomp(sd_bus_message *message, Order *order, GError **error)
 {
-        static const char *const modes[] = {"default", "unconfined", NULL};
+        static const char *const modes[] = {"default", "strict", "unconfined", NULL};
         unsigned mode;
 
         if (!arguments_read_word(message, "Seccomp", modes, &mode, error))
                 return false;
-        order->process.seccomp = mode == 0;
+        order->process.seccomp = mode < 2;
+        order->process.seccomp_strict = mode == 1;
         return true;
 }
 

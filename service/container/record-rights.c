@@ -6,6 +6,7 @@ static const char *const filter_words[_RIGHTS_FILTER_MAX] = {
         [RIGHTS_FILTER_NONE] = "none",
         [RIGHTS_FILTER_DEFAULT] = "default",
         [RIGHTS_FILTER_SET_ID_REFUSED] = "set-id-refused",
+        [RIGHTS_FILTER_STRICT] = "strict",
 };
 
 bool record_get_uint64(GKeyFile *file, const char *key, uint64_t *ret, GError **error)

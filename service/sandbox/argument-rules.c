@@ -273,10 +273,10 @@ static void append_rules(GArray *code, const ArgumentRule *rules, size_t n, uint
         g_array_index(code, struct sock_filter, head).k = (uint32_t) (code->len - head - 1);
 }
 
-void argument_rules_append(GArray *code, SeccompSetId set_id, uint64_t capabilities)
+void argument_rules_append(GArray *code, SeccompVariant variant, uint64_t capabilities)
 {
         append_rules(code, usual_rules, G_N_ELEMENTS(usual_rules), capabilities);
-        if (set_id == SECCOMP_SET_ID_REFUSED)
+        if (variant != SECCOMP_SET_ID_ALLOWED)
                 append_rules(code, set_id_rules, G_N_ELEMENTS(set_id_rules), 0);
 }
 

@@ -12,5 +12,5 @@
 
 /* Appends the rules; each of `capabilities` (a mask) allows what it is for. A call that no rule is
  * about, and any of a foreign architecture, runs into what follows. */
-void argument_rules_append(GArray *code, SeccompSetId set_id, uint64_t capabilities);
+void argument_rules_append(GArray *code, SeccompVariant variant, uint64_t capabilities);
 bool argument_rules_open(uint64_t capabilities); /* does any of them allow a call? */

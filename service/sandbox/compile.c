@@ -88,13 +88,16 @@ Rights compile_rights(const LaunchInput *input)
                 rights.user_capabilities =
                         process->attributes.user_capabilities & rights.capabilities;
         if (process->seccomp)
-                rights.filter = plants ? RIGHTS_FILTER_SET_ID_REFUSED : RIGHTS_FILTER_DEFAULT;
+                rights.filter = process->seccomp_strict ? RIGHTS_FILTER_STRICT
+                                : plants                ? RIGHTS_FILTER_SET_ID_REFUSED
+                                                        : RIGHTS_FILTER_DEFAULT;
         /* where it plants, those for sockets alone: by the other calls it could make namespaces of
          * its own, and give capabilities to a file there */
         uint64_t opening = process->capabilities &
                            (plants ? CAPABILITY(NET_ADMIN) | CAPABILITY(NET_RAW) : UINT64_MAX);
         rights.tells_refusals = process->seccomp_log;
-        if (rights.filter != RIGHTS_FILTER_NONE && seccomp_opens(opening))
+        if (rights.filter != RIGHTS_FILTER_NONE && rights.filter != RIGHTS_FILTER_STRICT &&
+            seccomp_opens(opening))
                 rights.filter_capabilities = opening;
         return rights;
 }
@@ -128,17 +131,17 @@ static bool write_rights(Writer *writer, const Profile *profile, const Rights *r
                          SandboxPlan *plan, GError **error)
 {
         g_autoptr(SeccompProgram) own = NULL;
-        const SeccompProgram *filter = rights->filter == RIGHTS_FILTER_SET_ID_REFUSED
-                                               ? profile->seccomp_set_id
-                                       : rights->filter == RIGHTS_FILTER_DEFAULT ? profile->seccomp
-                                                                                 : NULL;
+        const SeccompProgram *const filters[_RIGHTS_FILTER_MAX] = {
+                [RIGHTS_FILTER_DEFAULT] = profile->seccomp,
+                [RIGHTS_FILTER_SET_ID_REFUSED] = profile->seccomp_set_id,
+                [RIGHTS_FILTER_STRICT] = profile->seccomp_strict,
+        };
+        const SeccompProgram *filter = filters[rights->filter];
 
         plan->capabilities = rights->capabilities;
         plan->no_new_privileges = rights->no_new_privileges;
         if (rights->filter_capabilities) {
-                if (!seccomp_program_new(rights->filter == RIGHTS_FILTER_SET_ID_REFUSED
-                                                 ? SECCOMP_SET_ID_REFUSED
-                                                 : SECCOMP_SET_ID_ALLOWED,
+                if (!seccomp_program_new(seccomp_variant(rights->filter),
                                          rights->filter_capabilities, &own, error))
                         return false;
                 filter = own;

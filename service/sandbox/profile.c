@@ -307,7 +307,8 @@ bool profile_new(int state_dir, Profile **ret, GError **error)
         profile->last_capability = read_last_capability();
         if (!open_dev(profile, state_dir, error) ||
             !seccomp_program_new(SECCOMP_SET_ID_ALLOWED, 0, &profile->seccomp, error) ||
-            !seccomp_program_new(SECCOMP_SET_ID_REFUSED, 0, &profile->seccomp_set_id, error))
+            !seccomp_program_new(SECCOMP_SET_ID_REFUSED, 0, &profile->seccomp_set_id, error) ||
+            !seccomp_program_new(SECCOMP_STRICT, 0, &profile->seccomp_strict, error))
                 return false;
         probe_masks(profile);
         profile->masks_late = !can_mount_on_detached();
@@ -322,6 +323,7 @@ void profile_free(Profile *profile)
         fd_close(profile->dev_fd);
         seccomp_program_free(profile->seccomp);
         seccomp_program_free(profile->seccomp_set_id);
+        seccomp_program_free(profile->seccomp_strict);
         g_free(profile->masks);
         g_free(profile);
 }

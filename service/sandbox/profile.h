@@ -49,6 +49,7 @@ typedef struct Profile {
         int last_capability;
         struct SeccompProgram *seccomp;
         struct SeccompProgram *seccomp_set_id; /* the same, and set-id bits are refused */
+        struct SeccompProgram *seccomp_strict; /* see SECCOMP_STRICT */
 } Profile;
 
 /* `state_dir`: where /dev is made with mknod, or -1: in a mount namespace of our own (already

@@ -135,6 +135,11 @@ static const char *const refused[] = {
 };
 /* clang-format on */
 
+/* Of the allowed calls, what the strict variant refuses: a process takes memory and descriptors of
+ * another one, which need not notice. A tracer, which stops what it reads, does without them. */
+static const char *const strictly_refused[] = {"pidfd_getfd", "process_vm_readv",
+                                               "process_vm_writev", NULL};
+
 /* Those of the refused calls that are for a capability which only some containers have: as with
  * Docker's profile, whoever adds the capability means the calls. */
 /* clang-format off */
@@ -200,14 +205,18 @@ static int add_names(scmp_filter_ctx filter, uint32_t action, const char *const 
 
 /* Every call that is decided by name alone. Calls of another architecture (i386, x32) kill the
  * process: they are a second door to the kernel, and no native program makes one by mistake. */
-static int fill_filter(scmp_filter_ctx filter, uint64_t capabilities)
+static int fill_filter(scmp_filter_ctx filter, SeccompVariant variant, uint64_t capabilities)
 {
         int r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
         if (r >= 0)
                 r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-        if (r >= 0)
-                r = add_names(filter, SCMP_ACT_ALLOW, allowed, G_N_ELEMENTS(allowed));
+        for (size_t i = 0; i < G_N_ELEMENTS(allowed) && r >= 0; i++) {
+                bool is_refused =
+                        variant == SECCOMP_STRICT && g_strv_contains(strictly_refused, allowed[i]);
+                r = add_names(filter, is_refused ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW,
+                              &allowed[i], 1);
+        }
         for (size_t i = 0; i < G_N_ELEMENTS(refused) && r >= 0; i++)
                 r = add_names(filter,
                               is_opened(capabilities, refused[i]) ? SCMP_ACT_ALLOW
@@ -241,7 +250,14 @@ int seccomp_append_exported(GArray *code, void *filter)
         return (size_t) n == size ? 0 : -EIO;
 }
 
-bool seccomp_program_new(SeccompSetId set_id, uint64_t capabilities, SeccompProgram **ret,
+SeccompVariant seccomp_variant(RightsFilter filter)
+{
+        return filter == RIGHTS_FILTER_STRICT           ? SECCOMP_STRICT
+               : filter == RIGHTS_FILTER_SET_ID_REFUSED ? SECCOMP_SET_ID_REFUSED
+                                                        : SECCOMP_SET_ID_ALLOWED;
+}
+
+bool seccomp_program_new(SeccompVariant variant, uint64_t capabilities, SeccompProgram **ret,
                          GError **error)
 {
         g_autoptr(GArray) code = g_array_new(false, false, sizeof(struct sock_filter));
@@ -249,8 +265,8 @@ bool seccomp_program_new(SeccompSetId set_id, uint64_t capabilities, SeccompProg
 
         if (!filter)
                 return error_set(error, RUNTIME_ERROR_FAILED, "cannot begin a seccomp filter");
-        argument_rules_append(code, set_id, capabilities);
-        int r = fill_filter(filter, capabilities);
+        argument_rules_append(code, variant, capabilities);
+        int r = fill_filter(filter, variant, capabilities);
         if (r >= 0)
                 r = seccomp_append_exported(code, filter);
         seccomp_release(filter);

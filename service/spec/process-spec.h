@@ -18,6 +18,7 @@ typedef struct ProcessSpec {
         uint64_t capabilities;   /* beside the default set, as a mask */
         uint64_t bounding_set;   /* nothing else is had; as a mask */
         bool seccomp;
+        bool seccomp_strict; /* and more than the default */
         bool seccomp_log; /* calls that the filter refuses are told */
         Filters filters;  /* beside it */
         bool no_new_privileges;

@@ -15,6 +15,7 @@ typedef enum RightsFilter {
         RIGHTS_FILTER_NONE,           /* all system calls */
         RIGHTS_FILTER_DEFAULT,        /* the profile's */
         RIGHTS_FILTER_SET_ID_REFUSED, /* the profile's, and no file gets a set-id bit */
+        RIGHTS_FILTER_STRICT,         /* the same, and no way into another process but ptrace */
         _RIGHTS_FILTER_MAX,
 } RightsFilter;
 

@@ -163,11 +163,10 @@ static void on_question(int fd, GIOCondition condition, void *data)
 void denials_listen(Denials *denials, const Rights *rights, int fd)
 {
         g_autoptr(GError) error = NULL;
-        bool refuses_set_id = rights->filter == RIGHTS_FILTER_SET_ID_REFUSED;
 
         if (!denials->program &&
-            !seccomp_program_new(refuses_set_id ? SECCOMP_SET_ID_REFUSED : SECCOMP_SET_ID_ALLOWED,
-                                 rights->filter_capabilities, &denials->program, &error)) {
+            !seccomp_program_new(seccomp_variant(rights->filter), rights->filter_capabilities,
+                                 &denials->program, &error)) {
                 g_warning("refused system calls get ENOSYS: %s", error->message);
                 fd_close(fd);
                 return;

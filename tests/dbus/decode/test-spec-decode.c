@@ -702,6 +702,11 @@ FIXTURE_TEST(words)
         spawn_with(f, "{sv}", "Seccomp", "s", "default");
         assert_accepted(f);
         g_assert_true(f->order->process.seccomp);
+        g_assert_false(f->order->process.seccomp_strict);
+        spawn_with(f, "{sv}", "Seccomp", "s", "strict");
+        assert_accepted(f);
+        g_assert_true(f->order->process.seccomp);
+        g_assert_true(f->order->process.seccomp_strict);
         spawn_with(f, "{sv}", "Seccomp", "s", "");
         assert_refused(f, RUNTIME_ERROR_INVALID_ARGS, "Seccomp is ''");
 }

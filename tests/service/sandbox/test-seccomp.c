@@ -914,6 +914,30 @@ TEST(all_capabilities)
         use_capabilities(0);
 }
 
+/* The strict variant refuses three calls more and, as the one without set-id bits, those modes;
+ * whatever else the default decides by name, it decides alike. */
+TEST(strict)
+{
+        static const char *const more[] = {"pidfd_getfd", "process_vm_readv", "process_vm_writev"};
+        g_autoptr(SeccompProgram) strict = NULL;
+        SeccompProgram *usual = filter;
+        uint32_t before[LAST + 1];
+
+        g_assert_true(seccomp_program_new(SECCOMP_STRICT, 0, &strict, NULL));
+        filter = no_set_id;
+        for (int number = 0; number <= LAST; number++)
+                before[number] = decide_native(number, 0, 0);
+        filter = strict;
+        for (int number = 0; number <= LAST; number++) {
+                g_autofree char *name =
+                        seccomp_syscall_resolve_num_arch(seccomp_arch_native(), number);
+                g_assert_cmphex(decide_native(number, 0, 0), ==,
+                                IS_IN(more, name) ? REFUSED(EPERM) : before[number]);
+        }
+        g_assert_cmphex(decide_native(SYS_fchmod, 1, S_ISUID), ==, REFUSED(EPERM));
+        filter = usual;
+}
+
 int main(int argc, char **argv)
 {
         g_autoptr(GError) error = NULL;
