@@ -580,7 +580,7 @@ FIXTURE_TEST(rights_refused)
         static const Change changes[] = {
                 {"Capabilities=", "Capabilities=all"},
                 {"Filter=", ""},
-                {"Filter=", "Filter=strict"},
+                {"Filter=", "Filter=stricter"},
                 {"FilterCapabilities=", ""},
                 {"NoNewPrivileges=", ""},
                 {"NoNewPrivileges=", "NoNewPrivileges=maybe"},
