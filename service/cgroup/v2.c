@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -140,6 +141,9 @@ static bool unified_kill(int leaf, GError **error)
         if (r < 0)
                 return error_set_errno(error, RUNTIME_ERROR_CGROUP_FAILED, -r,
                                        "cannot write cgroup.kill");
+        /* The kernel signals the first thread of each process (Linux 6.18): where that one has
+         * ended, while others go on, nothing comes of it. */
+        (void) cgroup_signal_all(leaf, SIGKILL);
         return true;
 }
 

@@ -28,7 +28,7 @@ class Inside(Roots):
         self.assertEqual(len(answers), len(calls) + 1, log)
         return [answer.split('\n', 1)[-1] if i else answer for i, answer in enumerate(answers[:-1])]
 
-    def stranger(self, client, tree, **options):
+    def assert_stranger(self, client, tree, **options):
         """Nothing that a command calls tells its owner's containers, its own among them, from none, and nothing is done."""
         victim = client.spawn(tree, ['/bin/sleep', '600'], Id='victim')
         owner = victim.path.split('/')[-2]
@@ -62,11 +62,11 @@ class Inside(Roots):
 
     def test_users(self):
         """E20: a command with its owner's id that reaches the bus is a stranger to every container, to its own too."""
-        self.stranger(self.user('alice'), self.rootfs_of('alice'), UserNamespace='keep-id')
+        self.assert_stranger(self.user('alice'), self.rootfs_of('alice'), UserNamespace='keep-id')
 
     def test_roots(self):
         """E20: and so is a command that is the host's root."""
-        self.stranger(self.root, self.rootfs, UserNamespace='host')
+        self.assert_stranger(self.root, self.rootfs, UserNamespace='host')
 
     def test_whose_process_has_ended(self):
         """E20: whose process has ended, so that nobody can say where it was, is a stranger as well."""

@@ -1109,6 +1109,21 @@ TEST(outside_without_first_thread)
         finish(cgroup);
 }
 
+/* A process whose first thread has ended, while another goes on, is killed as any other. */
+TEST(kill_without_first_thread)
+{
+        Cgroup *cgroup = make(1, &unlimited);
+        pid_t pid = spawn(cgroup, end_first_thread);
+
+        await_ending(pid);
+        g_assert_true(cgroup_kill(cgroup, NULL));
+        for (int i = 0; i < 2000 && cgroup_is_populated(cgroup); i++)
+                g_usleep(5000);
+        g_assert_false(cgroup_is_populated(cgroup));
+        g_assert_cmpint(WTERMSIG(wait_for(pid)), ==, SIGKILL);
+        finish(cgroup);
+}
+
 int main(int argc, char **argv)
 {
         top = g_strdup_printf("/naive-runc-test-%d%s", (int) getpid(),
