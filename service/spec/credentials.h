@@ -13,7 +13,7 @@ typedef struct Credentials {
         size_t n_groups;
         /* Which of the groups is the primary one, where somebody had to be asked: see lookup.h. */
         bool has_primary;
-        gid_t primary; /* (gid_t) -1: nobody knows the user */
+        gid_t primary;  /* (gid_t) -1: nobody knows the user */
         bool is_inside; /* in a container, or perhaps: a stranger to all containers, as root too */
 } Credentials;
 

@@ -19,8 +19,8 @@ typedef struct ProcessSpec {
         uint64_t bounding_set;   /* nothing else is had; as a mask */
         bool seccomp;
         bool seccomp_strict; /* and more than the default */
-        bool seccomp_log; /* calls that the filter refuses are told */
-        Filters filters;  /* beside it */
+        bool seccomp_log;    /* calls that the filter refuses are told */
+        Filters filters;     /* beside it */
         bool no_new_privileges;
         bool has_no_new_privileges; /* said by the caller, not the default */
         ProcessAttributes attributes;
