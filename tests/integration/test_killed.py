@@ -60,7 +60,12 @@ class Killed(ExecCase):
             except BusError:
                 answered = False
             time.sleep(0.1)  # what the service does behind its answer: signals, the record
-        survived = place.process.poll() is None
+        try:
+            place.client.ping()
+            survived = True
+        except BusError:
+            place.process.wait(timeout=20)  # the signal came last of all
+            survived = False
         self.assertTrue(answered or not survived)
         return survived
 

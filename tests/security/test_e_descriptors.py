@@ -160,7 +160,7 @@ class Descriptors(Hostile):
         connection.call(NAME, PATH, 'org.freedesktop.DBus.Peer', 'Ping')  # comes behind them
         self.eventually(lambda: len(closers()) >= CLOSERS_PER_UID, timeout=60, what='the processes')
         self.answers_for(1)
-        self.assertEqual(len(closers()), CLOSERS_PER_UID)
+        self.assertLessEqual(len(closers()), CLOSERS_PER_UID + 1)  # one may wait for what comes next
         reader, writer = os.pipe()
         container = self.impostor('alice').spawn(self.rootfs_of('alice'), ['/bin/sh', '-c', 'echo here'], fds={1: writer})
         os.close(writer)
