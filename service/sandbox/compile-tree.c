@@ -11,6 +11,7 @@ typedef struct Steps {
         MountStep *list;
         size_t n;
         int trees, sources; /* that the steps so far use */
+        bool masks;         /* among them are the profile's, where the caller wants proc */
 } Steps;
 
 #define INSIDE_DEV 3u /* what profile_steps mounts in our /dev, behind the step for that */
@@ -84,8 +85,10 @@ static void place_early(Steps *steps, unsigned number, const MountStep *asked)
                 steps->n += INSIDE_DEV;
         }
         for (size_t i = 0; i < profile->n_masks && masks; i++)
-                if (profile->masks[i].at == step->index)
+                if (profile->masks[i].at == step->index) {
                         steps->list[steps->n++] = profile->masks[i];
+                        steps->masks = true;
+                }
 }
 
 /* What is particular to the types that are one step each. */
@@ -197,6 +200,7 @@ bool compile_tree(Writer *writer, const LaunchInput *input, SandboxPlan *plan)
                         return false;
         plan->steps = theirs(writer, steps.list);
         plan->n_steps = steps.n;
+        plan->masks_without_dev = steps.masks;
         plan->first_target = (size_t) steps.trees;
         return true;
 }

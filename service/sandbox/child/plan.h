@@ -85,6 +85,7 @@ typedef struct SandboxSysctl {
 typedef struct SandboxPlan {
         bool has_new_root, root_is_ours, root_is_sealed; /* targets are made in what is ours; */
         NewMount root;          /* sealed means read-only, once all steps are done */
+        bool masks_without_dev; /* steps cover files, and /dev comes later, or never */
         const MountStep *steps; /* walked once the container's root is "/" */
         size_t n_steps;
         size_t first_target; /* index of the first target's fd */

@@ -38,7 +38,7 @@ int root_new_mount(const NewMount *what)
 typedef struct Stock {
         const int *early, *fds;
         int dev;    /* the mount of our /dev */
-        int covers; /* early: an empty file and an empty directory to cover others; -1: late */
+        int covers; /* an empty file and an empty directory to cover others; -1: by what /dev has */
         size_t n_early;
         Own *own;           /* NULL: early, when no target is made */
         const int *sources; /* of files */
@@ -269,18 +269,39 @@ void root_cover_early(const SandboxBase *base, const int *early)
                 leave_host(base);
 }
 
+/* Before Linux 6.15 only what is attached can be cloned: it lies on top of "/" meanwhile, where no
+ * path leads. */
+static int attach_covers(const SandboxBase *base)
+{
+        int covers = make_covers();
+
+        if (covers < 0 ||
+            syscall(SYS_move_mount, covers, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+                report_failure(base, STAGE_MASK);
+        return covers;
+}
+
+static void detach_covers(const SandboxBase *base, int covers)
+{
+        bool done = fchdir(covers) == 0 && syscall(SYS_umount2, ".", UMOUNT_DETACH) == 0;
+
+        if (!done || chdir("/") < 0)
+                report_failure(base, STAGE_MASK);
+        root_close(covers);
+}
+
 /* After the pivot, links in the tree lead nowhere but into it. */
 void root_enter(const SandboxBase *base, const int *early, const int *fds)
 {
         const SandboxPlan *plan = base->plan;
         Own own = {.n = 0};
-        const Stock stock = {early,
-                             fds,
-                             early[base->dev],
-                             -1,
-                             base->n_early,
-                             &own,
-                             fds + plan->first_target + plan->n_targets};
+        Stock stock = {early,
+                       fds,
+                       early[base->dev],
+                       -1,
+                       base->n_early,
+                       &own,
+                       fds + plan->first_target + plan->n_targets};
         int root = plan->has_new_root ? root_new_mount(&plan->root) : fds[0];
 
         if (root < 0)
@@ -292,7 +313,11 @@ void root_enter(const SandboxBase *base, const int *early, const int *fds)
         umask(0); /* what is made gets the mode that was said */
         if (plan->root_is_ours && !own_add(&own, root, plan->root_is_sealed))
                 report_failure(base, STAGE_ATTACH_ROOT);
+        if (plan->masks_without_dev)
+                stock.covers = attach_covers(base);
         walk(base, &stock, plan->steps, plan->n_steps);
+        if (stock.covers >= 0)
+                detach_covers(base, stock.covers);
         if (!own_seal(&own))
                 report_failure(base, STAGE_SEAL);
         /* a container that waits for its start must hold no directory */

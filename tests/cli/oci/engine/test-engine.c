@@ -634,7 +634,7 @@ FIXTURE_TEST(hooks)
                 g_strdup_printf("echo createContainer; test -e %s/proc/1 && echo mounted", f->root);
         add_hook(f, OCI_HOOK_CREATE_CONTAINER, f->bundle, create_script);
         add_hook(f, OCI_HOOK_START_CONTAINER, "", "echo startContainer");
-        g_autofree char *output = run(f, "true");
+        g_free(run(f, "true"));
         g_assert_true(g_file_get_contents(log, &text, NULL, NULL));
         g_assert_true(g_file_get_contents(inside, &inner, NULL, NULL));
         g_autofree char *state =
