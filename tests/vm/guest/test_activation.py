@@ -57,7 +57,7 @@ class Activation(Case):
     def test_live_container_keeps_it(self):
         """it does not exit while a container lives"""
         self.configure(IDLE_1)
-        machine.naivec('run', '-d', ROOTFS, '/bin/sleep', '60')
+        machine.naivec('run', '-d', ROOTFS, '/bin/sleep', '600')
         pid = machine.unit('MainPID')
         time.sleep(4)
         self.assertEqual((machine.unit('MainPID'), machine.is_active()), (pid, True))
