@@ -86,6 +86,7 @@ static void set_namespaces(OciSpec *spec, const OciNamespace *list, size_t n)
 static void fill_process(OciProcess *process)
 {
         process->args = shell("true");
+        g_strfreev(process->env);
         process->env = strv("PATH=/usr/bin TERM=xterm");
         process->cwd = g_strdup("/");
         process->capabilities = (OciCapabilities){.is_given = true,
