@@ -105,7 +105,6 @@ bool decode_bool(Decoder *, const DecodeField *, json_object *, void *);
 bool decode_maybe_bool(Decoder *, const DecodeField *, json_object *, void *);     /* OciBool */
 bool decode_maybe_signed(Decoder *, const DecodeField *, json_object *, void *);   /* OciSigned */
 bool decode_maybe_unsigned(Decoder *, const DecodeField *, json_object *, void *); /* OciUnsigned */
-bool decode_int32(Decoder *, const DecodeField *, json_object *, void *);
 bool decode_uint16(Decoder *, const DecodeField *, json_object *, void *);
 bool decode_uint32(Decoder *, const DecodeField *, json_object *, void *);
 bool decode_int64(Decoder *, const DecodeField *, json_object *, void *);

@@ -41,7 +41,6 @@ static bool decode_number(Decoder *decoder, const DecodeField *field, json_objec
                 return true;                                                                       \
         }
 
-DECODE_NUMBER(int32, int32_t, INT32_MIN, INT32_MAX)
 DECODE_NUMBER(uint16, uint16_t, 0, UINT16_MAX)
 DECODE_NUMBER(uint32, uint32_t, 0, UINT32_MAX)
 DECODE_NUMBER(int64, int64_t, INT64_MIN, INT64_MAX)

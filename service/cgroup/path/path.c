@@ -208,17 +208,6 @@ char **path_cgroup_directories(const PathCgroup *cgroup)
         return list;
 }
 
-char **path_cgroup_mount_names(const PathCgroup *cgroup)
-{
-        char **list = g_new0(char *, cgroup->n + 1);
-        bool is_alone = cgroup->n == 1 && cgroup->leaves[0].backend == &cgroup_unified;
-
-        for (unsigned i = 0; i < cgroup->n; i++)
-                list[i] = is_alone ? g_strdup("")
-                                   : g_path_get_basename(cgroup->leaves[i].mount_point);
-        return list;
-}
-
 /* Keeps of the hierarchies those that one of the directories lies in. */
 static bool claim(PathLeaf *leaf, const char *const *directories)
 {
@@ -324,12 +313,4 @@ int path_cgroup_of(const PathCgroup *cgroup, const char *controller, bool *ret_i
         if (leaf && ret_is_unified)
                 *ret_is_unified = leaf->backend == &cgroup_unified;
         return leaf ? leaf->fd : -1;
-}
-
-int path_cgroup_open_parent(const PathCgroup *cgroup, const char *controller)
-{
-        const PathLeaf *leaf = leaf_of(cgroup, controller);
-
-        /* ".." of a directory of cgroups is its parent: nobody can rename it across */
-        return leaf ? openat(leaf->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 }

@@ -20,9 +20,6 @@ bool path_cgroup_make(const char *path, const char *id, PathCgroup **ret, GError
 
 /* Its directories, absolute paths, one in each hierarchy: what a state file keeps. Owned. */
 char **path_cgroup_directories(const PathCgroup *cgroup);
-/* In the same order, what the hierarchies are called where they are mounted, "cpu,cpuacct"; "" if
- * there is v2 alone. Owned. */
-char **path_cgroup_mount_names(const PathCgroup *cgroup);
 /* Opens those of `directories` that are still there, and are directories of cgroups; that none is,
  * is no error. */
 bool path_cgroup_open(const char *const *directories, PathCgroup **ret, GError **error);
@@ -43,8 +40,6 @@ const char *path_cgroup_name(const PathCgroup *cgroup);
 /* The directory in which a controller's files are, by the controller's name in v1 ("blkio",
  * "devices", "net_cls") or in v2 ("io"); -1: none. `is_unified` may be NULL. Borrowed. */
 int path_cgroup_of(const PathCgroup *cgroup, const char *controller, bool *ret_is_unified);
-/* The directory above that, opened again (owned); -1: none. */
-int path_cgroup_open_parent(const PathCgroup *cgroup, const char *controller);
 /* The v2 directory also where v1 has the controllers (for "unified" and BPF); -1: none. Borrowed.
  */
 int path_cgroup_unified(const PathCgroup *cgroup);
