@@ -62,9 +62,13 @@ static char **make_labels(const IndexEntry *entry)
         return g_strdupv((char **) labels);
 }
 
+/* Its name is the file's, and so the same to each service that comes; its serial only this one's.
+ */
 static ContainerInfo make_info(Manager *manager, const IndexEntry *entry)
 {
-        ContainerInfo info = {
+        return (ContainerInfo){
+                .id = g_strdup_printf("oci-%" G_GUINT64_FORMAT, entry->serial),
+                .serial = manager->next_serial++,
                 .owner = 0,
                 .state = CONTAINER_CREATING,
                 .pid = entry->pid,
@@ -75,13 +79,14 @@ static ContainerInfo make_info(Manager *manager, const IndexEntry *entry)
                 .belongs_to = g_strdup(entry->belongs_to),
                 .labels = make_labels(entry),
         };
+}
 
-        do {
-                g_free(info.id);
-                info.serial = manager->next_serial++;
-                info.id = g_strdup_printf("oci-%" G_GUINT64_FORMAT, info.serial);
-        } while (manager_find_slot(manager, 0, info.id));
-        return info;
+static bool check_name(Manager *manager, const IndexEntry *entry, GError **error)
+{
+        g_autofree char *id = g_strdup_printf("oci-%" G_GUINT64_FORMAT, entry->serial);
+
+        return !manager_find_slot(manager, 0, id) ||
+               error_set(error, RUNTIME_ERROR_FAILED, "has the name of another, '%s'", id);
 }
 
 /* True without a pidfd: it has ended, and waits for its runtime to remove it. */
@@ -122,7 +127,7 @@ static bool add(Index *index, const char *name, const IndexEntry *entry, GError 
 
         if (g_hash_table_size(index->slots) >= ENTRIES_MAX)
                 return error_set(error, RUNTIME_ERROR_FAILED, "is one more than %u", ENTRIES_MAX);
-        if (!check(manager, entry, &adoption, error))
+        if (!check_name(manager, entry, error) || !check(manager, entry, &adoption, error))
                 return false;
         ContainerInfo info = make_info(manager, entry);
         if (adoption.cgroup)
@@ -157,7 +162,10 @@ static bool is_of(const Slot *slot, const IndexEntry *entry)
 {
         const ContainerInfo *info = container_info(slot->container);
 
-        return info->start_time == entry->start_time && info->created_usec == entry->created_usec;
+        g_autofree char *id = g_strdup_printf("oci-%" G_GUINT64_FORMAT, entry->serial);
+
+        return strcmp(info->id, id) == 0 && info->start_time == entry->start_time &&
+               info->created_usec == entry->created_usec;
 }
 
 /* A name with a dot at its beginning is of a file that is being written. */

@@ -5,13 +5,16 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "service/spec/error.h"
 #include "service/util/fd.h"
 
-#define GROUP "Container"
+#define GROUP        "Container"
+#define SERIAL_FILE  ".serial" /* the last one that was taken */
+#define SERIAL_WIDTH 20        /* always as long: written at once, and nothing is left behind it */
 
 void index_entry_clear(IndexEntry *entry)
 {
@@ -33,6 +36,7 @@ char *index_entry_to_text(const IndexEntry *entry)
         g_key_file_set_string(file, GROUP, "BelongsTo", entry->belongs_to);
         g_key_file_set_string_list(file, GROUP, "Cgroups", (const char *const *) entry->directories,
                                    g_strv_length(entry->directories));
+        g_key_file_set_uint64(file, GROUP, "Serial", entry->serial);
         g_key_file_set_uint64(file, GROUP, "Pid", (uint64_t) entry->pid);
         g_key_file_set_uint64(file, GROUP, "StartTime", entry->start_time);
         g_key_file_set_uint64(file, GROUP, "CreatedUSec", entry->created_usec);
@@ -47,6 +51,7 @@ static bool read_numbers(GKeyFile *file, IndexEntry *entry, GError **error)
                 const char *key;
                 uint64_t *value;
         } rows[] = {
+                {"Serial", &entry->serial},
                 {"Pid", &pid},
                 {"StartTime", &entry->start_time},
                 {"CreatedUSec", &entry->created_usec},
@@ -61,6 +66,8 @@ static bool read_numbers(GKeyFile *file, IndexEntry *entry, GError **error)
         }
         if (pid == 0 || pid > INT32_MAX)
                 return error_set(error, RUNTIME_ERROR_FAILED, "Pid is no process");
+        if (entry->serial == 0 || entry->serial > INT64_MAX)
+                return error_set(error, RUNTIME_ERROR_FAILED, "Serial is no number of a container");
         entry->pid = (pid_t) pid;
         return true;
 }
@@ -153,6 +160,32 @@ void index_publish(const IndexEntry *entry)
         g_debug("container %s is not shown to naive-runcd: %s", entry->id, g_strerror(errno));
         if (directory >= 0)
                 (void) unlinkat(directory, temporary, 0);
+}
+
+/* The first of all finds an empty file; one that makes no sense is not guessed at. */
+static bool read_serial(int fd, uint64_t *ret)
+{
+        char text[SERIAL_WIDTH + 1] = "0";
+        ssize_t n = pread(fd, text, SERIAL_WIDTH, 0);
+
+        return (n == 0 || n == SERIAL_WIDTH) &&
+               g_ascii_string_to_unsigned(text, 10, 0, INT64_MAX - 1, ret, NULL);
+}
+
+uint64_t index_take_serial(void)
+{
+        autofd int directory = open_index();
+        autofd int fd = directory < 0 ? -1
+                                      : openat(directory, SERIAL_FILE,
+                                               O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        char text[SERIAL_WIDTH + 1];
+        uint64_t last;
+
+        /* written down before anybody hears of it: who is killed here has wasted one */
+        if (fd < 0 || TEMP_FAILURE_RETRY(flock(fd, LOCK_EX)) < 0 || !read_serial(fd, &last))
+                return 0;
+        g_snprintf(text, sizeof text, "%0*" G_GUINT64_FORMAT, SERIAL_WIDTH, last + 1);
+        return pwrite(fd, text, SERIAL_WIDTH, 0) == SERIAL_WIDTH ? last + 1 : 0;
 }
 
 void index_withdraw(const char *root, const char *id)

@@ -20,6 +20,7 @@ typedef struct IndexEntry {
         char *root;         /* the command line's --root; with `id` it names the container */
         char *belongs_to;   /* who had it made: "podman" */
         char **directories; /* of its cgroups, see path_cgroup_directories(); at least one */
+        uint64_t serial;    /* names it on the bus: "oci-5" */
         pid_t pid;          /* on the host */
         uint64_t start_time;
         uint64_t created_usec, started_usec; /* `started_usec` 0: it waits for its start */
@@ -36,4 +37,6 @@ bool index_entry_parse(const char *text, IndexEntry *ret, GError **error);
  * directories are made if need be. Best effort, and only for root: no container fails for the
  * service's sake. */
 void index_publish(const IndexEntry *entry);
+/* A number that no container has had since the machine started; 0: there is no index. */
+uint64_t index_take_serial(void);
 void index_withdraw(const char *root, const char *id);

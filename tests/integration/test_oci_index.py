@@ -152,8 +152,24 @@ class OciIndex(IndexCase):
         self.assertEqual(states, {ID: 'running', 'ended': 'stopped'})
         self.assertEqual(self.root.get_container(ID).pid, process.pid)
         self.assertEqual(self.root.get_container('ended').wait(), ('unknown', 0))
+        self.assertEqual(self.root.get_container(ID).path, container.path)
         os.unlink(path)
         self.eventually(lambda: len(self.shown()) == 1, what='the removal')
+
+    def test_names_stay(self):
+        """Over a restart each has the name that it had, though one has gone and one has come, who gets no old name."""
+        _, _, first, path = self.podmans(id='first', name='first')
+        _, _, second, _ = self.podmans(id='second', name='second')
+        late = self.started(*SLEEP, preexec_fn=self.leaf('late').enter)
+        leaf = self.leaf('late')
+
+        def meanwhile():
+            os.unlink(path)
+            self.publish(late, leaf, id='late')
+        self.service_again(meanwhile=meanwhile)
+        self.assertEqual(self.root.get_container('second').path, second.path)
+        self.assertEqual(len(self.shown()), 2)
+        self.assertNotIn(first.path, [row[4] for row in self.shown()])
 
     def test_idle(self):
         """It does not keep the service; who waits for it does."""
@@ -184,6 +200,10 @@ class OciCommandLine(IndexCase):
     PLACE = ('mount -t tmpfs run /run && mkdir -m 0700 /run/naive-runc && mount --bind "$0" /run/naive-runc && '
              'exec "$@"')
 
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.withdraw, f'{self.directory()}/.serial')  # the last that was taken, for as long as the machine runs
+
     def oci(self, *arguments, **kwargs):
         line = ['unshare', '--mount', '--propagation', 'private', '/bin/sh', '-c', self.PLACE, self.world.state_dir,
                 f'{self.world.build}/cli/oci/naive-oci', '--root', f'{self.world.directory}/oci', *arguments]
@@ -197,7 +217,7 @@ class OciCommandLine(IndexCase):
 
     def make(self, name):
         """A bundle whose command sleeps, and a container of it that waits for its start."""
-        bundle = f'{self.world.directory}/bundle'
+        bundle = f'{self.world.directory}/bundle-{name}'
         os.mkdir(bundle)
         self.addCleanup(shutil.rmtree, bundle)
         self.oci('spec', cwd=bundle)
@@ -242,3 +262,6 @@ class OciCommandLine(IndexCase):
         self.oci('delete', '--force', name)
         self.assertTrue(pump(lambda: removed))
         self.assertEqual(removed[0][3], (id, path))
+        self.make('next')
+        self.eventually(self.shown, what='the next container')
+        self.assertGreater(int(self.shown()[0][0][4:]), int(id[4:]))

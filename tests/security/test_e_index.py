@@ -56,6 +56,18 @@ class Index(IndexCase):
             os.unlink(f'{directory}/fifo')
             os.unlink(f'{directory}/link')
 
+    def test_name_of_another(self):
+        """E55: nor what gives itself the name of another, of the index or of root's own."""
+        _, _, container, _ = self.podmans(Serial=1 << 40)
+        name = f'oci-{1 << 40}'
+        self.assertEqual(container.prop('Id'), name)
+        thief, leaf = self.started(*SLEEP, preexec_fn=self.leaf('thief').enter), self.leaf('thief')
+        mark = self.log_mark()
+        self.publish(thief, leaf, id='thief', Serial=1 << 40)
+        self.eventually(lambda: f"has the name of another, '{name}'".encode() in self.log_since(mark), what='a word of it')
+        self.assertEqual([row[0] for row in self.shown()], [name])
+        self.assertNotEqual(container.pid, thief.pid)
+
     def test_stranger(self):
         """E56: to a stranger it is no object, whatever the method."""
         _, _, container, _ = self.podmans()

@@ -16,6 +16,7 @@
 #include "cli/oci/state/container.h"
 #include "cli/oci/state/publish.h"
 #include "service/spec/error.h"
+#include "service/spec/index.h"
 #include "service/util/fd.h"
 #include "service/util/proc.h"
 
@@ -137,15 +138,15 @@ static bool note_process(Making *making, GError **error)
 {
         OciState *state = making->state;
         const OciNamespace *pids = oci_spec_find_namespace(making->spec, CLONE_NEWPID);
-        struct stat status;
 
         state->pid = making->child.pid;
         state->has_pid_namespace = pids && !pids->path;
         state->created = oci_log_time();
-        if (!proc_start_time(making->child.pid, &state->start_time) ||
-            fstat(making->child.pidfd, &status) < 0)
+        if (!proc_start_time(making->child.pid, &state->start_time))
                 return error_set(error, RUNTIME_ERROR_FAILED, "the container ended at once");
-        state->pidfd_inode = status.st_ino;
+        /* without a cgroup there is nothing that the service could look at */
+        if (state->cgroups[0])
+                state->serial = index_take_serial();
         return oci_state_write(making->directory, state, error);
 }
 

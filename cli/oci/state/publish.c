@@ -38,14 +38,14 @@ void oci_state_publish(const char *root, const OciState *state, const OciPairs *
                 .root = (char *) root,
                 .belongs_to = manager,
                 .directories = state->cgroups,
+                .serial = state->serial,
                 .pid = (pid_t) state->pid,
                 .start_time = state->start_time,
                 .created_usec = parse_time(state->created),
                 .started_usec = is_started ? (uint64_t) g_get_real_time() : 0,
         };
 
-        /* without a cgroup there is nothing that the service could look at */
-        if (state->cgroups[0])
+        if (state->serial)
                 index_publish(&entry);
 }
 

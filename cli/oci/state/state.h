@@ -24,7 +24,8 @@ typedef struct OciState {
         char *created;         /* RFC 3339; NULL: only begun */
         char **cgroups;        /* directories, see service/cgroup/path/path.h; never NULL */
         int64_t pid;           /* 0: only begun */
-        uint64_t start_time, pidfd_inode;
+        uint64_t start_time;
+        uint64_t serial;        /* on the bus; 0: it is not shown there */
         bool has_pid_namespace; /* its own: with its first process all others end */
 } OciState;
 

@@ -56,6 +56,7 @@ class Leaf:
 
 class IndexCase(Case):
     is_another = False  # the service is another one than before the test
+    serials = {}  # of all tests: what was a name once is none again
 
     def setUp(self):
         super().setUp()
@@ -68,6 +69,9 @@ class IndexCase(Case):
     def directory(self, place=None):
         return f'{place.state if place else self.world.state_dir}/oci'
 
+    def files(self):
+        return [name for name in os.listdir(self.directory()) if name[0] != '.']
+
     def leaf(self, name):
         leaf = Leaf(f'/naive-oci-test-{os.path.basename(self.world.directory)}-{name}')
         self.addCleanup(lambda: self.eventually(leaf.remove, what='an empty cgroup'))
@@ -77,6 +81,7 @@ class IndexCase(Case):
         """The file's path; it is there in one moment, as with rename()."""
         now = int(time.time() * 1e6)
         values = {'Id': id, 'Root': '/run/naive-oci', 'BelongsTo': 'podman', 'Pid': process.pid,
+                  'Serial': self.serials.setdefault((id, process.pid, start_time(process.pid)), len(self.serials) + 1),
                   'StartTime': start_time(process.pid), 'CreatedUSec': now, 'StartedUSec': now,
                   'Cgroups': ''.join(f'{d};' for d in leaf.directories), **changes}
         text = '[Container]\n' + ''.join(f'{key}={value}\n' for key, value in values.items())
@@ -99,7 +104,7 @@ class IndexCase(Case):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         if self.world.service_alive() and os.path.dirname(path) == self.directory():
-            self.eventually(lambda: len(self.shown()) <= len(os.listdir(self.directory())), what='the end of its object')
+            self.eventually(lambda: len(self.shown()) <= len(self.files()), what='the end of its object')
 
     def service_again(self, number=signal.SIGTERM, meanwhile=lambda: None):
         """Ends the service, and starts the next one. It is no leak that it is another."""

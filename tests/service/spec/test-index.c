@@ -14,6 +14,7 @@ static IndexEntry example(void)
                 .root = g_strdup("/run/a root;\\"),
                 .belongs_to = g_strdup("podman"),
                 .directories = g_strdupv((char **) directories),
+                .serial = 5,
                 .pid = 4711,
                 .start_time = UINT64_MAX,
                 .created_usec = 1,
@@ -34,6 +35,7 @@ TEST(there_and_back)
         g_assert_cmpstr(after.root, ==, before.root);
         g_assert_cmpstr(after.belongs_to, ==, before.belongs_to);
         g_assert_cmpstrv(after.directories, before.directories);
+        g_assert_cmpuint(after.serial, ==, before.serial);
         g_assert_cmpint(after.pid, ==, before.pid);
         g_assert_cmpuint(after.start_time, ==, before.start_time);
         g_assert_cmpuint(after.created_usec, ==, before.created_usec);
@@ -55,8 +57,8 @@ static char *without(const char *text, const char *key)
 TEST(incomplete)
 {
         static const char *const keys[] = {
-                "Id=",        "Root=",        "BelongsTo=",   "Cgroups=",   "Pid=",
-                "StartTime=", "CreatedUSec=", "StartedUSec=", "[Container]"};
+                "Id=",  "Root=",      "BelongsTo=",   "Cgroups=",     "Serial=",
+                "Pid=", "StartTime=", "CreatedUSec=", "StartedUSec=", "[Container]"};
         g_auto(IndexEntry) before = example();
         g_autofree char *text = index_entry_to_text(&before);
 
@@ -73,9 +75,19 @@ TEST(incomplete)
 /* Nor is one with what cannot be told on a bus, or is no process. */
 TEST(bad)
 {
-        static const char *const more[] = {
-                "Id=a\\nb",       "Id=\xff", "Root=",      "Pid=0",   "Pid=-1",
-                "Pid=2147483648", "Pid=x",   "StartTime=", "Cgroups="};
+        static const char *const more[] = {"Id=a\\nb",
+                                           "Id=\xff",
+                                           "Root=",
+                                           "Pid=0",
+                                           "Pid=-1",
+                                           "Pid=2147483648",
+                                           "Pid=x",
+                                           "Serial=0",
+                                           "Serial=-1",
+                                           "Serial=x",
+                                           "Serial=9223372036854775808",
+                                           "StartTime=",
+                                           "Cgroups="};
         g_auto(IndexEntry) before = example();
         g_autofree char *text = index_entry_to_text(&before);
 
