@@ -72,6 +72,7 @@ typedef struct ContainerInfo {
         uint64_t pipe;    /* inode of the output's pipe; 0: none */
         uint32_t id_base; /* first host id of its range; 0: it has none */
         bool terminal;
+        bool is_sandbox; /* see Order */
         bool has_rights; /* false: begun by a service that did not record its rights */
         Rights rights;   /* of its first process; a process that joins gets no more */
         Filters filters; /* likewise */

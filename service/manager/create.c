@@ -108,6 +108,7 @@ void manager_create(Manager *manager, Order *consumed, ManagerFunc function, voi
                 .created_usec = (uint64_t) g_get_real_time(),
                 .memory_max = order->resources.memory_max,
                 .remove = order->remove,
+                .is_sandbox = order->is_sandbox,
                 .deviations = order_deviations(order),
                 .watcher = g_strdup(order->watcher),
                 .labels = g_steal_pointer(&order->labels),

@@ -38,6 +38,7 @@ typedef struct Order {
         bool has_watch_bus;  /* the caller has said so, or not so */
         bool remove;         /* the container is forgotten after its exit */
         bool execute;        /* at once, without waiting for Start */
+        bool is_sandbox;     /* the action `sandbox` covers it: its caller needed no other right */
 } Order;
 
 Order *order_new(void); /* the default profile */
