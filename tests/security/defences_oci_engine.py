@@ -3,6 +3,16 @@
 CHILD = 'service/sandbox/child/oci/'
 
 DEFENCES = [
+    ('E58', 'the loss of rights before it is seen', CHILD + 'oci.c',
+     '''        if (!oci_process_drop_all(plan))
+                report_failure(base, STAGE_CAPABILITIES);
+        if (!join_processes(base))
+                report_failure(base, STAGE_JOIN);
+''', '''        if (!join_processes(base))
+                report_failure(base, STAGE_JOIN);
+        if (!oci_process_drop_all(plan))
+                report_failure(base, STAGE_CAPABILITIES);
+''', 'test_e_oci_engine.Engine.test_joiner_rights'),
     ('E65', 'the root as the end of all links', CHILD + 'place.c', '(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)',
      '(RESOLVE_NO_MAGICLINKS)', 'test_e_oci_engine.Engine.test_links'),
     ('E65', 'the plain directory for proc', 'cli/oci/engine/mounts.c', 'strcmp(mount->type, "proc") == 0', 'false',

@@ -144,15 +144,37 @@ class Engine(Bundle):
         self.configure(process={'args': ['/bin/sleep', '1000']})
         self.create()
         self.oci('start', 'one')
-        held_up = threading.Thread(target=self.oci, args=('exec', 'one', '/bin/true'), kwargs={
-            'before': 'exec strace -f -qq -o /dev/null -e trace=setsid -e inject=setsid:delay_enter=2000000 "$0" "$@"; '})
-        held_up.start()
-        self.addCleanup(held_up.join)
-        self.eventually(self.joiner, what='a process that joins')
-        process = self.joiner()
+        process = self.held_up_joiner()
         places = [os.readlink(f'/proc/{process}/fd/{fd}') for fd in os.listdir(f'/proc/{process}/fd')]
         self.assertEqual([place for place in places if place.startswith('/') and not place.startswith(self.bundle + '/#')
                           and place != '/dev/null'], [], places)
+
+    def test_joiner_rights(self):
+        """E58 CVE-2016-9962: nor does it ever have more rights there than its command: to trace it gains nothing."""
+        refused = [{'names': ['personality'], 'action': 'SCMP_ACT_ERRNO'}]
+        self.configure(linux={'seccomp': {'defaultAction': 'SCMP_ACT_ALLOW', 'syscalls': refused}})
+        names = ['CAP_SYS_PTRACE', 'CAP_CHOWN']
+        sets = dict.fromkeys(('bounding', 'effective', 'permitted'), names)
+        for more in (False, True):
+            self.configure(process={'args': ['/bin/sleep', '1000'], 'capabilities': sets, 'noNewPrivileges': more})
+            first = self.create()
+            self.oci('start', 'one')
+            process = self.held_up_joiner()
+            rights = [[line for line in read(f'/proc/{pid}/status').splitlines()
+                       if line.split(':')[0] in ('Uid', 'Gid', 'Groups', 'CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb',
+                                                 'NoNewPrivs', 'Seccomp')] for pid in (first, process)]
+            self.assertEqual(*rights)
+            self.held_up.join()
+            self.oci('delete', '--force', 'one')
+
+    def held_up_joiner(self):
+        """A process of `exec`, on its way in, at the first moment at which those inside can see it."""
+        self.held_up = threading.Thread(target=self.oci, args=('exec', 'one', '/bin/true'), kwargs={
+            'before': 'exec strace -f -qq -o /dev/null -e trace=setsid -e inject=setsid:delay_enter=2000000 "$0" "$@"; '})
+        self.held_up.start()
+        self.addCleanup(self.held_up.join)
+        self.eventually(self.joiner, what='a process that joins')
+        return self.joiner()
 
     @staticmethod
     def joiner():

@@ -106,12 +106,10 @@ bool engine_exec(const EngineInput *input, EngineChild *ret, GError **error)
         build_init(&build, input);
         if (!find_namespaces(input, &namespaces, error) || !write_plan(&build, error) ||
             !make_joiner(&build, namespaces, &child, error) ||
+            !child_expect(&child, &build, STAGE_EXEC, error) ||
             !child_await_between(&child, &build, error) ||
             !child_set_oom_score(child.pid, input->process, error) ||
-            !child_raise_limits(child.pid, input->process, error))
-                return false;
-        child_say(child.sync_fd, SANDBOX_MAPPED);
-        if (!child_expect(&child, &build, STAGE_EXEC, error) ||
+            !child_raise_limits(child.pid, input->process, error) ||
             !child_hand_over_terminal(&child, input->console_socket, error))
                 return false;
         *ret = child;

@@ -25,16 +25,16 @@ static int connect_to(int directory)
 /* The end of the stream means that the command was executed. */
 bool engine_start(int state_directory, const OciProcess *process, GError **error)
 {
-        const char word = SANDBOX_EXEC;
         autofd int own = connect_to(state_directory);
         SandboxReport report;
         int fd;
 
-        /* gone before it runs: what looks like one that waits, may be deleted */
-        if (own < 0 || unlinkat(state_directory, OCI_SOCKET, 0) < 0 ||
-            send(own, &word, 1, MSG_NOSIGNAL) != 1)
-                return error_set_errno(error, RUNTIME_ERROR_INVALID_STATE, errno,
-                                       "the container does not wait for its start");
+        /* its first word says that it goes on, whoever hears the next one */
+        if (own < 0 || !child_say(own, SANDBOX_EXEC) ||
+            child_receive(own, &report, &fd) != (ssize_t) sizeof report)
+                return error_set(error, RUNTIME_ERROR_INVALID_STATE,
+                                 "the container does not wait for its start");
+        fd_close(fd);
         ssize_t n = child_receive(own, &report, &fd);
         fd_close(fd);
         if (n == (ssize_t) sizeof report) {

@@ -54,4 +54,7 @@ bool oci_state_write_file(int directory, const char *name, const char *text, siz
 /* What has become of it. `*ret_pidfd` (may be NULL) is its first process's, -1 if that has ended;
  * owned. */
 OciStatus oci_state_status(int directory, const OciState *state, int *ret_pidfd);
+/* Once it has been started, and that is published, the socket goes by which it waited. */
+bool oci_state_has_waited(int directory);
+void oci_state_end_waiting(int directory);
 const char *oci_status_word(OciStatus status);

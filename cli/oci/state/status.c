@@ -5,12 +5,15 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "cli/oci/state/state.h"
 #include "service/cgroup/path/path.h"
+#include "service/sandbox/child/oci/plan.h"
 #include "service/util/fd.h"
 #include "service/util/proc.h"
 
@@ -56,6 +59,29 @@ static bool is_locked(int directory)
         return again >= 0 && flock(again, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
+/* Asks the process itself, for a `start` that was killed leaves the socket's name. It hears nothing
+ * but the end of the stream; one that cannot listen at the moment waits, too. */
+static bool is_waiting(int directory)
+{
+        autofd int own = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+        g_snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" OCI_SOCKET,
+                   directory);
+        return own >= 0 && (connect(own, (const struct sockaddr *) &address, sizeof address) == 0 ||
+                            errno == EAGAIN);
+}
+
+bool oci_state_has_waited(int directory)
+{
+        return faccessat(directory, OCI_SOCKET, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void oci_state_end_waiting(int directory)
+{
+        (void) unlinkat(directory, OCI_SOCKET, 0);
+}
+
 OciStatus oci_state_status(int directory, const OciState *state, int *ret_pidfd)
 {
         autofd int pidfd = state->pid > 0 ? open_process(state) : -1;
@@ -69,6 +95,5 @@ OciStatus oci_state_status(int directory, const OciState *state, int *ret_pidfd)
                 return OCI_STOPPED;
         if (is_paused(state))
                 return OCI_PAUSED;
-        return faccessat(directory, "start", F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? OCI_CREATED
-                                                                             : OCI_RUNNING;
+        return is_waiting(directory) ? OCI_CREATED : OCI_RUNNING;
 }

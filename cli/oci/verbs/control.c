@@ -37,13 +37,17 @@ static bool start(OciContainer *container, GError **error)
 {
         const OciSpec *spec;
 
-        if (container->status != OCI_CREATED)
-                return refuse_status(container, "created", error);
-        if (!oci_container_config(container, &spec, error) ||
+        if (!oci_container_config(container, &spec, error))
+                return false;
+        if (container->status == OCI_CREATED &&
             !engine_start(container->directory, &spec->process, error))
                 return false;
-        oci_state_publish(container->root, container->state, &spec->annotations, true);
-        return true;
+        /* also for a `start` that was killed before it came so far */
+        if (oci_state_has_waited(container->directory)) {
+                oci_state_publish(container->root, container->state, &spec->annotations, true);
+                oci_state_end_waiting(container->directory);
+        }
+        return container->status == OCI_CREATED || refuse_status(container, "created", error);
 }
 
 bool oci_verb_start(const OciCall *call, int *ret_status, GError **error)

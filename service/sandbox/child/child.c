@@ -110,8 +110,10 @@ static _Noreturn void set_up_process(const SandboxBase *base, const int *fds, co
 
         if (!steps_open_stdio(rooms->dev))
                 report_failure(base, STAGE_STDIO);
+        /* a command beside an init takes it into a session of its own, see init_stay() */
         if (plan->attributes.terminal &&
-            (master = steps_open_terminal(&plan->attributes, rooms->pts)) < 0)
+            (master = steps_open_terminal(&plan->attributes, rooms->pts, !plan->attributes.init)) <
+                    0)
                 report_failure(base, STAGE_TERMINAL);
         root_close(rooms->pts);
         for (size_t i = 0; i < plan->n_targets; i++)

@@ -29,14 +29,16 @@ bool join_namespaces(const SandboxBase *base)
 
 /* setns() has changed the pid namespace of children alone. Only now is there a process that the
  * container can see: it holds nothing of the host's any more, and cannot be traced. CLONE_PARENT
- * makes it the service's child, which gets its exit code. */
+ * makes it the service's child, which gets its exit code. By clone, for a filter may be loaded: it
+ * cannot look into the flags of clone3. */
 bool join_processes(const SandboxBase *base)
 {
-        struct clone_args args = {
-                .flags = CLONE_PARENT | CLONE_PARENT_SETTID,
-                .parent_tid = (uint64_t) (uintptr_t) base->joined,
-        };
-        pid_t pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
+        const unsigned long flags = CLONE_PARENT | CLONE_PARENT_SETTID;
+#ifdef __s390__
+        pid_t pid = (pid_t) syscall(SYS_clone, 0, flags, base->joined, 0, 0);
+#else
+        pid_t pid = (pid_t) syscall(SYS_clone, flags, 0, base->joined, 0, 0);
+#endif
 
         if (pid > 0)
                 _exit(0);

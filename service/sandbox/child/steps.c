@@ -233,15 +233,14 @@ static int open_ptmx(int pts)
 
 /* The container's own terminal, made in its own devpts; the peer is opened through the master,
  * never by a name inside the tree. Returns the master, -1 on failure. */
-int steps_open_terminal(const ProcessAttributes *attributes, int pts)
+int steps_open_terminal(const ProcessAttributes *attributes, int pts, bool is_taken)
 {
         int unlock = 0, master = open_ptmx(pts), slave;
 
         if (master < 0 || ioctl(master, TIOCSPTLCK, &unlock) < 0)
                 return -1;
         slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
-        /* a command beside an init takes it into a session of its own, see init_stay() */
-        if (slave < 0 || (!attributes->init && ioctl(slave, TIOCSCTTY, 0) < 0))
+        if (slave < 0 || (is_taken && ioctl(slave, TIOCSCTTY, 0) < 0))
                 return -1;
         /* the group stays: that of devpts */
         if (attributes->uid != 0 && syscall(SYS_fchown, slave, attributes->uid, -1) < 0)

@@ -23,8 +23,9 @@ bool steps_enter_inner(int holder);
 /* The fds that come with SANDBOX_GO, lifted out of the targets' way. */
 bool steps_receive_go(const SandboxBase *base, int fds[SANDBOX_FDS_MAX]);
 bool steps_open_stdio(int dev); /* `dev` is closed; -1: there is none */
-/* For its user; the master. `pts`: the container's devpts, -1: where /dev has it. */
-int steps_open_terminal(const ProcessAttributes *attributes, int pts);
+/* For its user; the master. `pts`: the container's devpts, -1: where /dev has it. `is_taken`: it
+ * becomes the terminal of this process's session. */
+int steps_open_terminal(const ProcessAttributes *attributes, int pts, bool is_taken);
 bool steps_set_attributes(const SandboxPlan *plan);
 /* With the capabilities, the process becomes its user. */
 bool steps_load_filter(const SandboxBase *base); /* the service's */

@@ -137,22 +137,26 @@ static bool close_others(const OciPlan *plan, int a, int b)
         return syscall(SYS_close_range, first, ~0u, 0) == 0;
 }
 
-/* Whoever starts it may die before it says so: then somebody else can. */
-static int wait_for_start(int listener)
+/* Whoever starts it may die before it has heard that it was understood: then somebody else can.
+ * Others connect only to see whether somebody waits. The listener goes with the start. */
+static void wait_for_start(SandboxBase *base, int listener)
 {
-        for (;;) {
-                int caller = (int) syscall(SYS_accept4, listener, NULL, NULL, SOCK_CLOEXEC);
-                char word = 0;
+        const SandboxReport understood = {.stage = STAGE_EXEC};
+        char word = 0;
 
-                if (caller < 0 && errno != EINTR && errno != ECONNABORTED)
+        for (;;) {
+                base->sync_fd = (int) syscall(SYS_accept4, listener, NULL, NULL, SOCK_CLOEXEC);
+                if (base->sync_fd < 0 && errno != EINTR && errno != ECONNABORTED)
                         _exit(255);
-                while (caller >= 0 && read(caller, &word, 1) < 0 && errno == EINTR)
+                while (base->sync_fd >= 0 && read(base->sync_fd, &word, 1) < 0 && errno == EINTR)
                         ;
-                if (word == SANDBOX_EXEC)
-                        return caller;
-                if (caller >= 0)
-                        root_close(caller);
+                if (base->sync_fd >= 0 && word == SANDBOX_EXEC && report(base, understood, -1))
+                        break;
+                if (base->sync_fd >= 0)
+                        root_close(base->sync_fd);
+                word = 0;
         }
+        root_close(listener);
 }
 
 static void become_user(const SandboxBase *base, const OciPlan *plan)
@@ -189,12 +193,8 @@ static void set_limits(const SandboxBase *base, const SandboxPlan *process)
         }
 }
 
-/* From here on nothing of the host's is held but the socket on which somebody will start it. */
-static _Noreturn void await_and_execute(const SandboxBase *base, const OciPlan *plan, int master)
+static void report_ready(const SandboxBase *base, const OciPlan *plan, int master)
 {
-        SandboxBase own = *base;
-        sigset_t none;
-
         if (master >= 0 && plan->rows && plan->columns &&
             ioctl(master, TIOCSWINSZ,
                   &(struct winsize){.ws_row = plan->rows, .ws_col = plan->columns}) < 0)
@@ -203,14 +203,19 @@ static _Noreturn void await_and_execute(const SandboxBase *base, const OciPlan *
                 _exit(255);
         if (!close_others(plan, base->sync_fd, plan->start))
                 report_failure(base, STAGE_CLOSE_FDS);
+}
+
+/* From here on nothing of the host's is held but the socket on which somebody will start it. */
+static _Noreturn void await_and_execute(const SandboxBase *base, const OciPlan *plan)
+{
+        SandboxBase own = *base;
+        sigset_t none;
+
         wait_for(base, OCI_KEEP);
         /* Before the filter and while nothing is given up: no bundle's filter can break this. The
          * process is its user's, and cannot be traced. */
-        if (plan->start >= 0) {
-                root_close(base->sync_fd);
-                own.sync_fd = wait_for_start(plan->start);
-                root_close(plan->start);
-        }
+        root_close(base->sync_fd);
+        wait_for_start(&own, plan->start);
         set_limits(&own, &plan->process);
         /* a hook of the tree's is the tree's code, as the command is */
         oci_hooks_run(&own, plan, plan->start_hooks, plan->n_start_hooks, oci_process_drop_all);
@@ -247,7 +252,8 @@ _Noreturn void sandbox_child_oci(const SandboxBase *base, const OciPlan *plan)
         oci_tree_cover(base, plan, &tree);
         oci_tree_enter(base, plan, &tree);
         become_user(base, plan);
-        await_and_execute(base, plan, master);
+        report_ready(base, plan, master);
+        await_and_execute(base, plan);
 }
 
 /* It stays in the host's pid namespace: as an orphan it would else be the container's own. */
@@ -275,23 +281,40 @@ _Noreturn void sandbox_child_oci_between(const SandboxBase *base, const OciPlan 
         sandbox_child_oci(&inside, plan);
 }
 
+/* All that needs rights is done before anybody in the container can see a process: who may trace
+ * there, without a user namespace between, could take over one that has more than its command. A
+ * filter is therefore there before the last steps, as few as they are. */
 _Noreturn void sandbox_child_oci_join(const SandboxBase *base, const OciPlan *plan)
 {
         int master = -1;
         OciTree tree;
+        sigset_t none;
 
         leave_parent(base, plan);
-        /* once it is in the container's process namespace, a process there may look into it */
+        /* by the host's proc; a clone keeps it */
+        if (plan->apparmor && !oci_process_confine(plan, open_proc(base)))
+                report_failure(base, STAGE_USER);
         if (!close_others(plan, base->sync_fd, base->join))
                 report_failure(base, STAGE_CLOSE_FDS);
-        if (!join_namespaces(base) || !join_processes(base))
+        if (!join_namespaces(base))
                 report_failure(base, STAGE_JOIN);
-        wait_for(base, SANDBOX_MAPPED);
         tree.root = (int) syscall(SYS_openat, AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (plan->process.attributes.terminal)
                 oci_tree_open_terminal(base, plan, &tree, &master);
-        if (plan->apparmor && !oci_process_confine(plan, open_proc(base)))
-                report_failure(base, STAGE_USER);
         become_user(base, plan);
-        await_and_execute(base, plan, master);
+        report_ready(base, plan, master);
+        if (!oci_process_drop_all(plan))
+                report_failure(base, STAGE_CAPABILITIES);
+        if (!join_processes(base))
+                report_failure(base, STAGE_JOIN);
+        wait_for(base, OCI_KEEP);
+        if (plan->process.attributes.terminal && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
+                report_failure(base, STAGE_TERMINAL);
+        set_limits(base, &plan->process);
+        /* again: /proc/self there is only now this process, if the filter lets it look */
+        if (steps_is_magic_command(&plan->process))
+                report_failure(base, STAGE_EXEC);
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        steps_execute(base);
 }

@@ -296,7 +296,8 @@ void oci_tree_open_terminal(const SandboxBase *base, const OciPlan *plan, const 
 {
         int pts = place_open(tree->root, "dev/pts", PLACE_THERE, true), mount, target;
 
-        if (pts < 0 || (*ret_master = steps_open_terminal(&plan->process.attributes, pts)) < 0)
+        if (pts < 0 || (*ret_master = steps_open_terminal(&plan->process.attributes, pts,
+                                                          plan->has_console)) < 0)
                 report_failure(base, STAGE_TERMINAL);
         root_close(pts);
         if (!plan->has_console)
