@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 
-from harness.invariants import RECEIVER, cgroup_tree, descendants_of, helper_of
+from harness.invariants import cgroup_tree, descendants_of, workers_of
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NAME = 'org.naive.Runc'
@@ -158,8 +158,7 @@ class Place:
     def waiting(self):
         """Processes that the service keeps while no container is there: its prepared sandboxes and their maker, but
         not the receiver and what closes for it, which stay."""
-        receiver = helper_of(self.service.pid, RECEIVER)
-        return descendants_of(self.service.pid) - ({receiver} | descendants_of(receiver) if receiver else set())
+        return workers_of(self.service.pid)
 
     def close(self):
         pid = self.activated() if self.bus and not self.service and self.bus.poll() is None else 0

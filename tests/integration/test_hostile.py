@@ -234,9 +234,10 @@ class Storm(Hostile):
     def test_leaving(self):
         """N6: who asks and leaves before polkit's answer, over and over, is told to wait as well."""
         attempts, told = 0, b''
+        connected = [wire(self.world.address, USERS['mallory']) for _ in range(REFUSALS + 20)]  # bus: 128 questions
         with self.paused(self.world.polkit):
-            while b'were refused' not in told and attempts < REFUSALS + 20:  # bus: 128 questions
-                callers = [wire(self.world.address, USERS['mallory']) for _ in range(7)]
+            while b'were refused' not in told and connected:
+                callers, connected = connected[:7], connected[7:]
                 for caller in callers:
                     caller.send(NAME, PATH, RUNC, 'Run', 'stas', run_body(self.rootfs))
                     attempts += 1
@@ -248,6 +249,8 @@ class Storm(Hostile):
                             told += caller.receive()[3]
                     caller.close()
                 self.answers()
+        for caller in connected:
+            caller.close()
         self.assertIn(b'were refused', told)
         self.assertGreater(attempts, REFUSALS)
 

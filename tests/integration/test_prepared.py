@@ -8,7 +8,7 @@ import time
 from harness.case import Case
 from harness.client import MANAGER, PATH, BusError
 from harness.files import id_map_of, read, read_bytes, write
-from harness.invariants import MAKER, cgroup_tree, descendants_of, helper_of
+from harness.invariants import MAKER, cgroup_tree, descendants_of, helper_of, workers_of
 from harness.place import Place
 from harness.world import wait_until
 
@@ -202,7 +202,7 @@ class End(Prepared):
         self.assertEqual([switches(pid) for pid in pids], before)
         self.eventually(lambda: not self.waiting(place), timeout=HOLD_SECONDS + 5, what='the end of what waited')
         self.eventually(lambda: not self.leaves(place), what='the end of its cgroups')
-        self.eventually(lambda: not descendants_of(place.process.pid), what='the end of their maker')
+        self.eventually(lambda: not workers_of(place.process.pid), what='the end of their maker')
         before = switches(place.process.pid)
         time.sleep(2)
         self.assertEqual(switches(place.process.pid), before)
@@ -242,7 +242,7 @@ class Maker(Prepared):
             self.run_one(place, '/bin/true').wait()
         self.eventually(lambda: self.waiting(place), what='prepared sandboxes')
         maker = self.maker(place)
-        self.eventually(lambda: descendants_of(place.process.pid) == self.waiting(place) | {maker},
+        self.eventually(lambda: workers_of(place.process.pid) == self.waiting(place) | {maker},
                         what='one process beside those that wait')
 
     def test_holds_nothing(self):

@@ -11,7 +11,7 @@ from harness.case import Case
 from harness.client import MANAGER, NAME, PATH, RUNC, RootClient
 from harness.files import read, write
 from harness.hostile import wire
-from harness.invariants import cgroup_roots, cgroup_tree, descendants_of
+from harness.invariants import cgroup_roots, cgroup_tree, workers_of
 from harness.place import Place
 from harness.wire import Wire, Writer, run_body
 from harness.world import USERS
@@ -55,7 +55,7 @@ class Permission(Case):
         with self.refused('CgroupFailed', 'NotSupported', text='cgroup'):
             place.client.run(self.rootfs, 10 << 20, ['/bin/true'])
         self.assertEqual(place.client.containers(), [])
-        self.assertEqual(descendants_of(place.owner()), set())
+        self.assertEqual(workers_of(place.owner()), set())
         self.assertEqual(cgroup_tree(place.parent), set())
 
     def test_no_devices(self):

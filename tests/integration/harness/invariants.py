@@ -74,6 +74,12 @@ def helper_of(service, helper):
     return 0
 
 
+def workers_of(service):
+    """The processes below it but those that keep callers' descriptors, which a bus brings with each caller's ProcessFD."""
+    receiver = helper_of(service, RECEIVER)
+    return descendants_of(service) - ({receiver} | descendants_of(receiver) if receiver else set())
+
+
 def received_fds(receiver):
     """What the receiver has open beside its standard streams, its sockets to the service and to the process that closes
     for it, and its epoll instance."""
