@@ -258,8 +258,14 @@ bool exec_may_begin(const Container *container, GError **error)
 {
         const ContainerInfo *info = container_info(container);
 
-        if (!container_must_be_ours(container, "execute a command in", error))
-                return false;
+        /* see index.c for its labels */
+        if (info->belongs_to)
+                return error_set(error, RUNTIME_ERROR_INVALID_STATE,
+                                 "cannot execute a command in container '%s': it belongs to %s, "
+                                 "and its runtime alone knows its filter and all of its cgroups: "
+                                 "use '%s exec', or 'naive-oci --root %s exec %s'",
+                                 info->id, info->belongs_to, info->belongs_to, info->labels[3],
+                                 info->labels[1]);
         if (info->state == CONTAINER_RUNNING)
                 return true;
         return error_set(error, RUNTIME_ERROR_INVALID_STATE,

@@ -117,6 +117,9 @@ class OciIndex(IndexCase):
             with self.subTest(member), self.refused('InvalidState', text='belongs to podman'):
                 container.call(member, signature, arguments)
 
+        with self.refused('InvalidState', text=f"use 'podman exec', or 'naive-oci --root /run/naive-oci exec {ID}'"):
+            container.call('Exec', 'aaya{uh}a{sv}', ([raw('/bin/true')], {}, {}))
+
     def test_created(self):
         """One that waits for its start is `created`, and `running` once its runtime says so."""
         process, leaf, container, _ = self.podmans(StartedUSec=0, CreatedUSec=1)

@@ -97,6 +97,18 @@ class Errors(BundleCase):
                          'executable file not found in|no such file')
         self.assert_nothing_left()
 
+    def test_no_cgroup(self):
+        """Who wants none has none made, not even to be removed, though create fails."""
+        self.command('no-such')
+        log = self.directory + '/log'
+        subprocess.run(['strace', '-f', '-o', log, '-e', 'trace=mkdir,mkdirat,open,openat',
+                        *self.line('--cgroup-manager', 'disabled', 'create', '-b', self.bundle, self.id)],
+                       stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+        with open(log) as f:
+            made = [line for line in f if 'mkdir' in line and f'"{self.id}"' in line]
+        self.assertEqual(len(made), 1, made)
+        self.assert_nothing_left()
+
     def test_taken_id(self):
         self.command('sleep', '1000')
         self.create()

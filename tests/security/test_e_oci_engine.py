@@ -13,10 +13,12 @@ from harness.files import read, write
 
 # naive-oci tells the service of what it makes, by a directory of /run: that of the machine is left alone
 PLACE = 'mount -t tmpfs run /run && exec "$0" "$@"'
-TOOLS = ('sh', 'cat', 'echo', 'grep', 'ls', 'readlink', 'sleep', 'stat', 'true', 'wc')
+TOOLS = ('sh', 'cat', 'cut', 'echo', 'find', 'grep', 'ls', 'mknod', 'readlink', 'sleep', 'sort', 'stat', 'true', 'wc')
 
 
 class Bundle(Case):
+    flags = ('--cgroup-manager', 'disabled')
+
     def setUp(self):
         super().setUp()
         self.bundle = tempfile.mkdtemp(prefix='bundle-', dir=self.world.directory)
@@ -42,8 +44,7 @@ class Bundle(Case):
     def oci(self, *words, status=0, before='', **options):
         """What it and the container say. The output is a file: a container that stays has it open."""
         line = ['unshare', '--mount', '--propagation', 'private', '/bin/sh', '-c', before + PLACE,
-                f'{self.world.build}/cli/oci/naive-oci', '--root', f'{self.bundle}/states', '--cgroup-manager',
-                'disabled', *words]
+                f'{self.world.build}/cli/oci/naive-oci', '--root', f'{self.bundle}/states', *self.flags, *words]
         with tempfile.TemporaryFile('w+', dir=self.bundle) as out:
             done = subprocess.run(line, stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=60, **options)
             out.seek(0)
@@ -63,7 +64,7 @@ class Bundle(Case):
 
 class Engine(Bundle):
     def test_links(self):
-        """E65 CVE-2026-47766: links of the tree lead mounts, devices and directories nowhere but into the tree."""
+        """E65 A1 A3 A4 CVE-2026-47766: links of the tree lead mounts, devices and directories nowhere but into the tree."""
         outside = f'{self.bundle}/outside'
         os.mkdir(outside)
         os.symlink(outside, f'{self.tree}/dev')
@@ -75,7 +76,7 @@ class Engine(Bundle):
         self.assertFalse(os.path.exists('/made'))
 
     def test_proc(self):
-        """E65 CVE-2019-16884: proc stands on a directory of that name, and no link of proc's is a way to anything."""
+        """E65 A2 A8 CVE-2019-16884: proc stands on a directory of that name, and no link of proc's is a way to anything."""
         os.symlink('bin', f'{self.tree}/proc')
         self.assertIn("mounts[0] ('/proc')", self.run_in('true', status=1))
         os.unlink(f'{self.tree}/proc')
@@ -85,7 +86,7 @@ class Engine(Bundle):
         self.assertIn('magic', self.oci('run', '-b', self.bundle, 'one', status=1))
 
     def test_covers(self):
-        """E66 CVE-2025-31133: what is masked is empty, whatever the tree has under the names of what covers it."""
+        """E66 A5 CVE-2025-31133: what is masked is empty, whatever the tree has under the names of what covers it."""
         for name in ('file', 'dev'):
             if name == 'dev':
                 os.mkdir(f'{self.bundle}/dev')
@@ -100,7 +101,7 @@ class Engine(Bundle):
         self.assertEqual(said, '0\n0\nfrom the tree')
 
     def test_waits(self):
-        """E67 CVE-2024-21626: what waits for its start holds its standard streams and one socket, and cannot be traced."""
+        """E67 A8 A9 CVE-2024-21626: what waits for its start holds its standard streams and one socket, and cannot be traced."""
         self.configure(process={'user': {'uid': 1234, 'gid': 1234}})
         leaked = os.open('/', os.O_RDONLY)
         self.addCleanup(os.close, leaked)
@@ -111,7 +112,7 @@ class Engine(Bundle):
         self.assertEqual(os.stat(f'/proc/{process}/environ').st_uid, 0, 'its files in /proc are its own: it can be traced')
 
     def test_propagation(self):
-        """E68: nothing that is mounted for a container appears on the host, whatever its bundle asks for."""
+        """E68 A14: nothing that is mounted for a container appears on the host, whatever its bundle asks for."""
         look = 'mount --make-rshared / && cat /proc/self/mountinfo > "$0.before"; "$0" "$@"; cat /proc/self/mountinfo > "$0.after"'
         program = f'{self.bundle}/naive-oci'
         shutil.copy(f'{self.world.build}/cli/oci/naive-oci', program)
@@ -188,7 +189,7 @@ class Engine(Bundle):
         return None
 
     def test_passwd(self):
-        """E66: what the tree calls its passwd is opened if it is a file, and not before that is known."""
+        """E66 A13: what the tree calls its passwd is opened if it is a file, and not before that is known."""
         os.makedirs(f'{self.tree}/etc')
         os.mkfifo(f'{self.tree}/etc/passwd')
         writer = subprocess.Popen(['/bin/sh', '-c', 'echo > "$0"', f'{self.tree}/etc/passwd'], stderr=subprocess.DEVNULL)

@@ -108,19 +108,17 @@ static bool check_options(const OciOptions *options, GError **error)
 
 static bool make_cgroup(Making *making, GError **error)
 {
-        const OciOptions *options = making->call->options;
         const OciResources *resources = &making->spec->resources;
-        bool has_none = g_strcmp0(options->cgroup_manager, "disabled") == 0;
         g_autoptr(PathCgroup) cgroup = NULL;
 
-        if (!has_none) {
+        if (!making->state->has_no_cgroup) {
                 if (!path_cgroup_make(making->spec->cgroups_path, making->call->id, &cgroup, error))
                         return false;
                 g_strfreev(making->state->cgroups);
                 making->state->cgroups = path_cgroup_directories(cgroup);
+                if (!oci_state_write(making->directory, making->state, error))
+                        return false;
         }
-        if (!oci_state_write(making->directory, making->state, error))
-                return false;
         if (!oci_limits_set(cgroup, resources, error) ||
             (cgroup && !oci_devices_set(cgroup, resources->devices, resources->n_devices, error)))
                 return false;
@@ -179,6 +177,11 @@ bool making_create(Making *making, bool has_relay, GError **error)
             !oci_state_make(call->root, call->id, &making->directory, error))
                 return false;
         making->is_taken = true;
+        making->state->has_no_cgroup = g_strcmp0(call->options->cgroup_manager, "disabled") == 0;
+        /* before the config, by which one would be looked for */
+        if (making->state->has_no_cgroup &&
+            !oci_state_write(making->directory, making->state, error))
+                return false;
         if (!oci_state_write_file(making->directory, "config.json", text, length, error) ||
             !make_cgroup(making, error) || !make_process(making, error) ||
             !room_tell_process(call, making->child.pid, making->child.pidfd, error))

@@ -187,7 +187,7 @@ bool oci_container_remove(OciContainer *container, GError **error)
         g_autoptr(PathCgroup) cgroup = NULL;
 
         if (container->state->cgroups[0] == NULL) {
-                if (!container->state->created)
+                if (!container->state->created && !container->state->has_no_cgroup)
                         (void) remove_unwritten_cgroup(container);
         } else if (open_cgroup(container, &cgroup) &&
                    (has_its_cgroup(container) || !path_cgroup_is_populated(cgroup)) &&

@@ -78,6 +78,8 @@ bool oci_state_write(int directory, const OciState *state, GError **error)
         write_number(&json, "pid", (uint64_t) state->pid);
         write_number(&json, "startTime", state->start_time);
         write_number(&json, "serial", state->serial);
+        json_key(&json, "hasNoCgroup");
+        json_bool(&json, state->has_no_cgroup);
         json_key(&json, "hasPidNamespace");
         json_bool(&json, state->has_pid_namespace);
         json_close(&json, '}');
@@ -93,6 +95,7 @@ static const DecodeField state_fields[] = {
         DECODE_AS("pid", decode_int64, OciState, pid, &(const DecodeRange){0, INT32_MAX}),
         DECODE("startTime", decode_uint64, OciState, start_time),
         DECODE("serial", decode_uint64, OciState, serial),
+        DECODE("hasNoCgroup", decode_bool, OciState, has_no_cgroup),
         DECODE("hasPidNamespace", decode_bool, OciState, has_pid_namespace),
 };
 static const DecodeObject state_object = {DECODE_MEMBERS(state_fields)};

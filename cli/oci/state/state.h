@@ -26,6 +26,7 @@ typedef struct OciState {
         int64_t pid;           /* 0: only begun */
         uint64_t start_time;
         uint64_t serial;        /* on the bus; 0: it is not shown there */
+        bool has_no_cgroup;     /* nor was to have one */
         bool has_pid_namespace; /* its own: with its first process all others end */
 } OciState;
 
