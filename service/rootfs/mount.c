@@ -9,6 +9,7 @@
 
 #include "service/rootfs/apart.h"
 #include "service/rootfs/submounts.h"
+#include "service/rootfs/uncopied.h"
 #include "service/rootfs/unmappable.h"
 #include "service/spec/error.h"
 #include "service/util/fd.h"
@@ -97,6 +98,30 @@ bool rootfs_protect(const RootfsTree *tree, int *mount, int user_namespace, GErr
         return error_set_errno(error, code_of(tree), errnum,
                                "%s '%s': cannot set the attributes of its mount", noun_of(tree),
                                tree->path);
+}
+
+static bool check_whole(const RootfsTree *tree, const char *table, GError **error)
+{
+        g_autofree char *left_out = tree->is_alone ? NULL : uncopied_find(table, tree->fd);
+
+        /* whoever may not look it up is not told where it is */
+        return !left_out ||
+               error_set(error, code_of(tree),
+                         "%s '%s': what is mounted %s%s is unbindable, and without it what it "
+                         "hides would come to light; make that mount private, or choose a "
+                         "directory beside it",
+                         noun_of(tree), tree->path, tree->owner->uid == 0 ? "at " : "in it",
+                         tree->owner->uid == 0 ? left_out : "");
+}
+
+bool rootfs_check_whole(const RootfsTree *trees, size_t n, GError **error)
+{
+        g_autofree char *table = uncopied_read();
+
+        for (size_t i = 0; table && i < n; i++)
+                if (!check_whole(&trees[i], table, error))
+                        return false;
+        return true;
 }
 
 bool rootfs_has_mounts(int fd)

@@ -28,6 +28,10 @@ bool rootfs_clone(const RootfsTree *tree, int *ret_mount, GError **error);
  * left out: then `*mount` is another clone. */
 bool rootfs_protect(const RootfsTree *tree, int *mount, int user_namespace, GError **error);
 
+/* Is the clone of each of the `n` trees that is not alone a clone of all that is mounted in it?
+ * Where it is not, what a mount hides would come to light: an error. */
+bool rootfs_check_whole(const RootfsTree *trees, size_t n, GError **error);
+
 /* Are there mounts in the directory, or is that unknown? */
 bool rootfs_has_mounts(int fd);
 

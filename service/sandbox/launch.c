@@ -46,6 +46,7 @@ static bool make_sandbox(const LaunchInput *input, Sandbox **ret, GError **error
 /* Detached mounts of all trees: the root, then those that are bound. */
 typedef struct Trees {
         int fds[MOUNTS_MAX + 1];
+        RootfsTree of[MOUNTS_MAX + 1];
         size_t n;
 } Trees;
 
@@ -60,7 +61,7 @@ static bool add_tree(Trees *trees, const RootfsTree *tree, int user_namespace, G
 {
         if (!rootfs_clone(tree, &trees->fds[trees->n], error))
                 return false;
-        trees->n++;
+        trees->of[trees->n++] = *tree;
         return rootfs_protect(tree, &trees->fds[trees->n - 1], user_namespace, error);
 }
 
@@ -104,7 +105,7 @@ static bool prepare_trees(const LaunchInput *input, pid_t pid, Trees *trees, GEr
                     !add_tree(trees, &source, mount->is_privileged ? host : own, error))
                         return false;
         }
-        return true;
+        return rootfs_check_whole(trees->of, trees->n, error);
 }
 
 bool launch(const LaunchInput *input, Launched *ret, GError **error)

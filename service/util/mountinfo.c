@@ -33,6 +33,8 @@ static MountInfo *parse_line(const char *line)
         mount->device = g_strdup(fields[2]);
         mount->root = g_strcompress(fields[3]);
         mount->point = g_strcompress(fields[4]);
+        for (unsigned i = TAGS_BEGIN; i < dash; i++)
+                mount->is_unbindable |= strcmp(fields[i], "unbindable") == 0;
         mount->type = g_strdup(fields[dash + 1]);
         mount->options = g_strdup(fields[dash + 3]);
         return mount;

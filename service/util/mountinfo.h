@@ -5,6 +5,7 @@
  * name a file system that cannot be id-mapped. */
 
 #include <glib.h>
+#include <stdbool.h>
 
 typedef struct MountInfo {
         int id, parent; /* `parent`: the mount that it is mounted on */
@@ -12,6 +13,7 @@ typedef struct MountInfo {
         char *root;     /* the part of the file system that is mounted, "/" for all of it */
         char *point;    /* where it is mounted, as this process sees it */
         char *type;
+        bool is_unbindable;
         char *options; /* of the file system, not of the mount: cgroup v1 names controllers here */
 } MountInfo;
 

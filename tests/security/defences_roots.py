@@ -17,6 +17,10 @@ DEFENCES = [
      'test_e_roots.Volatile'),
     ('E43', "the look into the kernel's copy of the tree", 'service/rootfs/submounts.c',
      'MAX(copied, told)', '((void) copied, told)', 'test_e_roots.Renamed'),
+    ('E71', 'the look for mounts that the copy of a tree lacks', 'service/sandbox/launch.c',
+     'return rootfs_check_whole(trees->of, trees->n, error);', 'return true;', 'test_e_hidden.Hidden.test_unbindable'),
+    ('E71', 'the way up from a mount to the tree, beside a race', 'service/rootfs/uncopied.c', 'if (lies != 0)',
+     'if (lies > 0 && strstr(mount->point, "/with/"))', 'test_e_hidden.Racing'),
 ]
 
 LASTING = {}
