@@ -48,3 +48,36 @@ class Mounts(Case):
             pass
         time.sleep(1.5)
         self.assertEqual(naivec('logs', 'early'), '')
+
+
+class Volatile(Case):
+    """A layer in memory on top of a tree, as this kernel takes its layers."""
+    TREE = '/srv/volatile-rootfs'
+
+    def setUp(self):
+        super().setUp()
+        run('cp', '-a', ROOTFS, self.TREE)
+        self.addCleanup(run, 'rm', '-rf', self.TREE)
+
+    def test_written(self):
+        """all is written to and removed inside, in each user namespace, and the tree and the host's mounts stay as they were"""
+        machine.start_service()
+        before = mounts(), output('find', self.TREE, '-printf', '%p %s %m %U %T@\\n')
+        for namespace in ('auto', 'self', 'host'):
+            said = naivec('run', '--volatile', f'--userns={namespace}', self.TREE, '/bin/sh', '-c',
+                          'echo new > /etc/new; mkdir -p /opt/d; mv /etc/new /opt/d/moved; rm -r /bin/sh; cat /opt/d/moved')
+            self.assertEqual(said, 'new\n', namespace)
+        self.assertEqual((mounts(), output('find', self.TREE, '-printf', '%p %s %m %U %T@\\n')), before)
+
+    def test_hidden(self):
+        """E42 E71: what a mount in the tree hides is not shown: such a tree, or one whose mount is unbindable, is refused"""
+        run('mount', '-t', 'tmpfs', 'tmpfs', f'{self.TREE}/mnt')
+        self.addCleanup(run, 'umount', f'{self.TREE}/mnt')
+        self.assertIn('mounted in it', self.refusal('--volatile'))
+        run('mount', '--make-unbindable', f'{self.TREE}/mnt')
+        self.assertIn('unbindable', self.refusal())
+
+    def refusal(self, *flags):
+        done = run('naivec', 'run', *flags, self.TREE, '/bin/true', check=False)
+        self.assertNotEqual(done.returncode, 0)
+        return done.stderr
