@@ -5,13 +5,15 @@
 
 #include "cli/oci/decode/decoder.h"
 
-extern const DecodeObject decode_spec_object;      /* into an OciSpec */
-extern const DecodeObject decode_linux_object;     /* into an OciSpec */
-extern const DecodeObject decode_process_object;   /* into an OciProcess */
-extern const DecodeObject decode_mount_object;     /* into an OciMount */
-extern const DecodeObject decode_id_map_object;    /* into an OciIdMap */
-extern const DecodeObject decode_resources_object; /* into an OciResources */
-extern const DecodeObject decode_seccomp_object;   /* into an OciSeccomp */
+extern const DecodeObject decode_spec_object;        /* into an OciSpec */
+extern const DecodeObject decode_linux_object;       /* into an OciSpec */
+extern const DecodeObject decode_process_object;     /* into an OciProcess */
+extern const DecodeObject decode_scheduler_object;   /* into an OciScheduler */
+extern const DecodeObject decode_io_priority_object; /* into an OciIOPriority */
+extern const DecodeObject decode_mount_object;       /* into an OciMount */
+extern const DecodeObject decode_id_map_object;      /* into an OciIdMap */
+extern const DecodeObject decode_resources_object;   /* into an OciResources */
+extern const DecodeObject decode_seccomp_object;     /* into an OciSeccomp */
 
 /* Capabilities by name; those that the kernel does not know are left out. */
 bool decode_capabilities(Decoder *, const DecodeField *, json_object *, void *); /* uint64_t */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ioprio.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -91,6 +92,41 @@ bool child_set_oom_score(pid_t pid, const OciProcess *process, GError **error)
 
         return r >= 0 || error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, -r,
                                          "process.oomScoreAdj: cannot set it to %s", text);
+}
+
+/* As the kernel has it; its header and libc's contradict each other. */
+struct scheduling {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime, deadline, period;
+};
+
+/* Once it is in its cgroups, which may have no time for a real-time process. */
+bool child_set_scheduling(pid_t pid, const OciProcess *process, GError **error)
+{
+        const OciScheduler *wanted = &process->scheduler;
+        const OciIOPriority *io = &process->io_priority;
+        const struct scheduling scheduling = {
+                .size = sizeof scheduling,
+                .policy = (uint32_t) wanted->policy,
+                .flags = wanted->flags,
+                .nice = (int32_t) wanted->nice,
+                .priority = (uint32_t) wanted->priority,
+                .runtime = wanted->runtime,
+                .deadline = wanted->deadline,
+                .period = wanted->period,
+        };
+
+        if (wanted->is_given && syscall(SYS_sched_setattr, pid, &scheduling, 0) < 0)
+                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
+                                       "process.scheduler: the kernel does not take it");
+        if (io->class && syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, pid,
+                                 IOPRIO_PRIO_VALUE(io->class, io->priority)) < 0)
+                return error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
+                                       "process.ioPriority: the kernel does not take it");
+        return true;
 }
 
 /* A path of any length: the kernel takes 107 bytes, and that of a descriptor is short. */

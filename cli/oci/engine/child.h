@@ -16,5 +16,6 @@ bool child_expect(EngineChild *child, const Build *build, SandboxStage stage, GE
 bool child_await_between(EngineChild *child, const Build *build, GError **error);
 /* Once the child is known: what only its parent has the right to. */
 bool child_set_oom_score(pid_t pid, const OciProcess *process, GError **error);
+bool child_set_scheduling(pid_t pid, const OciProcess *process, GError **error);
 bool child_raise_limits(pid_t pid, const OciProcess *process, GError **error);
 bool child_hand_over_terminal(EngineChild *child, const char *console_socket, GError **error);

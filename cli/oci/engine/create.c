@@ -224,6 +224,8 @@ static bool set_up(EngineChild *child, const Build *build, GError **error)
         if (!child_expect(child, build, STAGE_CREATE_HOOK, error) ||
             !write_state(build, child->pid, error))
                 return false;
+        if (!child_set_scheduling(child->pid, input->process, error))
+                return false;
         child_say(child->sync_fd, OCI_PIVOT);
         return child_expect(child, build, STAGE_EXEC, error) &&
                child_hand_over_terminal(child, input->console_socket, error);

@@ -109,6 +109,7 @@ bool engine_exec(const EngineInput *input, EngineChild *ret, GError **error)
             !child_expect(&child, &build, STAGE_EXEC, error) ||
             !child_await_between(&child, &build, error) ||
             !child_set_oom_score(child.pid, input->process, error) ||
+            !child_set_scheduling(child.pid, input->process, error) ||
             !child_raise_limits(child.pid, input->process, error) ||
             !child_hand_over_terminal(&child, input->console_socket, error))
                 return false;

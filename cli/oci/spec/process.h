@@ -18,6 +18,19 @@ typedef struct OciCapabilities {
         uint64_t bounding, effective, inheritable, permitted, ambient;
 } OciCapabilities;
 
+typedef struct OciScheduler {
+        bool is_given;
+        int policy; /* SCHED_… */
+        int64_t nice, priority;
+        uint64_t flags; /* SCHED_FLAG_… */
+        uint64_t runtime, deadline, period;
+} OciScheduler;
+
+typedef struct OciIOPriority {
+        int class; /* IOPRIO_CLASS_…; 0: not said */
+        int64_t priority;
+} OciIOPriority;
+
 typedef struct OciProcess {
         char **args; /* at least one */
         char **env;  /* NAME=VALUE, as they stand; never NULL */
@@ -33,6 +46,8 @@ typedef struct OciProcess {
         size_t n_rlimits;
         bool no_new_privileges;
         OciSigned oom_score_adjust;
+        OciScheduler scheduler;
+        OciIOPriority io_priority;
         char *apparmor_profile; /* NULL: not said */
 } OciProcess;
 

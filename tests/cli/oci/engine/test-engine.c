@@ -354,6 +354,23 @@ FIXTURE_TEST(process)
                         "CapAmb:\t0000000000000001\nNoNewPrivs:\t1\n4\n");
 }
 
+/* What the processor and the disks are told of it. */
+FIXTURE_TEST(scheduling)
+{
+        f->spec->process.scheduler = (OciScheduler){
+                .is_given = true, .policy = 3 /* SCHED_BATCH */, .nice = 7, .flags = 1};
+        f->spec->process.io_priority = (OciIOPriority){.class = 2, .priority = 6};
+        g_autofree char *text = run(f, "exec 3< /proc/$$/stat; cut -d ' ' -f 19,41 <&3; ionice");
+        g_assert_cmpstr(text, ==, "7 3\nbest-effort: prio 6\n");
+}
+
+/* Values of which the kernel knows that they make no sense. */
+FIXTURE_TEST(scheduling_refused)
+{
+        f->spec->process.scheduler = (OciScheduler){.is_given = true, .policy = 3, .priority = 5};
+        assert_refused(f, RUNTIME_ERROR_SETUP_FAILED, "process.scheduler: ");
+}
+
 /* Its tree: new file systems, devices, links, what is bound, masked and read-only. */
 FIXTURE_TEST(tree)
 {
