@@ -12,7 +12,7 @@ import time
 from harness.case import TELLS_EXIT
 from harness.client import CONTAINER, MANAGER, PATH, Container, options_variant, pump, raw
 from harness.files import read, write
-from harness.index_case import ID, SLEEP, IndexCase
+from harness.index_case import ID, SLEEP, IndexCase, Leaf
 from harness.place import Place
 
 
@@ -230,11 +230,32 @@ class OciCommandLine(IndexCase):
         config['annotations'] = {'io.container.manager': 'a test'}
         leaf = self.leaf(name)
         self.assertTrue(leaf.remove())
+        self.leaf_path = leaf.path
         config['linux']['cgroupsPath'] = leaf.path
         write(f'{bundle}/config.json', json.dumps(config))
         self.addCleanup(lambda: self.oci('delete', '--force', name))
         self.oci('create', '--bundle', bundle, name)
         return name
+
+    def test_divided(self):
+        """One whose first process has divided its cgroup can be entered, and goes with all that is below."""
+        if not os.path.exists(f'{self.world.build}/cli/oci/naive-oci'):
+            self.skipTest('NOT RUN: naive-oci is not built, for want of json-c')
+        name = self.make('divided')
+        self.oci('start', name)
+        process = json.loads(self.oci('state', name))['pid']
+        leaf = Leaf(self.leaf_path)
+        for directory in leaf.directories:
+            os.mkdir(f'{directory}/init')
+            if os.path.exists(f'{directory}/cgroup.clone_children') and os.path.exists(f'{directory}/cpuset.cpus'):
+                continue  # one of v1 takes nobody until it has processors
+            write(f'{directory}/init/cgroup.procs', str(process))
+            if os.path.exists(f'{directory}/cgroup.controllers'):
+                names = read(f'{directory}/cgroup.controllers').split()
+                write(f'{directory}/cgroup.subtree_control', ' '.join('+' + word for word in names[:1]))
+        self.oci('exec', name, '/bin/true')
+        self.oci('delete', '--force', name)
+        self.assertEqual([path for path in leaf.directories if os.path.exists(path)], [])
 
     def state(self, name):
         return json.loads(self.oci('state', name))['status']

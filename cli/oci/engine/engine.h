@@ -35,6 +35,7 @@ typedef struct EngineInput {
         void *user_data;
         pid_t init; /* of exec: the container's first process, */
         int init_pidfd;
+        int init_cgroup; /* and where it is if that is below `birth_cgroup`; -1: it is not */
 } EngineInput;
 
 typedef struct EngineChild {

@@ -64,6 +64,18 @@ static bool write_plan(Build *build, GError **error)
         return build_make_state(build, error) && build_process(build, root, error);
 }
 
+/* v2 takes no process in a cgroup that hands controllers down to others below: an init that has
+ * divided its own so is in one of those. */
+static pid_t clone_into(const EngineInput *input, struct clone_args *args)
+{
+        pid_t pid = (pid_t) syscall(SYS_clone3, args, sizeof *args);
+
+        if (pid >= 0 || (errno != EBUSY && errno != EOPNOTSUPP) || input->init_cgroup < 0)
+                return pid;
+        args->cgroup = (uint64_t) input->init_cgroup;
+        return (pid_t) syscall(SYS_clone3, args, sizeof *args);
+}
+
 static bool make_joiner(Build *build, uint64_t namespaces, EngineChild *child, GError **error)
 {
         const EngineInput *input = build->input;
@@ -87,7 +99,7 @@ static bool make_joiner(Build *build, uint64_t namespaces, EngineChild *child, G
                 .joined = &build->plan.state->joined,
                 .plan = &build->plan.process,
         };
-        child->pid = (pid_t) syscall(SYS_clone3, &args, sizeof args);
+        child->pid = clone_into(input, &args);
         if (child->pid == 0)
                 sandbox_child_oci_join(&base, &build->plan);
         if (child->pid < 0)

@@ -158,6 +158,7 @@ static bool make_process(Making *making, GError **error)
                 .state = tell_state,
                 .user_data = making,
                 .init_pidfd = -1,
+                .init_cgroup = -1,
         };
 
         return room_fill_input(&making->room, making->call, &input, error) &&

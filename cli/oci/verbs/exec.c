@@ -138,6 +138,8 @@ static bool make_process(OciContainer *container, const OciCall *call, const Oci
         if (has_cgroup &&
             !path_cgroup_open((const char *const *) container->state->cgroups, &cgroup, error))
                 return false;
+        autofd int below = cgroup ? path_cgroup_open_of(cgroup, input.init) : -1;
+        input.init_cgroup = below;
         room_init(&room);
         bool is_made = room_furnish(&room, g_steal_pointer(&cgroup), container->spec, error) &&
                        room_fill_input(&room, call, &input, error) &&

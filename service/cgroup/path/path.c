@@ -10,6 +10,7 @@
 #include "service/cgroup/path/internal.h"
 #include "service/spec/error.h"
 #include "service/util/fd.h"
+#include "service/util/proc.h"
 
 #define MAKE_TRIES 10u /* somebody else may remove what is empty above */
 
@@ -256,6 +257,21 @@ int path_cgroup_unified(const PathCgroup *cgroup)
 int path_cgroup_birth_fd(const PathCgroup *cgroup)
 {
         return path_cgroup_unified(cgroup);
+}
+
+int path_cgroup_open_of(const PathCgroup *cgroup, pid_t pid)
+{
+        char text[PROC_CGROUP_SIZE];
+        ProcCgroup cgroups[PROC_CGROUPS_MAX];
+        unsigned n = proc_list_cgroups(pid, text, cgroups);
+        int whole = path_cgroup_unified(cgroup);
+        size_t length = strlen(cgroup->name);
+
+        for (unsigned i = 0; i < n && whole >= 0; i++)
+                if (cgroups[i].is_unified && strncmp(cgroups[i].path, cgroup->name, length) == 0 &&
+                    cgroups[i].path[length] == '/')
+                        return open_below(whole, cgroups[i].path + length + 1);
+        return -1;
 }
 
 bool path_cgroup_open_entries(const PathCgroup *cgroup, int fds[PATH_CGROUPS_MAX + 1],

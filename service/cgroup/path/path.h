@@ -28,6 +28,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(PathCgroup, path_cgroup_free)
 
 /* For clone3's CLONE_INTO_CGROUP; -1: no v2 is mounted. Borrowed. */
 int path_cgroup_birth_fd(const PathCgroup *cgroup);
+/* The v2 cgroup below it in which that process is; -1: it is in none. Owned by the caller. */
+int path_cgroup_open_of(const PathCgroup *cgroup, pid_t pid);
 /* The files of the v1 hierarchies that a process writes "0" into to enter, opened; -1 ends the
  * list. Owned by the caller. Only one thread of that process may exist then. */
 #define PATH_CGROUPS_MAX 16u
