@@ -168,6 +168,13 @@ static void open_cgroups(Service *service)
                                 .memory_swap_max =
                                         config->user_memory_max == UINT64_MAX ? CGROUP_NO_LIMIT : 0,
                                 .tasks_max = config->user_tasks_max,
+                        },
+                        &(CgroupLimits){
+                                .memory_max = config->sandbox_memory_max,
+                                .memory_swap_max = config->sandbox_memory_max == UINT64_MAX
+                                                           ? CGROUP_NO_LIMIT
+                                                           : 0,
+                                .tasks_max = config->sandbox_tasks_max,
                         });
 }
 

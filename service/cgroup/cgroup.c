@@ -12,13 +12,16 @@
 #include "service/spec/error.h"
 #include "service/util/fd.h"
 
-Cgroup *cgroup_alloc(CgroupTree *tree, uid_t owner, uint64_t serial)
+Cgroup *cgroup_alloc(CgroupTree *tree, uid_t owner, uint64_t serial, bool is_sandbox)
 {
         Cgroup *cgroup = g_new0(Cgroup, 1);
 
         cgroup->tree = tree;
         cgroup->owner = owner;
-        snprintf(cgroup->name, sizeof cgroup->name, "%u/%" PRIu64, (unsigned) owner, serial);
+        cgroup->is_sandbox = is_sandbox;
+        snprintf(cgroup->level, sizeof cgroup->level, "%u%s", (unsigned) owner,
+                 is_sandbox ? "/" CGROUP_SANDBOXES : "");
+        snprintf(cgroup->name, sizeof cgroup->name, "%s/%" PRIu64, cgroup->level, serial);
         for (unsigned i = 0; i < CGROUP_HIERARCHIES_MAX; i++)
                 cgroup->leaf_fds[i] = -1;
         cgroup->oom_count_fd = cgroup->oom_event_fd = -1;
@@ -80,9 +83,10 @@ bool cgroup_watch_oom(Cgroup *cgroup, GError **error)
                                                                    &cgroup->oom_event_fd, error);
 }
 
-bool cgroup_open(CgroupTree *tree, uid_t owner, uint64_t serial, Cgroup **ret, GError **error)
+/* NULL: there is none. */
+static Cgroup *find_leaf(CgroupTree *tree, uid_t owner, uint64_t serial, bool is_sandbox)
 {
-        g_autoptr(Cgroup) cgroup = cgroup_alloc(tree, owner, serial);
+        g_autoptr(Cgroup) cgroup = cgroup_alloc(tree, owner, serial, is_sandbox);
         bool found = false;
 
         for (unsigned i = 0; i < tree->n_hierarchies; i++) {
@@ -90,11 +94,20 @@ bool cgroup_open(CgroupTree *tree, uid_t owner, uint64_t serial, Cgroup **ret, G
                                              O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
                 found = found || cgroup->leaf_fds[i] >= 0;
         }
-        if (!found && tree->before)
+        return found ? g_steal_pointer(&cgroup) : NULL;
+}
+
+bool cgroup_open(CgroupTree *tree, uid_t owner, uint64_t serial, Cgroup **ret, GError **error)
+{
+        g_autoptr(Cgroup) cgroup = find_leaf(tree, owner, serial, false);
+
+        if (!cgroup)
+                cgroup = find_leaf(tree, owner, serial, true);
+        if (!cgroup && tree->before)
                 return cgroup_open(tree->before, owner, serial, ret, error);
-        if (!found)
-                return error_set(error, RUNTIME_ERROR_CGROUP_FAILED, "there is no cgroup leaf %s",
-                                 cgroup->name);
+        if (!cgroup)
+                return error_set(error, RUNTIME_ERROR_CGROUP_FAILED,
+                                 "there is no cgroup leaf %u/%" PRIu64, (unsigned) owner, serial);
         if (!cgroup_watch_oom(cgroup, error))
                 return false;
         *ret = g_steal_pointer(&cgroup);

@@ -1,10 +1,11 @@
 #pragma once
 
 /* The service's place in the cgroup hierarchies, and one leaf per container in it:
- * <parent>/<owner's uid>/<serial>. A v2 leaf wherever a v2 tree is mounted; v1 leaves only for
- * controllers that v2 does not offer there. A limit that was asked for and cannot be set is an
- * error. Knows directory fds and kernel files; knows no container, no bus, no loop (it hands out
- * fds to watch). Names come from the service's own serial numbers, never from a caller. */
+ * <parent>/<owner's uid>/<serial>, or, of a container that the action `sandbox` covers,
+ * <parent>/<owner's uid>/sandboxes/<serial>. A v2 leaf wherever a v2 tree is mounted; v1 leaves
+ * only for controllers that v2 does not offer there. A limit that was asked for and cannot be set
+ * is an error. Knows directory fds and kernel files; knows no container, no bus, no loop (it hands
+ * out fds to watch). Names come from the service's own serial numbers, never from a caller. */
 
 #include <glib.h>
 #include <stdbool.h>
@@ -12,6 +13,8 @@
 #include <sys/types.h>
 
 #include "service/cgroup/limits.h"
+
+#define CGROUP_SANDBOXES "sandboxes"
 
 typedef enum CgroupMode {
         CGROUP_MODE_NONE,    /* nothing to be used: every asked-for limit is NotSupported */
@@ -36,9 +39,11 @@ CgroupTree *cgroup_tree_new(const char *parent);
 void cgroup_tree_free(CgroupTree *tree);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CgroupTree, cgroup_tree_free)
 
-/* Limits what all containers of one owner may have together, at once and for those that run
- * already. Root's containers are not limited. Without this call there are no ceilings. */
-void cgroup_tree_set_ceilings(CgroupTree *tree, const CgroupLimits *ceilings);
+/* Limits what all containers of one owner may have together, and what the sandboxes among them may,
+ * at once and for those that run already. Root's containers are not limited. Without this call
+ * there are no ceilings. */
+void cgroup_tree_set_ceilings(CgroupTree *tree, const CgroupLimits *ceilings,
+                              const CgroupLimits *of_sandboxes);
 
 CgroupMode cgroup_tree_mode(const CgroupTree *tree);
 const char *cgroup_mode_to_string(CgroupMode mode); /* "none" "unified" "hybrid" "legacy" */

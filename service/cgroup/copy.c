@@ -10,7 +10,7 @@
 
 bool cgroup_make_way(CgroupTree *tree, uid_t owner, uint64_t serial, GError **error)
 {
-        g_autoptr(Cgroup) cgroup = cgroup_alloc(tree, owner, serial);
+        g_autoptr(Cgroup) cgroup = cgroup_alloc(tree, owner, serial, false);
         unsigned chosen = cgroup_choose_hierarchies(tree, owner, NULL);
         char name[16];
 
@@ -57,7 +57,7 @@ void cgroup_list_fds(const Cgroup *cgroup, int fds[CGROUP_FDS])
 
 Cgroup *cgroup_adopt(CgroupTree *tree, uid_t owner, uint64_t serial, const int fds[CGROUP_FDS])
 {
-        Cgroup *cgroup = cgroup_alloc(tree, owner, serial);
+        Cgroup *cgroup = cgroup_alloc(tree, owner, serial, false);
 
         memcpy(cgroup->leaf_fds, fds, sizeof cgroup->leaf_fds);
         cgroup->oom_count_fd = fds[CGROUP_HIERARCHIES_MAX];

@@ -48,12 +48,22 @@ static bool limits_tasks(const CgroupLimits *limits)
         return limits->tasks_max != CGROUP_NO_LIMIT;
 }
 
+/* Does anything limit the leaf, itself or above? */
+static bool is_limited(const CgroupTree *tree, uid_t owner, const CgroupLimits *limits,
+                       bool (*has_limit)(const CgroupLimits *limits))
+{
+        const CgroupLimits ceilings = cgroup_ceilings_of(tree, owner, false),
+                           sandboxes = cgroup_ceilings_of(tree, owner, true);
+
+        return has_limit(&ceilings) ||
+               (limits && (has_limit(limits) || (limits->is_sandbox && has_limit(&sandboxes))));
+}
+
 static bool check_controllers(const CgroupTree *tree, uid_t owner, const CgroupLimits *limits,
                               GError **error)
 {
-        const CgroupLimits ceilings = cgroup_ceilings_of(tree, owner);
-        bool memory = limits_memory(&ceilings) || (limits && limits_memory(limits));
-        bool tasks = limits_tasks(&ceilings) || (limits && limits_tasks(limits));
+        bool memory = is_limited(tree, owner, limits, limits_memory);
+        bool tasks = is_limited(tree, owner, limits, limits_tasks);
 
         return (!memory || find_controller(tree, CGROUP_MEMORY, "memory", error)) &&
                (!tasks || find_controller(tree, CGROUP_PIDS, "tasks", error));
@@ -62,14 +72,13 @@ static bool check_controllers(const CgroupTree *tree, uid_t owner, const CgroupL
 /* The hierarchies (bits) that this container needs a leaf in. */
 unsigned cgroup_choose_hierarchies(const CgroupTree *tree, uid_t owner, const CgroupLimits *limits)
 {
-        const CgroupLimits ceilings = cgroup_ceilings_of(tree, owner);
         unsigned chosen = tree->tracking < 0 ? 0 : 1u << tree->tracking;
 
         if (tree->serving[CGROUP_MEMORY] >= 0 &&
-            (!limits || limits_memory(limits) || limits_memory(&ceilings)))
+            (!limits || is_limited(tree, owner, limits, limits_memory)))
                 chosen |= 1u << tree->serving[CGROUP_MEMORY];
         if (tree->serving[CGROUP_PIDS] >= 0 &&
-            (!limits || limits_tasks(limits) || limits_tasks(&ceilings)))
+            (!limits || is_limited(tree, owner, limits, limits_tasks)))
                 chosen |= 1u << tree->serving[CGROUP_PIDS];
         if (tree->serving[CGROUP_CPU] >= 0) /* in v2 that is the tracking one */
                 chosen |= 1u << tree->serving[CGROUP_CPU];
@@ -106,8 +115,8 @@ bool cgroup_make_owner(const Cgroup *cgroup, unsigned index, GError **error)
                 return find_parent(h) ||
                        cgroup_fail(cgroup, index, "find the parent of", errno, error);
         g_hash_table_remove(cgroup->tree->capped, GUINT_TO_POINTER(cgroup->owner));
-        g_hash_table_remove(cgroup->tree->told, GUINT_TO_POINTER(cgroup->owner));
         snprintf(name, sizeof name, "%u", (unsigned) cgroup->owner);
+        g_hash_table_remove(cgroup->tree->told, name);
         if (mkdirat(h->parent_fd, name, 0755) == 0 || errno == EEXIST)
                 return true;
         if (errno != ENOENT && errno != EBADF)
@@ -119,13 +128,78 @@ bool cgroup_make_owner(const Cgroup *cgroup, unsigned index, GError **error)
         return true;
 }
 
+static bool enable(const Cgroup *cgroup, unsigned index, const char *level, unsigned wanted,
+                   GError **error)
+{
+        g_auto(GStrv) reasons = g_new0(char *, _CGROUP_CONTROLLER_MAX + 1);
+        autofd int fd = openat(cgroup->tree->hierarchies[index].parent_fd, level,
+                               O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0)
+                return cgroup_fail(cgroup, index, "open the parent of", errno, error);
+        unsigned missing = wanted & ~cgroup_unified_enable(fd, wanted, reasons);
+        if (missing == 0)
+                return true;
+        CgroupController first = (CgroupController) __builtin_ctz(missing);
+        return error_set(error, RUNTIME_ERROR_CGROUP_FAILED,
+                         "cannot hand the %s controller down to cgroup %s: %s",
+                         cgroup_controller_name(first), cgroup->path, reasons[first]);
+}
+
+static bool enable_for_sandboxes(const Cgroup *cgroup, unsigned index, unsigned wanted,
+                                 GError **error)
+{
+        char owner[16];
+
+        snprintf(owner, sizeof owner, "%u", (unsigned) cgroup->owner);
+        return enable(cgroup, index, owner, wanted, error);
+}
+
+bool cgroup_hand_down(const Cgroup *cgroup, unsigned index, unsigned wanted, GError **error)
+{
+        return (!cgroup->is_sandbox || enable_for_sandboxes(cgroup, index, wanted, error)) &&
+               enable(cgroup, index, cgroup->level, wanted, error);
+}
+
+/* The directory that the leaf lies in. In v2 that of an owner's sandboxes gets the controllers that
+ * limit them together before it is there: it never is without. */
+static bool make_level(const Cgroup *cgroup, unsigned index, GError **error)
+{
+        const CgroupHierarchy *h = &cgroup->tree->hierarchies[index];
+        const unsigned wanted =
+                h->controllers & (1u << CGROUP_MEMORY | 1u << CGROUP_PIDS | 1u << CGROUP_CPU);
+
+        if (!cgroup_make_owner(cgroup, index, error))
+                return false;
+        if (!cgroup->is_sandbox)
+                return true;
+        if (!cgroup_is_legacy(cgroup, index) && !enable_for_sandboxes(cgroup, index, wanted, error))
+                return false;
+        g_hash_table_remove(cgroup->tree->told, cgroup->level);
+        return mkdirat(h->parent_fd, cgroup->level, 0755) == 0 || errno == EEXIST ||
+               cgroup_fail(cgroup, index, "make the parent of", errno, error);
+}
+
+/* In v1's cpuset: processors for the leaf, and for what is above it. 0 or -errno. */
+static int fill_down(const Cgroup *cgroup, int parent, int leaf)
+{
+        autofd int level = openat(leaf, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        autofd int owner =
+                cgroup->is_sandbox ? openat(level, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+        int r = owner >= 0 ? cgroup_legacy_fill(parent, owner) : 0;
+
+        if (r == 0)
+                r = cgroup_legacy_fill(owner >= 0 ? owner : parent, level);
+        return r == 0 ? cgroup_legacy_fill(level, leaf) : r;
+}
+
 static bool make_leaf(Cgroup *cgroup, unsigned index, GError **error)
 {
         CgroupHierarchy *h = &cgroup->tree->hierarchies[index];
         int r = mkdirat(h->parent_fd, cgroup->name, 0755) < 0 ? -errno : 0;
 
         if (r == -ENOENT || r == -EBADF) {
-                if (!cgroup_make_owner(cgroup, index, error))
+                if (!make_level(cgroup, index, error))
                         return false;
                 r = mkdirat(h->parent_fd, cgroup->name, 0755) < 0 ? -errno : 0;
         }
@@ -142,9 +216,7 @@ static bool make_leaf(Cgroup *cgroup, unsigned index, GError **error)
         cgroup->leaf_fds[index] = fd;
         if (!(h->controllers & 1u << CGROUP_CPUSET) || !cgroup_is_legacy(cgroup, index))
                 return true;
-        autofd int owner = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if ((r = cgroup_legacy_fill(h->parent_fd, owner)) == 0)
-                r = cgroup_legacy_fill(owner, fd);
+        r = fill_down(cgroup, h->parent_fd, fd);
         return r == 0 || cgroup_fail(cgroup, index, "give processors to", -r, error);
 }
 
@@ -154,26 +226,15 @@ static bool make_leaf(Cgroup *cgroup, unsigned index, GError **error)
 static bool hand_down(const Cgroup *cgroup, unsigned index, GError **error)
 {
         const CgroupHierarchy *h = &cgroup->tree->hierarchies[index];
-        g_auto(GStrv) reasons = g_new0(char *, _CGROUP_CONTROLLER_MAX + 1);
         /* processors are shared among owners: their directories have the controller already; the
          * other two come with the first container that asks */
         const unsigned wanted =
                 h->controllers & ~(1u << CGROUP_CPU | 1u << CGROUP_CPUSET | 1u << CGROUP_IO);
         const char *file = wanted & 1u << CGROUP_MEMORY ? "memory.max" : "pids.max";
-        char name[16];
 
-        if (cgroup_is_legacy(cgroup, index) || wanted == 0 ||
-            faccessat(cgroup->leaf_fds[index], file, F_OK, 0) == 0)
-                return true;
-        snprintf(name, sizeof name, "%u", (unsigned) cgroup->owner);
-        autofd int fd = openat(h->parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return cgroup_fail(cgroup, index, "open the parent of", errno, error);
-        if ((cgroup_unified_enable(fd, wanted, reasons) & wanted) == wanted)
-                return true;
-        return error_set(error, RUNTIME_ERROR_CGROUP_FAILED,
-                         "cannot hand controllers down to cgroup %s: %s", cgroup->path,
-                         reasons[CGROUP_MEMORY] ? reasons[CGROUP_MEMORY] : reasons[CGROUP_PIDS]);
+        return cgroup_is_legacy(cgroup, index) || wanted == 0 ||
+               faccessat(cgroup->leaf_fds[index], file, F_OK, 0) == 0 ||
+               cgroup_hand_down(cgroup, index, wanted, error);
 }
 
 static bool limit_basics(Cgroup *cgroup, const CgroupLimits *limits, GError **error)
@@ -232,7 +293,7 @@ bool cgroup_new(CgroupTree *tree, uid_t owner, uint64_t serial, const CgroupLimi
 
         if (!check_controllers(tree, owner, limits, error))
                 return false;
-        cgroup = cgroup_alloc(tree, owner, serial);
+        cgroup = cgroup_alloc(tree, owner, serial, limits && limits->is_sandbox);
         if (!fill_cgroup(cgroup, limits, error)) {
                 (void) cgroup_remove(cgroup, NULL); /* only where we made it: there it has an fd */
                 return false;

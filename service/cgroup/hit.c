@@ -17,51 +17,50 @@ static uint64_t read_key(int dirfd, const char *path, const char *key)
                                                                    : cgroup_keyed_value(text, key);
 }
 
-/* -- of an owner's directory -- */
+/* -- of the levels above the leaf: its owner's, and that of its owner's sandboxes -- */
 
-typedef struct OwnerEvents {
+typedef struct LevelEvents {
         int fd;
         uint64_t count;
-} OwnerEvents;
+} LevelEvents;
 
-static void owner_events_free(void *data)
+static void level_events_free(void *data)
 {
-        OwnerEvents *events = data;
+        LevelEvents *events = data;
 
         fd_close(events->fd);
         g_free(events);
 }
 
-GHashTable *cgroup_owner_events_new(void)
+GHashTable *cgroup_level_events_new(void)
 {
-        return g_hash_table_new_full(NULL, NULL, NULL, owner_events_free);
+        return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, level_events_free);
 }
 
 /* A NULL value: it cannot be watched. */
-static OwnerEvents *watch_owner(const Cgroup *cgroup, int directory)
+static LevelEvents *watch_level(const Cgroup *cgroup, int directory)
 {
         autofd int count = -1;
         int event = -1;
 
         if (directory < 0 || !cgroup_legacy.watch_oom(directory, &count, &event, NULL))
                 return NULL;
-        OwnerEvents *events = g_new0(OwnerEvents, 1);
+        LevelEvents *events = g_new0(LevelEvents, 1);
         events->fd = event;
-        g_hash_table_insert(cgroup->tree->told, GUINT_TO_POINTER(cgroup->owner), events);
+        g_hash_table_insert(cgroup->tree->told, g_strdup(cgroup->level), events);
         return events;
 }
 
-static uint64_t read_owner_events(const Cgroup *cgroup, int parent)
+/* The lowest level hears of the limits of those above it as well. */
+static uint64_t read_level_events(const Cgroup *cgroup, int parent)
 {
-        OwnerEvents *events =
-                g_hash_table_lookup(cgroup->tree->told, GUINT_TO_POINTER(cgroup->owner));
-        char name[16];
+        LevelEvents *events = g_hash_table_lookup(cgroup->tree->told, cgroup->level);
         uint64_t more;
 
         if (!events) {
-                snprintf(name, sizeof name, "%u", (unsigned) cgroup->owner);
-                autofd int directory = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-                events = watch_owner(cgroup, directory);
+                autofd int directory =
+                        openat(parent, cgroup->level, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                events = watch_level(cgroup, directory);
         }
         if (!events)
                 return NOT_KNOWN;
@@ -71,15 +70,26 @@ static uint64_t read_owner_events(const Cgroup *cgroup, int parent)
 }
 
 /* memory.events.local: since Linux 5.2. */
-static uint64_t read_owner(const Cgroup *cgroup, int index)
+static uint64_t read_local(int parent, const char *level)
+{
+        g_autofree char *path = g_strconcat(level, "/memory.events.local", NULL);
+
+        return read_key(parent, path, "oom");
+}
+
+static uint64_t read_levels(const Cgroup *cgroup, int index)
 {
         int parent = cgroup->tree->hierarchies[index].parent_fd;
-        char path[64];
+        char owner[16];
 
         if (cgroup_is_legacy(cgroup, (unsigned) index))
-                return read_owner_events(cgroup, parent);
-        snprintf(path, sizeof path, "%u/memory.events.local", (unsigned) cgroup->owner);
-        return read_key(parent, path, "oom");
+                return read_level_events(cgroup, parent);
+        uint64_t count = read_local(parent, cgroup->level);
+        if (!cgroup->is_sandbox || count == NOT_KNOWN)
+                return count;
+        snprintf(owner, sizeof owner, "%u", (unsigned) cgroup->owner);
+        uint64_t above = read_local(parent, owner);
+        return above == NOT_KNOWN ? NOT_KNOWN : count + above;
 }
 
 /* -- of the leaf -- */
@@ -94,9 +104,11 @@ static int memory_index(const Cgroup *cgroup)
 
 static bool has_owner_limit(const Cgroup *cgroup)
 {
-        const CgroupLimits ceilings = cgroup_ceilings_of(cgroup->tree, cgroup->owner);
+        const CgroupLimits all = cgroup_ceilings_of(cgroup->tree, cgroup->owner, false),
+                           sandboxes = cgroup_ceilings_of(cgroup->tree, cgroup->owner, true);
 
-        return ceilings.memory_max != CGROUP_NO_LIMIT;
+        return all.memory_max != CGROUP_NO_LIMIT ||
+               (cgroup->is_sandbox && sandboxes.memory_max != CGROUP_NO_LIMIT);
 }
 
 void cgroup_begin_hits(Cgroup *cgroup, uint64_t oom_kills)
@@ -107,7 +119,7 @@ void cgroup_begin_hits(Cgroup *cgroup, uint64_t oom_kills)
         if (oom_kills > 0) /* whoever watched then has read the events */
                 cgroup->owner_hits = NOT_KNOWN;
         else if (index >= 0 && has_owner_limit(cgroup))
-                cgroup->owner_hits = read_owner(cgroup, index);
+                cgroup->owner_hits = read_levels(cgroup, index);
 }
 
 /* Of v1, an event of the owner's is one of the leaf's, too. */
@@ -120,7 +132,7 @@ static LimitHit memory_hit(const Cgroup *cgroup)
                 return LIMIT_HIT_MEMORY;
         uint64_t own = is_legacy ? cgroup->oom_events
                                  : read_key(cgroup->leaf_fds[index], "memory.events", "oom");
-        uint64_t owner = has_owner_limit(cgroup) ? read_owner(cgroup, index) : 0;
+        uint64_t owner = has_owner_limit(cgroup) ? read_levels(cgroup, index) : 0;
         if (owner == NOT_KNOWN || (own > 0 && !is_legacy))
                 return LIMIT_HIT_MEMORY;
         if (owner > cgroup->owner_hits)

@@ -18,5 +18,5 @@ void cgroup_begin_hits(Cgroup *cgroup, uint64_t oom_kills);
  * none. */
 LimitHit cgroup_limit_hit(const Cgroup *cgroup, uint64_t oom_kills);
 
-/* For the tree: what v1 has told of each owner. */
-GHashTable *cgroup_owner_events_new(void);
+/* For the tree: what v1 has told of each level. */
+GHashTable *cgroup_level_events_new(void);

@@ -47,11 +47,11 @@ struct CgroupTree {
         CgroupMode mode;
         CgroupHierarchy hierarchies[CGROUP_HIERARCHIES_MAX];
         unsigned n_hierarchies;
-        int serving[_CGROUP_CONTROLLER_MAX];   /* index of the hierarchy, or -1 */
-        char *missing[_CGROUP_CONTROLLER_MAX]; /* why it is -1 */
-        CgroupLimits ceilings;                 /* of an owner's directory */
+        int serving[_CGROUP_CONTROLLER_MAX];     /* index of the hierarchy, or -1 */
+        char *missing[_CGROUP_CONTROLLER_MAX];   /* why it is -1 */
+        CgroupLimits ceilings, sandbox_ceilings; /* of an owner's directory; of CGROUP_SANDBOXES */
         GHashTable *capped;  /* set of the owners whose directories have the ceilings */
-        GHashTable *told;    /* owner → OwnerEvents of hit.c */
+        GHashTable *told;    /* name of a level → LevelEvents of hit.c */
         int tracking;        /* the hierarchy in which every container has a leaf, or -1 */
         bool is_copy;        /* another process makes what is above the leaves */
         bool kills_at_birth; /* so the child enters its v2 leaf by itself, as it does those of v1 */
@@ -108,7 +108,7 @@ int cgroup_legacy_fill(int parent, int child);
 
 /* -- ceilings.c -- */
 
-CgroupLimits cgroup_ceilings_of(const CgroupTree *tree, uid_t owner);
+CgroupLimits cgroup_ceilings_of(const CgroupTree *tree, uid_t owner, bool of_sandboxes);
 /* Puts the ceilings on the directories of an owner, which exist, unless they have them already. */
 bool cgroup_cap_owner(CgroupTree *tree, uid_t owner, GError **error);
 

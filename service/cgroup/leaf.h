@@ -14,7 +14,9 @@ struct Cgroup {
         CgroupTree *tree; /* borrowed: it outlives its leaves */
         bool is_borrowed; /* somebody else made it, at `path`, see path/borrow.h */
         uid_t owner;
-        char name[sizeof "4294967295/18446744073709551615"];
+        bool is_sandbox;
+        char level[sizeof "4294967295/" CGROUP_SANDBOXES]; /* the directory that it lies in */
+        char name[sizeof "4294967295/" CGROUP_SANDBOXES "/18446744073709551615"];
         char *path;
         int leaf_fds[CGROUP_HIERARCHIES_MAX];
         int entry_fds[CGROUP_ENTRY_FDS_MAX]; /* of the v1 hierarchies, without gaps */
@@ -27,7 +29,7 @@ struct Cgroup {
 /* -- cgroup.c -- */
 
 /* A leaf of which nothing is there yet. */
-Cgroup *cgroup_alloc(CgroupTree *tree, uid_t owner, uint64_t serial);
+Cgroup *cgroup_alloc(CgroupTree *tree, uid_t owner, uint64_t serial, bool is_sandbox);
 
 /* Is the hierarchy of this index one of cgroup v1? */
 bool cgroup_is_legacy(const Cgroup *cgroup, unsigned index);
@@ -49,6 +51,9 @@ bool cgroup_require_hierarchy(const Cgroup *cgroup, GError **error);
 /* The hierarchies (bits) that a container needs a leaf in. Without `limits`: all that could limit.
  */
 unsigned cgroup_choose_hierarchies(const CgroupTree *tree, uid_t owner, const CgroupLimits *limits);
+
+/* In v2: hands controllers (bits) down to the leaf, through each level above it. */
+bool cgroup_hand_down(const Cgroup *cgroup, unsigned index, unsigned wanted, GError **error);
 
 /* Makes the directory of the leaf's owner in the hierarchy of this index, and what is above. */
 bool cgroup_make_owner(const Cgroup *cgroup, unsigned index, GError **error);

@@ -9,10 +9,10 @@
 
 #include "service/util/fd.h"
 
-static void collect_leaves(const CgroupHierarchy *h, const char *owner, GHashTable *leaves)
+static void collect_leaves(const CgroupHierarchy *h, const char *level, GHashTable *leaves)
 {
         autofd int fd =
-                openat(h->parent_fd, owner, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                openat(h->parent_fd, level, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         g_autoptr(GPtrArray) names = cgroup_list_directories(fd);
         uint64_t serial;
 
@@ -20,7 +20,7 @@ static void collect_leaves(const CgroupHierarchy *h, const char *owner, GHashTab
                 if (!cgroup_parse_number(names->pdata[i], UINT64_MAX, &serial))
                         continue;
                 autofd int leaf = openat(fd, names->pdata[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-                char *name = g_strconcat(owner, "/", (char *) names->pdata[i], NULL);
+                char *name = g_strconcat(level, "/", (char *) names->pdata[i], NULL);
                 bool populated = (leaf >= 0 && h->backend->is_populated(leaf)) ||
                                  g_hash_table_lookup(leaves, name);
                 g_hash_table_replace(leaves, name, GINT_TO_POINTER(populated));
@@ -35,12 +35,16 @@ void cgroup_tree_foreach_leaf(CgroupTree *tree, CgroupLeafFunc function, void *d
 
         for (unsigned i = 0; i < tree->n_hierarchies; i++) {
                 g_autoptr(GPtrArray) owners = cgroup_list_owners(&tree->hierarchies[i]);
-                for (unsigned k = 0; k < owners->len; k++)
+                for (unsigned k = 0; k < owners->len; k++) {
+                        g_autofree char *sandboxes =
+                                g_strconcat(owners->pdata[k], "/" CGROUP_SANDBOXES, NULL);
                         collect_leaves(&tree->hierarchies[i], owners->pdata[k], leaves);
+                        collect_leaves(&tree->hierarchies[i], sandboxes, leaves);
+                }
         }
         g_hash_table_iter_init(&iterator, leaves);
         while (g_hash_table_iter_next(&iterator, &name, &populated)) {
-                const char *serial = strchr(name, '/') + 1;
+                const char *serial = strrchr(name, '/') + 1;
                 function((uid_t) g_ascii_strtoull(name, NULL, 10),
                          g_ascii_strtoull(serial, NULL, 10), populated != NULL, data);
         }
@@ -63,8 +67,12 @@ void cgroup_tree_sweep(CgroupTree *tree)
         for (unsigned i = 0; i < tree->n_hierarchies; i++) {
                 CgroupHierarchy *h = &tree->hierarchies[i];
                 g_autoptr(GPtrArray) owners = cgroup_list_owners(h);
-                for (unsigned k = 0; k < owners->len; k++)
+                for (unsigned k = 0; k < owners->len; k++) {
+                        g_autofree char *sandboxes =
+                                g_strconcat(owners->pdata[k], "/" CGROUP_SANDBOXES, NULL);
+                        (void) unlinkat(h->parent_fd, sandboxes, AT_REMOVEDIR);
                         (void) unlinkat(h->parent_fd, owners->pdata[k], AT_REMOVEDIR);
+                }
                 cgroup_hierarchy_remove_parent(h);
         }
         if (tree->before)

@@ -369,9 +369,13 @@ CgroupTree *cgroup_tree_new(const char *parent)
         CgroupTree *tree = g_new0(CgroupTree, 1);
 
         tree->tracking = -1;
-        tree->ceilings = (CgroupLimits){CGROUP_NO_LIMIT, CGROUP_NO_LIMIT, CGROUP_NO_LIMIT};
+        tree->ceilings = tree->sandbox_ceilings = (CgroupLimits){
+                .memory_max = CGROUP_NO_LIMIT,
+                .memory_swap_max = CGROUP_NO_LIMIT,
+                .tasks_max = CGROUP_NO_LIMIT,
+        };
         tree->capped = g_hash_table_new(NULL, NULL);
-        tree->told = cgroup_owner_events_new();
+        tree->told = cgroup_level_events_new();
         for (unsigned i = 0; i < _CGROUP_CONTROLLER_MAX; i++)
                 tree->serving[i] = -1;
         g_autoptr(GPtrArray) mounts = mountinfo_read();

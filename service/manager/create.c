@@ -14,26 +14,29 @@ static char *next_id(Manager *manager, Owner *owner)
         }
 }
 
-static CgroupLimits limits_of(const Resources *resources)
+static CgroupLimits limits_of(const Order *order)
 {
+        const Resources *resources = &order->resources;
         bool has_swap_max = resources->memory_max != UINT64_MAX || resources->has_memory_swap_max;
 
         return (CgroupLimits){
                 .memory_max = resources->memory_max,
                 .memory_swap_max = has_swap_max ? resources->memory_swap_max : CGROUP_NO_LIMIT,
                 .tasks_max = resources->tasks_max,
+                .is_sandbox = order->is_sandbox,
                 .more = resources,
         };
 }
 
-/* A prepared sandbox may use more already than the order allows. v1 then refuses to set the limit,
- * and v2 kills the sandbox: in both cases the run makes a sandbox of its own, and reports why that
- * fails. */
+/* What waits in the pool lies among its owner's other containers, not where the action `sandbox`
+ * has its bounds. A prepared sandbox may use more already than the order allows. v1 then refuses to
+ * set the limit, and v2 kills the sandbox: in both cases the run makes a sandbox of its own, and
+ * reports why that fails. */
 static bool take_prepared(Manager *manager, const Order *order, Prepared *ret)
 {
-        const CgroupLimits limits = limits_of(&order->resources);
+        const CgroupLimits limits = limits_of(order);
 
-        if (!launch_fits_prepared(order) ||
+        if (order->is_sandbox || !launch_fits_prepared(order) ||
             !pool_take(manager->pool, order->owner, order->tree.root.gid, ret))
                 return false;
         if (cgroup_limit(ret->cgroup, &limits, NULL) && sandbox_is_sound(ret->sandbox))
@@ -47,7 +50,7 @@ static bool make_leaf(Slot *slot, Prepared *made, GError **error)
         Manager *manager = slot->manager;
         const ContainerInfo *info = container_info(slot->container);
         const Order *order = container_order(slot->container);
-        const CgroupLimits limits = limits_of(&order->resources);
+        const CgroupLimits limits = limits_of(order);
 
         if (!id_map_new(manager->ranges, order->tree.user_namespace, order->owner,
                         order->tree.root.gid, &made->map, error))

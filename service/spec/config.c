@@ -1,6 +1,7 @@
 #include "service/spec/config.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "service/spec/error.h"
 #include "service/spec/limits.h"
@@ -13,6 +14,15 @@
 #define ID_RANGE_START 0x70000000u
 #define ID_RANGE_COUNT 0x0ffe0000u
 
+#define SANDBOX_MEMORY_PERCENT 25u
+
+static uint64_t part_of_memory(uint64_t percent)
+{
+        const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+
+        return (uint64_t) pages / 100 * percent * (uint64_t) page;
+}
+
 void config_init(Config *config)
 {
         *config = (Config){
@@ -24,6 +34,8 @@ void config_init(Config *config)
                 .prepared_sandboxes = PREPARED_SANDBOXES,
                 .user_memory_max = UINT64_MAX,
                 .user_tasks_max = USER_TASKS_MAX_DEFAULT,
+                .sandbox_memory_max = part_of_memory(SANDBOX_MEMORY_PERCENT),
+                .sandbox_tasks_max = SANDBOX_TASKS_MAX_DEFAULT,
                 .id_range_start = ID_RANGE_START,
                 .id_range_count = ID_RANGE_COUNT,
         };
@@ -42,6 +54,25 @@ static bool set_user_memory_max(Config *config, const char *text, GError **error
         return true;
 }
 
+/* "25%" of the machine's memory, or as UserMemoryMax. */
+static bool set_sandbox_memory_max(Config *config, const char *text, GError **error)
+{
+        g_autofree char *number =
+                g_str_has_suffix(text, "%") ? g_strndup(text, strlen(text) - 1) : NULL;
+        guint64 percent;
+        uint64_t value;
+
+        if (number && g_ascii_string_to_unsigned(number, 10, 1, 100, &percent, NULL))
+                value = part_of_memory(percent);
+        else if (number || !size_parse(text, &value) || value == 0)
+                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
+                                 "SandboxMemoryMax=%s is not a number of bytes, such as 4G, nor a "
+                                 "part of the memory, such as 25%%, nor 'infinity'",
+                                 text);
+        config->sandbox_memory_max = value;
+        return true;
+}
+
 static bool set_value(Config *config, const char *key, const char *text, GError **error)
 {
         const struct {
@@ -56,6 +87,7 @@ static bool set_value(Config *config, const char *key, const char *text, GError 
                 {"StoppedPerUserMax", &config->stopped_per_user_max, NULL, 0, 100000},
                 {"TasksMax", NULL, &config->tasks_max, 1, 4194304},
                 {"UserTasksMax", NULL, &config->user_tasks_max, 1, 4194304},
+                {"SandboxTasksMax", NULL, &config->sandbox_tasks_max, 1, 4194304},
                 {"PreparedSandboxes", &config->prepared_sandboxes, NULL, 0, 64},
                 {"IdRangeStart", &config->id_range_start, NULL, ID_RANGE_SIZE,
                  0xffff0000u - ID_RANGE_SIZE},
@@ -65,6 +97,8 @@ static bool set_value(Config *config, const char *key, const char *text, GError 
 
         if (strcmp(key, "UserMemoryMax") == 0)
                 return set_user_memory_max(config, text, error);
+        if (strcmp(key, "SandboxMemoryMax") == 0)
+                return set_sandbox_memory_max(config, text, error);
         for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
                 guint64 value;
                 if (strcmp(keys[i].key, key) != 0)

@@ -18,7 +18,9 @@ typedef struct Config {
         uint32_t prepared_sandboxes;      /* PreparedSandboxes: kept ready at most; 0 none */
         uint64_t user_memory_max; /* UserMemoryMax: all containers of one user; UINT64_MAX none */
         uint64_t user_tasks_max;  /* UserTasksMax; root is exempt from both */
-        uint32_t id_range_start;  /* IdRangeStart, IdRangeCount: host ids for the containers */
+        uint64_t sandbox_memory_max; /* SandboxMemoryMax: those of one user that need no password */
+        uint64_t sandbox_tasks_max;  /* SandboxTasksMax */
+        uint32_t id_range_start;     /* IdRangeStart, IdRangeCount: host ids for the containers */
         uint32_t id_range_count;
 } Config;
 

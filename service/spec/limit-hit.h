@@ -6,7 +6,7 @@
 typedef enum LimitHit {
         LIMIT_HIT_NONE, /* "" */
         LIMIT_HIT_MEMORY,
-        LIMIT_HIT_MEMORY_OWNER, /* that of all of its owner's containers together */
+        LIMIT_HIT_MEMORY_OWNER, /* that of all of its owner's containers, or sandboxes, together */
         LIMIT_HIT_MEMORY_HOST,  /* no limit of ours: the machine's memory, or of a slice above */
         LIMIT_HIT_TASKS,
         LIMIT_HIT_CPU_TIME,

@@ -66,6 +66,9 @@
 #define MESSAGE_QUEUE_BYTES_MAX 819200u            /* POSIX message queues */
 #define LOCKED_BYTES_MAX        (8u * 1024 * 1024) /* of shared memory, and of one process */
 #define USER_TASKS_MAX_DEFAULT  16384u /* of all of a user: half of what pid_max is by default */
+/* Of all sandboxes of a user, which begin without a password: what one container may have. */
+#define SANDBOX_TASKS_MAX_DEFAULT 4096u
+#define SANDBOXES_CPU_WEIGHT      20u /* against the user's other containers, which have 100 */
 
 #define EXECS_MAX         64u  /* of one container, with those that have ended and are kept */
 #define EXECS_PER_UID_MAX 256u /* of all of a user's containers: each keeps a log */

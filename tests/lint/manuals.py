@@ -208,7 +208,7 @@ def check_configuration(tree):
         manual.update((key, body) for key in re.findall(r'\w+', heading.removeprefix('Li ')))
     yield from differ(SERVICE, set(manual), keys, 'key', 'service/spec/config.c')
     for key in keys & manual.keys() & defaults.keys():
-        if not re.search(rf'^Defaults?: .*\b{re.escape(defaults[key])}\b', manual[key], re.MULTILINE):
+        if not re.search(rf'^Defaults?: .*\b{re.escape(defaults[key])}(?!\w)', manual[key], re.MULTILINE):
             yield f'{SERVICE}: does not say that the default of {key} is {defaults[key]}'
         span = re.fullmatch(r'(\d+), (\d+)', ranges.get(key, ''))
         if span and f'{span.group(1)} to {span.group(2)}' not in manual[key]:

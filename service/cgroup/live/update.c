@@ -321,8 +321,6 @@ bool changes_hand_down(const Cgroup *cgroup, CgroupController controller, const 
                        GError **error)
 {
         const unsigned index = (unsigned) cgroup->tree->serving[controller];
-        g_auto(GStrv) reasons = g_new0(char *, _CGROUP_CONTROLLER_MAX + 1);
-        char name[16];
 
         if (faccessat(cgroup->leaf_fds[index], file, F_OK, 0) == 0)
                 return true;
@@ -330,15 +328,7 @@ bool changes_hand_down(const Cgroup *cgroup, CgroupController controller, const 
                 return error_set(error, RUNTIME_ERROR_NOT_SUPPORTED,
                                  "cgroup %s has no %s controller from those who made it",
                                  cgroup->path, cgroup_controller_name(controller));
-        snprintf(name, sizeof name, "%u", (unsigned) cgroup->owner);
-        autofd int fd = openat(cgroup->tree->hierarchies[index].parent_fd, name,
-                               O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return cgroup_fail(cgroup, index, "open the parent of", errno, error);
-        return cgroup_unified_enable(fd, 1u << controller, reasons) ||
-               error_set(error, RUNTIME_ERROR_CGROUP_FAILED,
-                         "cannot hand the %s controller down to cgroup %s: %s",
-                         cgroup_controller_name(controller), cgroup->path, reasons[controller]);
+        return cgroup_hand_down(cgroup, index, 1u << controller, error);
 }
 
 static bool change_processors(const Cgroup *cgroup, const Resources *resources, Changes *changes,

@@ -73,7 +73,7 @@ static bool watch_oom(Cgroup *cgroup, GError **error)
 bool cgroup_borrow(CgroupTree *tree, pid_t pid, const char *const *directories, Cgroup **ret,
                    GError **error)
 {
-        g_autoptr(Cgroup) cgroup = cgroup_alloc(tree, 0, 0);
+        g_autoptr(Cgroup) cgroup = cgroup_alloc(tree, 0, 0, false);
         char text[PROC_CGROUP_SIZE];
         ProcCgroup cgroups[PROC_CGROUPS_MAX];
         unsigned n = proc_list_cgroups(pid, text, cgroups);

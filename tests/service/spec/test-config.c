@@ -2,6 +2,7 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "service/rootfs/id-map.h"
 #include "service/spec/error.h"
@@ -58,6 +59,7 @@ static const struct {
         {"PreparedSandboxes", offsetof(Config, prepared_sandboxes), false, 0, 64},
         {"TasksMax", offsetof(Config, tasks_max), true, 1, 4194304},
         {"UserTasksMax", offsetof(Config, user_tasks_max), true, 1, 4194304},
+        {"SandboxTasksMax", offsetof(Config, sandbox_tasks_max), true, 1, 4194304},
         {"IdRangeStart", offsetof(Config, id_range_start), false, 65536, 0xfffe0000},
         {"IdRangeCount", offsetof(Config, id_range_count), false, 65536, 0xfffe0000},
 };
@@ -113,6 +115,32 @@ TEST(user_memory_max)
         assert_refused("[Service]\nUserMemoryMax=50%\n", "UserMemoryMax=50%");
         assert_refused("[Service]\nUserMemoryMax=\n", "UserMemoryMax=");
         assert_refused("[Service]\nUserMemoryMax=-1\n", "UserMemoryMax=-1");
+}
+
+/* Of all sandboxes of a user: a quarter of the machine's memory, if nothing is said. */
+TEST(sandbox_memory_max)
+{
+        const uint64_t memory =
+                (uint64_t) sysconf(_SC_PHYS_PAGES) * (uint64_t) sysconf(_SC_PAGESIZE);
+        Config config, defaults;
+
+        config_init(&defaults);
+        g_assert_cmpuint(defaults.sandbox_memory_max, <=, memory / 4);
+        g_assert_cmpuint(defaults.sandbox_memory_max, >, memory / 5);
+        assert_loaded(&config, "[Service]\nSandboxMemoryMax=25%\n");
+        g_assert_cmpuint(config.sandbox_memory_max, ==, defaults.sandbox_memory_max);
+        assert_loaded(&config, "[Service]\nSandboxMemoryMax=100%\n");
+        g_assert_cmpuint(config.sandbox_memory_max, <=, memory);
+        g_assert_cmpuint(config.sandbox_memory_max, >, memory / 5 * 4);
+        assert_loaded(&config, "[Service]\nSandboxMemoryMax=64M\n");
+        g_assert_cmpuint(config.sandbox_memory_max, ==, UINT64_C(64) << 20);
+        assert_loaded(&config, "[Service]\nSandboxMemoryMax=infinity\n");
+        g_assert_cmpuint(config.sandbox_memory_max, ==, UINT64_MAX);
+        assert_refused("[Service]\nSandboxMemoryMax=0\n", "SandboxMemoryMax=0");
+        assert_refused("[Service]\nSandboxMemoryMax=0%\n", "SandboxMemoryMax=0%");
+        assert_refused("[Service]\nSandboxMemoryMax=101%\n", "SandboxMemoryMax=101%");
+        assert_refused("[Service]\nSandboxMemoryMax=%\n", "SandboxMemoryMax=%");
+        assert_refused("[Service]\nSandboxMemoryMax=\n", "SandboxMemoryMax=");
 }
 
 /* A file that is there and cannot be read is an error: its limits must not vanish. */
