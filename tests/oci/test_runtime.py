@@ -1,12 +1,14 @@
 """The command line: states, exit codes as a subreaper sees them, errors, and what a killed create leaves."""
 
+import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
 
-from bundle import BundleCase
+from bundle import BundleCase, cgroups_of
 
 
 def exit_code(pid):
@@ -143,3 +145,74 @@ class Program(BundleCase):
         self.command('/bin/evil')
         self.oci('run', '-b', self.bundle, self.id, status=1)
         self.assert_nothing_left()
+
+
+class Others(BundleCase):
+    """What is not the container's own, though it has its name."""
+
+    def setUp(self):
+        super().setUp()
+        self.command('sleep', '1000')
+        self.pid = self.create()
+
+    def test_cgroup_of_another(self):
+        """A container that has ended has no say in who is in a cgroup of its name by now."""
+        self.oci('start', self.id)
+        self.oci('kill', self.id, 'KILL')
+        self.wait_until(lambda: self.status() == 'stopped')
+        directories = cgroups_of(self.id)
+        other = subprocess.Popen(['sleep', '1000'])
+        try:
+            for directory in directories:
+                with open(directory + '/cgroup.procs', 'w') as f:
+                    f.write(str(other.pid))
+            self.oci('kill', '--all', self.id, 'KILL')
+            self.oci('delete', '--force', self.id)
+            self.assertIsNone(other.poll())
+        finally:
+            other.kill()
+            other.wait()
+            for directory in directories:
+                os.rmdir(directory)
+
+    def test_directory_of_another(self):
+        """Who has waited for the lock of a container that is gone by then does nothing to the next one of its id."""
+        state = f'{self.root}/{self.id}'
+        lock = os.open(state, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        delete = subprocess.Popen(self.line('delete', '--force', self.id), stdin=subprocess.DEVNULL)
+        self.wait_until(lambda: state in [link(f'/proc/{delete.pid}/fd/{fd}') for fd in os.listdir(f'/proc/{delete.pid}/fd')])
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        shutil.rmtree(state)
+        os.mkdir(state)
+        with open(state + '/mark', 'w'):
+            pass
+        os.close(lock)
+        self.assertEqual(delete.wait(timeout=60), 0)
+        self.assertEqual(os.listdir(state), ['mark'])
+        shutil.rmtree(state)
+        for directory in cgroups_of(self.id):
+            os.rmdir(directory)
+
+    def test_mask_of_hooks(self):
+        """A hook makes its files with the mask of who called the runtime, not with the one that set-up needs."""
+        self.oci('delete', '--force', self.id)
+        script = f'umask >> {self.directory}/masks; cat > /dev/null'
+        hook = [{'path': '/bin/sh', 'args': ['sh', '-c', script]}]
+        self.configure(lambda config: config.update(hooks={'createRuntime': hook, 'createContainer': hook, 'poststart': hook}))
+        before = os.umask(0o027)
+        try:
+            self.create()
+            self.oci('start', self.id)
+        finally:
+            os.umask(before)
+        with open(self.directory + '/masks') as f:
+            self.assertEqual(f.read(), '0027\n' * 3)
+
+
+def link(path):
+    try:
+        return os.readlink(path)
+    except FileNotFoundError:
+        return None
