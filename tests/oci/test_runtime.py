@@ -147,6 +147,25 @@ class Program(BundleCase):
         self.assert_nothing_left()
 
 
+class Events(BundleCase):
+    def test_oom(self):
+        """A line for a kill for want of memory, before events ends with the container."""
+        def limit(config):
+            config['linux'].setdefault('resources', {})['memory'] = {'limit': 16 << 20}
+        self.configure(limit)
+        self.command('sh', '-c', 'read x < /tmp/go; x=a; while true; do x=$x$x; done')
+        os.mkfifo(self.bundle + '/rootfs/tmp/go')
+        self.create()
+        self.oci('start', self.id)
+        events = subprocess.Popen(self.line('events', '--interval', '600s', self.id), stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, text=True)
+        self.assertEqual(json.loads(events.stdout.readline())['type'], 'stats')  # it looks from then on
+        with open(self.bundle + '/rootfs/tmp/go', 'w') as f:
+            f.write('\n')
+        rest = [json.loads(line) for line in events.communicate(timeout=100)[0].splitlines()]
+        self.assertIn({'type': 'oom', 'id': self.id}, rest)
+
+
 class Others(BundleCase):
     """What is not the container's own, though it has its name."""
 

@@ -4,11 +4,13 @@
 
 #include "cli/lib/json.h"
 #include "cli/oci/cgroup/limits.h"
+#include "cli/oci/cgroup/oom.h"
 #include "cli/oci/state/container.h"
 #include "cli/oci/verbs/verbs.h"
 #include "service/cgroup/path/path.h"
 #include "service/spec/error.h"
 
+/* Without a cgroup: that it was short of memory. */
 static void tell(const OciCall *call, const PathCgroup *cgroup)
 {
         Json json;
@@ -16,11 +18,13 @@ static void tell(const OciCall *call, const PathCgroup *cgroup)
         json_init(&json, false);
         json_open(&json, '{');
         json_key(&json, "type");
-        json_string(&json, "stats");
+        json_string(&json, cgroup ? "stats" : "oom");
         json_key(&json, "id");
         json_string(&json, call->id);
-        json_key(&json, "data");
-        oci_stats_write(cgroup, &json);
+        if (cgroup) {
+                json_key(&json, "data");
+                oci_stats_write(cgroup, &json);
+        }
         json_close(&json, '}');
         g_autofree char *text = json_finish(&json);
         fputs(text, stdout);
@@ -41,6 +45,29 @@ static bool parse_interval(const char *text, int *ret_msec, GError **error)
         return true;
 }
 
+/* Until the container ends, and what came before that is told. */
+static void tell_on(const OciCall *call, const PathCgroup *cgroup, int pidfd, int msec)
+{
+        gint64 next = g_get_monotonic_time();
+        OciOom oom;
+
+        oci_oom_open(cgroup, &oom);
+        struct pollfd fds[] = {{.fd = pidfd, .events = POLLIN},
+                               {.fd = oom.fd, .events = oom.events}};
+        while (!fds[0].revents) {
+                if (g_get_monotonic_time() >= next) {
+                        tell(call, cgroup);
+                        next += (gint64) msec * G_TIME_SPAN_MILLISECOND;
+                }
+                gint64 left = MAX(next - g_get_monotonic_time(), 0) / G_TIME_SPAN_MILLISECOND;
+                (void) poll(fds, G_N_ELEMENTS(fds), (int) left + 1);
+                /* v2 may say it later than that the container has ended */
+                if ((fds[0].revents || fds[1].revents) && oci_oom_has_come(&oom))
+                        tell(call, NULL);
+        }
+        oci_oom_close(&oom);
+}
+
 bool oci_verb_events(const OciCall *call, int *ret_status, GError **error)
 {
         g_autoptr(OciContainer) container = NULL;
@@ -54,9 +81,9 @@ bool oci_verb_events(const OciCall *call, int *ret_status, GError **error)
                 return false;
         if (container->status == OCI_STOPPED)
                 return error_set(error, RUNTIME_ERROR_INVALID_STATE, "container not running");
-        struct pollfd end = {.fd = container->pidfd, .events = POLLIN};
-        do
+        if (call->options->stats)
                 tell(call, cgroup);
-        while (!call->options->stats && poll(&end, 1, msec) == 0);
+        else
+                tell_on(call, cgroup, container->pidfd, msec);
         return true;
 }
