@@ -47,7 +47,7 @@ typedef struct Stock {
 /* What covers files and directories before the pivot, while our /dev cannot be cloned from here.
  * Not the host's /dev/null: by a lock or a watch on what covers /proc/kcore a container would then
  * see who opens /dev/null on the host. */
-static int make_covers(void)
+int root_make_covers(void)
 {
         const NewMount room = {
                 "tmpfs", {{"size", "4096"}, {"mode", "0555"}}, SEALED & ~MOUNT_ATTR_RDONLY};
@@ -259,7 +259,7 @@ void root_make_early(const SandboxBase *base, int early[EARLY_MOUNTS_MAX])
 void root_cover_early(const SandboxBase *base, const int *early)
 {
         if (base->n_steps > 0) {
-                int covers = make_covers();
+                int covers = root_make_covers();
                 if (covers < 0)
                         report_failure(base, STAGE_MASK);
                 walk(base, &(Stock){.early = early, .covers = covers}, base->steps, base->n_steps);
@@ -273,7 +273,7 @@ void root_cover_early(const SandboxBase *base, const int *early)
  * path leads. */
 static int attach_covers(const SandboxBase *base)
 {
-        int covers = make_covers();
+        int covers = root_make_covers();
 
         if (covers < 0 ||
             syscall(SYS_move_mount, covers, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)

@@ -17,6 +17,8 @@ static inline void root_close(int fd)
 
 /* A new file system as a detached mount, or -1. */
 int root_new_mount(const NewMount *what);
+/* One with an empty `file` and an empty `directory`, to cover others; -1 on failure. */
+int root_make_covers(void);
 
 /* Each ends the process with a report if a step fails. `early`: the detached mounts, by their place
  * in the base; `fds`: as they came with SANDBOX_GO. */

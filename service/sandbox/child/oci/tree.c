@@ -225,19 +225,6 @@ static int attach_at(const char *path, int mount)
         return (int) syscall(SYS_move_mount, mount, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH);
 }
 
-static int make_covers(void)
-{
-        const NewMount room = {
-                "tmpfs", {{"size", "4096"}, {"mode", "0555"}}, SEALED & ~MOUNT_ATTR_RDONLY};
-        int covers = root_new_mount(&room), file;
-
-        if (covers < 0 || syscall(SYS_mkdirat, covers, "directory", 0555) < 0 ||
-            (file = (int) syscall(SYS_openat, covers, "file", O_CREAT | O_CLOEXEC, 0444)) < 0)
-                return -1;
-        root_close(file);
-        return covers;
-}
-
 /* The root stands where the bundle has it until the pivot, for hooks look there; where the
  * container's users have no way to that place, on "/". Below it, out of everybody's sight, lies
  * what covers paths: only what is attached can be cloned. */
@@ -245,7 +232,7 @@ void oci_tree_attach(const SandboxBase *base, const OciPlan *plan, OciTree *tree
 {
         const char *place = plan->root_path;
 
-        *tree = (OciTree){.covers = make_covers(), .root = plan->root};
+        *tree = (OciTree){.covers = root_make_covers(), .root = plan->root};
         if (tree->covers < 0)
                 report_failure(base, STAGE_ATTACH_ROOT);
         if (attach_at(place, tree->covers) < 0 &&
