@@ -194,14 +194,14 @@ bool cgroup_kill(Cgroup *cgroup, GError **error)
         return false;
 }
 
-bool cgroup_signal(Cgroup *cgroup, int signal, GError **error)
+bool cgroup_signal(Cgroup *cgroup, int signal, pid_t spared, GError **error)
 {
         int index = cgroup_tracking_leaf(cgroup);
 
         if (!cgroup_require_hierarchy(cgroup, error))
                 return false;
         if (index >= 0)
-                (void) cgroup_signal_all(cgroup->leaf_fds[index], signal);
+                (void) cgroup_signal_others(cgroup->leaf_fds[index], signal, spared);
         return true;
 }
 

@@ -110,8 +110,8 @@ uint64_t cgroup_oom_kills(Cgroup *cgroup); /* 0: none so far; v2 may count one t
  * kill, thaw (or a bounded loop over cgroup.procs until it is empty). An empty leaf is fine. When
  * this returns the processes are still dying. Without any hierarchy: NotSupported. */
 bool cgroup_kill(Cgroup *cgroup, GError **error);
-/* Any other signal to every process in the leaf. */
-bool cgroup_signal(Cgroup *cgroup, int signal, GError **error);
+/* Any other signal to every process in the leaf, but for `spared` (0: nobody). */
+bool cgroup_signal(Cgroup *cgroup, int signal, pid_t spared, GError **error);
 bool cgroup_is_populated(Cgroup *cgroup);
 
 /* Removes the leaf, unless it is somebody else's, in each hierarchy, and before it the sub-cgroups

@@ -83,6 +83,7 @@ uint64_t cgroup_keyed_value(const char *text, const char *key);
 
 /* Signals each process of a cgroup and of those below it. Returns how many there were. */
 unsigned cgroup_signal_all(int dirfd, int signal);
+unsigned cgroup_signal_others(int dirfd, int signal, pid_t spared);
 bool cgroup_has_processes(int dirfd);
 void cgroup_list_below(int dirfd, unsigned depth, size_t max, GArray *pids);
 #define CGROUP_DEPTH_MAX 16u /* levels of sub-cgroups below a leaf */
@@ -90,7 +91,6 @@ void cgroup_list_below(int dirfd, unsigned depth, size_t max, GArray *pids);
 /* Ends all processes: freeze, kill, and in any case thaw. `freeze` says whether all of them stand
  * still; if they do not, the round is repeated, within bounds, until none is left. */
 bool cgroup_kill_listed(int leaf, bool (*freeze)(int leaf), void (*thaw)(int leaf), GError **error);
-
 /* Removes the sub-cgroups, depth-first, bounded. 0 or -errno. */
 int cgroup_remove_children(int dirfd);
 

@@ -173,7 +173,12 @@ static GHashTable *read_processes(int dirfd)
         return pids;
 }
 
-static void signal_batch(int dirfd, const gpointer *pids, unsigned n, int signal)
+typedef struct Call {
+        int signal;
+        pid_t spared; /* 0: nobody */
+} Call;
+
+static void signal_batch(int dirfd, const gpointer *pids, unsigned n, const Call *call)
 {
         int fds[BATCH];
 
@@ -181,41 +186,50 @@ static void signal_batch(int dirfd, const gpointer *pids, unsigned n, int signal
                 fds[i] = (int) syscall(SYS_pidfd_open, GPOINTER_TO_INT(pids[i]), 0);
         g_autoptr(GHashTable) again = read_processes(dirfd);
         for (unsigned i = 0; i < n; i++) {
-                if (fds[i] >= 0 && g_hash_table_contains(again, pids[i]))
-                        (void) syscall(SYS_pidfd_send_signal, fds[i], signal, NULL, 0);
+                if (fds[i] >= 0 && g_hash_table_contains(again, pids[i]) &&
+                    GPOINTER_TO_INT(pids[i]) != call->spared)
+                        (void) syscall(SYS_pidfd_send_signal, fds[i], call->signal, NULL, 0);
                 fd_close(fds[i]);
         }
 }
 
-static unsigned signal_directory(int dirfd, int signal)
+static unsigned signal_directory(int dirfd, const Call *call)
 {
         g_autoptr(GHashTable) found = read_processes(dirfd);
         unsigned n = 0;
         g_autofree gpointer *pids = g_hash_table_get_keys_as_array(found, &n);
 
         for (unsigned i = 0; i < n; i += BATCH)
-                signal_batch(dirfd, pids + i, MIN(BATCH, n - i), signal);
+                signal_batch(dirfd, pids + i, MIN(BATCH, n - i), call);
         return n;
 }
 
 /* Visits a cgroup and those below it, parents first. Returns the sum of what `visit` returns. */
-static unsigned walk(int dirfd, unsigned depth, unsigned (*visit)(int dirfd, int value), int value)
+static unsigned walk(int dirfd, unsigned depth, unsigned (*visit)(int dirfd, const Call *call),
+                     const Call *call)
 {
-        unsigned sum = visit(dirfd, value);
+        unsigned sum = visit(dirfd, call);
         g_autoptr(GPtrArray) names = cgroup_list_directories(dirfd);
 
         for (unsigned i = 0; depth > 0 && i < names->len; i++) {
                 autofd int child = openat(dirfd, names->pdata[i],
                                           O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
                 if (child >= 0)
-                        sum += walk(child, depth - 1, visit, value);
+                        sum += walk(child, depth - 1, visit, call);
         }
         return sum;
 }
 
 unsigned cgroup_signal_all(int dirfd, int signal)
 {
-        return walk(dirfd, CGROUP_DEPTH_MAX, signal_directory, signal);
+        return cgroup_signal_others(dirfd, signal, 0);
+}
+
+unsigned cgroup_signal_others(int dirfd, int signal, pid_t spared)
+{
+        const Call call = {signal, spared};
+
+        return walk(dirfd, CGROUP_DEPTH_MAX, signal_directory, &call);
 }
 
 void cgroup_list_below(int dirfd, unsigned depth, size_t max, GArray *pids)
@@ -237,7 +251,7 @@ void cgroup_list_below(int dirfd, unsigned depth, size_t max, GArray *pids)
         }
 }
 
-static unsigned count_directory(int dirfd, int value)
+static unsigned count_directory(int dirfd, const Call *unused)
 {
         char byte;
         autofd int fd = openat(dirfd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
@@ -247,7 +261,7 @@ static unsigned count_directory(int dirfd, int value)
 
 bool cgroup_has_processes(int dirfd)
 {
-        return walk(dirfd, CGROUP_DEPTH_MAX, count_directory, 0) > 0;
+        return walk(dirfd, CGROUP_DEPTH_MAX, count_directory, NULL) > 0;
 }
 
 bool cgroup_kill_listed(int leaf, bool (*freeze)(int leaf), void (*thaw)(int leaf), GError **error)

@@ -54,7 +54,8 @@ static bool send_signal(Container *container, bool whole, int signal, GError **e
 {
         if (whole && container->cgroup) {
                 if (signal != SIGKILL)
-                        return cgroup_signal(container->cgroup, signal, error);
+                        return cgroup_signal(container->cgroup, signal,
+                                             process_init(container->process), error);
                 if (cgroup_kill(container->cgroup, NULL))
                         return true;
                 /* no leaf could be killed: the end of PID 1 ends all other processes */

@@ -148,13 +148,27 @@ bool process_is_executing(const Process *process)
         return process->executing;
 }
 
-bool process_has_executed(const Process *process)
+static bool read_name(const Process *process, char name[static 32])
 {
-        char path[32], name[32];
+        char path[32];
 
         snprintf(path, sizeof path, "/proc/%d/comm", (int) process->pid);
-        return fd_read_file_at(AT_FDCWD, path, name, sizeof name) > 0 &&
-               strcmp(name, SANDBOX_COMM "\n") != 0;
+        return fd_read_file_at(AT_FDCWD, path, name, 32) > 0;
+}
+
+bool process_has_executed(const Process *process)
+{
+        char name[32];
+
+        return read_name(process, name) && strcmp(name, SANDBOX_COMM "\n") != 0;
+}
+
+pid_t process_init(const Process *process)
+{
+        char name[32];
+
+        return read_name(process, name) && strcmp(name, SANDBOX_INIT_COMM "\n") == 0 ? process->pid
+                                                                                     : 0;
 }
 
 /* -- the end -- */

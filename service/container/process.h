@@ -53,6 +53,11 @@ bool process_is_executing(const Process *process); /* nothing but exec is or was
 /* Told by its name, which a zombie keeps until it is reaped. */
 bool process_has_executed(const Process *process);
 
+/* The number of a PID 1 of the service's, which hands on to the command what it is sent; 0: it is
+ * the command. By its name too: a command that has taken that one is spared what else it may
+ * ignore. */
+pid_t process_init(const Process *process);
+
 /* Calls `overdue` after this time, and forgets any time set before. UINT64_MAX: never. */
 void process_set_time(Process *process, uint64_t usec);
 

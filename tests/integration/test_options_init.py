@@ -61,6 +61,19 @@ class Init(Case):
         container.kill(signal.SIGRTMIN + 3)
         self.assertEqual(container.wait(), ('exit-code', 128 + signal.SIGRTMIN + 3))
 
+    def test_all(self):
+        """A signal to all processes reaches the command once, and what it has started, too."""
+        container = self.init('(trap "echo child" USR1; echo on; while :; do usleep 20000; done) & '
+                              'trap "echo command" USR1; echo on; while :; do usleep 20000; done')
+        self.eventually(lambda: container.log() == b'on\non\n', timeout=20)
+        for count in range(1, 6):
+            container.kill(signal.SIGUSR1, whom='all')
+            self.eventually(lambda: container.log().count(b'child') == count, timeout=20)
+            self.eventually(lambda: container.log().count(b'command') == count, timeout=20)
+        container.kill(signal.SIGUSR2)  # ends it after what it has still to say
+        container.wait()
+        self.assertEqual(container.log().count(b'command'), 5)
+
     def test_timeout(self):
         """`timeout 1 naivec run --init R sleep 60` ends at once."""
         begin = time.monotonic()

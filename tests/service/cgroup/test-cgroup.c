@@ -504,7 +504,7 @@ TEST(kill)
         Cgroup *cgroup = make(1, &unlimited);
         pid_t pid = spawn_tree(cgroup);
 
-        cgroup_signal(cgroup, SIGTERM, &error);
+        cgroup_signal(cgroup, SIGTERM, 0, &error);
         g_assert_no_error(error);
         g_usleep(100000);
         g_assert_cmpint(waitpid(pid, NULL, WNOHANG), ==, 0);
@@ -529,7 +529,7 @@ TEST(signal)
                 sleep_forever();
         for (int i = 0; i < 3; i++)
                 pids[i] = spawn(cgroup, sleep_forever);
-        cgroup_signal(cgroup, SIGTERM, &error);
+        cgroup_signal(cgroup, SIGTERM, 0, &error);
         g_assert_no_error(error);
         for (int i = 0; i < 3; i++)
                 g_assert_cmpint(WTERMSIG(wait_for(pids[i])), ==, SIGTERM);
@@ -607,7 +607,7 @@ TEST(nested_process)
         g_assert_cmpint(fd_write_file_at(h->parent_fd, procs, text), ==, 0);
         g_assert_true(cgroup_is_populated(cgroup));
         g_assert_false(cgroup_remove(cgroup, NULL));
-        g_assert_true(cgroup_signal(cgroup, SIGTERM, NULL));
+        g_assert_true(cgroup_signal(cgroup, SIGTERM, 0, NULL));
         g_assert_cmpint(WTERMSIG(wait_for(pid)), ==, SIGTERM);
         finish(cgroup);
 }

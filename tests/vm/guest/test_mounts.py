@@ -66,7 +66,7 @@ class Volatile(Case):
         for namespace in ('auto', 'self', 'host'):
             said = naivec('run', '--volatile', f'--userns={namespace}', self.TREE, '/bin/sh', '-c',
                           'echo new > /etc/new; mkdir -p /opt/d; mv /etc/new /opt/d/moved; rm -r /bin/sh; cat /opt/d/moved')
-            self.assertEqual(said, 'new\n', namespace)
+            self.assertEqual(said, 'new', namespace)
         self.assertEqual((mounts(), output('find', self.TREE, '-printf', '%p %s %m %U %T@\\n')), before)
 
     def test_hidden(self):
