@@ -115,6 +115,17 @@ static bool method_kill(Server *server, Container *container, sd_bus_message *me
                answer(message);
 }
 
+/* A sandbox needs no password, for one because it goes with its caller. */
+static bool may_outlive_caller(const Container *container, GError **error)
+{
+        const ContainerInfo *info = container_info(container);
+
+        return !info->is_sandbox || !info->watcher ||
+               error_set(error, RUNTIME_ERROR_ACCESS_DENIED,
+                         "container '%s' was begun as a sandbox: it ends with its caller",
+                         info->id);
+}
+
 static bool method_update(Server *server, Container *container, sd_bus_message *message,
                           GError **error)
 {
@@ -123,6 +134,7 @@ static bool method_update(Server *server, Container *container, sd_bus_message *
         bool unwatches;
 
         if (!spec_decode_update(message, &resources, &unwatches, error) ||
+            (unwatches && !may_outlive_caller(container, error)) ||
             (unwatches && !waiting_may_unwatch(server->waiting, watcher, message, error)) ||
             !manager_update(server->manager, container, &resources, error))
                 return false;

@@ -1,5 +1,6 @@
 #include "dbus/server.h"
 
+#include "service/manager/sandboxes.h"
 #include "service/spec/limits.h"
 
 static void charge(uid_t uid, uint64_t usec, void *data)
@@ -9,12 +10,33 @@ static void charge(uid_t uid, uint64_t usec, void *data)
         intake_charge(server->intake, uid, usec);
 }
 
+/* -- sandboxes end with their owner's last session -- */
+
+static void on_session_found(uid_t uid, void *data)
+{
+        const Server *server = data;
+
+        manager_note_session(server->manager, uid);
+}
+
+static void on_sessions_ended(uid_t uid, void *data)
+{
+        const Server *server = data;
+
+        g_message("user %u has no session any more: its sandboxes end", uid);
+        manager_kill_sandboxes(server->manager, uid);
+}
+
+static const SessionsEvents sessions_events = {on_session_found, on_sessions_ended};
+
 Server *server_new(const ServerOptions *options)
 {
         Server *server = g_new0(Server, 1);
 
         server->options = *options;
         server->watches = peer_watches_new(options->bus);
+        if (!options->peer)
+                server->sessions = sessions_new(options->bus, &sessions_events, server);
         server->fd_replies = fd_replies_new(options->bus);
         server->callers =
                 callers_new(options->bus, server->watches, options->peer, options->cgroups);
@@ -39,6 +61,7 @@ Server *server_new(const ServerOptions *options)
                 .bus = options->bus,
                 .callers = server->callers,
                 .watches = options->peer ? NULL : server->watches,
+                .sessions = server->sessions,
                 .activity = options->activity,
         });
         server->signals =
@@ -50,7 +73,8 @@ bool server_attach(Server *server, Manager *manager, GError **error)
 {
         server->manager = manager;
         if (!intake_start(server->intake, error) ||
-            (!server->options.peer && !peer_watches_start(server->watches, error)))
+            (!server->options.peer && (!peer_watches_start(server->watches, error) ||
+                                       !sessions_start(server->sessions, error))))
                 return false;
         g_autoptr(GPtrArray) adopted = manager_list(manager, UID_ANY);
         for (guint i = 0; i < adopted->len; i++)
@@ -71,6 +95,7 @@ void server_free(Server *server)
         intake_free(server->intake);
         callers_free(server->callers);
         peer_watches_free(server->watches);
+        sessions_free(server->sessions);
         fd_replies_free(server->fd_replies);
         rootfs_lookups_free(server->lookups);
         g_free(server);

@@ -16,6 +16,7 @@
 #include "dbus/connection/fd-replies.h"
 #include "dbus/connection/intake.h"
 #include "dbus/connection/peer-watch.h"
+#include "dbus/connection/sessions.h"
 #include "dbus/requests.h"
 #include "dbus/signals.h"
 #include "dbus/waiting.h"
@@ -49,6 +50,7 @@ typedef struct Server {
         Manager *manager; /* borrowed */
         Callers *callers;
         PeerWatches *watches;
+        Sessions *sessions; /* NULL on a private connection */
         FdReplies *fd_replies;
         RootfsLookups *lookups;
         Authority *authority; /* NULL on a private connection */

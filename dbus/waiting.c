@@ -90,7 +90,11 @@ static void end_container(const void *object, bool gone)
 
 void waiting_watch_caller(Waiting *waiting, Container *container)
 {
-        waiting_watch(waiting, container, container_info(container)->watcher, end_container);
+        const ContainerInfo *info = container_info(container);
+
+        waiting_watch(waiting, container, info->watcher, end_container);
+        if (info->is_sandbox && waiting->options.sessions)
+                sessions_watch(waiting->options.sessions, info->owner, info->has_session);
 }
 
 void waiting_watch(Waiting *waiting, const void *object, const char *watcher, WaitingEndFunc end)

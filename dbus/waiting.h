@@ -11,6 +11,7 @@
 #include "dbus/activity.h"
 #include "dbus/connection/callers.h"
 #include "dbus/connection/peer-watch.h"
+#include "dbus/connection/sessions.h"
 #include "service/container/container.h"
 
 typedef struct Waiting Waiting;
@@ -19,6 +20,7 @@ typedef struct WaitingOptions {
         sd_bus *bus; /* borrowed, as all of these */
         Callers *callers;
         PeerWatches *watches; /* NULL on a private connection: its caller leaves only with it */
+        Sessions *sessions;   /* the same */
         Activity activity;
 } WaitingOptions;
 
@@ -36,7 +38,8 @@ void waiting_answer(Waiting *waiting, const void *object, ContainerResult result
 /* Answers all kept calls with `error`. */
 void waiting_cancel(Waiting *waiting, const GError *error);
 
-/* WatchBus: ends the container with its watcher, or at once if that was a name on another bus. */
+/* WatchBus: ends the container with its watcher, or at once if that was a name on another bus. Of a
+ * sandbox, its owner's sessions are watched as well. */
 void waiting_watch_caller(Waiting *waiting, Container *container);
 /* The same for any object, which `end` ends; `gone` as of a PeerWatch. `watcher` NULL: does
  * nothing. */

@@ -109,3 +109,4 @@ bool container_is_live(const Container *container);     /* has a process */
 bool container_is_clean(const Container *container);    /* neither process nor leaf nor ids */
 void container_set_remove(Container *container);
 void container_drop_watcher(Container *container);
+void container_note_session(Container *container);

@@ -179,3 +179,8 @@ void container_say(Container *container, const char *path)
         if (line)
                 status_fd_say(container->status, line);
 }
+
+void container_note_session(Container *container)
+{
+        container->info.has_session = true;
+}

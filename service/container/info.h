@@ -72,10 +72,11 @@ typedef struct ContainerInfo {
         uint64_t pipe;    /* inode of the output's pipe; 0: none */
         uint32_t id_base; /* first host id of its range; 0: it has none */
         bool terminal;
-        bool is_sandbox; /* see Order */
-        bool has_rights; /* false: begun by a service that did not record its rights */
-        Rights rights;   /* of its first process; a process that joins gets no more */
-        Filters filters; /* likewise */
+        bool is_sandbox;  /* see Order */
+        bool has_session; /* of a sandbox: its owner was seen with a session since it began */
+        bool has_rights;  /* false: begun by a service that did not record its rights */
+        Rights rights;    /* of its first process; a process that joins gets no more */
+        Filters filters;  /* likewise */
 } ContainerInfo;
 void container_info_clear(ContainerInfo *info);
 /* Are the ids of its range mapped? Where a container has its owner's, they are not. */

@@ -78,6 +78,8 @@ static void add_live(GKeyFile *file, const ContainerInfo *info)
         g_key_file_set_boolean(file, GROUP, "Remove", info->remove);
         if (info->is_sandbox)
                 g_key_file_set_boolean(file, GROUP, "Sandbox", true);
+        if (info->has_session)
+                g_key_file_set_boolean(file, GROUP, "Session", true);
         if (info->deadline_usec)
                 g_key_file_set_uint64(file, GROUP, "DeadlineUSec", info->deadline_usec);
         if (info->cpu_time_max)
@@ -224,6 +226,7 @@ static bool parse_live(GKeyFile *file, ContainerInfo *info, GError **error)
         info->terminal = g_key_file_get_boolean(file, GROUP, "Terminal", NULL);
         info->remove = g_key_file_get_boolean(file, GROUP, "Remove", NULL);
         info->is_sandbox = g_key_file_get_boolean(file, GROUP, "Sandbox", NULL);
+        info->has_session = g_key_file_get_boolean(file, GROUP, "Session", NULL);
         info->watcher = g_key_file_get_string(file, GROUP, "Watcher", NULL);
         info->cpu_time_max = g_key_file_get_uint64(file, GROUP, "CPUTimeMaxUSec", NULL);
         info->deadline_usec = g_key_file_get_uint64(file, GROUP, "DeadlineUSec", NULL);

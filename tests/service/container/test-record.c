@@ -116,7 +116,7 @@ static ContainerInfo make_live(uint64_t serial, const char *id)
         info.start_time = 42;
         info.pipe = 43;
         info.id_base = 0x70000000;
-        info.terminal = info.remove = info.is_sandbox = true;
+        info.terminal = info.remove = info.is_sandbox = info.has_session = true;
         info.watcher = (char *) ":1.7";
         info.has_rights = true;
         info.rights = (Rights){.capabilities = UINT64_C(0x8000000000000001),
@@ -340,6 +340,7 @@ FIXTURE_TEST(live)
         g_assert_true(loaded->terminal);
         g_assert_true(loaded->remove);
         g_assert_true(loaded->is_sandbox);
+        g_assert_true(loaded->has_session);
         g_assert_cmpstr(loaded->watcher, ==, ":1.7");
         g_assert_true(loaded->has_rights);
         assert_same_rights(&loaded->rights, &info.rights);
@@ -737,7 +738,7 @@ FIXTURE_TEST(old_live)
                 g_assert_cmpuint(loaded->pipe, ==, 465238);
                 g_assert_cmpuint(loaded->id_base, ==, 1879179264);
                 g_assert_cmpstrv(loaded->deviations, deviations_then);
-                g_assert_false(loaded->is_sandbox);
+                g_assert_false(loaded->is_sandbox || loaded->has_session);
                 g_assert_false(loaded->has_rights);
                 g_autofree char *text = read_text(f, "3.conf");
                 g_assert_nonnull(strstr(text, "\nVersion=3\n"));
