@@ -10,7 +10,7 @@ from harness.case import Case
 from harness.client import PATH, RUNC, BusError, Container, UserClient, pump
 from harness.fake_polkit import YES, FakePolkit, always
 from harness.files import write
-from harness.invariants import RECEIVER, cgroup_tree, descendants_of, processes
+from harness.invariants import RECEIVER, descendants_of, leaves, processes
 from harness.place import Place
 from harness.world import USERS
 
@@ -50,8 +50,7 @@ class Judged(Case):
             with contextlib.suppress(BusError):
                 container.delete()
         self.eventually(lambda: not self.left(), what='the end of its processes')
-        self.eventually(lambda: all(path.split(self.place.parent)[1].count('/') < 2
-                                    for path in cgroup_tree(self.place.parent)), what='the end of its cgroups')
+        self.eventually(lambda: not leaves(self.place.parent), what='the end of its cgroups')
         self.eventually(lambda: self.service_fds() <= self.fds + 1, what='the number of its fds')
         self.assertEqual(self.polkit.failures, [])
         for word in ('CRITICAL', 'assertion'):

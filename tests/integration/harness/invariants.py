@@ -29,6 +29,12 @@ def cgroup_tree(parent):
     return found
 
 
+def leaves(parent):
+    """Of containers: not the directories of their owners, nor those of their owners' sandboxes, which stay."""
+    return {path for path in cgroup_tree(parent)
+            if path.split(parent)[1].count('/') > 1 and not path.endswith('/sandboxes')}
+
+
 def processes():
     """(pid, name, state, parent) of all that live in this pid namespace."""
     for pid in filter(str.isdigit, os.listdir('/proc')):
@@ -175,8 +181,7 @@ class Snapshot:
         self.fds = sorted(target for target in self.prepared.own_fds(world)
                           if not target.startswith('user:')) if world.service_alive() else []
         # The parent and a level per owner may come and stay; leaves may not.
-        self.cgroups = {path for path in cgroup_tree(world.cgroup_parent)
-                        if path.split(world.cgroup_parent)[1].count('/') > 1} - self.prepared.leaves
+        self.cgroups = leaves(world.cgroup_parent) - self.prepared.leaves
         self.children = descendants_of(world.service_pid) if world.service_alive() else set()
         self.children -= self.prepared.processes | self.prepared.closer
         self.received = received_fds(helper_of(world.service_pid, RECEIVER)) if world.service_alive() else []
