@@ -13,6 +13,8 @@ DEFENCES = [
         if (!oci_process_drop_all(plan))
                 report_failure(base, STAGE_CAPABILITIES);
 ''', 'test_e_oci_engine.Engine.test_joiner_rights'),
+    ('E59', 'the reset of what a caller ignores', CHILD + 'oci.c', 'sigaction(number, &action, NULL);', '(void) action;',
+     'test_e_oci_rows.Rows.test_attributes'),
     ('E65', 'the root as the end of all links', CHILD + 'place.c', '(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)',
      '(RESOLVE_NO_MAGICLINKS)', 'test_e_oci_engine.Engine.test_links'),
     ('E65', 'the plain directory for proc', 'cli/oci/engine/mounts.c', 'strcmp(mount->type, "proc") == 0', 'false',
