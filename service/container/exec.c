@@ -263,9 +263,8 @@ bool exec_may_begin(const Container *container, GError **error)
                 return error_set(error, RUNTIME_ERROR_INVALID_STATE,
                                  "cannot execute a command in container '%s': it belongs to %s, "
                                  "and its runtime alone knows its filter and all of its cgroups: "
-                                 "use '%s exec', or 'naive-oci --root %s exec %s'",
-                                 info->id, info->belongs_to, info->belongs_to, info->labels[3],
-                                 info->labels[1]);
+                                 "use its own command for that, or 'naive-oci --root %s exec %s'",
+                                 info->id, info->belongs_to, info->labels[3], info->labels[1]);
         if (info->state == CONTAINER_RUNNING)
                 return true;
         return error_set(error, RUNTIME_ERROR_INVALID_STATE,

@@ -117,7 +117,7 @@ class OciIndex(IndexCase):
             with self.subTest(member), self.refused('InvalidState', text='belongs to podman'):
                 container.call(member, signature, arguments)
 
-        with self.refused('InvalidState', text=f"use 'podman exec', or 'naive-oci --root /run/naive-oci exec {ID}'"):
+        with self.refused('InvalidState', text=f"or 'naive-oci --root /run/naive-oci exec {ID}'"):
             container.call('Exec', 'aaya{uh}a{sv}', ([raw('/bin/true')], {}, {}))
 
     def test_created(self):
