@@ -17,8 +17,6 @@ DEFENCES = [
      'test_e_roots.Volatile'),
     ('E43', "the look into the kernel's copy of the tree", 'service/rootfs/submounts.c',
      'MAX(copied, told)', '((void) copied, told)', 'test_e_roots.Renamed'),
-    ('A9', 'a waiting process that is not dumpable, of each kind of root', 'service/sandbox/child/child.c', '!steps_set_ids(base)',
-     '!steps_set_ids(base) || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0', 'test_e_kinds_process.Spies.test_waiting'),
     ('A10', 'an owner of the namespaces that nobody is, of each kind of root', 'service/sandbox/sandbox.c', 'if (owner == 0)',
      'if (true)', 'test_e_kinds_process.Spies.test_ids'),
     ('A11', 'the refusal of magic links as a command, of each kind of root', 'service/sandbox/child/child.c',
