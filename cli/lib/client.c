@@ -7,17 +7,11 @@
 #include <unistd.h>
 
 #include "cli/lib/embedded.h"
+#include "cli/lib/session/hints.h"
 #include "cli/lib/polkit-agent.h"
 #include "cli/lib/text.h"
 #include "dbus/names.h"
-#include "service/spec/limits.h"
 #include "service/util/fd.h"
-
-/* Long enough for a user to type a password, and for the service to resolve the rootfs and to set
- * up the sandbox. */
-#define CALL_TIMEOUT_USEC                                                                          \
-        (AUTHORITY_TIMEOUT_USEC + (RESOLVE_TIMEOUT_MSEC + SETUP_TIMEOUT_MSEC) * UINT64_C(1000) +   \
-         UINT64_C(10000000))
 
 struct Client {
         const ClientOptions *options;
@@ -25,33 +19,6 @@ struct Client {
         Embedded service;
         pid_t agent;   /* pkttyagent, or 0 */
         bool is_known; /* to the service, by a call that was refused */
-};
-
-static const struct {
-        const char *name;
-        const char *hint;
-} hints[] = {
-        {SD_BUS_ERROR_SERVICE_UNKNOWN,
-         "is naive-runc installed on that system? 'naivec --embedded' works without it"},
-        {SD_BUS_ERROR_NAME_HAS_NO_OWNER, "the service is not running: see 'systemctl status "
-                                         "naive-runc.service', or try --embedded"},
-        {"org.freedesktop.DBus.Error.Spawn.ChildExited",
-         "the service did not start: see 'systemctl status naive-runc.service', or try --embedded"},
-        {SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
-         "a password is needed: try from a terminal and without --no-ask-password, or as root; "
-         "or let a polkit rule grant it"},
-        {SD_BUS_ERROR_ACCESS_DENIED,
-         "polkit refused: see 'pkaction --verbose' for the org.naive.Runc actions; "
-         "'naivec --embedded' runs with your own rights"},
-        {ERROR_AUTHORIZATION_UNAVAILABLE,
-         "is polkit installed and running? it is not asked about root, nor with --embedded"},
-        {SD_BUS_ERROR_NO_REPLY, "the service has ended or did not answer: see its journal"},
-        {ERROR_NO_SUCH_CONTAINER, "'naivec list' shows the containers that you may see; "
-                                  "that of another user is named UID/ID"},
-        {ERROR_CONTAINER_EXISTS, "'naivec delete' frees the name of a container that has ended"},
-        {ERROR_NO_TERMINAL,
-         "'naivec logs -f' follows the output of a container without a terminal"},
-        {ERROR_MEMORY_TOO_LOW, "try a greater --memory="},
 };
 
 static void complain_service_ended(const Embedded *service)
@@ -72,7 +39,7 @@ static int complain_disconnected(const Client *client)
         else if (client->options->host)
                 complain("no connection to the bus of %s", client->options->host);
         else
-                complain("the connection to the bus was lost");
+                complain(CONNECTION_LOST);
         if (client->options->host)
                 hint("does 'ssh %s' work without questions, and is systemd-stdio-bridge there?",
                      client->options->host);
@@ -95,9 +62,7 @@ int client_complain(const Client *client, const char *subject, const sd_bus_erro
                 complain("%s: %s", subject, message);
         else
                 complain("%s", message);
-        for (unsigned i = 0; i < G_N_ELEMENTS(hints); i++)
-                if (sd_bus_error_has_name(error, hints[i].name))
-                        hint("%s", hints[i].hint);
+        hints_of_error(error->name);
         return EXIT_FAILURE;
 }
 

@@ -10,7 +10,14 @@
 #include <stdint.h>
 #include <systemd/sd-bus.h>
 
+#include "service/spec/limits.h"
 #include "service/util/bus-auto.h"
+
+/* Long enough for a user to type a password, and for the service to resolve the rootfs and to set
+ * up the sandbox. */
+#define CALL_TIMEOUT_USEC                                                                          \
+        (AUTHORITY_TIMEOUT_USEC + (RESOLVE_TIMEOUT_MSEC + SETUP_TIMEOUT_MSEC) * UINT64_C(1000) +   \
+         UINT64_C(10000000))
 
 typedef struct Client Client;
 

@@ -14,10 +14,6 @@
 #include "dbus/names.h"
 #include "service/util/fd.h"
 
-/* A container's PID 1 ignores every signal, even SIGTERM, for which it has no handler. naivec
- * leaves all the same once it has got this many of them within this time. */
-#define LEAVE_SIGNALS 3
-#define LEAVE_USEC    (2 * (int64_t) G_USEC_PER_SEC)
 /* When a pipe on stdin has ended, Ctrl-D is typed again and again: after the first time, then after
  * longer times, up to the last. */
 #define EOF_FIRST_USEC (G_USEC_PER_SEC / 10)
@@ -51,8 +47,7 @@ struct Session {
         int64_t deadline; /* when LINGER_USEC is over, or 0 */
         int64_t next_eof; /* when to type another Ctrl-D, or 0 */
         int64_t eof_usec; /* the time between two */
-        unsigned n_leave_signals;
-        int64_t first_leave_signal;
+        LeaveCount leave_signals;
 };
 
 Session *session_new(Client *client, const char *path, const char *interface)
@@ -224,7 +219,7 @@ static int on_started(sd_bus_message *reply, void *data, sd_bus_error *ret_error
                 raw_mode_leave(&session->raw);
                 client_complain(session->client, NULL, error);
                 g_clear_pointer(&session->result, g_free);
-                end_with(session, session_status_of_error(error));
+                end_with(session, session_status_of_error(error->name));
                 return 0;
         }
         signals_foreach(pass_if_held, session);
@@ -235,15 +230,11 @@ static int on_started(sd_bus_message *reply, void *data, sd_bus_error *ret_error
  * container. */
 static bool insists_on_leaving(Session *session)
 {
-        int64_t now = g_get_monotonic_time();
+        unsigned n = signals_count_leaving(&session->leave_signals);
 
-        if (session->n_leave_signals == 0 || now - session->first_leave_signal > LEAVE_USEC) {
-                session->n_leave_signals = 0;
-                session->first_leave_signal = now;
-        }
-        if (++session->n_leave_signals == LEAVE_SIGNALS - 1 && !session->pump)
-                hint("the command goes on; send the signal again at once to end it by force");
-        return session->n_leave_signals >= LEAVE_SIGNALS;
+        if (n == LEAVE_SIGNALS - 1 && !session->pump)
+                hint(LEAVE_HINT);
+        return n >= LEAVE_SIGNALS;
 }
 
 static void forward_signal(Session *session, int signal)

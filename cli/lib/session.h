@@ -51,8 +51,8 @@ int session_run(Session *session, bool starts);
  */
 bool session_has_result(const Session *session);
 
-/* The exit status that stands for a result of Wait, or for an error. */
+/* The exit status that stands for a result of Wait, or for an error of this name. */
 int session_status_of(const char *result, int code);
-int session_status_of_error(const sd_bus_error *error);
+int session_status_of_error(const char *name);
 /* Says what an exit status alone does not tell apart. */
 void session_explain(const char *result, int code);

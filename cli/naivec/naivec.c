@@ -1,7 +1,6 @@
-/* naivec: the command line of naive-runc. This file has the table of the verbs and nothing of what
- * they do. */
+/* naivec-full: the command line of naive-runc; naivec (cli/lean) executes it. This file has the
+ * table of the verbs and nothing of what they do. */
 
-#include <fcntl.h>
 #include <glib.h>
 #include <locale.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 
 #include "cli/naivec/invocation.h"
 #include "cli/naivec/verbs/verbs.h"
+#include "service/util/fd.h"
 
 static const Verb verbs[] = {
         {"run", "ROOTFS [COMMAND [ARGUMENT…]]", "Run a command in a root file system", 1, -1, true,
@@ -49,16 +49,6 @@ static const Verb verbs[] = {
         {0},
 };
 
-/* Opens /dev/null in place of a closed stdin, stdout or stderr. Else the next file that naivec
- * opens would get that number, and could be passed to a container. */
-static bool has_stdio(void)
-{
-        for (int fd = 0; fd <= 2; fd++)
-                if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR | O_NOCTTY) != fd)
-                        return false;
-        return true;
-}
-
 int main(int argc, char **argv)
 {
         static char name[] = "naivec";
@@ -67,7 +57,7 @@ int main(int argc, char **argv)
 
         /* execve() allows an empty argv; argv[1] would then be in the environment (CVE-2021-4034).
          */
-        if (argc < 1 || !has_stdio())
+        if (argc < 1 || !fd_open_standard())
                 return EXIT_USAGE;
         /* Only the categories that naivec uses: for each further one libc opens files. */
         setlocale(LC_CTYPE, "");

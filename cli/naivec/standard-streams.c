@@ -1,30 +1,14 @@
 #include "cli/naivec/standard-streams.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "cli/lib/child.h"
+#include "cli/naivec/stream-kind.h"
 #include "service/util/fd.h"
 
 #define FINISH_MSEC 10000 /* for a disk that is slow */
-
-static bool is_anonymous_pipe(int fd)
-{
-        struct statfs fs;
-
-        return fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC;
-}
-
-/* The command is neither its owner nor in its group. Input is left alone: what carries it reads
- * ahead, and a shell's loop over the lines of a file would miss those. */
-static bool is_closed_to_command(const struct stat *status, int number)
-{
-        return number != STDIN_FILENO && (S_ISREG(status->st_mode) || S_ISFIFO(status->st_mode)) &&
-               !(status->st_mode & S_IWOTH);
-}
 
 /* stdout and stderr in one file stay in the order in which they were written. */
 static int share_pipe(const StandardStreams *streams, int number, const struct stat *status)
@@ -63,22 +47,16 @@ static int put_pipe_between(StandardStreams *streams, int number)
         return streams->pipes[number];
 }
 
-/* Only its owner, or root, may do so to a pipe. */
-static bool open_pipe_up(int fd)
-{
-        return is_anonymous_pipe(fd) && fchmod(fd, 0666) == 0;
-}
-
 int standard_stream_open_up(StandardStreams *streams, int number, bool carries)
 {
         struct stat status;
 
-        if (open_pipe_up(number) || !carries || fstat(number, &status) < 0 ||
-            !is_closed_to_command(&status, number))
+        if (stream_open_up(number) || !carries || fstat(number, &status) < 0 ||
+            !stream_is_closed_to_command(number, &status))
                 return number;
         int shared = share_pipe(streams, number, &status);
         int passed = shared >= 0 ? shared : put_pipe_between(streams, number);
-        (void) open_pipe_up(passed);
+        (void) stream_open_up(passed);
         return passed;
 }
 

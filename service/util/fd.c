@@ -123,6 +123,14 @@ void fd_close_others(const int *keep, size_t n)
         close_range(first, ~0u, 0);
 }
 
+bool fd_open_standard(void)
+{
+        for (int fd = 0; fd <= 2; fd++)
+                if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR | O_NOCTTY) != fd)
+                        return false;
+        return true;
+}
+
 ssize_t fd_receive(int socket, void *record, size_t size, int *ret_fd)
 {
         size_t n = 1;

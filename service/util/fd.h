@@ -18,6 +18,10 @@ static inline void fd_cleanup(int *fd)
 }
 #define autofd __attribute__((cleanup(fd_cleanup)))
 
+/* Opens /dev/null in place of a closed stdin, stdout or stderr: else the next file that a program
+ * opens would get that number, and could be passed to a command. */
+bool fd_open_standard(void);
+
 /* Takes one message from a socket, without waiting. Returns its length, -errno (-EAGAIN: no message
  * yet), or 0 at the end of the stream. `ret_fd` gets the one descriptor that may come along, or
  * -1. */

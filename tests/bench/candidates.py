@@ -1,6 +1,7 @@
 """Measuring programs and how their samples are taken: interleaved. In each round every candidate makes its runs
 after the same order, in a sequence that changes, so that whatever else the machine does falls on all alike."""
 
+import os
 import random
 import select
 import subprocess
@@ -20,12 +21,12 @@ TOO_LONG_SEC = 10  # for one warm-up sample of a peer that waits for something t
 class Candidate:
     """A measuring program (rounds.h) that stays alive; its samples by round, or why there are none."""
 
-    def __init__(self, name, argv, about='', runs=1, every=1):
+    def __init__(self, name, argv, about='', runs=1, every=1, environment=None):
         self.name, self.about, self.runs, self.every = name, about, runs, every
         self.samples, self.whole, self.failure = {}, {}, None
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
-                                        text=True)
+                                        text=True, env=os.environ | (environment or {}))
 
     def fail(self, why):
         self.errors.seek(0)

@@ -41,7 +41,7 @@ static int append_environment(sd_bus_message *call, char **environment)
         return r;
 }
 
-static int append_options(sd_bus_message *call, const ContainerOrder *order, bool bound)
+static int append_options(sd_bus_message *call, const ContainerOrder *order, bool bound, int status)
 {
         int r;
 
@@ -54,11 +54,14 @@ static int append_options(sd_bus_message *call, const ContainerOrder *order, boo
         if (r >= 0 && bound)
                 (void) ((r = sd_bus_message_append(call, "{sv}", "WatchBus", "b", true)) >= 0 &&
                         (r = sd_bus_message_append(call, "{sv}", "Remove", "b", true)) >= 0);
+        if (r >= 0 && status >= 0)
+                (void) ((r = sd_bus_message_append(call, "{sv}", "StatusFD", "h", status)) >= 0 &&
+                        (r = sd_bus_message_append(call, "{sv}", "Remove", "b", true)) >= 0);
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
-int calls_spawn(sd_bus *bus, const ContainerOrder *order, int output, bool bound,
-                sd_bus_message **ret)
+static int spawn(sd_bus *bus, const ContainerOrder *order, int output, bool bound, int status,
+                 sd_bus_message **ret)
 {
         int r = sd_bus_message_new_method_call(bus, ret, BUS_NAME, MANAGER_PATH, INTERFACE_MANAGER,
                                                "Spawn");
@@ -68,7 +71,18 @@ int calls_spawn(sd_bus *bus, const ContainerOrder *order, int output, bool bound
         if (r >= 0)
                 r = output < 0 ? sd_bus_message_append(*ret, "a{uh}", 0)
                                : sd_bus_message_append(*ret, "a{uh}", 2, 1, output, 2, output);
-        return r < 0 ? r : append_options(*ret, order, bound);
+        return r < 0 ? r : append_options(*ret, order, bound, status);
+}
+
+int calls_spawn(sd_bus *bus, const ContainerOrder *order, int output, bool bound,
+                sd_bus_message **ret)
+{
+        return spawn(bus, order, output, bound, -1, ret);
+}
+
+int calls_spawn_told(sd_bus *bus, const ContainerOrder *order, int status, sd_bus_message **ret)
+{
+        return spawn(bus, order, -1, false, status, ret);
 }
 
 int calls_container(sd_bus *bus, const char *path, const char *method, sd_bus_message **ret)

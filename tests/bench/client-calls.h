@@ -14,6 +14,8 @@ int calls_run(sd_bus *bus, const ContainerOrder *order, sd_bus_message **ret);
  * `bound`: it ends with its caller, and nothing of it is kept. */
 int calls_spawn(sd_bus *bus, const ContainerOrder *order, int output, bool bound,
                 sd_bus_message **ret);
+/* The same with StatusFD, and nothing of it is kept. */
+int calls_spawn_told(sd_bus *bus, const ContainerOrder *order, int status, sd_bus_message **ret);
 
 #define CALL_TIMEOUT_USEC (60u * UINT64_C(1000000))
 

@@ -12,7 +12,7 @@ class Measured:
         self.candidates = {candidate.name: candidate for candidate in candidates}
         self.label = '' if main else ', unprepared'  # of the service as it comes
         self.sizes = sizes
-        self.scale = self.residue = self.activation = self.idle = None
+        self.attached = self.in_flight = self.scale = self.residue = self.activation = self.idle = None
 
     def paired(self, function, *names):
         """Raises Missing for a candidate that is not there or has failed."""
@@ -59,6 +59,11 @@ def of_throughput(m):
     value = m.paired(lambda ours, theirs: theirs / ours, *names)
     rates = ' and '.join(f'{1e6 / median(m.candidates[name].samples.values()):.0f}' for name in names)
     return value, f'{rates} a second on {os.cpu_count()} processors; the goal is for 2'
+
+
+def of_processor_time(m):
+    ours, theirs = m.phase('in_flight')
+    return Estimate(ours / theirs), f'{ours:.0f} and {theirs:.0f} µs of the whole machine'
 
 
 def of_scale(m):
@@ -131,12 +136,27 @@ def lines(m):
          lambda m: of_user(m, '')),
         ('user-unprepared', 'authorised user, less one polkit question, without', '≤', 1.2, '× reference',
          lambda m: of_user(m, ', unprepared')),
-        ('naivec-crun', 'naivec run, whole process', '≤', 0.5, '× crun',
+        ('told', 'Spawn with StatusFD, a command that costs nothing', '≤', 0.5, '× reference',
+         lambda m: m.paired(ratio, 'Spawn, status, nothing', 'reference, nothing')),
+        ('told-busybox', 'Spawn with StatusFD, busybox', '≤', 0.65, '× reference',
+         lambda m: m.paired(ratio, 'Spawn, status', 'reference')),
+        ('naivec-crun', 'naivec run, whole process', '≤', 0.45, '× crun',
          lambda m: m.paired(ratio, 'naivec run' + s, 'crun')),
-        ('naivec-bwrap', 'naivec run, whole process', '≤', 1.0, '× bwrap',
-         lambda m: m.paired(ratio, 'naivec run' + s, 'bwrap')),
-        ('throughput', f'throughput, {n} in flight', '≥', 0.9, '× reference',
+        ('naivec-bwrap', 'naivec run, whole process, busybox', '≤', 0.85, '× bwrap',
+         lambda m: m.paired(ratio, 'naivec run' + s, 'bwrap, plain')),
+        ('naivec-bwrap-nothing', 'the same, a command that costs nothing', '≤', 0.85, '× bwrap',
+         lambda m: m.paired(ratio, 'naivec run, nothing', 'bwrap, nothing')),
+        ('naivec-bwrap-loop', 'the same back to back', '≤', 1.0, '× bwrap',
+         lambda m: m.paired(ratio, 'naivec run, nothing, loop', 'bwrap, nothing, loop')),
+        ('naive-bwrap', "naive-bwrap with the host's /usr, root", '≤', 1.0, '× bwrap',
+         lambda m: m.paired(ratio, 'naive-bwrap', 'bwrap, /usr')),
+        ('naive-bwrap-user', "the same for a user, with polkit's question", '≤', 2.0, '× bwrap',
+         lambda m: m.paired(ratio, 'naive-bwrap, user', 'bwrap, /usr, user')),
+        ('throughput', f'throughput, {n} in flight', '≥', 0.85, '× reference',
          of_throughput),
+        ('throughput-cpu', 'processor time of one of these', '≤', 1.2, '× reference', of_processor_time),
+        ('attached', 'memory of a naivec run that waits', '≤', 250, 'KiB PSS',
+         lambda m: Estimate(m.phase('attached'))),
         ('scale', 'a further Run at 1,000 running', '≤', 1.2, '× at none', of_scale),
         ('list', 'ListContainers of 1,000', '<', 5, 'ms', of_list),
         ('memory', 'memory of the idle service', '<', 6, 'MiB PSS',

@@ -66,7 +66,7 @@ class Session(Case):
         os.write(fd, b'echo mine-$((3+4))\n')  # what is typed is the shell's
         self.expect(fd, b'mine-7')
         os.write(fd, b'fg\n')
-        self.expect(fd, b'naivec run')
+        self.expect(fd, f'{os.path.basename(self.world.naivec)} run'.encode())
         self.assertIn(b'got-typed-2', self.typing(fd, b'typed\n', b'got-typed-2'))
         self.expect(fd, b'ready>')  # else it is naivec that reads what follows
         os.write(fd, b'exit 3\n')

@@ -74,6 +74,9 @@ LAYERS = [
      'a command line that is its own engine: no bus, no container of the service'),
     (r'cli/bwrap/.*', rf'cli/(lib|bwrap)/.*|{CLIENT}', ANY,
      'a command line of its own: it knows no other, and of the service what the bus says'),
+    (r'cli/lean/.*', rf'cli/lean/.*|cli/lib/(client|session|session/hints|session/signals|text)\.h|'
+     rf'cli/naivec/stream-kind\.h|{CLIENT}', r'(?!systemd/|gio/|glib).*',
+     'links with libc alone: it knows of the others what they share without a library'),
     (r'cli/naivec/(naivec\.c|verbs/.*)', rf'cli/(lib|naivec)/.*|{CLIENT}', ANY,
      'a client like any other: what it knows of the service, it knows from the bus'),
     (r'cli/naivec/.*', rf'cli/(lib|naivec(?!/verbs))/.*|{CLIENT}', ANY,

@@ -43,7 +43,7 @@ class Tree:
 
     def _build(self):
         """None, or why not."""
-        lines = [['ninja', '-C', f'{self.path}/build', 'naive-runcd', 'cli/naivec', 'cli/oci/naive-oci']]
+        lines = [['ninja', '-C', f'{self.path}/build', 'naive-runcd', 'cli/naivec', 'cli/naivec-full', 'cli/oci/naive-oci']]
         if not os.path.exists(f'{self.path}/build/build.ninja'):
             lines.insert(0, ['meson', 'setup', f'{self.path}/build', self.path, '--prefix=/usr', '--buildtype=debug'])
         for line in lines:

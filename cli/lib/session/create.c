@@ -12,7 +12,7 @@ static int complain_refused(Client *client, const NewContainer *container,
             (sd_bus_error_has_name(error, SD_BUS_ERROR_ACCESS_DENIED) ||
              sd_bus_error_has_name(error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED)))
                 hint("%s", container->denied_hint);
-        return session_status_of_error(error);
+        return session_status_of_error(error->name);
 }
 
 int session_make_container(Client *client, const NewContainer *container, char **ret_path)

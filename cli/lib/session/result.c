@@ -19,11 +19,13 @@ int session_status_of(const char *result, int code)
         return EXIT_RUNTIME_FAILED;
 }
 
-int session_status_of_error(const sd_bus_error *error)
+int session_status_of_error(const char *name)
 {
-        if (sd_bus_error_has_name(error, ERROR_COMMAND_NOT_FOUND))
+        if (!name)
+                return EXIT_RUNTIME_FAILED;
+        if (!strcmp(name, ERROR_COMMAND_NOT_FOUND))
                 return EXIT_NOT_FOUND;
-        if (sd_bus_error_has_name(error, ERROR_COMMAND_NOT_EXECUTABLE))
+        if (!strcmp(name, ERROR_COMMAND_NOT_EXECUTABLE))
                 return EXIT_NOT_EXECUTABLE;
         return EXIT_RUNTIME_FAILED;
 }

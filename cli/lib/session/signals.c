@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <time.h>
 
 #include "service/util/fd.h"
 
-#define N(array) (sizeof(array) / sizeof(array)[0])
+#define LEAVE_MSEC 2000
+#define N(array)   (sizeof(array) / sizeof(array)[0])
 
 static const int caught_signals[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
                                      SIGUSR2, SIGCONT, SIGPIPE, SIGWINCH};
@@ -48,6 +50,17 @@ int signals_catch(sigset_t *ret_saved_mask)
 bool signals_ask_to_leave(int signal)
 {
         return signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT;
+}
+
+unsigned signals_count_leaving(LeaveCount *count)
+{
+        struct timespec time;
+
+        clock_gettime(CLOCK_MONOTONIC, &time);
+        int64_t now = (int64_t) time.tv_sec * 1000 + time.tv_nsec / 1000000;
+        if (count->n == 0 || now - count->first > LEAVE_MSEC)
+                *count = (LeaveCount){.first = now};
+        return ++count->n;
 }
 
 static const char *find_field(const char *status, const char *name)

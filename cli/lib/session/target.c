@@ -61,7 +61,7 @@ int target_attach(const Target *target, bool is_read_only, int *ret_fd)
                 r = client_call(target->client, call, 0, &error, &reply);
         if (sd_bus_error_is_set(&error)) {
                 client_complain(target->client, NULL, &error);
-                return session_status_of_error(&error);
+                return session_status_of_error(error.name);
         }
         if (r >= 0)
                 r = sd_bus_message_read(reply, "h", &fd);

@@ -33,7 +33,7 @@ static int request_exec(Client *client, const RunCommand *command, char **ret_pa
                 r = client_call(client, call, 0, &error, &reply);
         if (sd_bus_error_is_set(&error)) {
                 client_complain(client, NULL, &error);
-                return session_status_of_error(&error);
+                return session_status_of_error(error.name);
         }
         if (r >= 0)
                 r = sd_bus_message_read(reply, "o", &path);

@@ -74,7 +74,7 @@ class World:
         self.state_dir = f'{directory}/state'
         self.cgroup_parent = f'/naive-test-{os.path.basename(directory)}'
         self.daemon = f'{build}/naive-runcd'
-        self.naivec = f'{build}/cli/naivec'
+        self.naivec = f"{build}/cli/{os.environ.get('NAIVEC', 'naivec')}"
         self.sanitized = b'__asan_init' in open(self.daemon, 'rb').read()
         self.slowness = 3.0 if self.sanitized else 1.0
         self.users, self.extra = {}, []
