@@ -344,15 +344,16 @@ static void on_answer(GError *error, void *data)
         RequestQuestion question = request->question;
 
         request->query = NULL;
-        log_decision(request->caller->uid, question.action,
-                     error ? error->message : "authorized by polkit");
+        if (!error || !question.goes_on)
+                log_decision(request->caller->uid, question.action,
+                             error ? error->message : "authorized by polkit");
         peer_watch_free(g_steal_pointer(&request->watch));
-        if (!error) {
+        if (!error || question.goes_on) {
                 Requests *requests = request->requests;
                 uid_t uid = request->caller->uid;
                 uint64_t began = now_usec();
                 request->question = (RequestQuestion){0};
-                question.next(request, question.data);
+                (error ? question.refused : question.next)(request, question.data);
                 charge_since(requests, uid, began);
                 return;
         }
@@ -403,7 +404,8 @@ void request_authorize(Request *request, const RequestQuestion *question)
                         .sender = sender,
                         .action = question->action,
                         .details = question->details,
-                        .interactive = sd_bus_message_get_allow_interactive_authorization(
+                        .interactive = !question->is_quiet &&
+                                       sd_bus_message_get_allow_interactive_authorization(
                                                request->message) > 0,
                 },
                 on_answer, request);

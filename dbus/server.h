@@ -40,6 +40,7 @@ typedef struct ServerOptions {
         const Credentials *peer;
         const CgroupTree *cgroups; /* borrowed */
         ServiceFeatures features;
+        bool sandbox_needs_process_fd; /* see SandboxNeedsProcessFD */
         Activity activity;
         IntakeSenders senders;
 } ServerOptions;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dbus/connection/error-map.h"
+#include "dbus/connection/unconfined.h"
 #include "dbus/paths.h"
 #include "dbus/server.h"
 #include "dbus/decode/made-with.h"
@@ -157,17 +158,52 @@ static char *describe_mounts(const TreeSpec *tree, GError **error)
         return spawn_quote(words);
 }
 
-static void ask(Spawn *consumed, GError **error)
+static bool may_be_sandbox(const Spawn *spawn)
+{
+        const Credentials *caller = spawn->order->owner;
+
+        return order_qualifies_as_sandbox(spawn->order) && caller_is_unconfined(caller) &&
+               (caller->has_process_fd || !spawn->server->options.sandbox_needs_process_fd);
+}
+
+/* Who confines itself while polkit is asked is not the caller that polkit was asked about. */
+static void on_sandbox(Request *request, void *data)
+{
+        g_autoptr(Spawn) spawn = data;
+        g_autoptr(GError) error = NULL;
+
+        if (may_be_sandbox(spawn)) {
+                order_make_sandbox(spawn->order);
+                on_authorized(request, g_steal_pointer(&spawn));
+                return;
+        }
+        error_set(&error, RUNTIME_ERROR_ACCESS_DENIED,
+                  "the caller has ended or has less rights than when polkit was asked");
+        request_refuse(request, error);
+}
+
+static void ask_or_fail(Spawn *consumed, const char *action);
+
+static void on_no_sandbox(Request *request, void *data)
+{
+        ask_or_fail(data, ACTION_RUN);
+}
+
+static void ask(Spawn *consumed, const char *action, GError **error)
 {
         g_autoptr(Spawn) spawn = consumed;
         Request *request = spawn->request;
         const Order *order = spawn->order;
+        bool is_sandbox = strcmp(action, ACTION_SANDBOX) == 0;
+        g_auto(CallerWords) caller = {0};
+        if (is_sandbox)
+                caller_describe(order->owner, &caller);
         g_autofree char *tree = describe_root(&order->tree, error);
         g_autofree char *mounts = tree ? describe_mounts(&order->tree, error) : NULL;
         g_autofree char *command = spawn_quote(order->process.argv);
         g_auto(GStrv) deviations = order_deviations(order);
         g_autofree char *deviations_line = g_strjoinv(" ", deviations);
-        uint64_t memory_max = order->resources.memory_max;
+        uint64_t memory_max = order_memory_max(order, is_sandbox);
         g_autofree char *memory = g_strdup_printf("%" G_GUINT64_FORMAT, memory_max);
         const char *const details[] = {
                 DETAIL_ROOTFS,
@@ -184,20 +220,37 @@ static void ask(Spawn *consumed, GError **error)
                 deviations_line,
                 DETAIL_VERB,
                 sd_bus_message_get_member(request_message(request)),
+                is_sandbox ? DETAIL_EXECUTABLE : NULL,
+                caller.executable,
+                DETAIL_UNIT,
+                caller.unit,
+                DETAIL_LABEL,
+                caller.label,
                 NULL,
         };
 
         if (!mounts)
                 return;
-        bool privileged = order_is_privileged(order);
-        request_authorize(request,
-                          &(RequestQuestion){
-                                  .action = privileged ? ACTION_RUN_PRIVILEGED : ACTION_RUN,
-                                  .details = details,
-                                  .next = on_authorized,
-                                  .free_data = spawn_free,
-                                  .data = g_steal_pointer(&spawn),
-                          });
+        request_authorize(request, &(RequestQuestion){
+                                           .action = action,
+                                           .details = details,
+                                           .is_quiet = is_sandbox,
+                                           .goes_on = is_sandbox,
+                                           .next = is_sandbox ? on_sandbox : on_authorized,
+                                           .refused = is_sandbox ? on_no_sandbox : NULL,
+                                           .free_data = spawn_free,
+                                           .data = g_steal_pointer(&spawn),
+                                   });
+}
+
+static void ask_or_fail(Spawn *consumed, const char *action)
+{
+        g_autoptr(GError) error = NULL;
+        Request *request = consumed->request;
+
+        ask(consumed, action, &error);
+        if (error)
+                request_fail(request, error);
 }
 
 static void on_tree(Place *found, GError *error, void *data)
@@ -215,9 +268,10 @@ static void on_tree(Place *found, GError *error, void *data)
                 on_authorized(request, g_steal_pointer(&spawn));
                 return;
         }
-        ask(g_steal_pointer(&spawn), &gone);
-        if (gone)
-                request_fail(request, gone);
+        const char *action = order_is_privileged(spawn->order) ? ACTION_RUN_PRIVILEGED
+                             : may_be_sandbox(spawn)           ? ACTION_SANDBOX
+                                                               : ACTION_RUN;
+        ask_or_fail(g_steal_pointer(&spawn), action);
 }
 
 /* Lists the root tree, if there is one, and the sources of mounts. */

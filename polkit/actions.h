@@ -3,6 +3,7 @@
 /* The ids of the actions in org.naive.Runc.policy, one for each decision that a person is asked to
  * make, and the keys of the details that a rule can use and a prompt shows. */
 
+#define ACTION_SANDBOX        "org.naive.Runc.sandbox"
 #define ACTION_RUN            "org.naive.Runc.run"
 #define ACTION_RUN_PRIVILEGED "org.naive.Runc.run-privileged"
 #define ACTION_MANAGE         "org.naive.Runc.manage"
@@ -10,8 +11,11 @@
 #define ACTION_EXEC           "org.naive.Runc.exec"
 
 /* polkit shows an absent detail as "$(key)" in its prompt, so give every key that the action's
- * message names: run: rootfs, command_line; run-privileged: those and deviations; manage, inspect:
+ * message names: run and sandbox: rootfs, command_line; run-privileged: those and deviations; manage, inspect:
  * id, owner; exec: those and command_line. */
+#define DETAIL_EXECUTABLE   "executable"
+#define DETAIL_UNIT         "unit"
+#define DETAIL_LABEL        "label"
 #define DETAIL_ROOTFS       "rootfs"
 #define DETAIL_COMMAND_LINE "command_line"
 #define DETAIL_MEMORY_MAX   "memory_max"

@@ -103,6 +103,12 @@ static char *set_filters(const BwrapLine *line, SpawnRequest *request)
         return wrong;
 }
 
+/* A line that asks for no more than its caller has needs no password: see the action sandbox. */
+static bool is_modest(const BwrapLine *line, const BwrapCaller *caller)
+{
+        return caller->uid != 0 && !line->has_capabilities && !bwrap_line_has_host_network(line);
+}
+
 char *bwrap_translate(BwrapLine *line, const BwrapCaller *caller, Tree *tree, SpawnRequest *request)
 {
         char *wrong = NULL;
@@ -117,7 +123,9 @@ char *bwrap_translate(BwrapLine *line, const BwrapCaller *caller, Tree *tree, Sp
         set_user(line, caller, request);
         spawn_request_set(request, SPAWN_Init, line->flags[FLAG_AS_PID_1] ? "no" : "yes");
         spawn_request_set(request, SPAWN_Remove, "yes");
-        if (line->flags[FLAG_DIE_WITH_PARENT])
+        if (is_modest(line, caller))
+                spawn_request_set(request, SPAWN_Seccomp, "strict");
+        if (is_modest(line, caller) || line->flags[FLAG_DIE_WITH_PARENT])
                 spawn_request_set(request, SPAWN_WatchBus, "yes");
         if (caller->has_terminal && !line->flags[FLAG_NEW_SESSION])
                 spawn_request_set(request, SPAWN_Terminal, "yes");

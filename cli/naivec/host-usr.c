@@ -61,6 +61,23 @@ static char *add_here(SpawnRequest *request)
         return NULL;
 }
 
+/* What asks for no more than that needs no password: see the action sandbox. */
+static void add_rights(SpawnRequest *request)
+{
+        bool has_user_namespace = spawn_request_has(request, SPAWN_UserNamespace);
+        bool has_capabilities = spawn_request_has(request, SPAWN_Capabilities) ||
+                                spawn_request_has(request, SPAWN_CapabilityBoundingSet);
+
+        if (!has_user_namespace)
+                spawn_request_set(request, SPAWN_UserNamespace, "keep-id");
+        if (!has_capabilities)
+                spawn_request_set_empty(request, SPAWN_CapabilityBoundingSet);
+        if (getuid() != 0 && !has_user_namespace && !has_capabilities &&
+            !spawn_request_has(request, SPAWN_Network) &&
+            !spawn_request_has(request, SPAWN_Seccomp))
+                spawn_request_set(request, SPAWN_Seccomp, "strict");
+}
+
 char *host_usr_add(SpawnRequest *request)
 {
         GPtrArray *mounts = spawn_request_steal_mounts(request);
@@ -69,10 +86,6 @@ char *host_usr_add(SpawnRequest *request)
         add_system(request);
         char *wrong = add_here(request);
         spawn_request_add_late_mounts(request, mounts);
-        if (!spawn_request_has(request, SPAWN_UserNamespace))
-                spawn_request_set(request, SPAWN_UserNamespace, "keep-id");
-        if (!spawn_request_has(request, SPAWN_Capabilities) &&
-            !spawn_request_has(request, SPAWN_CapabilityBoundingSet))
-                spawn_request_set_empty(request, SPAWN_CapabilityBoundingSet);
+        add_rights(request);
         return wrong;
 }

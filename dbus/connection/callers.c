@@ -97,6 +97,21 @@ static bool is_inside(const CgroupTree *cgroups, const Process *process)
                (process->fd >= 0 && process_of_pidfd(process->fd) != pid);
 }
 
+/* The same start before and after, so what is told later of that number and start is told of the
+ * process that the pidfd is of. */
+static void find_process(const Process *process, Credentials *credentials)
+{
+        pid_t pid = process->fd >= 0 ? process_of_pidfd(process->fd) : (pid_t) process->pid;
+        uint64_t start;
+
+        if (pid <= 0 || !proc_start_time(pid, &start) ||
+            (process->fd >= 0 && process_of_pidfd(process->fd) != pid))
+                return;
+        credentials->pid = pid;
+        credentials->start_time = start;
+        credentials->has_process_fd = process->fd >= 0;
+}
+
 /* Reads the a{sv} of GetConnectionCredentials. False without UnixUserID: then nobody is named. */
 static bool parse(sd_bus_message *reply, Credentials *credentials, Process *process)
 {
@@ -161,6 +176,8 @@ static int on_answer(sd_bus_message *reply, void *data, sd_bus_error *error)
         bool is_known =
                 !sd_bus_message_is_method_error(reply, NULL) && parse(reply, credentials, &process);
         credentials->is_inside = is_known && is_inside(caller->callers->cgroups, &process);
+        if (is_known)
+                find_process(&process, credentials);
         caller->credentials = is_known ? g_steal_pointer(&credentials) : NULL;
         if (events->learned)
                 events->learned(caller->name, caller->credentials, events->data);

@@ -15,7 +15,12 @@ static bool read_limit(sd_bus_message *message, const char *what, uint64_t *max,
         return true;
 }
 
-DECODE(MemoryMax, read_limit, resources.memory_max)
+bool decode_MemoryMax(sd_bus_message *message, Order *order, GError **error)
+{
+        order->resources.has_memory_max = true;
+        return read_limit(message, "MemoryMax", &order->resources.memory_max, error);
+}
+
 DECODE(MemoryHigh, read_limit, resources.memory_high)
 DECODE(CPUQuotaPerSecUSec, read_limit, resources.cpu_quota)
 DECODE(RuntimeMaxUSec, read_limit, resources.run_time_max)

@@ -5,6 +5,7 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 typedef struct Credentials {
@@ -15,6 +16,11 @@ typedef struct Credentials {
         bool has_primary;
         gid_t primary;  /* (gid_t) -1: nobody knows the user */
         bool is_inside; /* in a container, or perhaps: a stranger to all containers, as root too */
+        /* The process that has connected, by its number and its start in clock ticks; 0: not known.
+         * From a bus that gives no pidfd it may be another that had the number later. */
+        pid_t pid;
+        uint64_t start_time;
+        bool has_process_fd; /* the bus gave one: it is that process */
 } Credentials;
 
 static inline Credentials *credentials_copy(const Credentials *credentials)

@@ -200,6 +200,36 @@ bool order_fd_is_file(const Order *order, int target)
         return false;
 }
 
+/* A volatile root does not qualify: its lower tree is read with root's rights where the file system
+ * has a mind of its own about the caller's. Nor does what takes memory from others. */
+static bool has_no_more_than_caller(const Order *order)
+{
+        g_auto(GStrv) deviations = order_deviations(order);
+
+        return order->owner->uid != 0 && order->tree.user_namespace == USER_NAMESPACE_KEEP_ID &&
+               g_strv_length(deviations) == 1 && /* that */
+               !order->tree.is_volatile && order->process.seccomp_strict &&
+               order->process.bounding_set == 0 && order->resources.memory_low == 0;
+}
+
+bool order_qualifies_as_sandbox(const Order *order)
+{
+        return order->owner && (order->watch_bus || order->watch_fd) &&
+               has_no_more_than_caller(order);
+}
+
+uint64_t order_memory_max(const Order *order, bool as_sandbox)
+{
+        return as_sandbox && !order->resources.has_memory_max ? SANDBOX_MEMORY_MAX_DEFAULT
+                                                              : order->resources.memory_max;
+}
+
+void order_make_sandbox(Order *order)
+{
+        order->is_sandbox = true;
+        order->resources.memory_max = order_memory_max(order, true);
+}
+
 bool order_is_privileged(const Order *order)
 {
         return tree_spec_has_privileged_mount(&order->tree) || tree_spec_uncovers(&order->tree) ||

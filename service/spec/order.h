@@ -63,6 +63,13 @@ bool order_fd_is_file(const Order *order, int target);
 /* Does the order ask for what may equal root on the host? A user namespace of the caller alone does
  * not. */
 bool order_is_privileged(const Order *order);
+/* Does the order give a process less than its caller has, and for no longer than the caller is
+ * there? Root's never does. Whether the caller itself has all that its uid may have, is another
+ * question: see caller_is_unconfined(). */
+bool order_qualifies_as_sandbox(const Order *order);
+/* The limit of memory, as it will be if the order is allowed as a sandbox. */
+uint64_t order_memory_max(const Order *order, bool as_sandbox);
+void order_make_sandbox(Order *order); /* fills in what is not said */
 
 /* [a-zA-Z0-9][a-zA-Z0-9_.-]{0,63} */
 bool order_id_is_valid(const char *id);

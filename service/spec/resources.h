@@ -22,7 +22,7 @@ typedef struct Resources {
         uint64_t io_weight;       /* of cgroup v2; 0: not said */
         char allowed_cpus[CPU_LIST_LENGTH + 1]; /* "0-3,5"; "": not said */
         /* said by the caller, not the default */
-        bool has_memory_swap_max, has_tasks_max, has_memory_low;
+        bool has_memory_max, has_memory_swap_max, has_tasks_max, has_memory_low;
         bool force; /* of Update: takes memory away that is in use */
 } Resources;
 

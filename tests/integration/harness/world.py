@@ -16,7 +16,7 @@ from .invariants import Prepared, cgroup_tree, own_processes
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 USERS = {'alice': 20001, 'bob': 20002, 'carol': 20003, 'dave': 20004, 'erin': 20005, 'mallory': 20006, 'frank': 20007,
-         'fay': 20008}
+         'fay': 20008, 'grace': 20009}
 SUBORDINATE = {'fay': 500000}   # 65536 user and group ids from there on
 
 
