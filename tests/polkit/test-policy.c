@@ -87,25 +87,32 @@ static const Action *lookup(const Fixture *f, const char *id)
         return action;
 }
 
-static void assert_defaults(const Fixture *f, const char *id, const char *active)
+static void assert_defaults_of(const Fixture *f, const char *id, const char *others,
+                               const char *active)
 {
         const Action *action = lookup(f, id);
 
         g_assert_cmpuint(action->defaults->len, ==, 3);
-        g_assert_cmpstr(g_ptr_array_index(action->defaults, 0), ==, "auth_admin");
-        g_assert_cmpstr(g_ptr_array_index(action->defaults, 1), ==, "auth_admin");
+        g_assert_cmpstr(g_ptr_array_index(action->defaults, 0), ==, others);
+        g_assert_cmpstr(g_ptr_array_index(action->defaults, 1), ==, others);
         g_assert_cmpstr(g_ptr_array_index(action->defaults, 2), ==, active);
+}
+
+static void assert_defaults(const Fixture *f, const char *id, const char *active)
+{
+        assert_defaults_of(f, id, "auth_admin", active);
 }
 
 /* Every action that the code asks for is installed, and nothing else is. */
 FIXTURE_TEST(actions)
 {
+        lookup(f, ACTION_SANDBOX);
         lookup(f, ACTION_RUN);
         lookup(f, ACTION_RUN_PRIVILEGED);
         lookup(f, ACTION_MANAGE);
         lookup(f, ACTION_INSPECT);
         lookup(f, ACTION_EXEC);
-        g_assert_cmpuint(g_hash_table_size(f->actions), ==, 5);
+        g_assert_cmpuint(g_hash_table_size(f->actions), ==, 6);
 }
 
 /* An administrator decides by default; the answer is kept for active sessions only, and never for
@@ -117,6 +124,7 @@ FIXTURE_TEST(defaults)
         assert_defaults(f, ACTION_INSPECT, "auth_admin_keep");
         assert_defaults(f, ACTION_EXEC, "auth_admin");
         assert_defaults(f, ACTION_RUN_PRIVILEGED, "auth_admin");
+        assert_defaults_of(f, ACTION_SANDBOX, "auth_admin_keep", "yes");
 }
 
 static void assert_keys(const Fixture *f, const char *id, const char *const *keys)

@@ -281,3 +281,18 @@ TEST(default_range)
                         g_test_fail();
                 }
 }
+
+/* The one key that is yes or no; anything else could mean either. */
+TEST(sandbox_needs_process_fd)
+{
+        Config config;
+
+        assert_loaded(&config, "");
+        g_assert_false(config.sandbox_needs_process_fd);
+        assert_loaded(&config, "[Service]\nSandboxNeedsProcessFD=yes\n");
+        g_assert_true(config.sandbox_needs_process_fd);
+        assert_loaded(&config, "[Service]\nSandboxNeedsProcessFD=no\n");
+        g_assert_false(config.sandbox_needs_process_fd);
+        assert_refused("[Service]\nSandboxNeedsProcessFD=1\n", "SandboxNeedsProcessFD=1");
+        assert_refused("[Service]\nSandboxNeedsProcessFD=\n", "SandboxNeedsProcessFD=");
+}

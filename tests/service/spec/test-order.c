@@ -501,3 +501,102 @@ TEST(exec_paths_bounded)
 
         g_assert_cmpuint(g_strv_length(list), ==, 256);
 }
+
+/* An order of user 1000's that qualifies as a sandbox. */
+static Order *new_sandbox(void)
+{
+        Order *order = new_spec();
+
+        order->owner = g_new0(Credentials, 1);
+        order->owner->uid = 1000;
+        order->tree.user_namespace = USER_NAMESPACE_KEEP_ID;
+        order->process.seccomp_strict = true;
+        order->process.bounding_set = 0;
+        order->watch_bus = true;
+        return order;
+}
+
+static void unset_owner(Order *order)
+{
+        g_clear_pointer(&order->owner, credentials_free);
+}
+
+static void set_others_network(Order *order)
+{
+        order->tree.network_namespace =
+                (NetworkNamespace){.is_given = true, .fd = -1, .has_owner = true, .owner = 1001};
+}
+
+static void set_core_limit(Order *order)
+{
+        order->process.attributes.limits[PROCESS_LIMIT_CORE] =
+                (ProcessLimit){.is_given = true, .soft = 2, .hard = 2};
+}
+
+#define CHANGE(name, statement)                                                                    \
+        static void name(Order *order)                                                             \
+        {                                                                                          \
+                statement;                                                                         \
+        }
+CHANGE(set_root, order->owner->uid = 0)
+CHANGE(unset_watch, order->watch_bus = false)
+CHANGE(unset_strict, order->process.seccomp_strict = false)
+CHANGE(unset_filter, order->process.seccomp = false)
+CHANGE(set_bounding, order->process.bounding_set = 1)
+CHANGE(set_capabilities, order->process.capabilities = 1)
+CHANGE(unset_no_new_privileges, order->process.no_new_privileges = false)
+CHANGE(set_auto, order->tree.user_namespace = USER_NAMESPACE_AUTO)
+CHANGE(set_self, order->tree.user_namespace = USER_NAMESPACE_SELF)
+CHANGE(set_host, order->tree.user_namespace = USER_NAMESPACE_HOST)
+CHANGE(set_host_network, order->tree.host_network = true)
+CHANGE(set_writable, order->tree.read_only_root = false)
+CHANGE(set_volatile, order->tree.is_volatile = true)
+CHANGE(set_memory_low, order->resources.memory_low = 1)
+CHANGE(set_oom_score, order->process.attributes.oom_score_adjust = -1)
+
+/* Each alone takes the quality from an order that has it: it could give more than the caller has,
+ * or outlive the caller. */
+TEST(sandbox)
+{
+        static void (*const changes[])(Order *) = {
+                unset_owner,        set_root,       unset_watch,      unset_strict,
+                unset_filter,       set_bounding,   set_capabilities, unset_no_new_privileges,
+                set_auto,           set_self,       set_host,         set_host_network,
+                set_others_network, set_writable,   set_volatile,     set_memory_low,
+                set_oom_score,      set_core_limit,
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(changes); i++) {
+                g_autoptr(Order) order = new_sandbox();
+                g_assert_true(order_qualifies_as_sandbox(order));
+                changes[i](order);
+                if (order_qualifies_as_sandbox(order))
+                        g_error("change %zu makes no difference", i);
+        }
+}
+
+/* A reader that ends the container is as good as the bus, and a network of the caller's own making
+ * as good as none. */
+TEST(sandbox_otherwise)
+{
+        g_autoptr(Order) order = new_sandbox();
+
+        order->watch_bus = false;
+        order->watch_fd = true;
+        set_others_network(order);
+        order->tree.network_namespace.owner = 1000;
+        g_assert_true(order_qualifies_as_sandbox(order));
+}
+
+/* What is said of memory is kept. */
+TEST(sandbox_memory)
+{
+        g_autoptr(Order) order = new_sandbox(), said = new_sandbox();
+
+        said->resources.has_memory_max = true;
+        order_make_sandbox(order);
+        order_make_sandbox(said);
+        g_assert_cmpuint(order->resources.memory_max, ==, SANDBOX_MEMORY_MAX_DEFAULT);
+        g_assert_cmpuint(said->resources.memory_max, ==, UINT64_MAX);
+        g_assert_true(order->is_sandbox && said->is_sandbox);
+}
