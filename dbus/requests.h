@@ -65,7 +65,8 @@ typedef struct RequestQuestion {
         const char *action;
         const char *const *details;
         bool is_quiet; /* nobody is asked for a password, whatever the caller allows */
-        bool goes_on;  /* a refusal does not count: `refused` asks for something else, and owns `data` */
+        bool goes_on;  /* a refusal does not count: `refused` asks for something else, and owns
+                          `data` */
         RequestFunc next;
         RequestFunc refused;      /* Called on refusal, to answer as if the container did not exist.
                                    * NULL: report the refusal. */

@@ -158,6 +158,12 @@ static char *describe_mounts(const TreeSpec *tree, GError **error)
         return spawn_quote(words);
 }
 
+static char *describe_memory(uint64_t max)
+{
+        return max == UINT64_MAX ? g_strdup("infinity")
+                                 : g_strdup_printf("%" G_GUINT64_FORMAT, max);
+}
+
 static bool may_be_sandbox(const Spawn *spawn)
 {
         const Credentials *caller = spawn->order->owner;
@@ -189,10 +195,26 @@ static void on_no_sandbox(Request *request, void *data)
         ask_or_fail(data, ACTION_RUN);
 }
 
+static void put_question(Spawn *consumed, const char *action, const char *const *details)
+{
+        bool is_sandbox = strcmp(action, ACTION_SANDBOX) == 0;
+
+        request_authorize(consumed->request,
+                          &(RequestQuestion){
+                                  .action = action,
+                                  .details = details,
+                                  .is_quiet = is_sandbox,
+                                  .goes_on = is_sandbox,
+                                  .next = is_sandbox ? on_sandbox : on_authorized,
+                                  .refused = is_sandbox ? on_no_sandbox : NULL,
+                                  .free_data = spawn_free,
+                                  .data = consumed,
+                          });
+}
+
 static void ask(Spawn *consumed, const char *action, GError **error)
 {
         g_autoptr(Spawn) spawn = consumed;
-        Request *request = spawn->request;
         const Order *order = spawn->order;
         bool is_sandbox = strcmp(action, ACTION_SANDBOX) == 0;
         g_auto(CallerWords) caller = {0};
@@ -203,15 +225,14 @@ static void ask(Spawn *consumed, const char *action, GError **error)
         g_autofree char *command = spawn_quote(order->process.argv);
         g_auto(GStrv) deviations = order_deviations(order);
         g_autofree char *deviations_line = g_strjoinv(" ", deviations);
-        uint64_t memory_max = order_memory_max(order, is_sandbox);
-        g_autofree char *memory = g_strdup_printf("%" G_GUINT64_FORMAT, memory_max);
+        g_autofree char *memory = describe_memory(order_memory_max(order, is_sandbox));
         const char *const details[] = {
                 DETAIL_ROOTFS,
                 tree,
                 DETAIL_COMMAND_LINE,
                 command,
                 DETAIL_MEMORY_MAX,
-                memory_max == UINT64_MAX ? "infinity" : memory,
+                memory,
                 DETAIL_MOUNTS,
                 mounts,
                 DETAIL_ID,
@@ -219,7 +240,7 @@ static void ask(Spawn *consumed, const char *action, GError **error)
                 DETAIL_DEVIATIONS,
                 deviations_line,
                 DETAIL_VERB,
-                sd_bus_message_get_member(request_message(request)),
+                sd_bus_message_get_member(request_message(spawn->request)),
                 is_sandbox ? DETAIL_EXECUTABLE : NULL,
                 caller.executable,
                 DETAIL_UNIT,
@@ -229,18 +250,8 @@ static void ask(Spawn *consumed, const char *action, GError **error)
                 NULL,
         };
 
-        if (!mounts)
-                return;
-        request_authorize(request, &(RequestQuestion){
-                                           .action = action,
-                                           .details = details,
-                                           .is_quiet = is_sandbox,
-                                           .goes_on = is_sandbox,
-                                           .next = is_sandbox ? on_sandbox : on_authorized,
-                                           .refused = is_sandbox ? on_no_sandbox : NULL,
-                                           .free_data = spawn_free,
-                                           .data = g_steal_pointer(&spawn),
-                                   });
+        if (mounts)
+                put_question(g_steal_pointer(&spawn), action, details);
 }
 
 static void ask_or_fail(Spawn *consumed, const char *action)

@@ -11,8 +11,8 @@
 #define ACTION_EXEC           "org.naive.Runc.exec"
 
 /* polkit shows an absent detail as "$(key)" in its prompt, so give every key that the action's
- * message names: run and sandbox: rootfs, command_line; run-privileged: those and deviations; manage, inspect:
- * id, owner; exec: those and command_line. */
+ * message names: run and sandbox: rootfs, command_line; run-privileged: those and deviations;
+ * manage, inspect: id, owner; exec: those and command_line. */
 #define DETAIL_EXECUTABLE   "executable"
 #define DETAIL_UNIT         "unit"
 #define DETAIL_LABEL        "label"

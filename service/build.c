@@ -253,7 +253,7 @@ static void wire(Service *service)
                 .peer = is_embedded ? &service->peer : NULL,
                 .cgroups = service->cgroups,
                 .features = find_features(service),
-                .sandbox_needs_process_fd = service->config.sandbox_needs_process_fd,
+                .sandbox_needs_process_fd = service->config.sandbox_needs_process_fd != 0,
                 .activity = service->options.activity,
                 .senders = {receive_next, receive_learned},
         });

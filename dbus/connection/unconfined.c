@@ -10,12 +10,12 @@
 #include <systemd/sd-login.h>
 #include <unistd.h>
 
-#include "service/spec/limits.h"
 #include "service/util/fd.h"
 #include "service/util/proc.h"
 
 #define STATUS_SIZE 8192u
 #define LABEL_SIZE  1024u
+#define THREADS_MAX 256u /* the loop waits for the look at each of them */
 
 /* -- what the kernel says of one thread -- */
 
@@ -156,7 +156,7 @@ static bool are_threads_unconfined(int process, const Credentials *caller)
                 if (entry->d_name[0] == '.')
                         continue;
                 snprintf(path, sizeof path, "task/%.16s", entry->d_name);
-                are = ++n <= CALLER_THREADS_MAX && is_thread_unconfined(process, path, caller);
+                are = ++n <= THREADS_MAX && is_thread_unconfined(process, path, caller);
         }
         closedir(threads);
         return are && n > 0;

@@ -73,17 +73,6 @@ static bool set_sandbox_memory_max(Config *config, const char *text, GError **er
         return true;
 }
 
-static bool set_needs_process_fd(Config *config, const char *text, GError **error)
-{
-        bool is_yes = strcmp(text, "yes") == 0;
-
-        if (!is_yes && strcmp(text, "no") != 0)
-                return error_set(error, RUNTIME_ERROR_INVALID_ARGS,
-                                 "SandboxNeedsProcessFD=%s is neither 'yes' nor 'no'", text);
-        config->sandbox_needs_process_fd = is_yes;
-        return true;
-}
-
 static bool set_value(Config *config, const char *key, const char *text, GError **error)
 {
         const struct {
@@ -99,6 +88,7 @@ static bool set_value(Config *config, const char *key, const char *text, GError 
                 {"TasksMax", NULL, &config->tasks_max, 1, 4194304},
                 {"UserTasksMax", NULL, &config->user_tasks_max, 1, 4194304},
                 {"SandboxTasksMax", NULL, &config->sandbox_tasks_max, 1, 4194304},
+                {"SandboxNeedsProcessFD", &config->sandbox_needs_process_fd, NULL, 0, 1},
                 {"PreparedSandboxes", &config->prepared_sandboxes, NULL, 0, 64},
                 {"IdRangeStart", &config->id_range_start, NULL, ID_RANGE_SIZE,
                  0xffff0000u - ID_RANGE_SIZE},
@@ -110,8 +100,6 @@ static bool set_value(Config *config, const char *key, const char *text, GError 
                 return set_user_memory_max(config, text, error);
         if (strcmp(key, "SandboxMemoryMax") == 0)
                 return set_sandbox_memory_max(config, text, error);
-        if (strcmp(key, "SandboxNeedsProcessFD") == 0)
-                return set_needs_process_fd(config, text, error);
         for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
                 guint64 value;
                 if (strcmp(keys[i].key, key) != 0)

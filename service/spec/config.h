@@ -22,7 +22,7 @@ typedef struct Config {
         uint64_t sandbox_tasks_max;  /* SandboxTasksMax */
         uint32_t id_range_start;     /* IdRangeStart, IdRangeCount: host ids for the containers */
         uint32_t id_range_count;
-        bool sandbox_needs_process_fd; /* SandboxNeedsProcessFD */
+        uint32_t sandbox_needs_process_fd; /* SandboxNeedsProcessFD: 1 yes */
 } Config;
 
 void config_init(Config *config); /* the defaults */

@@ -56,10 +56,9 @@
 #define CPU_WEIGHT_MAX         10000u /* the kernel's, of cgroup v2 */
 /* Microseconds in a second: the kernel's least in a tenth of one. What had less would be gone late
  * when it is killed, and the service waits for that. */
-#define CPU_QUOTA_MIN     10000u
-#define TASKS_MAX_DEFAULT 4096u /* a fork bomb ends here */
-/* Of a sandbox that says nothing: less than what all of a user's have */
-#define SANDBOX_MEMORY_MAX_DEFAULT (1024u * 1024 * 1024)
+#define CPU_QUOTA_MIN              10000u
+#define TASKS_MAX_DEFAULT          4096u                 /* a fork bomb ends here */
+#define SANDBOX_MEMORY_MAX_DEFAULT (1024u * 1024 * 1024) /* of a sandbox that says nothing */
 /* Pseudo-terminals of one container: in CONTAINERS_PER_UID_MAX of them a user has two thirds of the
  * 3072 that the kernel leaves to what has a devpts of its own (kernel.pty.max less reserve). */
 #define TERMINALS_MAX 32
@@ -118,5 +117,4 @@
 #define PAUSE_TIMEOUT_MSEC     10000u /* until all processes stand still, or go on */
 #define STATUS_WAIT_MSEC       30000u /* for room for the last line of a StatusFD */
 #define STOP_TIMEOUT_USEC      (10u * UINT64_C(1000000)) /* default grace time of Stop */
-#define CALLER_THREADS_MAX     256u  /* looked at before a sandbox is begun without a question */
 #define IDLE_TIMEOUT_SEC       30u

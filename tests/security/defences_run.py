@@ -29,7 +29,7 @@ DEFENCES = [
     ('', 'the filter', CHILD, 'plan->seccomp.filter &&', 'false &&', 'test_document'),
     ('', 'no_new_privs', CHILD, 'prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0', 'false', 'test_document'),
     ('', 'the question for less isolation', 'dbus/spawn.c',
-     'order_is_privileged(order)',
+     'order_is_privileged(spawn->order)',
      'false', 'test_polkit.Privileged'),
     ('', 'the limit of memory in v1', 'service/cgroup/v1.c', 'static bool legacy_set_memory(int leaf, uint64_t '
      'memory_max, uint64_t swap_max, GError **error)\n{', 'static bool legacy_set_memory(int leaf, uint64_t '

