@@ -169,9 +169,9 @@ def is_prepared(directory):
 def leaves():
     """{cgroup: whether something lives in it} of all containers' leaves, by the kernel's own word."""
     result = {}
-    # A level for each owner, which may stay, then a leaf for each container.
-    for directory in (path for place in (CONTAINERS, UNIT, 'naive-runc-containers')
-                      for path in glob.glob(f'{CGROUPS}/system.slice/{place}/*/*/')):
+    # A level for each owner and one for the owner's sandboxes, which may stay, then a leaf for each container.
+    for directory in (path for place in (CONTAINERS, UNIT, 'naive-runc-containers') for level in ('*', '*/sandboxes')
+                      for path in glob.glob(f'{CGROUPS}/system.slice/{place}/{level}/[!s]*/')):
         with contextlib.suppress(OSError), open(f'{directory}cgroup.events') as f:
             if not is_prepared(directory):
                 result[directory.removeprefix(CGROUPS).rstrip('/')] = 'populated 1' in f.read()
