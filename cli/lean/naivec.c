@@ -44,13 +44,23 @@ static void replace_by_full(char *self, size_t size)
         snprintf(self + length, size - length, "%s", is_installed ? FULL_PATH : "naivec-full");
 }
 
+/* Not another's, who may make files where a copy of this program lies. */
+static bool has_owner(const char *path, uid_t owner)
+{
+        struct stat status;
+
+        return stat(path, &status) == 0 && (status.st_uid == owner || status.st_uid == 0);
+}
+
 static int execute_full(char **argv)
 {
         char path[SELF_MAX + sizeof FULL_PATH];
+        struct stat self;
 
-        if (find_self(path)) {
+        if (find_self(path) && stat("/proc/self/exe", &self) == 0) {
                 replace_by_full(path, sizeof path);
-                execv(path, argv);
+                if (has_owner(path, self.st_uid))
+                        execv(path, argv);
         }
         execv(FULL_PATH, argv);
         fprintf(stderr, "naivec: %s: %s\n", FULL_PATH, strerror(errno));

@@ -67,6 +67,9 @@ static void pass_signal(Run *run, int signal)
         if (signals_ask_to_leave(signal))
                 sigaddset(&run->sent, signal);
         call_kill(run, signal);
+        /* without the bus nobody is told: who leaves closes the lines, which ends the command */
+        if (run->kill == 0 && signals_ask_to_leave(signal))
+                end_with(run, EXIT_SIGNAL_BASE + signal);
 }
 
 static void pass_if_held(int signal, void *data)
@@ -151,7 +154,7 @@ static void take_answer(Run *run, const WireReply *reply)
                 if (!*run->lines.path && strlen(reply->text) < sizeof run->lines.path)
                         memcpy(run->lines.path, reply->text, strlen(reply->text) + 1);
                 look(run);
-        } else if (is_for_the_other(run, reply)) {
+        } else if (!run->is_running && is_for_the_other(run, reply)) {
                 end_with(run, RUN_NOT);
         } else {
                 complain_error(run, reply);
@@ -312,6 +315,10 @@ static bool begin(Run *run, const Plan *plan)
                 return false;
         /* before the command can run, and make somebody send a signal that is for it */
         run->signal_fd = signals_catch(&run->saved_mask);
+        if (run->signal_fd < 0) {
+                sigprocmask(SIG_SETMASK, &run->saved_mask, NULL);
+                return false;
+        }
         run->spawn = wire_call(&run->wire, &spawn, &body);
         return run->spawn > 0;
 }

@@ -232,11 +232,19 @@ bool join(const JoinInput *input, Sandbox **ret, GError **error)
 
 /* -- what comes of it -- */
 
+/* The number stands in memory that who has joined has as well, and through it perhaps the
+ * container: nothing but a child of ours is touched. */
+static bool is_our_child(pid_t pid)
+{
+        return pid > 0 &&
+               waitid(P_PID, (id_t) pid, &(siginfo_t){0}, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 /* Our child, not reaped: the number is its own. In a frozen v1 leaf it ends when that thaws, which
  * is not waited for. */
 static void end_child(pid_t pid)
 {
-        if (pid <= 0)
+        if (!is_our_child(pid))
                 return;
         kill(pid, SIGKILL);
         for (unsigned i = 0; i < END_LOOKS && waitpid(pid, NULL, WNOHANG) == 0; i++)
@@ -252,7 +260,7 @@ bool join_finish(Sandbox *joiner, Launched *ret, SandboxReport *ret_report)
         waitid(P_PIDFD, (id_t) joiner->pidfd, &(siginfo_t){0}, WEXITED);
         fd_clear(&joiner->pidfd);
         joiner->plan->joined = 0; /* ours from here on, no matter of join_cancel() */
-        int pidfd = pid > 0 ? (int) syscall(SYS_pidfd_open, pid, 0) : -1;
+        int pidfd = is_our_child(pid) ? (int) syscall(SYS_pidfd_open, pid, 0) : -1;
         if (pidfd < 0) {
                 *ret_report = (SandboxReport){.stage = _STAGE_MAX, .error = errno};
                 end_child(pid);

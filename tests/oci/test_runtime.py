@@ -40,6 +40,17 @@ class Life(BundleCase):
         self.oci('delete', '--force', self.id)
         self.assert_nothing_left()
 
+    def test_paused_before(self):
+        """One that is paused before its start is refused, and starts once it goes on."""
+        self.command('sleep', '1000')
+        self.create()
+        self.oci('pause', self.id)
+        self.oci('start', self.id, status=1)
+        self.oci('resume', self.id)
+        self.assertEqual(self.status(), 'created')
+        self.oci('start', self.id)
+        self.assertEqual(self.status(), 'running')
+
     def test_exit_code(self):
         """The subreaper, who is not the caller, gets init's exit code."""
         self.command('sh', '-c', 'exit 7')

@@ -69,7 +69,18 @@ bool child_expect(EngineChild *child, const Build *build, SandboxStage stage, GE
         return false;
 }
 
-/* The one between has ended by then: the kernel wrote the pid before. */
+/* The kernel wrote the pid before the one between ended; but in memory that who has joined has as
+ * well, and through it perhaps the container: nothing but a child of ours is touched. */
+static int open_joined(pid_t pid)
+{
+        autofd int pidfd = (int) syscall(SYS_pidfd_open, pid, 0);
+
+        return pidfd >= 0 && waitid(P_PIDFD, (id_t) pidfd, &(siginfo_t){0},
+                                    WEXITED | WNOHANG | WNOWAIT) == 0
+                       ? steal_fd(&pidfd)
+                       : -1;
+}
+
 bool child_await_between(EngineChild *child, const Build *build, GError **error)
 {
         while (waitid(P_PIDFD, (id_t) child->pidfd, &(siginfo_t){0}, WEXITED) < 0 && errno == EINTR)
@@ -78,7 +89,7 @@ bool child_await_between(EngineChild *child, const Build *build, GError **error)
         child->pid = build->plan.state->joined;
         if (child->pid <= 0)
                 return child_expect(child, build, _STAGE_MAX, error);
-        child->pidfd = (int) syscall(SYS_pidfd_open, child->pid, 0);
+        child->pidfd = open_joined(child->pid);
         return child->pidfd >= 0 || error_set_errno(error, RUNTIME_ERROR_SETUP_FAILED, errno,
                                                     "cannot open the container's process");
 }

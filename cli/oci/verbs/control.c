@@ -42,8 +42,9 @@ static bool start(OciContainer *container, GError **error)
         if (container->status == OCI_CREATED &&
             !engine_start(container->directory, &spec->process, error))
                 return false;
-        /* also for a `start` that was killed before it came so far */
-        if (oci_state_has_waited(container->directory)) {
+        /* also for a `start` that was killed before it came so far; one that is paused may wait */
+        if ((container->status == OCI_CREATED || container->status == OCI_RUNNING) &&
+            oci_state_has_waited(container->directory)) {
                 oci_state_publish(container->root, container->state, &spec->annotations, true);
                 oci_state_end_waiting(container->directory);
         }
