@@ -265,7 +265,8 @@ class Kept(Judged):
         self.assertEqual((details['id'], details['owner'], details['verb']), ('web', str(USERS['alice']), 'Kill'))
 
     def test_policy(self):
-        """C5: what equals root on the host is never kept, nor granted to anybody without an administrator's password."""
+        """C5: what equals root on the host is never kept, nor granted to anybody without an administrator's password;
+        a sandbox alone needs none, in an active session."""
         with open(f'{self.world.directory}/actions/org.naive.Runc.policy') as f:
             actions = {a.get('id'): {d.tag: d.text for d in a.find('defaults')} for a in ElementTree.parse(f).iter('action')}
         privileged = actions['org.naive.Runc.run-privileged']
@@ -274,7 +275,8 @@ class Kept(Judged):
             self.assertIn(what, ('auth_admin', 'no'), who)
         for action, defaults in actions.items():
             for who, what in defaults.items():
-                self.assertIn(what, ('auth_admin', 'auth_admin_keep', 'no'), f'{action} {who}')
+                if (action, who, what) != ('org.naive.Runc.sandbox', 'allow_active', 'yes'):
+                    self.assertIn(what, ('auth_admin', 'auth_admin_keep', 'no'), f'{action} {who}')
 
 
 class Silent(Hostile):

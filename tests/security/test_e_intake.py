@@ -122,8 +122,8 @@ class Intake(Judged):
         self.assertEqual(stays.replies({serial}), {serial: None})
 
     def test_rules(self):
-        """E26, N12, N8: with the bus's rules used up but for one, all callers are watched: a container ends with its caller, a user is served."""
-        place = Place(self, 'rules', limits='<limit name="max_match_rules_per_connection">1</limit>')
+        """E26, N12, N8: one rule watches all callers, and one the end of sessions: a container ends with its caller, a user is served."""
+        place = Place(self, 'rules', limits='<limit name="max_match_rules_per_connection">2</limit>')
         root, clients = place.client, [RootClient(place.bus.address) for _ in range(16)]
         containers = [client.spawn(self.rootfs, ['/bin/sleep', '60'], WatchBus=True) for client in clients]
         pump(lambda: False, timeout=0.5)

@@ -123,9 +123,12 @@ class Confined(SandboxCase):
     def test_root_directory(self):
         """E19: a caller whose root directory is another is asked about as run."""
         tree = f'{self.world.directory}/other-root'
-        self.assertEqual(self.command('sh', '-c', f'mkdir -p {tree} && mount --rbind / {tree}').returncode, 0)
-        self.addCleanup(self.command, 'umount', '-lR', tree)
-        self.assert_is_run(self.naivec(by_root=('chroot', tree)))
+        script = f'mkdir -p {tree} && mount --rbind / {tree} && mount --make-rprivate {tree}'
+        self.assertEqual(self.command('sh', '-c', script).returncode, 0)
+        try:
+            self.assert_is_run(self.naivec(by_root=('chroot', tree)))
+        finally:
+            self.assertEqual(self.command('umount', '-lR', tree).returncode, 0)
 
     def test_inside(self):
         """E19: a command in a sandbox, with its owner's id and the bus within reach, is asked about as run."""
@@ -175,7 +178,7 @@ class Confined(SandboxCase):
 
 
 class Asked(SandboxCase):
-    def test_details(self):
+    def test_what_is_told(self):
         """E47: polkit is told the program, the unit and the label, and of the command what it is told for run."""
         self.assert_is_sandbox(self.naivec())
         check, = self.polkit.checks
@@ -186,7 +189,7 @@ class Asked(SandboxCase):
         self.assertEqual(check.details['memory_max'], str(1 << 30))
         self.assertEqual(check.flags, 0)
 
-    def test_refused(self):
+    def test_not_yes(self):
         """E47: where polkit does not say yes, run is asked about, as if nothing had been: once, with a prompt if the caller allows."""
         for judgement in (NO, CHALLENGE):
             def policy(polkit, check):
