@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from machine import Case, output, run
+from machine import Case, output, run, wait_until
 from test_bwrap import LINE
 from test_session import Session, forget_authorizations
 
@@ -43,8 +43,14 @@ class Active(Session):
 class NoSession(Case):
     """bob from a service, where no session is."""
 
+    def setUp(self):
+        super().setUp()
+        # a logout lasts some seconds, and what he begins until its end ends with it
+        wait_until(lambda: run('loginctl', 'show-user', 'bob', check=False).returncode, timeout=60, what="bob's logout")
+
     def says(self, *line):
         done = run(*line, 'id', '-u', user='bob', check=False)
+        self.told = done.stderr
         return done.returncode, done.stdout
 
     def test_challenge(self):
@@ -62,7 +68,7 @@ class NoSession(Case):
         self.assertEqual(self.says(*HOST_USR), (125, ''))
         run('gpasswd', '-a', 'bob', 'naive-sandbox')
         forget_authorizations()
-        self.assertEqual(self.says(*HOST_USR), (0, '1001\n'))
-        self.assertEqual(self.says('naive-bwrap', *LINE), (0, '1001\n'))
+        self.assertEqual(self.says(*HOST_USR), (0, '1001\n'), self.told)
+        self.assertEqual(self.says('naive-bwrap', *LINE), (0, '1001\n'), self.told)
         self.assertEqual(self.says('naivec', '--no-ask-password', 'run', '/home/bob/rootfs')[0], 125)
         self.assertIn('naive-sandbox', output('id', '-nG', 'bob'))
