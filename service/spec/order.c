@@ -214,8 +214,7 @@ static bool has_no_more_than_caller(const Order *order)
 
 bool order_qualifies_as_sandbox(const Order *order)
 {
-        return order->owner && (order->watch_bus || order->watch_fd) &&
-               has_no_more_than_caller(order);
+        return order->owner && order->watch_bus && has_no_more_than_caller(order);
 }
 
 uint64_t order_memory_max(const Order *order, bool as_sandbox)

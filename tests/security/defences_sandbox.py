@@ -15,7 +15,7 @@ DEFENCES = [
     ('E19', 'the look at each thread', LOOK, 'while (are && (entry', 'while (are && n == 0 && (entry', CONFINED + '.test_one_thread'),
     ('E47', 'what the order may say', ORDER, 'g_strv_length(deviations) == 1 &&', '', 'test_e_sandbox'),
     ('E47', 'the strict filter', ORDER, '!order->tree.is_volatile && order->process.seccomp_strict &&', '', ASKED + '.test_more'),
-    ('E47', 'an end with the caller', ORDER, '(order->watch_bus || order->watch_fd) &&', '', ASKED + '.test_more'),
+    ('E47', 'an end with the caller', ORDER, 'order->owner && order->watch_bus &&', 'order->owner &&', ASKED + '.test_more'),
     ('E49', 'the look after the answer', SPAWN, 'if (may_be_sandbox(spawn)) {', 'if (true) {',
      CONFINED + '.test_confines_itself_meanwhile'),
 ]

@@ -575,17 +575,18 @@ TEST(sandbox)
         }
 }
 
-/* A reader that ends the container is as good as the bus, and a network of the caller's own making
- * as good as none. */
+/* A network of the caller's own making is as good as none; a reader of StatusFD that ends the
+ * container is not as good as the bus, for it may be inside. */
 TEST(sandbox_otherwise)
 {
         g_autoptr(Order) order = new_sandbox();
 
-        order->watch_bus = false;
-        order->watch_fd = true;
         set_others_network(order);
         order->tree.network_namespace.owner = 1000;
         g_assert_true(order_qualifies_as_sandbox(order));
+        order->watch_bus = false;
+        order->watch_fd = true;
+        g_assert_false(order_qualifies_as_sandbox(order));
 }
 
 /* What is said of memory is kept. */
