@@ -108,6 +108,7 @@ pid_t spawn(const Cgroup *cgroup, int (*body)(void))
                 fd_close(ready[0]);
                 return pid;
         }
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* should the test abort */
         for (unsigned i = 0; cgroup_entry_fd(cgroup, i) >= 0; i++)
                 if (write(cgroup_entry_fd(cgroup, i), "0", 1) != 1)
                         _exit(99);

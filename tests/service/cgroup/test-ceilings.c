@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "service/cgroup/hit.h"
+#include "service/cgroup/leaf.h"
 #include "service/cgroup/live/outside.h"
+#include "service/util/fd.h"
 #include "service/util/proc.h"
 #include "service/util/shares.h"
 #include "tests/lib/case.h"
@@ -63,6 +65,22 @@ static int touch_12_mib_and_sleep(void)
         return sleep_forever();
 }
 
+/* Returns once it has touched them. */
+static pid_t hold_12_mib(const Cgroup *cgroup)
+{
+        const char *file = is_v1(CGROUP_MEMORY) ? "memory.usage_in_bytes" : "memory.current";
+        int leaf = cgroup->leaf_fds[tree->serving[CGROUP_MEMORY]];
+        pid_t pid = spawn(cgroup, touch_12_mib_and_sleep);
+        char text[32] = "0";
+
+        for (int i = 0; i < 2000 && g_ascii_strtoull(text, NULL, 10) < 12 * MIB; i++) {
+                g_assert_cmpint(fd_read_file_at(leaf, file, text, sizeof text), >, 0);
+                g_usleep(5000);
+        }
+        g_assert_cmpuint(g_ascii_strtoull(text, NULL, 10), >=, 12 * MIB);
+        return pid;
+}
+
 static unsigned count_tasks(uid_t owner)
 {
         g_autofree char *text = owner_file(owner, CGROUP_PIDS, "pids.current");
@@ -100,7 +118,7 @@ TEST(ceiling_of_memory)
         g_assert_cmpint(cgroup_oom_fd(one, &events), >=, 0);
         int status = wait_for(spawn_touch(one, 12 * MIB));
         g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
-        pid_t pid = spawn(one, touch_12_mib_and_sleep);
+        pid_t pid = hold_12_mib(one);
         status = wait_for(spawn_touch(other, 12 * MIB));
         uint64_t kills = cgroup_oom_kills(one) + cgroup_oom_kills(other);
         g_assert_cmpuint(kills, >, 0);
@@ -246,7 +264,7 @@ TEST(sandboxes_memory)
         cgroup_begin_hits(other, 0);
         int status = wait_for(spawn_touch(other, 32 * MIB));
         g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
-        pid_t pid = spawn(one, touch_12_mib_and_sleep);
+        pid_t pid = hold_12_mib(one);
         status = wait_for(spawn_touch(two, 12 * MIB));
         uint64_t kills = cgroup_oom_kills(one), more = cgroup_oom_kills(two);
         g_assert_cmpuint(kills + more, >, 0);
